@@ -1,0 +1,123 @@
+"""`augflow check-data`: everything wrong with a data set, in one table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from augflow.datasets.checks import Report
+    from augflow.datasets.source import Fault, SourceSet
+    from augflow.params import DataParams
+
+
+def check_data(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="The data set; else data.root of --params.")
+    ] = None,
+    reader: Annotated[
+        str | None, typer.Option(help="Its layout, as data.reader; guessed when not given.")
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="What labels hold: label_ids or train_ids.")
+    ] = None,
+    params: Annotated[
+        Path | None, typer.Option(help="A params.yaml whose section data is used.")
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--every", help="A row for every file, however many are alike.")
+    ] = False,
+) -> None:
+    """Lists everything wrong with a data set and what to do; exits 0 when nothing is, else 2."""
+    from augflow import datasets
+    from augflow.datasets import checks
+
+    source = datasets.read(_parameters(folder, reader, labels, params))
+    console = _console()
+    found = checks.check(source)
+    faults = found.faults if every else checks.summarised(found.faults)
+    _print_faults(console, source, [*faults, *found.warnings], found)
+    _print_facts(console, source, found)
+    if found.faults:
+        raise typer.Exit(2)
+
+
+def _parameters(
+    folder: Path | None, reader: str | None, labels: str | None, file: Path | None
+) -> DataParams:
+    from augflow.params import DataParams, checked, load
+
+    content: dict = {} if file is None else load(file).data.model_dump()
+    if folder is not None:
+        content["root"] = str(folder)
+    if reader is not None:
+        content["reader"] = reader
+    if labels is not None:
+        content["labels"] = labels
+    if "reader" not in content:
+        content["reader"] = _guessed(folder)
+    # the check reads files of any size; a size is only there because the section wants one
+    content.setdefault("size", (8, 8))
+    return checked(DataParams, content, "check-data")
+
+
+def _guessed(folder: Path | None) -> str:
+    from augflow.datasets import READERS, guessed_reader
+    from augflow.errors import DataError, ParamsError
+
+    if folder is None:
+        raise ParamsError("check-data: nothing to check; name a folder, or a file with --params")
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; name the folder of a data set")
+    reader = guessed_reader(folder)
+    if reader is None:
+        raise DataError(f"{folder}: of no known layout; set --reader ({', '.join(READERS)})")
+    return reader
+
+
+def _console() -> Console:
+    """A console that wraps on a terminal and keeps each row on one line elsewhere."""
+    from rich.console import Console
+
+    console = Console()
+    return console if console.is_terminal else Console(width=1000)
+
+
+def _print_faults(console: Console, source: SourceSet, rows: list[Fault], found: Report) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    if rows:
+        table = Table()
+        for column in ("", "where", "fault", "what to do"):
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            sign = Text("fault", "bold red") if row.fatal else Text("note", "yellow")
+            table.add_row(sign, Text(row.where or "data set"), Text(row.what), Text(row.remedy))
+        console.print(table)
+    count = len(found.faults)
+    verdict = "no faults" if not count else f"{count} fault{'s' if count > 1 else ''}"
+    console.print(Text(f"{source.root}, read as {source.reader}: {verdict}"))
+
+
+def _print_facts(console: Console, source: SourceSet, found: Report) -> None:
+    from rich.table import Table
+
+    if source.boundary_source == "instances":
+        console.print("boundaries: from instance ids")
+    else:
+        console.print("boundaries: from class edges and connected components (no instance ids)")
+    splits = list(found.counts)
+    drives = {split: len({s.drive for s in source.of_split(split)}) for split in splits}
+    table = Table("class", *splits)
+    table.add_row("scenes (drives)", *(f"{found.counts[s]} ({drives[s]})" for s in splits))
+    table.add_section()
+    names = [*((row.train_id, row.name) for row in source.table.trained), (255, "ignored")]
+    for index, name in names:
+        shares = [found.pixels[s][index] / max(1, found.pixels[s].sum()) for s in splits]
+        table.add_row(name, *(f"{share:.2%}" if share else "absent" for share in shares))
+    console.print(table)

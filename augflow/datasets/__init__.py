@@ -1,0 +1,57 @@
+"""Readers of raw data sets: one per published layout, all in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from augflow.datasets import camvid, cityscapes, folder, idd_lite, kitti
+from augflow.datasets.source import SourceSet
+from augflow.errors import DataError
+from augflow.params import DataParams
+
+READERS: dict[str, Callable[[DataParams], SourceSet]] = {
+    "streets": cityscapes.read,
+    "cityscapes": cityscapes.read,
+    "camvid": camvid.read,
+    "idd_lite": idd_lite.read,
+    "kitti": kitti.read,
+    "folder": folder.read,
+}
+
+# where a reader looks for photographs; the first pattern that matches tells the layout of a folder
+_PHOTOS = {
+    "streets": "streets.json",
+    "cityscapes": "leftImg8bit/*/*/*_leftImg8bit.png",
+    "idd_lite": "leftImg8bit/*/*/*_image.*",
+    "camvid": "trainannot/*.png",
+    "kitti": "training/image_2/*.png",
+    "folder": "images/**/*.*",
+}
+
+
+def read(params: DataParams) -> SourceSet:
+    """Lists and pairs the files of `data.root`; decodes none of them.
+
+    Raises:
+        DataError: no such folder, or no photographs where the reader looks.
+        ParamsError: `data.classes` makes no table.
+    """
+    root = Path(params.root)
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder; set data.root to where the data set lies")
+    source = READERS[params.reader](params)
+    if not source.scenes and not source.faults:
+        guess = guessed_reader(root)
+        hint = f"it looks like {guess}" if guess else f"known layouts: {', '.join(READERS)}"
+        place = _PHOTOS["cityscapes" if params.reader == "streets" else params.reader]
+        raise DataError(
+            f"{root}: no photos at {place}, where reader {params.reader} looks; "
+            f"{hint}: set data.reader and data.root"
+        )
+    return source
+
+
+def guessed_reader(root: Path) -> str | None:
+    """The reader whose layout a folder has; None when it has none of them."""
+    return next((name for name, place in _PHOTOS.items() if any(root.glob(place))), None)

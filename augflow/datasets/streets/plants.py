@@ -1,0 +1,178 @@
+"""Trees, bushes and hedges: clumps of leaves, dark within and below, bright toward the light."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from augflow import seeds
+from augflow.datasets.streets import texture
+from augflow.datasets.streets.canvas import Canvas
+from augflow.datasets.streets.ground import footprint
+from augflow.datasets.streets.view import Colour, World
+
+VEGETATION = 21
+
+# fmt: off
+LEAVES: dict[str, tuple[Colour, ...]] = {
+    "spring": ((116, 158, 60), (132, 168, 74), (98, 148, 62), (224, 168, 184), (236, 214, 216)),
+    "summer": ((70, 116, 46), (58, 100, 50), (88, 124, 44), (64, 108, 60), (50, 90, 44)),
+    "autumn": ((214, 158, 44), (196, 98, 36), (168, 60, 34), (142, 140, 52), (226, 184, 66)),
+}
+# fmt: on
+_BARK: Colour = (92, 74, 58)
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A tree at (u, z); `shape` is `round`, `tall` or `cone`."""
+
+    u: float
+    z: float
+    height: float
+    crown: float
+    shape: str
+    leaves: Colour
+    seed: int
+
+
+@dataclass(frozen=True)
+class Hedge:
+    """A clipped hedge, or a row of bushes, along one side from z to z."""
+
+    u: float
+    near: float
+    far: float
+    height: float
+    leaves: Colour
+    clipped: bool
+    seed: int
+
+
+def cast_tree(canvas: Canvas, world: World, tree: Tree) -> None:
+    """The shadow of a tree: below it, and away from the sun when it shines there."""
+    turns = np.linspace(0, 2 * np.pi, 14, endpoint=False)
+    rng = seeds.generator(tree.seed, "shadow")
+    sun = world.light.sun
+    lit = world.lit(tree.u, tree.z)
+    far = tree.height * 0.6 * lit / max(sun[1], 0.35)
+    for _ in range(7 if lit else 1):
+        radius = tree.crown * rng.uniform(0.35, 0.75) if lit else tree.crown
+        du, dz = rng.normal(0, tree.crown * 0.4, 2) * bool(lit)
+        u, z = tree.u - sun[0] * far + du, tree.z - sun[2] * far + dz
+        if z > 2.5:
+            ring = [(u + radius * np.cos(t), z + radius * np.sin(t)) for t in turns]
+            canvas.cast(footprint(world, [p for p in ring if p[1] > 1.5]), 0.85 if lit else 0.4)
+
+
+def draw_tree(canvas: Canvas, world: World, tree: Tree) -> None:
+    """Trunk, boughs and crown."""
+    rng = seeds.generator(tree.seed, "tree")
+    x, ground = world.place(tree.u, tree.z)
+    metre = world.camera.scale(tree.z)
+    lit = world.lit(tree.u, tree.z)
+    canvas.begin(VEGETATION, tree.z)
+    bark = np.array(_BARK) * world.light.on((0, 0, -1), lit) * rng.uniform(0.8, 1.2)
+    fork = tree.height * (0.42 if tree.shape == "round" else 0.2)
+    lean = rng.normal(0, 0.04) * tree.height
+    girth = 0.03 * tree.height * rng.uniform(0.8, 1.2)
+    top = (x + lean * metre, ground - fork * metre)
+    canvas.limb(((x, ground), top), (girth * 0.62 * metre, girth * 0.4 * metre), bark)
+    for turn in rng.uniform(-0.8, 0.8, 4):
+        reach = tree.height * 0.28
+        tip = (top[0] + np.sin(turn) * reach * metre, top[1] - np.cos(turn) * reach * metre)
+        canvas.limb((top, tip), (girth * 0.3 * metre, girth * 0.12 * metre), bark * 0.85)
+    canvas.finish(relief=0.5, toward=_toward(world))
+    canvas.begin(VEGETATION, tree.z)
+    _crown(canvas, world, tree, (top[0], metre), rng)
+    _ruffle(canvas, rng, 0.17)
+    canvas.finish()
+
+
+def _crown(
+    canvas: Canvas,
+    world: World,
+    tree: Tree,
+    at: tuple[float, float],
+    rng: np.random.Generator,
+) -> None:
+    """Clumps over the crown's outline, the darkest first."""
+    x, metre = at
+    _, ground = world.place(tree.u, tree.z)
+    low, high = tree.height * (0.34 if tree.shape == "round" else 0.12), tree.height
+    count = int(np.clip(110 + tree.crown * metre * 1.6, 130, 420))
+    across, up, size = _clumps(tree.shape, count, rng)
+    toward = _toward(world)
+    bright = 0.62 + 0.34 * (up - 0.4) + 0.22 * across * toward[0] + rng.normal(0, 0.13, count)
+    strong = 1.0 if world.lit(tree.u, tree.z) else 0.6
+    gain = world.light.on((0, 0.7, -0.7), world.lit(tree.u, tree.z))
+    hue = 1 + rng.normal(0, 0.06, (count, 3))
+    order = np.argsort(bright + 0.5 * rng.random(count), kind="stable")
+    for index in order:
+        tone = np.array(tree.leaves) * (1 + strong * (bright[index] - 0.66)) * hue[index] * gain
+        place = (x + across[index] * tree.crown * metre, ground - (low + up[index] * (high - low)) * metre)
+        radius = size[index] * tree.crown * metre
+        canvas.disc(*place, max(0.8, radius), tone * (1.0, 1.0, 0.95), flat=0.75)
+
+
+def _clumps(
+    shape: str, count: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Places in the crown: across in [-1, 1], up in [0, 1], and radii as shares of the crown's."""
+    up = rng.random(count)
+    if shape == "cone":
+        wide = np.clip(1.02 - up, 0.03, 1) * (0.8 + 0.2 * np.cos(up * 40))
+        size = 0.05 + 0.11 * wide
+    elif shape == "tall":
+        wide = np.sqrt(np.clip(1 - (2 * up - 0.9) ** 2 / 1.25, 0.02, 1))
+        size = np.full(count, 0.22)
+    else:
+        lobes = 1 + 0.16 * np.sin(up * 9 + rng.uniform(0, 6)) + 0.1 * rng.standard_normal(count)
+        wide = np.sqrt(np.clip(1 - (2 * up - 1) ** 2, 0.02, 1)) * lobes
+        size = 0.1 + 0.08 * rng.random(count)
+    across = wide * np.sin(rng.uniform(-np.pi / 2, np.pi / 2, count)) * rng.choice([1.0, 0.93], count)
+    return across, up, size * rng.uniform(0.75, 1.25, count)
+
+
+def draw_hedge(canvas: Canvas, world: World, hedge: Hedge) -> None:
+    """A hedge as a textured wall with a leafy upper edge; bushes where it is not clipped."""
+    rng = seeds.generator(hedge.seed, "hedge")
+    canvas.begin(VEGETATION, max(hedge.near, 1.0))
+    gain = world.light.on((-np.sign(hedge.u) * 0.6, 0.6, -0.5), 0.8)
+    near, far = max(hedge.near, 1.6), hedge.far
+    if hedge.clipped:
+        street, h = world.street, hedge.height
+        base = np.array(hedge.leaves) * gain
+        walls = [(near, 0.0, 0.62), (near, h * 0.55, 0.86)]
+        for z, low, tone in walls:
+            quad = [(street.x(hedge.u, a), y, a) for a, y in ((z, low), (z, h), (far, h), (far, low))]
+            canvas.polygon(world.camera.project(np.array(quad)), base * tone)
+    depths = far - (far - near) * np.linspace(0, 1, 60) ** 0.6
+    for z in depths:
+        for _ in range(4):
+            y = hedge.height * (rng.uniform(0.55, 1.02) if hedge.clipped else rng.uniform(0.05, 1))
+            x, row = world.place(hedge.u + rng.normal(0, 0.12), z, y)
+            tone = 0.55 + 0.5 * y / hedge.height + rng.normal(0, 0.12)
+            radius = hedge.height * rng.uniform(0.06, 0.17) * world.camera.scale(z)
+            canvas.disc(x, row, max(0.8, radius), np.array(hedge.leaves) * gain * tone, flat=0.8)
+    _ruffle(canvas, rng, 0.2)
+    canvas.finish()
+
+
+def _ruffle(canvas: Canvas, rng: np.random.Generator, strength: float) -> None:
+    """Fine light and dark over the leaves."""
+    where = canvas.window()
+    if where is None:
+        return
+    mine = canvas.owner[where] == len(canvas.owners) - 1
+    rough = texture.crop(texture.grain(), *mine.shape, rng)
+    canvas.shade(where, mine, np.clip(1 + strength * rough, 0.45, 1.6))
+
+
+def _toward(world: World) -> tuple[float, float]:
+    """Where light comes from in the picture's plane."""
+    sun = world.light.sun
+    if max(world.light.sun_fill) < 0.05:
+        return 0.0, -1.0
+    return sun[0], -max(sun[1], 0.3)

@@ -1,0 +1,1 @@
+"""Invertible transforms, the multi-scale Glow, densities and bits per dimension."""

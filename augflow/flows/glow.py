@@ -1,0 +1,261 @@
+"""The multi-scale Glow: levels of steps, half of the channels factored out between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from augflow.flows.conditioners import Learned, LevelParams, Trace, TraceConditioner
+from augflow.flows.density import gaussian_log_prob
+from augflow.flows.networks import CouplingNets, ZeroConv
+from augflow.flows.transforms import (
+    ActNorm,
+    AffineCoupling,
+    CouplingParams,
+    InvertibleConv,
+    squeeze,
+    unsqueeze,
+)
+
+Draw = Callable[[int, Tensor, Tensor], Tensor]
+"""(level, mean, log_sd) -> the latents of that level."""
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What a flow makes of a batch.
+
+    Shapes:
+        latents: one tensor per level, the last from the top.
+        noise: the same, standardised under the priors.
+        log_prob: (N,), nats, density of the (dequantized) input.
+        traces: one `Trace` per level, if asked for.
+    """
+
+    latents: tuple[Tensor, ...]
+    noise: tuple[Tensor, ...]
+    log_prob: Tensor
+    traces: tuple[Trace, ...] = ()
+
+
+class Level(nn.Module):
+    """K steps of actnorm, 1x1 convolution and affine coupling on one resolution."""
+
+    def __init__(
+        self, steps: int, channels: int, features: int, width: int, edge: str, floor: float
+    ) -> None:
+        """Makes the coupling networks; all other parameters come from outside."""
+        super().__init__()
+        self.nets = CouplingNets(steps, channels, features, width, edge)
+        self.actnorm, self.conv, self.coupling = ActNorm(), InvertibleConv(), AffineCoupling(floor)
+
+    def forward(self, x: Tensor, params: LevelParams) -> tuple[Tensor, Tensor, Trace]:
+        """Through all steps.
+
+        Shapes:
+            x: (N, C, H, W).
+            returns: z (N, C, H, W), log-determinant (N,), the trace.
+        """
+        log_det = x.new_zeros(len(x))
+        kept: list[tuple[Tensor, Tensor, Tensor]] = []
+        for step, net in zip(params.steps, self.nets.per_step(), strict=True):
+            x, change = self.actnorm(x, step.actnorm)
+            mixed, more = self.conv(x, step.conv)
+            half, other = mixed.chunk(2, 1)
+            coupling = CouplingParams(*net(half, step.share))
+            changed, last = self.coupling(other, coupling)
+            out = torch.cat([half, changed], 1)
+            kept.append((x, mixed, out))
+            log_det = log_det + change + more + last
+            x = out
+        actnorms, convs, couplings = zip(*kept, strict=True)
+        return x, log_det, Trace(actnorms, convs, couplings)
+
+    def inverse(self, z: Tensor, params: LevelParams) -> Tensor:
+        """Back through all steps; `params` best come `inverted`."""
+        for step, net in zip(reversed(params.steps), reversed(self.nets.per_step()), strict=True):
+            half, changed = z.chunk(2, 1)
+            coupling = CouplingParams(*net(half, step.share))
+            z = torch.cat([half, self.coupling.inverse(changed, coupling)], 1)
+            z = self.actnorm.inverse(self.conv.inverse(z, step.conv), step.actnorm)
+        return z
+
+    @torch.no_grad()
+    def initialise(
+        self, x: Tensor, params: LevelParams, conditioner: Learned | TraceConditioner
+    ) -> LevelParams:
+        """Sets every actnorm from the data, one step after the other.
+
+        Returns:
+            `params` with the new actnorm values.
+        """
+        steps = []
+        nets = self.nets.per_step()
+        for index, step in enumerate(params.steps):
+            std, mean = torch.std_mean(x, dim=(0, 2, 3))
+            step = replace(step, actnorm=conditioner.initialise_step(index, mean, std))
+            steps.append(step)
+            x, _ = self.actnorm(x, step.actnorm)
+            mixed, _ = self.conv(x, step.conv)
+            half, other = mixed.chunk(2, 1)
+            changed, _ = self.coupling(other, CouplingParams(*nets[index](half, step.share)))
+            x = torch.cat([half, changed], 1)
+        return replace(params, steps=tuple(steps))
+
+
+class Prior(nn.Module):
+    """The Gaussian of the factored-out half given the kept half (and features of the layout).
+
+    At the top nothing is kept: the input is zeros, which a `ones` edge still tells apart along the
+    image border, as in the authors' code.
+
+    References:
+        Kingma and Dhariwal 2018, "Glow", section 3; Dual-Glow as Full-Glow, section 3, describes it,
+        for features of the source.
+    """
+
+    def __init__(
+        self, kept: int, latents: int, features: int, edge: str, bound: float | None
+    ) -> None:
+        """Makes the zero convolution: every prior starts as N(0, 1).
+
+        With `bound` the log standard deviation is kept within +-bound by a tanh.
+        """
+        super().__init__()
+        self.features, self.bound = features, bound
+        self.conv = ZeroConv(kept + features, 2 * latents, edge)
+
+    def forward(self, kept: Tensor, features: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Mean and log standard deviation, each (N, latents, H, W)."""
+        if self.features:
+            assert features is not None
+            kept = torch.cat([kept, features], 1)
+        mean, log_sd = self.conv(kept).to(kept.dtype).chunk(2, 1)
+        if self.bound is not None:
+            log_sd = self.bound * torch.tanh(log_sd / self.bound)
+        return mean, log_sd
+
+
+@dataclass(frozen=True)
+class GlowShape:
+    """What fixes a tower: input channels, steps per level, widths, and how it is bounded."""
+
+    inputs: int
+    steps: tuple[int, ...]
+    widths: tuple[int, ...]
+    features: tuple[int, ...]
+    prior_features: tuple[int, ...]
+    edge: str = "ones"
+    floor: float = 0.0
+    prior_bound: float | None = None
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Channels inside each level: 4, 8, 16 ... times the input's."""
+        return tuple(self.inputs * 4 * 2**level for level in range(len(self.steps)))
+
+    def sizes(self, size: tuple[int, int]) -> tuple[tuple[int, int], ...]:
+        """Height and width inside each level."""
+        return tuple((size[0] >> n, size[1] >> n) for n in range(1, len(self.steps) + 1))
+
+    def latents(self, size: tuple[int, int]) -> tuple[tuple[int, int, int], ...]:
+        """Channels, height and width of each level's latents."""
+        last = len(self.steps) - 1
+        return tuple(
+            (c if level == last else c // 2, *hw)
+            for level, (c, hw) in enumerate(zip(self.channels, self.sizes(size), strict=True))
+        )
+
+
+class Glow(nn.Module):
+    """A multi-scale flow whose step parameters are handed in, level by level.
+
+    References:
+        Kingma and Dhariwal 2018, "Glow", figure 2b; Dinh et al. 2017, "RealNVP", section 3.6.
+    """
+
+    def __init__(self, shape: GlowShape) -> None:
+        """Makes levels and priors."""
+        super().__init__()
+        self.shape = shape
+        last = len(shape.steps) - 1
+        self.levels = nn.ModuleList(
+            Level(steps, c, features, width, shape.edge, shape.floor)
+            for steps, c, features, width in zip(
+                shape.steps, shape.channels, shape.features, shape.widths, strict=True
+            )
+        )
+        self.priors = nn.ModuleList(
+            Prior(
+                c if n == last else c // 2,
+                c if n == last else c // 2,
+                features,
+                shape.edge,
+                shape.prior_bound,
+            )
+            for n, (c, features) in enumerate(
+                zip(shape.channels, shape.prior_features, strict=True)
+            )
+        )
+
+    def encode(self, x: Tensor, params: Sequence[LevelParams], *, traced: bool = False) -> Encoding:
+        """Data to latents.
+
+        Shapes:
+            x: (N, inputs, H, W).
+        """
+        log_prob = x.new_zeros(len(x))
+        latents, noise, traces = [], [], []
+        for number, level_params in enumerate(params):
+            x, log_det, trace = self.levels[number](squeeze(x), level_params)
+            if traced:
+                traces.append(trace)
+            x, out = self._divided(x, number)
+            mean, log_sd = self.priors[number](x, level_params.prior)
+            log_prob = log_prob + log_det + gaussian_log_prob(out, mean, log_sd)
+            latents.append(out)
+            noise.append((out - mean) * (-log_sd).exp())
+        return Encoding(tuple(latents), tuple(noise), log_prob, tuple(traces))
+
+    def decode(self, draw: Draw, params: Sequence[LevelParams], like: Tensor) -> Tensor:
+        """Latents to data, from the top down; `draw` gives each level's latents under its prior.
+
+        Shapes:
+            like: (N, ...), any tensor of the wanted batch size, type and device, whose last two axes
+                are the image's height and width.
+            returns: (N, inputs, H, W).
+        """
+        size = (like.shape[-2], like.shape[-1])
+        shapes = self.shape.latents(size)
+        x = like.new_zeros(len(like), *shapes[-1])
+        last = len(params) - 1
+        for number in range(last, -1, -1):
+            mean, log_sd = self.priors[number](x, params[number].prior)
+            out = draw(number, mean, log_sd)
+            x = out if number == last else torch.cat([x, out], 1)
+            x = unsqueeze(self.levels[number].inverse(x, params[number]))
+        return x
+
+    def _divided(self, x: Tensor, number: int) -> tuple[Tensor, Tensor]:
+        """What goes on and what is factored out; at the top zeros go on."""
+        if number == len(self.levels) - 1:
+            return torch.zeros_like(x), x
+        kept, out = x.chunk(2, 1)
+        return kept, out
+
+
+def given(latents: Sequence[Tensor]) -> Draw:
+    """Latents as they are."""
+    return lambda level, mean, log_sd: latents[level]
+
+
+def drawn(noise: Sequence[Tensor], temperature: float = 1.0) -> Draw:
+    """Latents from standard normal noise: mean + T * sd * noise.
+
+    References:
+        Full-Glow, section 5.3.
+    """
+    return lambda level, mean, log_sd: mean + temperature * log_sd.exp() * noise[level]

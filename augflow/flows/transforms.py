@@ -1,0 +1,201 @@
+"""The invertible steps of a Glow: pure maths on given parameters.
+
+A transform holds no weights. Whatever makes its parameters (learned constants, the raw layout, the
+source flow's trace) is a conditioner's business, so one transform serves every system.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Transform(nn.Module):
+    """An invertible map of a batch; rows never influence each other."""
+
+    def forward(self, x: Tensor, params: object) -> tuple[Tensor, Tensor]:
+        """Maps data towards latents.
+
+        Shapes:
+            x: (N, ...).
+            returns: z (N, ...) and log |det dz/dx| (N,), in nats.
+        """
+        raise NotImplementedError
+
+    def inverse(self, z: Tensor, params: object) -> Tensor:
+        """Undoes `forward` under the same parameters."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class ActNormParams:
+    """Scale and shift per channel, each (N, C) or (1, C)."""
+
+    scale: Tensor
+    shift: Tensor
+
+
+class ActNorm(Transform):
+    """Affine map per channel, y = s * (x + t).
+
+    References:
+        Kingma and Dhariwal 2018, "Glow", section 3.1; Full-Glow, equation 5.
+    """
+
+    def forward(self, x: Tensor, params: ActNormParams) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        """See `Transform.forward`; x is (N, C, H, W)."""
+        scale, shift = params.scale[..., None, None], params.shift[..., None, None]
+        area = x.shape[2] * x.shape[3]
+        log_det = params.scale.abs().log().sum(1) * area
+        return scale * (x + shift), log_det.expand(len(x))
+
+    def inverse(self, z: Tensor, params: ActNormParams) -> Tensor:  # type: ignore[override]
+        """See `Transform.inverse`."""
+        return z / params.scale[..., None, None] - params.shift[..., None, None]
+
+
+@dataclass(frozen=True)
+class ConvParams:
+    """An invertible matrix per image, its log-determinant, and its inverse once it is asked for.
+
+    Shapes:
+        weight: (N, C, C) or (1, C, C).
+        log_det: (N,) or (1,), nats per pixel.
+        inverse: as `weight`.
+    """
+
+    weight: Tensor
+    log_det: Tensor
+    inverse: Tensor | None = None
+
+    def inverted(self) -> ConvParams:
+        """The same with the inverse worked out, in double precision."""
+        return replace(self, inverse=torch.linalg.inv(self.weight.double()).to(self.weight.dtype))
+
+
+class InvertibleConv(Transform):
+    """Invertible 1x1 convolution: one matrix over the channels of every pixel.
+
+    References:
+        Kingma and Dhariwal 2018, "Glow", section 3.2; Full-Glow, equation 6.
+    """
+
+    def forward(self, x: Tensor, params: ConvParams) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        """See `Transform.forward`; x is (N, C, H, W)."""
+        area = x.shape[2] * x.shape[3]
+        return _per_pixel(params.weight, x), (params.log_det * area).expand(len(x))
+
+    def inverse(self, z: Tensor, params: ConvParams) -> Tensor:  # type: ignore[override]
+        """See `Transform.inverse`."""
+        known = params if params.inverse is not None else params.inverted()
+        assert known.inverse is not None
+        return _per_pixel(known.inverse, z)
+
+
+def _per_pixel(weight: Tensor, x: Tensor) -> Tensor:
+    """W x at every pixel, in full precision; free of copies when `x` is channels-last."""
+    n, c, h, w = x.shape
+    pixels = x.permute(0, 2, 3, 1).reshape(n, h * w, c)
+    with torch.autocast(x.device.type, enabled=False):
+        mixed = torch.matmul(pixels, weight.transpose(1, 2))
+    return mixed.reshape(n, h, w, c).permute(0, 3, 1, 2)
+
+
+@dataclass(frozen=True)
+class LU:
+    """The constant part of an LU-parametrised matrix, W = P (L + I) (U + diag(sign * exp(log_s))).
+
+    Shapes:
+        permutation: (C, C).
+        sign: (C,).
+    """
+
+    permutation: Tensor
+    sign: Tensor
+
+    def matrix(self, lower: Tensor, upper: Tensor, log_s: Tensor) -> ConvParams:
+        """Assembles the matrices of a batch; entries outside the strict triangles are not read.
+
+        Shapes:
+            lower, upper: (..., C, C).
+            log_s: (..., C).
+        """
+        eye = torch.eye(log_s.shape[-1], dtype=lower.dtype, device=lower.device)
+        with torch.autocast(lower.device.type, enabled=False):
+            left = torch.tril(lower, -1) + eye
+            right = torch.triu(upper, 1) + torch.diag_embed(self.sign * log_s.exp())
+            return ConvParams(self.permutation @ left @ right, log_s.sum(-1))
+
+
+def random_lu(channels: int, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """The LU factors of a random rotation: permutation, sign, lower, upper, log_s.
+
+    References:
+        Kingma and Dhariwal 2018, "Glow", section 3.2.
+    """
+    noise = torch.randn(channels, channels, generator=rng, dtype=torch.float64)
+    rotation, _ = torch.linalg.qr(noise)
+    permutation, lower, upper = torch.linalg.lu(rotation)
+    diagonal = torch.diagonal(upper)
+    factors = permutation, diagonal.sign(), lower, upper, diagonal.abs().log()
+    permutation, sign, lower, upper, log_s = (factor.float() for factor in factors)
+    return permutation, sign, torch.tril(lower, -1), torch.triu(upper, 1), log_s
+
+
+@dataclass(frozen=True)
+class CouplingParams:
+    """What the coupling network made of the untouched half (and the condition).
+
+    Shapes:
+        raw_scale, shift: (N, C / 2, H, W).
+    """
+
+    raw_scale: Tensor
+    shift: Tensor
+
+
+class AffineCoupling(Transform):
+    """Changes the second half of the channels by an affine map that depends on the first.
+
+    b' = (b + t) * s with s = floor + (1 - floor) * sigmoid(o + 2). A floor above 0 bounds the
+    inverse's gain; the papers have none, and their flows can divide by zero.
+
+    References:
+        Full-Glow, equations 7 to 10; Lugmayr et al. 2020, "SRFlow", for the floor.
+    """
+
+    def __init__(self, floor: float = 0.0) -> None:
+        """Sets the lower bound of the scale, in [0, 1)."""
+        super().__init__()
+        self.floor = floor
+
+    def forward(self, x: Tensor, params: CouplingParams) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        """See `Transform.forward`; `x` is the half to change, (N, C / 2, H, W)."""
+        log_s = self.log_scale(params.raw_scale)
+        return (x + params.shift) * log_s.exp(), log_s.sum((1, 2, 3))
+
+    def inverse(self, z: Tensor, params: CouplingParams) -> Tensor:  # type: ignore[override]
+        """See `Transform.inverse`."""
+        return z * (-self.log_scale(params.raw_scale)).exp() - params.shift
+
+    def log_scale(self, raw: Tensor) -> Tensor:
+        """The logarithm of s, in (log floor, 0)."""
+        if self.floor == 0:
+            return F.logsigmoid(raw + 2)
+        return torch.log(self.floor + (1 - self.floor) * torch.sigmoid(raw + 2))
+
+
+def squeeze(x: Tensor) -> Tensor:
+    """Trades space for channels: (N, C, H, W) -> (N, 4C, H/2, W/2), order channel, row, column.
+
+    The result is channels-last in memory, which the convolutions and the 1x1 steps are fastest on.
+    """
+    return F.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last)
+
+
+def unsqueeze(x: Tensor) -> Tensor:
+    """Undoes `squeeze`."""
+    return F.pixel_shuffle(x, 2)

@@ -1,0 +1,133 @@
+"""The generators: one file per system, one table, save and load."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from augflow import files
+from augflow.classes import ClassTable
+from augflow.errors import ModelError, ParamsError, nearest
+from augflow.flows.conditional import FlowGenerator, Synthesizer
+from augflow.generators.full_glow import FullGlow
+from augflow.generators.glow import Glow
+from augflow.generators.presets import FULL_GLOW, GLOW, FullGlowConfig, GlowConfig, configured
+from augflow.params import GeneratorParams, Section, checked
+
+__all__ = ["SYSTEMS", "FlowGenerator", "System", "Synthesizer", "built", "load", "save"]
+
+
+@dataclass(frozen=True)
+class System:
+    """A row of the table: the class, its configuration, its presets."""
+
+    maker: type[FlowGenerator]
+    config: type[Section]
+    presets: dict[str, dict[str, Any]]
+
+
+SYSTEMS = {
+    "full_glow": System(FullGlow, FullGlowConfig, FULL_GLOW),
+    "glow": System(Glow, GlowConfig, GLOW),
+}
+
+
+def system(name: str) -> System:
+    """The row of that name.
+
+    Raises:
+        ParamsError: no such system; lists the known ones.
+    """
+    if name not in SYSTEMS:
+        raise ParamsError(f"no system {name!r}; {nearest(name, sorted(SYSTEMS))}")
+    return SYSTEMS[name]
+
+
+def config_of(params: GeneratorParams, size: tuple[int, int]) -> Section:
+    """The configuration that a section of `params.yaml` asks for, at the study's size."""
+    row = system(params.system)
+    return configured(row.config, row.presets, params.preset, {"size": size, **params.overrides})
+
+
+def built(name: str, config: Section, table: ClassTable, seed: int = 0) -> FlowGenerator:
+    """A new generator of a system with fresh weights."""
+    maker: Any = system(name).maker
+    return maker(config, table, seed)
+
+
+def save(folder: Path, name: str, generator: FlowGenerator, facts: dict[str, Any]) -> str:
+    """Writes `weights.safetensors` and `config.json`.
+
+    Args:
+        folder: where to.
+        name: the system's name in the table.
+        generator: what to write.
+        facts: whatever else belongs to the record (preset, steps, final numbers).
+
+    Returns:
+        The digest of the weights, by content.
+    """
+    from safetensors.torch import save as to_bytes
+
+    from augflow.scenes import table_facts
+
+    tensors = {key: value.contiguous() for key, value in generator.state_dict().items()}
+    digest = weights_digest(tensors)
+    files.atomic_write(folder / "weights.safetensors", to_bytes(tensors))
+    config = {
+        "system": name,
+        "config": generator.config.model_dump(mode="json"),
+        "classes": table_facts(generator.table),
+        "weights": digest,
+        "parameters": sum(p.numel() for p in generator.parameters()),
+        "facts": facts,
+    }
+    files.write_json(folder / "config.json", config)
+    return digest
+
+
+def load(folder: Path) -> FlowGenerator:
+    """Reads a generator that `save` wrote.
+
+    Raises:
+        ModelError: files are missing, damaged, or do not fit each other.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load as from_bytes
+
+    from augflow.scenes import table_from
+
+    path = folder / "weights.safetensors"
+    if not path.exists() or not (folder / "config.json").exists():
+        raise ModelError(
+            f"{folder}: no generator here (expected weights.safetensors and config.json); "
+            "train one, or give the folder of one with --generator"
+        )
+    record = files.read_json(folder / "config.json")
+    row = system(record["system"])
+    config = checked(row.config, record["config"], str(folder / "config.json"))
+    generator = built(record["system"], config, table_from(record["classes"]))
+    try:
+        tensors = from_bytes(path.read_bytes())
+    except SafetensorError as fault:
+        raise ModelError(f"{path}: not a whole safetensors file ({fault}); restore it") from fault
+    if weights_digest(tensors) != record["weights"]:
+        raise ModelError(f"{path}: weights are not those that config.json records; restore both")
+    try:
+        generator.load_state_dict(tensors)
+    except RuntimeError as fault:
+        reason = " ".join(str(fault).split())[:200]
+        raise ModelError(f"{path}: weights do not fit the configuration: {reason}") from fault
+    return generator.eval()
+
+
+def weights_digest(tensors: dict[str, Tensor]) -> str:
+    """A digest of names and values, whatever the file's header says."""
+    parts = [
+        f"{name}:{files.digest_array(tensors[name].detach().cpu().numpy())}"
+        for name in sorted(tensors)
+    ]
+    return files.digest_bytes("\n".join(parts).encode())

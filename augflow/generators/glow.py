@@ -1,0 +1,64 @@
+"""An unconditional Glow: it ignores the layout, and so is the floor of conditional likelihood.
+
+References:
+    Kingma and Dhariwal 2018, "Glow: Generative flow with invertible 1x1 convolutions".
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from augflow import seeds
+from augflow.classes import ClassTable
+from augflow.flows.conditioners import Learned
+from augflow.flows.glow import Glow as Tower
+from augflow.flows.glow import GlowShape
+from augflow.flows.conditional import FlowConditions, FlowGenerator, initialised_level
+from augflow.generators.full_glow import check_size
+from augflow.generators.presets import GlowConfig
+from augflow.scenes import Layout
+
+
+class Glow(FlowGenerator):
+    """One tower with learned constants, of the same shape as Full-Glow's target."""
+
+    def __init__(self, config: GlowConfig, table: ClassTable, seed: int = 0) -> None:
+        """Builds the tower.
+
+        Raises:
+            ParamsError: the size does not fit the number of levels.
+        """
+        super().__init__()
+        check_size(config)
+        self.config, self.table = config, table
+        rng = torch.Generator().manual_seed(seeds.derive(seed, "rotations") % 2**63)
+        none = (0,) * len(config.steps)
+        shape = GlowShape(
+            3,
+            config.steps,
+            config.widths,
+            none,
+            none,
+            config.edge,
+            config.floor,
+            config.prior_bound,
+        )
+        with seeds.torch_seeded(seed):
+            self.target = Tower(shape)
+            self.target_params = nn.ModuleList(
+                Learned(k, c, rng, actnorm=config.actnorm, min_std=config.min_std)
+                for k, c in zip(config.steps, shape.channels, strict=True)
+            )
+
+    def params(self, layout: Layout, noise: Tensor | None = None) -> tuple[FlowConditions, Tensor]:
+        """See `FlowGenerator.params`; there is no source, its log-density is 0."""
+        levels = tuple(learned() for learned in self.target_params)
+        like = next(self.parameters())
+        return FlowConditions(levels, len(layout)), like.new_zeros(len(layout))
+
+    def initialise(self, image: Tensor, layout: Layout, noise: Tensor) -> None:
+        """See `FlowGenerator.initialise`."""
+        x = image
+        for number, learned in enumerate(self.target_params):
+            _, x = initialised_level(self.target, number, x, learned(), learned)

@@ -1,0 +1,130 @@
+"""What a flow generator is made of, and the named presets."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from augflow.errors import ParamsError, nearest
+from augflow.params import Count, Section, checked
+
+Size = tuple[Count, Count]
+
+
+class GlowConfig(Section):
+    """An unconditional Glow of photographs: the floor that a conditional flow must beat.
+
+    `width` is the hidden width of the coupling networks, one number or one per level.
+    `floor` bounds the coupling scale from below, `actnorm` says whether its scale is learned raw (as
+    the papers) or as a logarithm, `min_std` bounds its data-dependent initial value, `edge` is the
+    padding of the zero convolutions, `prior_bound` keeps the priors' log standard deviation within
+    its bounds.
+    """
+
+    size: Size
+    steps: tuple[Count, ...]
+    width: Count | tuple[Count, ...] = 512
+    floor: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    actnorm: Literal["raw", "log"] = "raw"
+    min_std: Annotated[float, Field(gt=0)] = 1e-6
+    edge: Literal["ones", "zeros"] = "ones"
+    prior_bound: Annotated[float, Field(gt=0)] | None = None
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """The coupling networks' width at each level."""
+        return self.width if isinstance(self.width, tuple) else (self.width,) * len(self.steps)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if len(self.widths) != len(self.steps):
+            raise ValueError(f"width has {len(self.widths)} entries for {len(self.steps)} levels")
+        return self
+
+
+class FullGlowConfig(GlowConfig):
+    """Full-Glow. Defaults are the paper's, as its authors' code and its parameter counts have them.
+
+    `source`: the source flow sees palette colours (3 planes) or one plane per class. `boundary`: the
+    version of boundary map that every conditioning network gets, repeated to `boundary_planes`.
+    `head`: `flat` conditioning networks fit one size, `pooled` ones any; `strict_lu` emits only the
+    entries of L and U that are used. `features`: channels of the coupling's condition, `0` for as
+    many as the level has. `prior`: `glow` leaves the priors unconditional, `source` hands them the
+    source's output of their level. `source_weight` is lambda of equation 11.
+    """
+
+    source: Literal["palette", "one_hot"] = "palette"
+    source_width: Count = 512
+    boundary: Literal["none", "v1", "v2"] = "none"
+    boundary_planes: Count = 3
+    head: Literal["flat", "pooled"] = "flat"
+    head_convs: tuple[Count, Count, Count] = (8, 4, 2)
+    head_hidden: tuple[Count, Count, Count] = (32, 64, 48)
+    head_grid: Count = 4
+    head_bound: Annotated[float, Field(gt=0)] | None = None
+    strict_lu: bool = False
+    condition_width: Count = 128
+    features: Annotated[int, Field(ge=0)] = 0
+    prior: Literal["glow", "source"] = "glow"
+    source_weight: Annotated[float, Field(ge=0)] = 1e-4
+
+
+_PAPER: dict[str, Any] = {"size": (256, 256)}
+_WITH_MAPS: dict[str, Any] = {**_PAPER, "boundary": "v1"}
+_OURS: dict[str, Any] = {
+    "source": "one_hot",
+    "boundary": "v1",
+    "boundary_planes": 1,
+    "head": "pooled",
+    "head_bound": 1.5,
+    "strict_lu": True,
+    "floor": 0.05,
+    "actnorm": "log",
+    "min_std": 0.02,
+    "prior": "source",
+    "prior_bound": 3.0,
+    "source_weight": 0.05,
+}
+
+FULL_GLOW: dict[str, dict[str, Any]] = {
+    # the paper's table 3; there is no configuration G
+    "config_a": {**_PAPER, "steps": (16,) * 4},
+    "config_b": {**_WITH_MAPS, "steps": (16,) * 4},
+    "config_c": {**_WITH_MAPS, "steps": (16,) * 4, "boundary": "v2"},
+    "config_d": {**_PAPER, "steps": (24,) * 5},
+    "config_e": {**_PAPER, "steps": (40, 30, 20, 20, 10)},
+    "config_f": {**_PAPER, "steps": (30,) * 4},
+    "config_h": {**_PAPER, "steps": (40,) * 3},
+    "high_res": {**_WITH_MAPS, "size": (512, 1024), "steps": (10,) * 4},
+    # ours: bounded scales, resolution-free conditioning, a narrow source flow
+    "tiny": {
+        **_OURS, "size": (48, 72), "steps": (4, 6, 6), "features": 12,
+        "width": (48, 64, 96), "source_width": 24, "condition_width": 24,
+    },
+    "small": {
+        **_OURS, "size": (64, 96), "steps": (4, 8, 8, 4), "features": 16,
+        "width": (64, 128, 128, 128), "source_width": 32, "condition_width": 32,
+    },
+}  # fmt: skip
+
+GLOW: dict[str, dict[str, Any]] = {
+    name: {key: value for key, value in preset.items() if key in GlowConfig.model_fields}
+    for name, preset in FULL_GLOW.items()
+}
+
+
+def configured(
+    config: type[Section],
+    presets: dict[str, dict[str, Any]],
+    preset: str,
+    overrides: dict[str, Any],
+) -> Any:
+    """The configuration of a preset with some values replaced.
+
+    Raises:
+        ParamsError: no such preset, no such field, or a value out of range.
+    """
+    if preset not in presets:
+        raise ParamsError(f"no preset {preset!r}; {nearest(preset, sorted(presets))}")
+    return checked(config, {**presets[preset], **overrides}, f"preset {preset}")

@@ -1,0 +1,256 @@
+"""The parameters of a study, checked: every section of `params.yaml` is one frozen record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from augflow.errors import ParamsError, nearest
+
+Size = tuple[Annotated[int, Field(ge=8)], Annotated[int, Field(ge=8)]]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A section: immutable, and a misspelt key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ClassParams(Section):
+    """One row of a class table of one's own (reader `folder`)."""
+
+    name: str
+    id: int
+    train_id: int
+    thing: bool = False
+    colour: tuple[int, int, int]
+
+
+class StreetsParams(Section):
+    """The embedded scenes, made when `data.reader` is `streets`."""
+
+    train: Count = 200
+    val: Count = 48
+    size: Size = (128, 192)
+    seed: int = 0
+
+
+class DataParams(Section):
+    """Which photographs, and what `prepare` makes of them."""
+
+    reader: Literal["streets", "cityscapes", "camvid", "idd_lite", "kitti", "folder"]
+    root: str
+    labels: Literal["label_ids", "train_ids"] = "label_ids"
+    size: Size
+    levels: Annotated[int, Field(ge=1, le=8)] = 3
+    val_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    seed: int = 0
+    limit: Count | None = None
+    classes: tuple[ClassParams, ...] | None = None
+    streets: StreetsParams | None = None
+
+
+class TrainingParams(Section):
+    """How long and how a generator learns."""
+
+    steps: Count
+    batch_size: Count = 1
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-4
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    decay_from: Fraction = 1.0
+    clip_norm: Annotated[float, Field(gt=0)] | None = None
+    ema: Annotated[float, Field(ge=0, lt=1)] | None = None
+    flip: bool = False
+    precision: Literal["float32", "bfloat16"] = "float32"
+    init_scenes: Count = 16
+    save_every: Count = 100
+    log_every: Count = 10
+    eval_every: Count = 200
+    sample_every: Count = 400
+    seed: int = 0
+
+
+class GeneratorParams(Section):
+    """One row of the generator table: the system, its preset, what differs from it, its training."""
+
+    system: str
+    preset: str
+    overrides: dict[str, Any] = {}
+    training: TrainingParams
+
+
+class SetParams(Section):
+    """A synthetic set: `rounds` photographs per layout of a split at one temperature."""
+
+    generator: str
+    layouts: Literal["train", "val"]
+    temperature: Annotated[float, Field(ge=0, le=2)]
+    rounds: Count = 1
+    seed: int = 0
+    limit: Count | None = None
+
+
+class TransferParams(Section):
+    """A transferred set: contents of photographs moved into other layouts."""
+
+    generator: str
+    layouts: Literal["train", "val"]
+    contents: Literal["train", "val"] = "train"
+    latents: Literal["z", "eps"] = "z"
+    limit: Count | None = 8
+    seed: int = 0
+
+
+class SegmenterParams(Section):
+    """A segmentation network: an mmseg config (name or file) and its schedule.
+
+    Training starts from the weights of `checkpoint` where one is given; with 0 steps they are used
+    as they are.
+    """
+
+    config: str = "pspnet_small"
+    checkpoint: str | None = None
+    steps: Annotated[int, Field(ge=0)]
+    batch_size: Count = 8
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    flip: bool = True
+    seed: int = 0
+
+
+class ArmParams(Section):
+    """What a retrained network sees: `real` and names of synthetic sets; classic augmentation or not."""
+
+    train_on: tuple[str, ...]
+    augment: Literal["none", "classic"] = "none"
+
+
+class RetrainParams(Section):
+    """The arms' common network; all arms get equal optimizer steps."""
+
+    segmenter: SegmenterParams
+    arms: tuple[str, ...]
+    seeds: tuple[int, ...]
+
+
+class ReportParams(Section):
+    """What the report shows."""
+
+    title: str
+    sweep: tuple[str, ...]
+    samples: tuple[str, ...]
+    layouts: Count = 6
+
+
+class VerifyParams(Section):
+    """How many items of each stage `augflow verify --level 1` makes again, and the tolerance elsewhere.
+
+    `tolerance` is the largest difference, in 8-bit grey values, of a photograph made again on
+    another machine.
+    """
+
+    items: Count = 2
+    tolerance: Annotated[float, Field(ge=0)] = 2.0
+    seed: int = 0
+
+
+class Params(Section):
+    """All of `params.yaml`."""
+
+    study: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+    threads: Count = 2
+    data: DataParams
+    generators: dict[str, GeneratorParams]
+    sets: dict[str, SetParams]
+    transfers: dict[str, TransferParams] = {}
+    judge: SegmenterParams
+    arms: dict[str, ArmParams]
+    retrain: RetrainParams
+    report: ReportParams
+    verify: VerifyParams = VerifyParams()
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Params:
+        generators, sets, arms = sorted(self.generators), sorted(self.sets), sorted(self.arms)
+        uses: list[tuple[str, str, list[str]]] = []
+        uses += [(f"sets.{k}.generator", s.generator, generators) for k, s in self.sets.items()]
+        uses += [(f"transfers.{k}.generator", s.generator, generators)
+                 for k, s in self.transfers.items()]  # fmt: skip
+        uses += [(f"arms.{k}.train_on", name, ["real", *sets])
+                 for k, arm in self.arms.items() for name in arm.train_on]  # fmt: skip
+        uses += [("retrain.arms", name, arms) for name in self.retrain.arms]
+        uses += [("report.sweep", name, sets) for name in self.report.sweep]
+        uses += [("report.samples", name, sets) for name in self.report.samples]
+        for where, name, known in uses:
+            if name not in known:
+                raise ValueError(f"{where}: no {name!r}; {nearest(name, known)}")
+        return self
+
+
+def load(path: Path = Path("params.yaml")) -> Params:
+    """Reads and checks `params.yaml`.
+
+    Raises:
+        ParamsError: the file is missing, not YAML, or holds a wrong value; all faults in one line.
+    """
+    import yaml
+
+    if not path.exists():
+        raise ParamsError(f"{path}: no such file; run in a project folder (augflow init makes one)")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as fault:
+        raise ParamsError(f"{path}: not YAML: {' '.join(str(fault).split())}") from fault
+    return checked(Params, content, str(path))
+
+
+S = TypeVar("S", bound=BaseModel)
+
+
+def checked(section: type[S], content: object, where: str) -> S:
+    """A section from plain values.
+
+    Raises:
+        ParamsError: with every fault, each under its dotted name.
+    """
+    if not isinstance(content, dict):
+        raise ParamsError(f"{where}: expected a mapping of parameters, got {type(content).__name__}")
+    try:
+        return section.model_validate(content)
+    except ValidationError as faults:
+        raise ParamsError(f"{where}: " + "; ".join(_line(e, section) for e in faults.errors())) from faults
+
+
+def _line(error: Any, section: type[BaseModel]) -> str:
+    place = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        known = sorted(_fields_at(section, error["loc"][:-1]))
+        return f"{place}: no such parameter; {nearest(str(error['loc'][-1]), known)}"
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] in ("missing", "value_error"):
+        return f"{place}: {message}" if place else message
+    hint = ""
+    if isinstance(error["input"], str) and "e" in error["input"].lower():
+        hint = " (YAML reads 1e-4 as text: write 1.0e-4)"
+    return f"{place}: {message}, got {error['input']!r}{hint}"
+
+
+def _fields_at(section: type[BaseModel], loc: tuple) -> list[str]:
+    """The field names of the record that a validation error's place points into."""
+    from typing import get_args
+
+    current: Any = section
+    for part in loc:
+        if isinstance(current, type) and issubclass(current, BaseModel):
+            current = current.model_fields[part].annotation
+        else:  # dict[str, X] under a name, tuple[X, ...] under an index
+            current = get_args(current)[0 if isinstance(part, int) else -1]
+        if type(None) in get_args(current):
+            current = next(kind for kind in get_args(current) if kind is not type(None))
+    is_section = isinstance(current, type) and issubclass(current, BaseModel)
+    return list(current.model_fields) if is_section else []

@@ -1,0 +1,162 @@
+"""What a report claims: every number with its source, every file with its digest; and the check."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from augflow import files
+from augflow.errors import AugflowError, DataError
+from augflow.reporting import evidence as evidences
+from augflow.reporting.evidence import Evidence
+from augflow.reporting.page import html_page, markdown_page
+from augflow.reporting.table import Claim, Table
+from augflow.reporting.tables import computed
+from augflow.reporting.verdict import verdict
+
+_TOLERANCE = 1e-9
+"""Relative difference below which two values are one: sums differ in the last bits elsewhere."""
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """A place where a report is not what its evidence says."""
+
+    where: str
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        """One line for the user."""
+        return f"{self.where}: expected {self.expected}, found {self.found}"
+
+
+def all_claims(evidence: Evidence, tables: Mapping[str, Table]) -> list[Claim]:
+    """The claims of every table and of the verdict."""
+    found = [claim for table in tables.values() for claim in table.claims()]
+    return [*found, *verdict(evidence, tables).claims]
+
+
+def write(folder: Path, claims: list[Claim]) -> None:
+    """Writes `claims.json` over a finished report folder."""
+    files.write_json(
+        folder / "claims.json",
+        {"claims": [claim.facts() for claim in claims], "files": digests(folder)},
+    )
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Content digests of all files of a report but `claims.json` and hidden ones."""
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    names = {path: path.relative_to(folder).as_posix() for path in found}
+    return {
+        name: files.digest_file(path)
+        for path, name in names.items()
+        if name != "claims.json" and not path.name.startswith(".")
+    }
+
+
+def recompute(report_dir: Path) -> list[Mismatch]:
+    """Computes every number of a report again from its evidence alone and compares.
+
+    Compared are the claims, the cells of the tables, the text of both pages and the digest of
+    every file.
+
+    Raises:
+        DataError: there is no report to check, or its claims cannot be read.
+    """
+    stored = files.read_json(report_dir / "claims.json")
+    if not isinstance(stored, dict) or not {"claims", "files"} <= set(stored):
+        raise DataError(f"{report_dir}/claims.json: not a report's claims; make the report again")
+    found = _files(report_dir, stored["files"])
+    try:
+        evidence = evidences.load(report_dir)
+        tables = computed(evidence)
+        fresh = all_claims(evidence, tables)
+    except (AugflowError, KeyError, TypeError, ValueError) as fault:
+        return [*found, Mismatch("evidence", "numbers to compute from", f"a fault: {fault}")]
+    found += _claims(stored["claims"], fresh)
+    for name, table in tables.items():
+        found += _cells(report_dir / "tables" / f"{name}.csv", table)
+    for page, made in (("report.html", html_page), ("report.md", markdown_page)):
+        found += _lines(report_dir / page, made(evidence, tables, report_dir))
+    return found
+
+
+def _files(folder: Path, recorded: Mapping[str, str]) -> list[Mismatch]:
+    there: dict[str, str] = {}
+    found = []
+    for name in sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*")
+                       if path.is_file() and not path.name.startswith(".")):  # fmt: skip
+        if name == "claims.json":
+            continue
+        try:
+            there[name] = files.digest_file(folder / name)
+        except DataError as fault:
+            there[name] = f"an unreadable file ({fault})"
+    for name in sorted({*there, *recorded}):
+        expected, got = recorded.get(name, "no such file"), there.get(name, "no such file")
+        if expected != got:
+            found.append(Mismatch(name, f"content {expected}", got))
+    return found
+
+
+def _claims(stored: list[dict[str, Any]], fresh: list[Claim]) -> list[Mismatch]:
+    known = {str(claim.get("id")): claim for claim in stored}
+    made = {claim.id: claim.facts() for claim in fresh}
+    found = [Mismatch(f"claims.json: {name}", "no such claim", "one")
+             for name in sorted(set(known) - set(made))]  # fmt: skip
+    for name, claim in made.items():
+        if name not in known:
+            found.append(Mismatch(f"claims.json: {name}", str(claim["value"]), "no such claim"))
+            continue
+        for key, value in claim.items():
+            if not _same(value, known[name].get(key)):
+                where = f"claims.json: {name}: {key}"
+                found.append(Mismatch(where, str(value), str(known[name].get(key))))
+    return found
+
+
+def _same(ours: object, theirs: object) -> bool:
+    if isinstance(ours, float) and isinstance(theirs, float | int):
+        return math.isclose(ours, theirs, rel_tol=_TOLERANCE, abs_tol=1e-12)
+    return ours == theirs
+
+
+def _cells(path: Path, table: Table) -> list[Mismatch]:
+    where = table.file
+    try:
+        rows = files.read_csv(path)
+    except DataError as fault:
+        return [Mismatch(where, "a table", str(fault))]
+    made = list(csv.DictReader(io.StringIO(table.csv().decode())))
+    if len(rows) != len(made):
+        return [Mismatch(where, f"{len(made)} rows", f"{len(rows)} rows")]
+    found = []
+    for row, ours, theirs in zip(table.rows, made, rows, strict=True):
+        for column in dict.fromkeys([*ours, *theirs]):
+            expected, got = ours.get(column, "no cell"), theirs.get(column, "no cell")
+            if expected != got:
+                place = f"{where}: row {row.key}, column {column}"
+                found.append(Mismatch(place, expected, got))
+    return found
+
+
+def _lines(path: Path, made: bytes) -> list[Mismatch]:
+    """The first line at which a page is not what it should be."""
+    if not path.exists():
+        return [Mismatch(path.name, "a page", "no such file")]
+    there = path.read_bytes()
+    if there == made:
+        return []
+    ours, theirs = made.splitlines(), there.splitlines()
+    pairs = list(zip(ours, theirs, strict=False))
+    first = next((n for n, (a, b) in enumerate(pairs) if a != b), len(pairs))
+    texts = [lines[first].decode(errors="replace")[:120] if first < len(lines) else "the end"
+             for lines in (ours, theirs)]  # fmt: skip
+    return [Mismatch(f"{path.name}: line {first + 1}", *texts)]

@@ -1,0 +1,121 @@
+"""What a report is computed from, kept in its folder so that anyone can compute it again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from augflow import files
+from augflow.classes import ClassTable
+from augflow.errors import DataError
+from augflow.params import Params, checked
+from augflow.reporting import score_files
+from augflow.reporting.score_files import ArmScores, References, SetScores
+from augflow.scenes import SPLITS, table_from
+
+History = list[dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained generator: its facts at the end, and the rows of its history, cells as text.
+
+    `val_bpd` and `round_trip` are None where training recorded none at the end.
+    """
+
+    system: str
+    preset: str
+    parameters: int | None
+    val_bpd: float | None
+    val_scenes: int | None
+    round_trip: float | None
+    history: History
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything that the numbers of a report come from.
+
+    `pixels` has a row per prepared scene: split, scene, drive, and the pixels of each train id.
+    """
+
+    params: Params
+    classes: ClassTable
+    facts: Mapping[str, Any]
+    pixels: list[dict[str, str]]
+    sets: Mapping[str, SetScores]
+    references: References
+    arms: ArmScores | None
+    generators: Mapping[str, Trained]
+    segmenters: Mapping[str, History]
+
+
+def load(folder: Path) -> Evidence:
+    """Reads a report's evidence: what `gathering.gather` put into the folder.
+
+    Raises:
+        DataError: files are missing, damaged, or do not belong together; every fault is listed.
+    """
+    held = folder / "evidence"
+    params = checked(Params, files.read_json(held / "params.json"), str(held / "params.json"))
+    facts = files.read_json(held / "dataset.json")
+    table = table_from(facts["classes"])
+    scored = score_files.load(folder / "scores", params, table)
+    return Evidence(
+        params=params,
+        classes=table,
+        facts=facts,
+        pixels=[row for row in files.read_csv(held / "pixels.csv") if row["split"] in SPLITS],
+        sets=scored.sets,
+        references=scored.references,
+        arms=scored.arms,
+        generators=_generators(params, held / "generators"),
+        segmenters=_histories(segmenter_names(params), held / "segmenters"),
+    )
+
+
+def segmenter_names(params: Params) -> list[str]:
+    """The segmenters of a study: the judge, then every arm and seed."""
+    retrained = [f"{arm}-{seed}" for arm in params.retrain.arms for seed in params.retrain.seeds]
+    return ["judge", *retrained]
+
+
+def number(cell: str, where: str) -> float | None:
+    """The number in a table's cell, None where the cell is empty or not finite.
+
+    Raises:
+        DataError: neither empty nor a number.
+    """
+    try:
+        value = float(cell) if cell else math.nan
+    except ValueError as fault:
+        raise DataError(f"{where}: expected a number, got {cell!r}; restore the file") from fault
+    return value if math.isfinite(value) else None
+
+
+def series(history: History, column: str, where: str) -> tuple[list[float], list[float]]:
+    """The steps at which a history holds a number in a column, and these numbers.
+
+    Raises:
+        DataError: a cell is neither empty nor a number.
+    """
+    points = [
+        (number(row.get("step", ""), where), number(row.get(column, ""), where)) for row in history
+    ]
+    kept = [(step, value) for step, value in points if step is not None and value is not None]
+    return [step for step, _ in kept], [value for _, value in kept]
+
+
+def _generators(params: Params, folder: Path) -> dict[str, Trained]:
+    trained = {}
+    for name, rows in _histories(list(params.generators), folder).items():
+        trained[name] = Trained(**files.read_json(folder / f"{name}.json"), history=rows)
+    return trained
+
+
+def _histories(names: Sequence[str], folder: Path) -> dict[str, History]:
+    paths = {name: folder / f"{name}.csv" for name in names}
+    return {name: files.read_csv(path) for name, path in paths.items() if path.exists()}

@@ -1,0 +1,91 @@
+"""Copies what the other stages left into a report folder, as far as its numbers come from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from augflow import files
+from augflow.classes import IGNORE
+from augflow.errors import DataError
+from augflow.params import Params
+from augflow.reporting.evidence import segmenter_names
+from augflow.scenes import table_from
+
+
+def gather(params: Params, study: Path, out: Path) -> None:
+    """Copies what the other stages left, as far as a report needs it, into a report folder.
+
+    Raises:
+        DataError: files that no report can do without are missing; all of them are named.
+    """
+    missing = [path for path in _required(params, study) if not path.exists()]
+    if missing:
+        listed = ", ".join(str(path) for path in missing)
+        raise DataError(f"{listed}: no such file; run the stages before the report (dvc repro)")
+    for name in _score_names(params):
+        _copy(study / "scores" / f"{name}.json", out / "scores" / f"{name}.json")
+    files.write_json(out / "evidence" / "params.json", params.model_dump(mode="json"))
+    _copy(study / "prepared" / "dataset.json", out / "evidence" / "dataset.json")
+    _write_pixels(study / "prepared", out / "evidence" / "pixels.csv")
+    for name, section in params.generators.items():
+        folder = study / "generators" / name
+        if (folder / "config.json").exists() and (folder / "history.csv").exists():
+            record = files.read_json(folder / "config.json")
+            final = record.get("facts", {})
+            kept = {
+                "system": section.system, "preset": section.preset,
+                "parameters": record.get("parameters"),
+                **{fact: final.get(fact) for fact in ("val_bpd", "val_scenes", "round_trip")},
+            }  # fmt: skip
+            files.write_json(out / "evidence" / "generators" / f"{name}.json", kept)
+            _copy(folder / "history.csv", out / "evidence" / "generators" / f"{name}.csv")
+    for name in segmenter_names(params):
+        history = study / "segmenters" / name / "history.csv"
+        _copy(history, out / "evidence" / "segmenters" / f"{name}.csv")
+
+
+def _required(params: Params, study: Path) -> list[Path]:
+    shown = dict.fromkeys([*params.report.sweep, *params.report.samples])
+    makers = dict.fromkeys(params.sets[name].generator for name in shown)
+    prepared = study / "prepared"
+    return [
+        prepared / "dataset.json",
+        prepared / "scenes.csv",
+        study / "scores" / "references.json",
+        *(study / "scores" / f"{name}.json" for name in params.report.sweep),
+        *(study / "synthetic" / name / "manifest.csv" for name in params.report.samples),
+        *(study / "generators" / name / kind for name in makers
+          for kind in ("config.json", "history.csv")),
+    ]  # fmt: skip
+
+
+def _score_names(params: Params) -> list[str]:
+    return ["references", "arms", *params.sets, *params.transfers]
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.exists():
+        files.atomic_write(target, source.read_bytes())
+
+
+def _write_pixels(prepared: Path, target: Path) -> None:
+    """Counts the pixels of each class in each prepared scene."""
+    count = table_from(files.read_json(prepared / "dataset.json")["classes"]).count
+    ids = [*range(count), IGNORE]
+    rows = []
+    for row in _named(files.read_csv(prepared / "scenes.csv"), prepared / "scenes.csv"):
+        path = prepared / row["split"] / "classes" / f"{row['name']}.png"
+        counts = np.bincount(files.read_ids(path).ravel(), minlength=IGNORE + 1)
+        head = {"split": row["split"], "scene": row["name"], "drive": row["drive"]}
+        rows.append({**head, **{str(i): int(counts[i]) for i in ids}})
+    columns = ["split", "scene", "drive", *map(str, ids)]
+    files.write_csv(target, sorted(rows, key=lambda r: (r["split"], r["scene"])), columns)
+
+
+def _named(rows: list[dict[str, str]], where: Path) -> list[dict[str, str]]:
+    absent = [name for name in ("name", "split", "drive") if rows and name not in rows[0]]
+    if absent:
+        raise DataError(f"{where}: no column {', '.join(absent)}; run the prepare stage again")
+    return rows

@@ -1,0 +1,75 @@
+"""From the matrices of single photographs to scores of rounds, runs and classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from augflow.metrics.confusion import Scores, scores
+from augflow.reporting.evidence import Evidence
+from augflow.reporting.score_files import Item
+from augflow.reporting.spread import spread
+from augflow.reporting.table import Cell, Column
+
+MEASURES = ("pixel_accuracy", "class_accuracy", "class_iou")
+ABSENT_ZERO = ("class_accuracy_absent_zero", "class_iou_absent_zero")
+
+
+def best(evidence: Evidence) -> str:
+    """The set of the sweep with the highest mean class IoU; the first of equals."""
+    sweep = evidence.params.report.sweep
+    return max(sweep, key=lambda name: mean(by_round(evidence.sets[name].items), "class_iou"))
+
+
+def by_round(items: Sequence[Item]) -> list[Scores]:
+    """Scores of each round, its photographs' matrices summed first."""
+    rounds = sorted({item.round for item in items})
+    return [pooled([item for item in items if item.round == r]) for r in rounds]
+
+
+def pooled(items: Sequence[Item]) -> Scores:
+    """Scores of some photographs, their matrices summed first."""
+    return scores(np.sum([np.array(item.confusion, np.int64) for item in items], axis=0))
+
+
+def means(rounds: Sequence[Scores]) -> Scores:
+    """Scores averaged over rounds; per-class scores are left empty."""
+    kinds = {kind: mean(rounds, kind) for kind in (*MEASURES, *ABSENT_ZERO)}
+    return Scores(per_class_accuracy=(), per_class_iou=(), **kinds)
+
+
+def mean(rounds: Sequence[Scores], measure: str) -> float:
+    """One measure averaged over rounds or runs."""
+    return spread([getattr(found, measure) for found in rounds]).mean
+
+
+def spreads(rounds: Sequence[Scores], measures: Iterable[str]) -> dict[str, Cell]:
+    """Cells `MEASURE.mean` and `MEASURE.std` over rounds or runs."""
+    cells: dict[str, Cell] = {}
+    for measure in measures:
+        found = spread([getattr(scored, measure) for scored in rounds])
+        cells |= {f"{measure}.mean": found.mean, f"{measure}.std": found.std}
+    return cells
+
+
+def spread_columns(measures: Iterable[str]) -> tuple[Column, ...]:
+    """The columns of `spreads`."""
+    return tuple(Column(f"{m}.{part}", "percent") for m in measures for part in ("mean", "std"))
+
+
+def class_values(found: Sequence[Scores], measure: str, index: int) -> list[float]:
+    """A class's values of a per-class measure, rounds that lack the class left out."""
+    values = [getattr(scored, measure)[index] for scored in found]
+    return [value for value in values if value is not None]
+
+
+def class_mean(found: Sequence[Scores], measure: str, index: int) -> float | None:
+    """The mean of `class_values`, None when no round has the class."""
+    values = class_values(found, measure, index)
+    return spread(values).mean if values else None
+
+
+def ratio(part: float, whole: float) -> float | None:
+    """A quotient, None over nothing."""
+    return part / whole if whole else None

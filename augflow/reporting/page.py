@@ -1,0 +1,80 @@
+"""The pages of a report: one HTML file that needs nothing else, and the same in Markdown."""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from augflow.reporting.evidence import Evidence
+from augflow.reporting.parts import Part, Picture, parts
+from augflow.reporting.spread import RULE
+from augflow.reporting.table import Table
+from augflow.reporting.verdict import verdict
+
+
+def html_page(evidence: Evidence, tables: Mapping[str, Table], folder: Path) -> bytes:
+    """`report.html`: pictures of `folder`/figures inside, styles inside, no script."""
+    return _rendered("report.html.j2", True, _context(evidence, tables, folder))
+
+
+def markdown_page(evidence: Evidence, tables: Mapping[str, Table], folder: Path) -> bytes:
+    """`report.md`: the same words and tables, pictures linked."""
+    return _rendered("report.md.j2", False, _context(evidence, tables, folder))
+
+
+def _context(evidence: Evidence, tables: Mapping[str, Table], folder: Path) -> dict[str, Any]:
+    import yaml
+
+    params = evidence.params.model_dump(mode="json", exclude_none=True)
+    found = [_kept(part, folder) for part in parts(evidence, tables)]
+    return {
+        "title": evidence.params.report.title,
+        "study": evidence.params.study,
+        "verdict": verdict(evidence, tables),
+        "rule": RULE,
+        "parts": [part for part in found if part.pictures or part.views],
+        "params": yaml.safe_dump(params, sort_keys=False, allow_unicode=True),
+        "figures": folder / "figures",
+    }
+
+
+def _kept(part: Part, folder: Path) -> Part:
+    """The part without the figures that this study has none of."""
+    there = tuple(p for p in part.pictures if _path(p, folder / "figures").exists())
+    return Part(part.title, there, part.views)
+
+
+def _path(picture: Picture, figures: Path) -> Path:
+    return figures / f"{picture.name}.png"
+
+
+def _rendered(template: str, escaped: bool, context: Mapping[str, Any]) -> bytes:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    rooms = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=escaped,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    figures = context["figures"]
+    rooms.filters["data_uri"] = lambda picture: _data_uri(_path(picture, figures))
+    rooms.filters["md"] = _markdown
+    rooms.filters["is_number"] = lambda text: re.fullmatch(r"[-+–]?[\d.,e±+\- ]*", text) is not None
+    return rooms.get_template(template).render(context).encode()
+
+
+def _data_uri(path: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+
+
+def _markdown(text: str) -> str:
+    """Text that Markdown and HTML inside it leave as it is, on one line."""
+    plain = html.escape(" ".join(text.split()), quote=False)
+    return re.sub(r"([\\`*_\[\]|~#])", r"\\\1", plain)

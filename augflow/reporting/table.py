@@ -1,0 +1,124 @@
+"""A table of a report: rows of typed cells, as CSV and as claims."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from augflow import files
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Cell = str | int | float | None
+
+KINDS: dict[str, Callable[[Any], str]] = {
+    "text": str,
+    "count": lambda value: f"{value:,}",
+    "step": lambda value: f"{value}",
+    "degree": lambda value: f"{value:g}",
+    "percent": lambda value: f"{100 * value:.2f}",
+    "points": lambda value: f"{100 * value:+.2f}",
+    "ratio": lambda value: f"{value:.3f}",
+    "bits": lambda value: f"{value:.3f}",
+    "tiny": lambda value: f"{value:.1e}",
+}
+"""Kind of cell -> how the report writes it."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column's name and the kind of its cells."""
+
+    name: str
+    kind: str = "text"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row: a key that no other row of the table has, its cells, and the files they come from."""
+
+    key: str
+    cells: Mapping[str, Cell]
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A number of the report with what it was computed from."""
+
+    id: str
+    value: float
+    text: str
+    file: str
+    sources: tuple[str, ...]
+    how: str
+
+    def facts(self) -> dict[str, object]:
+        """The claim as plain JSON."""
+        return {"id": self.id, "value": self.value, "text": self.text, "file": self.file,
+                "from": list(self.sources), "how": self.how}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under typed columns; `name` is also that of the function that computes it."""
+
+    name: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+
+    @property
+    def file(self) -> str:
+        """Where the table lies in a report folder."""
+        return f"tables/{self.name}.csv"
+
+    def row(self, key: str) -> Row:
+        """The row of that key."""
+        return next(row for row in self.rows if row.key == key)
+
+    def text(self, row: Row, column: str) -> str:
+        """A cell as the report writes it; a dash where nothing was measured."""
+        kind = next(c.kind for c in self.columns if c.name == column)
+        return written(row.cells[column], kind)
+
+    def frame(self) -> pd.DataFrame:
+        """The table as a data frame, with one type per column."""
+        import pandas as pd
+
+        types = {"text": "string", "count": "Int64", "step": "Int64"}
+        return pd.DataFrame({
+            column.name: pd.Series(
+                [row.cells[column.name] for row in self.rows],
+                dtype=types.get(column.kind, "float64"),
+            )
+            for column in self.columns
+        })  # fmt: skip
+
+    def csv(self) -> bytes:
+        """The table as CSV: eight significant digits, empty where nothing was measured."""
+        text = self.frame().to_csv(index=False, lineterminator="\n", float_format="%.8g")
+        return text.encode()
+
+    def claims(self) -> list[Claim]:
+        """A claim per cell that holds a number."""
+        found = []
+        for row in self.rows:
+            for column in self.columns:
+                value = row.cells[column.name]
+                if isinstance(value, int | float):
+                    name = f"{self.name}.{row.key}.{column.name}"
+                    text = written(value, column.kind)
+                    found.append(Claim(name, value, text, self.file, row.sources, self.name))
+        return found
+
+    def write(self, folder: Path) -> None:
+        """Writes the CSV file to its place in a report folder."""
+        files.atomic_write(folder / self.file, self.csv())
+
+
+def written(value: Cell, kind: str) -> str:
+    """A value as the report writes it."""
+    return "–" if value is None else KINDS[kind](value)

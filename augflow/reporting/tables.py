@@ -1,0 +1,31 @@
+"""The numbers of a report: every table is a pure function of the stored evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from augflow.reporting.evidence import Evidence
+from augflow.reporting.judged import judge_per_class, references, temperature
+from augflow.reporting.retrained import arms, arms_per_class, comparisons, runs
+from augflow.reporting.table import Table
+from augflow.reporting.trained import bpd_curve, classes, data, generators
+
+TABLES: dict[str, Callable[[Evidence], Table]] = {
+    "temperature": temperature,
+    "references": references,
+    "judge_per_class": judge_per_class,
+    "arms": arms,
+    "runs": runs,
+    "comparisons": comparisons,
+    "arms_per_class": arms_per_class,
+    "generators": generators,
+    "bpd_curve": bpd_curve,
+    "data": data,
+    "classes": classes,
+}
+
+
+def computed(evidence: Evidence) -> dict[str, Table]:
+    """All tables that have rows, by name."""
+    found = {name: make(evidence) for name, make in TABLES.items()}
+    return {name: table for name, table in found.items() if table.rows}

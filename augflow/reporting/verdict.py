@@ -1,0 +1,194 @@
+"""What a study found, in plain words drawn from its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from augflow.params import Params
+from augflow.reporting.evidence import Evidence
+from augflow.reporting.measures import by_round
+from augflow.reporting.retrained import kind
+from augflow.reporting.spread import GAIN, NO_GAIN, UNKNOWN, WORSE, difference
+from augflow.reporting.table import Claim, Row, Table, written
+
+TONES = {GAIN: "good", NO_GAIN: "plain", WORSE: "bad", UNKNOWN: "plain"}
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One number of the verdict, shown large."""
+
+    number: str
+    label: str
+    tone: str = "plain"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A headline, a few large numbers, the sentences, and a claim for each number in them."""
+
+    headline: str
+    tone: str
+    tiles: tuple[Tile, ...]
+    sentences: tuple[str, ...]
+    claims: tuple[Claim, ...]
+
+
+class Citations:
+    """Writes numbers of tables into sentences and keeps a claim for each."""
+
+    def __init__(self, tables: Mapping[str, Table]) -> None:
+        """Cites cells of these tables."""
+        self.tables = tables
+        self.claims: dict[str, Claim] = {}
+
+    def cell(self, table: str, row: Row, column: str) -> str:
+        """A cell as the report writes it."""
+        return self.value(
+            f"{table}.{row.key}.{column}",
+            row.cells[column],
+            next(c.kind for c in self.tables[table].columns if c.name == column),
+            row.sources,
+        )
+
+    def value(self, name: str, value: object, kind: str, sources: tuple[str, ...]) -> str:
+        """A number that is in no table."""
+        if not isinstance(value, int | float):
+            return str(value) if value is not None else written(None, kind)
+        text = written(value, kind)
+        self.claims[name] = Claim(f"verdict.{name}", value, text, "report.md", sources, "verdict")
+        return text
+
+
+def verdict(evidence: Evidence, tables: Mapping[str, Table]) -> Verdict:
+    """Draws the verdict from the tables of a study."""
+    cite = Citations(tables)
+    sentences: list[str] = []
+    tiles: list[Tile] = []
+    if "temperature" in tables:
+        sentences += _temperature(evidence, tables, cite, tiles)
+    outcomes: dict[str, list[str]] = {}
+    if "comparisons" in tables:
+        sentences += _comparisons(tables, cite, tiles, outcomes, evidence.params)
+    headline, tone = _headline(outcomes, tables)
+    sentences.append(_boundaries(evidence))
+    return Verdict(headline, tone, tuple(tiles), tuple(sentences), tuple(cite.claims.values()))
+
+
+def _temperature(
+    evidence: Evidence, tables: Mapping[str, Table], cite: Citations, tiles: list[Tile]
+) -> list[str]:
+    rows = {row.key: row for row in tables["references"].rows}
+    top, real = rows["best"], rows["real"]
+    row = tables["temperature"].row(str(top.cells["set"]))
+    degree = cite.cell("temperature", row, "temperature")
+    share = cite.cell("references", top, "class_iou.of_real")
+    iou = cite.cell("references", top, "class_iou")
+    ceiling = cite.cell("references", real, "class_iou")
+    tiles.append(Tile(degree, "best temperature, by the judge's class IoU"))
+    tiles.append(Tile(share, "of the judge's class IoU on real photos"))
+    sentences = [
+        f"The judge reads the synthetic photos best at temperature {degree}: class IoU {iou} %, "
+        f"which is {share} of the {ceiling} % that it reaches on real photos of the same scenes.",
+        _ties(evidence, tables["temperature"], row, cite),
+    ]
+    floors = [("flat paint", rows["flat"]), ("a photo of another layout", rows["wrong"])]
+    texts = [f"{cite.cell('references', floor, 'class_iou')} % for {what}"
+             for what, floor in floors]  # fmt: skip
+    beaten = all(_number(top, "class_iou") > _number(floor, "class_iou") for _, floor in floors)
+    judged = "lie above both floors" if beaten else "do not rise above every floor"
+    sentences.append(f"At that temperature the photos {judged}: {' and '.join(texts)}.")
+    return sentences
+
+
+def _ties(evidence: Evidence, table: Table, top: Row, cite: Citations) -> str:
+    """Which temperatures cannot be told from the best one."""
+    values = {row.key: [s.class_iou for s in by_round(evidence.sets[row.key].items)]
+              for row in table.rows}  # fmt: skip
+    tied = []
+    for row in table.rows:
+        found = difference(values[top.key], values[row.key])
+        if row.key != top.key and found.margin is not None and found.outcome != GAIN:
+            tied.append(cite.cell("temperature", row, "temperature"))
+    if len(values[top.key]) < 2:
+        return "With one round there is no spread: close temperatures cannot be told apart."
+    rounds = cite.cell("temperature", top, "rounds")
+    if not tied:
+        return f"Over {rounds} rounds of sampling every other temperature is clearly lower."
+    return (
+        f"Over {rounds} rounds of sampling these temperatures cannot be told from it: "
+        f"{', '.join(tied)}."
+    )
+
+
+def _comparisons(
+    tables: Mapping[str, Table],
+    cite: Citations,
+    tiles: list[Tile],
+    outcomes: dict[str, list[str]],
+    params: Params,
+) -> list[str]:
+    sentences = []
+    for row in tables["comparisons"].rows:
+        arm, against = str(row.cells["arm"]), str(row.cells["against"])
+        outcome = str(row.cells["outcome"])
+        points = cite.cell("comparisons", row, "difference")
+        margin = cite.cell("comparisons", row, "margin")
+        spread = f"95 % margin ± {margin}" if row.cells["margin"] is not None else "no margin"
+        seeds = cite.cell("comparisons", row, "seeds")
+        others = cite.cell("comparisons", row, "seeds.against")
+        sentences.append(
+            f"On real validation photos {arm} differs from {against} by {points} points of mean "
+            f"class IoU ({spread}, {seeds} against {others} trainings): {outcome}."
+        )
+        if kind(params.arms[arm]) == "mixed":
+            tiles.append(
+                Tile(points, f"points, {arm} against {against}: {outcome}", TONES[outcome])
+            )
+            outcomes.setdefault(arm, []).append(outcome)
+    return sentences
+
+
+def _headline(
+    outcomes: Mapping[str, Sequence[str]], tables: Mapping[str, Table]
+) -> tuple[str, str]:
+    open_question = "Whether synthetic photos help training cannot be told: "
+    if "arms" not in tables:
+        return open_question + "no network was retrained.", "plain"
+    if not outcomes:
+        return open_question + "no arm joins real and synthetic photos.", "plain"
+    if len({row.cells["steps"] for row in tables["runs"].rows}) > 1:
+        return open_question + "the arms trained for different numbers of steps.", "plain"
+    winners = [arm for arm, found in outcomes.items() if set(found) == {GAIN}]
+    if winners:
+        verb = "beats" if len(winners) == 1 else "beat"
+        names = " and ".join(winners)
+        return f"Synthetic photos help: {names} {verb} every arm of real photos.", "good"
+    return _without_winner({outcome for found in outcomes.values() for outcome in found})
+
+
+def _without_winner(found: set[str]) -> tuple[str, str]:
+    if GAIN in found:
+        return "Synthetic photos help against some arms of real photos, not against all.", "plain"
+    if found == {UNKNOWN}:
+        return "Whether synthetic photos help cannot be told from these trainings.", "plain"
+    if found == {WORSE}:
+        return "Synthetic photos harm here: real photos alone train better networks.", "bad"
+    if UNKNOWN in found:
+        return "No gain shown: no difference is large enough to tell from chance.", "plain"
+    return "No gain: networks that also saw synthetic photos are not better.", "plain"
+
+
+def _boundaries(evidence: Evidence) -> str:
+    if evidence.facts["boundary_source"] == "instances":
+        return "Boundary maps come from instance ids."
+    return (
+        "Boundary maps come from class edges and connected components, not from instance ids: "
+        "touching objects of one class are merged."
+    )
+
+
+def _number(row: Row, column: str) -> float:
+    value = row.cells[column]
+    return float(value) if isinstance(value, int | float) else 0.0

@@ -1,0 +1,18 @@
+"""Segmentation networks of mmsegmentation: the only place that imports mmseg and mmengine."""
+
+from augflow.segmenters.augment import ClassicPolicy
+from augflow.segmenters.checkpoint import load_checkpoint
+from augflow.segmenters.config import NetworkConfig, read_config
+from augflow.segmenters.mmseg_model import MmsegSegmenter, load
+from augflow.segmenters.supervised import COLUMNS, SupervisedLearner
+
+__all__ = [
+    "COLUMNS",
+    "ClassicPolicy",
+    "MmsegSegmenter",
+    "NetworkConfig",
+    "SupervisedLearner",
+    "load",
+    "load_checkpoint",
+    "read_config",
+]

@@ -1,0 +1,74 @@
+"""Training photographs varied by hand-made rules: the classic policy for street scenes."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from augflow.classes import IGNORE
+
+
+class ClassicPolicy:
+    """Mirror, scale, shift, slight turn, light, blur and sensor noise, by albumentations.
+
+    Geometry moves photograph and labels together (labels by nearest neighbour); what comes in from
+    outside the picture is mean grey and not learned from. Every scene has a seed of its own, drawn
+    from the caller's generator, so a result depends on nothing else.
+    """
+
+    def __init__(self) -> None:
+        """Builds the transforms."""
+        self._compose = _policy()
+
+    def __call__(
+        self, images: Tensor, labels: Tensor, rng: np.random.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """A varied version of each scene.
+
+        Shapes:
+            images: (N, 3, H, W) uint8.
+            labels: (N, H, W) uint8 train ids.
+            returns: the same shapes and types, on the CPU.
+        """
+        photos, maps = [], []
+        for photo, classes in zip(images.cpu(), labels.cpu(), strict=True):
+            self._compose.set_random_seed(int(rng.integers(2**31)))
+            varied = self._compose(image=photo.permute(1, 2, 0).numpy(), mask=classes.numpy())
+            photos.append(torch.from_numpy(np.ascontiguousarray(varied["image"])).permute(2, 0, 1))
+            maps.append(torch.from_numpy(np.ascontiguousarray(varied["mask"])))
+        return torch.stack(photos), torch.stack(maps)
+
+
+def _policy() -> Any:
+    # without this, albumentations asks the network for its newest version when it is imported
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+    import albumentations
+    import cv2
+
+    geometry = albumentations.Affine(
+        scale=(0.75, 1.75),
+        translate_percent={"x": (-0.15, 0.15), "y": (-0.1, 0.1)},
+        rotate=(-4, 4),
+        interpolation=cv2.INTER_LINEAR,
+        mask_interpolation=cv2.INTER_NEAREST,
+        fill=(124, 116, 104),
+        fill_mask=IGNORE,
+        p=0.8,
+    )
+    light = albumentations.ColorJitter(
+        brightness=(0.7, 1.3), contrast=(0.7, 1.3), saturation=(0.6, 1.4), hue=(-0.03, 0.03), p=0.8
+    )
+    blur = albumentations.OneOf(
+        [
+            albumentations.GaussianBlur(blur_limit=(3, 3)),
+            albumentations.MotionBlur(blur_limit=(3, 3)),
+        ],
+        p=0.1,
+    )
+    noise = albumentations.GaussNoise(std_range=(0.01, 0.04), p=0.2)
+    mirror = albumentations.HorizontalFlip(p=0.5)
+    return albumentations.Compose([mirror, geometry, light, blur, noise])

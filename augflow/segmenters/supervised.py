@@ -1,0 +1,111 @@
+"""How a segmentation network learns from labelled photographs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from augflow import seeds
+from augflow.learners import NotFinite, flipped
+from augflow.params import SegmenterParams
+from augflow.scenes import Scene
+from augflow.segmenters.augment import ClassicPolicy
+from augflow.segmenters.mmseg_model import MmsegSegmenter, put
+
+COLUMNS = ("loss", "learning_rate")
+"""What a step reports."""
+
+
+class SupervisedLearner:
+    """One update per step with AdamW on the loss of the network's own config.
+
+    The learning rate climbs linearly over the warm-up, then falls as (1 - step / steps)**0.9, the
+    schedule of PSPNet. Norms and biases are not decayed.
+
+    References:
+        Zhao et al. 2017, "Pyramid scene parsing network", section 5.1; Loshchilov and Hutter 2019.
+    """
+
+    def __init__(
+        self,
+        segmenter: MmsegSegmenter,
+        params: SegmenterParams,
+        augment: Literal["none", "classic"] = "none",
+    ) -> None:
+        """Prepares `params.steps` updates of a segmenter, which is changed in place."""
+        self.segmenter = segmenter
+        self.params = params
+        self._classic = ClassicPolicy() if augment == "classic" else None
+        weights = [p for p in segmenter.network.parameters() if p.requires_grad]
+        groups = [
+            {"params": [p for p in weights if p.ndim > 1], "weight_decay": params.weight_decay},
+            {"params": [p for p in weights if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        self._optimizer = torch.optim.AdamW(groups, lr=params.learning_rate)
+
+    def step(self, scene: Scene, rng: np.random.Generator, step: int) -> dict[str, float]:
+        """One update; all randomness (augmentation, dropout) comes from `rng`.
+
+        Raises:
+            NotFinite: the loss is not; the weights are left as they were.
+        """
+        images, labels = self._varied(scene, rng)
+        rate = self.learning_rate(step)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self.segmenter.network.train()
+        self._optimizer.zero_grad()
+        with seeds.torch_seeded(int(rng.integers(2**63))):
+            loss = self.segmenter.loss(images.float() / 255, labels)
+        if not torch.isfinite(loss):
+            raise NotFinite(
+                f"step {step}: the loss of segmenter config {self.params.config} is {loss.item()}"
+            )
+        loss.backward()
+        self._optimizer.step()
+        return {"loss": loss.item(), "learning_rate": rate}
+
+    def learning_rate(self, step: int) -> float:
+        """The learning rate of a step, 0 at `steps`."""
+        warmup = min(1.0, (step + 1) / max(1, self.params.warmup_steps))
+        decay = max(0.0, 1 - step / self.params.steps) ** 0.9
+        return self.params.learning_rate * warmup * decay
+
+    def state(self) -> dict[str, Tensor]:
+        """All that a later process needs to go on with equal weights."""
+        tensors = {f"network/{name}": tensor for name, tensor in self.segmenter.state().items()}
+        for index, moments in self._optimizer.state_dict()["state"].items():
+            for name, tensor in moments.items():
+                copy = tensor.detach().to("cpu", copy=True).contiguous()
+                tensors[f"optimizer/{index}/{name}"] = copy
+        return tensors
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Goes on from a `state`.
+
+        Raises:
+            ModelError: the state is not of this network.
+        """
+        network: dict[str, Tensor] = {}
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, tensor in state.items():
+            kind, _, name = key.partition("/")
+            if kind == "network":
+                network[name] = tensor
+            else:
+                index, _, moment = name.partition("/")
+                moments.setdefault(int(index), {})[moment] = tensor.clone()
+        put(self.segmenter.network, network, "resume state")
+        groups = self._optimizer.state_dict()["param_groups"]
+        self._optimizer.load_state_dict({"state": moments, "param_groups": groups})
+
+    def _varied(self, scene: Scene, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        if self._classic is not None:
+            return self._classic(scene.image, scene.layout.classes, rng)
+        if self.params.flip:
+            scene = flipped(scene, rng)
+        return scene.image, scene.layout.classes

@@ -1,0 +1,1 @@
+"""The stages of a study: files in, files out, one stage a file."""

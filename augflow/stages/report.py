@@ -1,0 +1,64 @@
+"""The report stage: everything that a study found, in tables, figures, pages and claims."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from augflow import files
+from augflow.errors import AugflowError, DataError
+from augflow.params import Params
+from augflow.reporting import charts, claims, gathering, page, pictures
+from augflow.reporting import evidence as evidences
+from augflow.reporting.evidence import Evidence
+from augflow.reporting.table import Table
+from augflow.reporting.tables import computed
+
+
+def report(params: Params, study_dir: Path, out: Path) -> None:
+    """Reads what the other stages left in `study_dir` and writes a report into `out`.
+
+    Parts that a study lacks (arms, transfers, several rounds) are left out.
+
+    Raises:
+        DataError: files are missing or do not belong together; or `out` holds something else.
+    """
+    if out.exists() and any(out.iterdir()) and not (out / "claims.json").exists():
+        raise DataError(f"{out}: holds files but no report; name an empty or a new folder")
+    with files.fresh_folder(out) as folder:
+        gathering.gather(params, study_dir, folder)
+        try:
+            evidence = evidences.load(folder)
+        except AugflowError as fault:
+            # the copies carry the fault, the user's files are those of the study
+            raise DataError(str(fault).replace(str(folder), str(study_dir))) from fault
+        tables = computed(evidence)
+        for table in tables.values():
+            table.write(folder)
+        _draw_numbers(evidence, tables, folder)
+        _draw_photographs(evidence, study_dir, folder)
+        files.atomic_write(folder / "report.html", page.html_page(evidence, tables, folder))
+        files.atomic_write(folder / "report.md", page.markdown_page(evidence, tables, folder))
+        claims.write(folder, claims.all_claims(evidence, tables))
+
+
+def _draw_numbers(evidence: Evidence, tables: Mapping[str, Table], folder: Path) -> None:
+    figures = folder / "figures"
+    if "temperature" in tables:
+        charts.temperature(tables, figures / "temperature.png")
+    charts.classes(tables, figures / "classes.png")
+    if "arms" in tables:
+        charts.arms(tables, figures / "arms.png")
+    if evidence.generators:
+        charts.learning(evidence, figures / "learning.png")
+    if evidence.segmenters:
+        charts.segmenters(evidence.segmenters, figures / "segmenters.png")
+
+
+def _draw_photographs(evidence: Evidence, study_dir: Path, folder: Path) -> None:
+    prepared = pictures.Prepared(study_dir / "prepared", evidence.classes.palette)
+    figures = folder / "figures"
+    pictures.samples(evidence, study_dir, prepared, figures / "samples.png")
+    pictures.diversity(evidence, study_dir, prepared, figures / "diversity.png")
+    pictures.transfer(evidence, study_dir, prepared, figures / "transfer.png")
+    pictures.contact_sheet(prepared, figures / "data.png")

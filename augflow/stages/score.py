@@ -1,0 +1,231 @@
+"""Segmenters look at photographs: a confusion matrix for each, from which all scores follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from augflow import files, segmenters
+from augflow.classes import ClassTable
+from augflow.errors import DataError, ModelError
+from augflow.metrics import confusion_matrix
+from augflow.scenes import SceneFolder
+from augflow.segmenters import MmsegSegmenter
+from augflow.stages.retrain import require_fitting
+from augflow.synthetic import SyntheticSet, read_set
+
+Named = tuple[str, str, int]
+"""Name, layout and round of a photograph."""
+
+Item = dict[str, Any]
+"""One photograph: its name, layout, round and confusion matrix."""
+
+
+def score_set(
+    prepared: Path, synthetic: Path, judge: Path, out: Path, threads: int | None = None
+) -> None:
+    """The judge looks at every photograph of a synthetic set.
+
+    Ground truth is the layout that a photograph was made for, as the prepared folder holds it.
+
+    Raises:
+        DataError: the set is damaged, or its layouts are not those of the prepared folder.
+        ModelError: the judge is damaged or was trained on other classes.
+    """
+    _use(threads)
+    made = read_set(synthetic)
+    folders = {split: SceneFolder(prepared, split) for split in _splits(made)}
+    table = next(iter(folders.values())).table
+    for folder in folders.values():
+        require_fitting(made, synthetic, folder.table, folder.size)
+    _check_layouts(made, synthetic, folders)
+    segmenter = _segmenter(judge, table)
+    names = [(row.name, row.layout, row.round) for row in made.rows]
+    scenes = made.scenes()
+    content = {
+        "kind": "set",
+        "set": made.facts.name,
+        "temperature": made.facts.temperature,
+        "classes": list(table.names),
+        "judge": segmenter.digest(),
+        "items": _items(segmenter, scenes.image, scenes.layout.classes, names),
+    }
+    files.write_json(out, content)
+
+
+def score_references(prepared: Path, judge: Path, out: Path, threads: int | None = None) -> None:
+    """The judge looks at photographs that no generator made, for the held-out layouts.
+
+    `real` are the photographs themselves: the ceiling. `flat` is every class painted with the mean
+    colour that it has in the training photographs, and `wrong` the photograph of another layout, of
+    another drive where there is one: two floors, the first of right structure without appearance,
+    the second of real appearance without the structure.
+
+    Raises:
+        DataError: the prepared folder is damaged, or has one held-out scene only.
+        ModelError: the judge is damaged or was trained on other classes.
+    """
+    _use(threads)
+    train, val = SceneFolder(prepared, "train"), SceneFolder(prepared, "val")
+    if len(val) < 2:
+        raise DataError(
+            f"{prepared}: split val has 1 scene, expected 2 or more to show each another's "
+            "photograph; raise data.val_fraction"
+        )
+    segmenter = _segmenter(judge, val.table)
+    scenes = val.scenes()
+    classes = scenes.layout.classes
+    others = other_scenes(val.drives)
+    images = {
+        "real": scenes.image,
+        "flat": painted(classes, mean_colours(train)),
+        "wrong": scenes.image[others],
+    }
+    names = [(name, name, 0) for name in val.names]
+    shown = {"wrong": [(val.names[n], name, 0) for n, name in zip(others, val.names, strict=True)]}
+    content = {
+        "kind": "references",
+        "classes": list(val.table.names),
+        "judge": segmenter.digest(),
+        "rows": {
+            kind: _items(segmenter, photos, classes, shown.get(kind, names))
+            for kind, photos in images.items()
+        },
+    }
+    files.write_json(out, content)
+
+
+def score_arms(
+    prepared: Path, trained: Mapping[str, Path], out: Path, threads: int | None = None
+) -> None:
+    """Retrained networks look at the real held-out photographs.
+
+    Args:
+        prepared: the prepared folder.
+        trained: the networks' folders by `ARM-SEED`.
+        out: the JSON file.
+        threads: threads of torch.
+
+    Raises:
+        DataError: the prepared folder is damaged.
+        ModelError: networks that are damaged, of other classes, or trained for unequal steps.
+    """
+    _use(threads)
+    val = SceneFolder(prepared, "val")
+    scenes = val.scenes()
+    names = [(name, name, 0) for name in val.names]
+    runs = {}
+    for key in sorted(trained):
+        segmenter = _segmenter(trained[key], val.table)
+        runs[key] = {
+            "arm": key.rpartition("-")[0],
+            "seed": segmenter.training["seed"],
+            "steps": segmenter.training["steps"],
+            "segmenter": segmenter.digest(),
+            "items": _items(segmenter, scenes.image, scenes.layout.classes, names),
+        }
+    _check_equal_steps(runs)
+    files.write_json(out, {"kind": "arms", "classes": list(val.table.names), "runs": runs})
+
+
+def mean_colours(folder: SceneFolder) -> np.ndarray:
+    """The mean colour of each class in the photographs of a split.
+
+    Shapes:
+        returns: (256, 3) uint8 by train id; ids without a pixel have the mean of all pixels.
+    """
+    scenes = folder.scenes()
+    ids = scenes.layout.classes.flatten().numpy()
+    pixels = scenes.image.permute(0, 2, 3, 1).reshape(-1, 3).numpy()
+    counts = np.bincount(ids, minlength=256)
+    sums = np.stack([np.bincount(ids, pixels[:, c], 256) for c in range(3)], axis=1)
+    means = np.tile(sums.sum(axis=0) / counts.sum(), (256, 1))
+    means[counts > 0] = sums[counts > 0] / counts[counts > 0, None]
+    return np.rint(means).astype(np.uint8)
+
+
+def painted(classes: Tensor, colours: np.ndarray) -> Tensor:
+    """Class maps as flat paint.
+
+    Shapes:
+        classes: (N, H, W) uint8.
+        colours: (256, 3) uint8.
+        returns: (N, 3, H, W) uint8.
+    """
+    return torch.from_numpy(colours)[classes.long()].permute(0, 3, 1, 2).contiguous()
+
+
+def other_scenes(drives: Sequence[str]) -> list[int]:
+    """For each scene the row of another one, from another drive where there is one.
+
+    The search starts half the list further on, so that the pairs spread over all scenes.
+    """
+    count = len(drives)
+    others = []
+    for row, drive in enumerate(drives):
+        places = [(row + count // 2 + n) % count for n in range(count)]
+        candidates = [place for place in places if place != row]
+        others.append(next((p for p in candidates if drives[p] != drive), candidates[0]))
+    return others
+
+
+def _use(threads: int | None) -> None:
+    if threads is not None:
+        torch.set_num_threads(threads)
+
+
+def _segmenter(folder: Path, table: ClassTable) -> MmsegSegmenter:
+    segmenter = segmenters.load(folder)
+    if segmenter.names != table.names:
+        raise ModelError(
+            f"{folder}: trained on classes {', '.join(segmenter.names)}; "
+            f"expected {', '.join(table.names)}; train it again"
+        )
+    return segmenter.to("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _items(
+    segmenter: MmsegSegmenter, images: Tensor, classes: Tensor, names: Sequence[Named]
+) -> list[Item]:
+    items = []
+    for (name, layout, turn), image, truth in zip(names, images, classes, strict=True):
+        predicted = segmenter.predict(image[None].float() / 255)[0]
+        matrix = confusion_matrix(truth.numpy(), predicted.numpy(), segmenter.count)
+        items.append({"name": name, "layout": layout, "round": turn, "confusion": matrix.tolist()})
+    return items
+
+
+def _splits(made: SyntheticSet) -> list[str]:
+    return sorted({row.split for row in made.rows})
+
+
+def _check_layouts(made: SyntheticSet, where: Path, folders: Mapping[str, SceneFolder]) -> None:
+    known = {
+        (split, name): row
+        for split, folder in folders.items()
+        for row, name in enumerate(folder.names)
+    }
+    maps = {split: folder.scenes().layout.classes.numpy() for split, folder in folders.items()}
+    faults = []
+    for row, classes in zip(made.rows, made.classes, strict=True):
+        place = known.get((row.split, row.layout))
+        if place is None:
+            faults.append(f"{where}: {row.name}: no scene {row.layout!r} in split {row.split}")
+        elif not np.array_equal(maps[row.split][place], classes):
+            faults.append(f"{where}: {row.name}: labels are not those of scene {row.layout!r}")
+    if faults:
+        raise DataError("\n".join(f"{fault}; run synthesize again" for fault in faults))
+
+
+def _check_equal_steps(runs: Mapping[str, Mapping[str, Any]]) -> None:
+    steps = {key: run["steps"] for key, run in runs.items()}
+    if len(set(steps.values())) > 1:
+        shown = ", ".join(f"{key} {count}" for key, count in steps.items())
+        raise ModelError(
+            f"arms were trained for unequal numbers of steps ({shown}); run retrain again"
+        )

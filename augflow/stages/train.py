@@ -1,0 +1,130 @@
+"""A generator learns from the prepared training scenes."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from augflow import files, generators, machine, pictures, seeds, training
+from augflow.flows.conditional import FlowGenerator
+from augflow.learners import LikelihoodLearner, held_out_bits, round_trip
+from augflow.params import GeneratorParams, TrainingParams
+from augflow.scenes import SceneFolder
+from augflow.stages.runs import folder_digest, run_folder
+
+COLUMNS = (
+    "loss", "bpd_target", "bpd_source", "grad_norm", "learning_rate", "round_trip", "val_bpd",
+)  # fmt: skip
+CURVE_SCENES, SAMPLED_LAYOUTS, SAMPLE_TEMPERATURES = 48, 6, (0.0, 0.5, 0.8, 1.0)
+
+
+def train(
+    name: str, params: GeneratorParams, prepared: Path, out: Path, *, threads: int,
+    run: Path | None = None,
+) -> None:  # fmt: skip
+    """Trains a generator, or goes on with a run that was killed, and writes it when it is done.
+
+    `out` gets `weights.safetensors` (averaged weights where `training.ema` is set), `config.json`,
+    `history.csv` and the pictures that were sampled on the way; nothing before the last step.
+
+    Args:
+        name: the generator's name in `params.yaml`.
+        params: its section.
+        prepared: the prepared folder.
+        out: the generator's folder.
+        threads: intra-op threads; equal threads give equal bits on one machine.
+        run: folder of the resume state; made from params, data and code when not given.
+
+    Raises:
+        BusyError: another process trains this generator.
+        ModelError: the loss stopped being finite.
+    """
+    machine.keep_pages()
+    seeds.deterministic(params.training.seed, threads)
+    scenes, held_out = SceneFolder(prepared, "train"), SceneFolder(prepared, "val")
+    config = generators.config_of(params, scenes.size)
+    generator = generators.built(params.system, config, scenes.table, params.training.seed)
+    run = run or run_folder(
+        "train", name, params.model_dump(mode="json"), threads, folder_digest(prepared)
+    )
+    learner = LikelihoodLearner(generator, params.training)
+    _initialise(learner, scenes, params.training)
+    history = training.fit(
+        learner, scenes.scenes(),
+        steps=params.training.steps, batch_size=params.training.batch_size,
+        seed=params.training.seed, columns=COLUMNS, names=scenes.names, run=run,
+        save_every=params.training.save_every, log_every=params.training.log_every,
+        watch=_Watch(learner, held_out, params.training, run / "samples"),
+    )  # fmt: skip
+    with learner.averaged() as best, files.fresh_folder(out) as folder:
+        facts = {
+            "name": name,
+            "preset": params.preset,
+            "training": params.training.model_dump(mode="json"),
+            "val_bpd": held_out_bits(best, held_out.scenes()),
+            "val_scenes": len(held_out),
+            "round_trip": round_trip(best, held_out.scenes(spread(len(held_out), 8))),
+        }
+        generators.save(folder, params.system, best, facts)
+        files.write_csv(folder / "history.csv", history, ("step", *COLUMNS))
+        if (run / "samples").exists():
+            shutil.copytree(run / "samples", folder / "samples")
+
+
+def spread(count: int, wanted: int) -> list[int]:
+    """At most `wanted` row numbers, evenly spread over `count`."""
+    return sorted({int(row) for row in np.linspace(0, count - 1, min(wanted, count))})
+
+
+def _initialise(learner: LikelihoodLearner, scenes: SceneFolder, params: TrainingParams) -> None:
+    count = min(params.init_scenes, len(scenes))
+    learner.initialise(scenes.scenes(training.batch_rows(params.seed + 1, 0, count, len(scenes))))
+
+
+@dataclass(frozen=True)
+class _Watch:
+    """Held-out bits, round-trip error and pictures, every so many steps."""
+
+    learner: LikelihoodLearner
+    held_out: SceneFolder
+    params: TrainingParams
+    samples: Path
+
+    def __call__(self, step: int) -> dict[str, float]:
+        last = step == self.params.steps
+        measures = {}
+        if step % self.params.eval_every == 0 or last:
+            measures = self._measured()
+        if step % self.params.sample_every == 0 or last:
+            with self.learner.averaged() as generator:
+                page = sample_sheet(generator, self.held_out)
+            files.write_png(self.samples / f"step_{step:06d}.png", page)
+        return measures
+
+    def _measured(self) -> dict[str, float]:
+        rows = spread(len(self.held_out), CURVE_SCENES)
+        scenes = self.held_out.scenes(rows)
+        with self.learner.averaged() as generator:
+            error = round_trip(generator, scenes[list(range(min(4, len(rows))))])
+            return {"val_bpd": held_out_bits(generator, scenes), "round_trip": error}
+
+
+@torch.no_grad()
+def sample_sheet(generator: FlowGenerator, held_out: SceneFolder) -> np.ndarray:
+    """A page of samples: a row per layout (classes, photograph, one sample per temperature)."""
+    rows = spread(len(held_out), SAMPLED_LAYOUTS)
+    scenes = held_out.scenes(rows)
+    conditions = generator.condition(scenes.layout)
+    columns = [
+        [pictures.coloured(classes.numpy(), held_out.table) for classes in scenes.layout.classes],
+        [image.permute(1, 2, 0).numpy() for image in scenes.image],
+    ]
+    for temperature in SAMPLE_TEMPERATURES:
+        noise = seeds.Noise([seeds.derive(0, "sheet", row) for row in rows])
+        samples = generator.sample(conditions, noise, temperature)
+        columns.append([s.permute(1, 2, 0).numpy() for s in (samples * 255).round().byte()])
+    return pictures.sheet(list(zip(*columns, strict=True)), scale=2)

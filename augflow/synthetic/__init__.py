@@ -1,0 +1,35 @@
+"""Synthetic sets on disk: labelled photographs in the Cityscapes layout, and the list of them.
+
+A set folder holds `set.json`, `manifest.csv` with one line per photograph, and, for photograph NAME
+made for a layout of SPLIT,
+
+    leftImg8bit/SPLIT/CITY/NAME_leftImg8bit.png
+    gtFine/SPLIT/CITY/NAME_gtFine_labelIds.png       published ids, 8 bits
+    gtFine/SPLIT/CITY/NAME_gtFine_instanceIds.png    16 bits, where instances are known
+"""
+
+from augflow.synthetic.manifest import (
+    COLUMNS,
+    FACTS,
+    MANIFEST,
+    SetFacts,
+    SetRow,
+    read_facts,
+    read_rows,
+)
+from augflow.synthetic.reading import SyntheticSet, read_set
+from augflow.synthetic.writing import NewPhoto, write_set
+
+__all__ = [
+    "COLUMNS",
+    "FACTS",
+    "MANIFEST",
+    "NewPhoto",
+    "SetFacts",
+    "SetRow",
+    "SyntheticSet",
+    "read_facts",
+    "read_rows",
+    "read_set",
+    "write_set",
+]

@@ -1,0 +1,172 @@
+"""The one loop: deterministic, resumable, logged."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from augflow import files, seeds
+from augflow.errors import ModelError
+from augflow.learners import Learner, NotFinite
+from augflow.scenes import Scene
+
+log = logging.getLogger("augflow")
+
+Watch = Callable[[int], dict[str, float]]
+"""Called after every step with the number of steps done; returns what it measured, mostly nothing."""
+
+Row = dict[str, float | int | None]
+
+
+def fit(
+    learner: Learner, scenes: Scene, *, steps: int, batch_size: int, seed: int,
+    columns: Sequence[str], names: Sequence[str], run: Path | None = None,
+    save_every: int = 100, log_every: int = 10, watch: Watch | None = None,
+) -> list[Row]:  # fmt: skip
+    """Trains for a number of steps, or goes on where a killed run stopped.
+
+    A step's batch and noise are functions of (seed, step) alone, so a run that was killed and
+    started again ends with the same weights.
+
+    Args:
+        learner: what learns.
+        scenes: the whole training set, in memory.
+        steps: how many updates in all.
+        batch_size: scenes per update.
+        seed: of the order of scenes and of the noise.
+        columns: the numbers of a row of the history, beside `step`.
+        names: the scenes' names, for messages.
+        run: folder of the resume state; it is held by this process alone. None keeps no state.
+        save_every: steps between two saved states.
+        log_every: steps between two rows of the history.
+        watch: measures beside the loss.
+
+    Returns:
+        The history, one row every `log_every` steps and wherever `watch` measured.
+
+    Raises:
+        BusyError: another process trains in `run`.
+        ModelError: the loss stopped being finite; names the layer and the scenes.
+    """
+    with _Run(run, learner) as saved, _progress(steps) as show:
+        history = saved.history
+        show(saved.step, {})
+        for step in range(saved.step, steps):
+            rows = batch_rows(seed, step, batch_size, len(scenes))
+            numbers = _update(learner, scenes, rows, seed, step, names, run)
+            extra = watch(step + 1) if watch else {}
+            if extra or (step + 1) % log_every == 0 or step + 1 == steps:
+                row: Row = {"step": step + 1}
+                row.update({name: {**numbers, **extra}.get(name) for name in columns})
+                history.append(row)
+                show(step + 1, row)
+            if (step + 1) % save_every == 0 or step + 1 == steps:
+                saved.write(step + 1)
+    return history
+
+
+def batch_rows(seed: int, step: int, batch_size: int, count: int) -> list[int]:
+    """The scenes of a step: consecutive places in an endless row of shuffled epochs."""
+    rows: list[int] = []
+    place = step * batch_size
+    while len(rows) < batch_size:
+        epoch, offset = divmod(place + len(rows), count)
+        order = seeds.generator(seed, "epoch", epoch).permutation(count)
+        rows += [int(row) for row in order[offset : offset + batch_size - len(rows)]]
+    return rows
+
+
+def _update(
+    learner: Learner, scenes: Scene, rows: list[int], seed: int, step: int,
+    names: Sequence[str], run: Path | None,
+) -> dict[str, float]:  # fmt: skip
+    try:
+        return learner.step(scenes[rows], seeds.generator(seed, "step", step), step)
+    except NotFinite as fault:
+        kept = f"; the last good state is in {run}" if run else ""
+        raise ModelError(
+            f"{fault}; scenes {', '.join(names[row] for row in rows)}{kept}: lower the learning "
+            "rate, set clip_norm or warmup_steps, or raise the floor of the coupling scale"
+        ) from fault
+
+
+class _Run:
+    """The resume state of a training: weights, moments and history in one file, renamed into place."""
+
+    def __init__(self, folder: Path | None, learner: Learner) -> None:
+        self.folder, self.learner = folder, learner
+        self.step = 0
+        self.history: list[Row] = []
+
+    def __enter__(self) -> _Run:
+        if self.folder is None:
+            return self
+        self._lock = files.held(self.folder)
+        self._lock.__enter__()
+        path = self.folder / "state.safetensors"
+        if path.exists():
+            self._read(path)
+            log.info("going on at step %d", self.step)
+        return self
+
+    def __exit__(self, *fault: object) -> None:
+        if self.folder is not None:
+            self._lock.__exit__(None, None, None)
+
+    def write(self, step: int) -> None:
+        """Saves the state after `step` steps."""
+        if self.folder is None:
+            return
+        from safetensors.torch import save
+
+        record = {"step": str(step), "history": json.dumps(self.history)}
+        tensors = {name: t.detach().contiguous() for name, t in self.learner.state().items()}
+        files.atomic_write(self.folder / "state.safetensors", save(tensors, metadata=record))
+
+    def _read(self, path: Path) -> None:
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(path, framework="pt") as stored:
+                record = stored.metadata()
+                state: dict[str, Tensor] = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118
+        except SafetensorError as fault:
+            raise ModelError(f"{path}: damaged state ({fault}); delete it to start over") from fault
+        self.learner.restore(state)
+        self.step, self.history = int(record["step"]), json.loads(record["history"])
+
+
+Show = Callable[[int, Row], None]
+
+
+@contextmanager
+def _progress(steps: int) -> Iterator[Show]:
+    """A bar on a terminal, plain log lines elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda step, row: log.info("%s", _line(step, steps, row))
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as Left
+
+    columns = (BarColumn(), MofNCompleteColumn(), Left(), TextColumn("{task.description}"))
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=steps)
+        yield lambda step, row: bar.update(task, completed=step, description=_line(step, 0, row))
+
+
+def _line(step: int, steps: int, row: Row) -> str:
+    numbers = [
+        f"{name} {value:.4g}"
+        for name, value in row.items()
+        if name != "step" and isinstance(value, float | np.floating)
+    ]
+    head = f"step {step}/{steps}" if steps else ""
+    return "  ".join([head, *numbers]).strip()

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import shutil
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from augflow import files
+from augflow.classes import table
+from augflow.cli.check_data import check_data
+from augflow.errors import DataError, ParamsError
+
+PHOTO = "leftImg8bit/train/betaburg/betaburg_000000_000019_leftImg8bit.png"
+
+
+def run(*arguments):
+    app = typer.Typer()
+    app.command()(check_data)
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def row(output, name):
+    [line] = [line for line in output.splitlines() if f" {name} " in line and "%" in line]
+    return line.split()
+
+
+@pytest.fixture
+def root(four_scenes, tmp_path):
+    return shutil.copytree(four_scenes, tmp_path / "data")
+
+
+def test_a_sound_data_set_exits_0_with_its_facts(four_scenes):
+    result = run(four_scenes, "--reader", "cityscapes")
+    assert result.exit_code == 0
+    assert "read as cityscapes: no faults" in result.stdout
+    assert "4 (2)" in result.stdout
+    assert "2 (1)" in result.stdout
+    assert "boundaries: from instance ids" in result.stdout
+    pixels = 0
+    for path in (four_scenes / "gtFine" / "train").rglob("*_labelIds.png"):
+        pixels += (files.read_ids(path) == 7).sum()
+    assert f"{pixels / (4 * 32 * 48):.2%}" in row(result.stdout, "road")
+
+
+def test_an_absent_class_is_only_a_note(four_scenes):
+    result = run(four_scenes)
+    assert result.exit_code == 0
+    assert "train has no pixel of wall, fence" in result.stdout
+
+
+def test_faults_exit_2_and_stand_in_one_table(root):
+    (root / PHOTO).write_bytes(b"")
+    second = next(root.rglob("leftImg8bit/val/*/*.png"))
+    second.write_bytes(b"text")
+    result = run(root)
+    assert result.exit_code == 2
+    lines = [line for line in result.stdout.splitlines() if "fault" in line and ".png" in line]
+    assert len(lines) == 2
+    assert PHOTO in lines[0]
+    assert "an empty file" in lines[0]
+    assert "restore the file" in lines[0]
+    assert second.name in lines[1]
+    assert "2 faults" in result.stdout
+
+
+def test_the_layout_is_guessed_when_none_is_given(four_scenes):
+    assert "read as cityscapes" in run(four_scenes).stdout
+
+
+def test_a_folder_of_no_layout_lists_the_known_ones(tmp_path):
+    with pytest.raises(DataError, match=r"of no known layout; set --reader \(streets, cityscapes"):
+        run(tmp_path)
+    with pytest.raises(DataError, match="no such folder"):
+        run(tmp_path / "nowhere")
+
+
+def test_nothing_to_check_is_an_error():
+    with pytest.raises(ParamsError, match="name a folder"):
+        run()
+
+
+def test_an_unknown_reader_is_an_error(four_scenes):
+    with pytest.raises(ParamsError, match="reader: .*'cityscape'"):
+        run(four_scenes, "--reader", "cityscape")
+
+
+def test_label_kinds_can_be_chosen(root):
+    for path in root.rglob("*_labelIds.png"):
+        files.write_png(
+            path.with_name(path.name.replace("labelIds", "labelTrainIds")),
+            table("cityscapes").from_raw(files.read_ids(path)),
+        )
+    assert run(root, "--labels", "train_ids").exit_code == 0
+
+
+def test_parameters_bring_reader_and_classes(tmp_path):
+    import numpy as np
+    import yaml
+
+    for name in "ab":
+        files.write_png(tmp_path / f"own/images/{name}.png", np.zeros((8, 8, 3), np.uint8))
+        files.write_png(tmp_path / f"own/labels/{name}.png", np.full((8, 8), 4, np.uint8))
+    rows = [{"name": "moss", "id": 4, "train_id": 0, "colour": [9, 99, 9]}]
+    data = {"reader": "folder", "root": str(tmp_path / "own"), "size": [8, 8], "classes": rows}
+    content = {
+        "study": "own",
+        "data": data,
+        "generators": {},
+        "sets": {},
+        "judge": {"steps": 1},
+        "arms": {},
+        "retrain": {"segmenter": {"steps": 1}, "arms": [], "seeds": [0]},
+        "report": {"title": "Own", "sweep": [], "samples": []},
+    }
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(content))
+    result = run("--params", path)
+    assert result.exit_code == 0
+    assert row(result.stdout, "moss").count("100.00%") == 2
+    with pytest.raises(ParamsError, match=r"data\.classes: no classes"):
+        run(tmp_path / "own")
+
+
+def test_many_like_faults_are_one_row_unless_every_one_is_asked_for(tmp_path):
+    import numpy as np
+
+    for number in range(25):
+        files.write_png(
+            tmp_path / f"training/image_2/{number:02}.png", np.zeros((8, 8, 3), np.uint8)
+        )
+        files.write_png(
+            tmp_path / f"training/semantic/{number:02}.png", np.full((8, 8), 90, np.uint8)
+        )
+    short, long = run(tmp_path).stdout, run(tmp_path, "--every").stdout
+    assert short.count("class id 90") == 1
+    assert " and 24 more" in short
+    assert long.count("class id 90") == 25
+    assert "25 faults" in short
+    assert "25 faults" in long

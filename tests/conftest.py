@@ -1,0 +1,84 @@
+"""A data set of six drawn scenes in the Cityscapes layout, and what `prepare` makes of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from augflow import files
+from augflow.classes import table
+from augflow.params import DataParams
+from augflow.seeds import generator
+
+FOUR_SCENES = {
+    "train": (
+        "alphaville_000000_000019",
+        "alphaville_000001_000019",
+        "betaburg_000000_000019",
+        "betaburg_000004_000007",
+    ),
+    "val": ("gammastadt_000000_000019", "gammastadt_000002_000019"),
+}
+HEIGHT, WIDTH = 32, 48
+
+
+def drawn_instances(index: int) -> np.ndarray:
+    """Instance ids as Cityscapes codes them, (32, 48) uint16; two of the three cars touch."""
+    ids = np.full((HEIGHT, WIDTH), 23, np.uint16)
+    ids[5:22, : 14 + 2 * index] = 11
+    ids[8:22, 36 - index :] = 21
+    ids[20:24] = 8
+    ids[22:] = 7
+    ids[30:, 8:40] = 1
+    ids[3:24, 31:33] = 17
+    left = 4 + index
+    ids[18:26, left : left + 9] = 26000
+    ids[19:26, left + 9 : left + 18] = 26001
+    ids[17:22, 40:46] = 26002
+    ids[14:25, 35:38] = 24000
+    return ids
+
+
+def drawn_photo(classes: np.ndarray, name: str) -> np.ndarray:
+    """Each raw class in its colour, shaded and with noise; (32, 48, 3) uint8."""
+    colour_of = {row.id: row.colour for row in table("cityscapes").rows}
+    colours = np.array([colour_of[index] for index in range(34)], np.float64)
+    rng = generator(0, name)
+    shade = np.linspace(0.7, 1.1, WIDTH)[None, :, None] * rng.uniform(0.8, 1.0)
+    noise = rng.normal(0, 6, (HEIGHT, WIDTH, 3))
+    return np.clip((colours[classes] * 0.8 + 30) * shade + noise, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def four_scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four train and two val scenes of 32x48 pixels on disk; read only, copy it to change it."""
+    root = tmp_path_factory.mktemp("four_scenes")
+    names = [(split, name) for split, group in FOUR_SCENES.items() for name in group]
+    for index, (split, name) in enumerate(names):
+        city = name.split("_")[0]
+        instances = drawn_instances(index)
+        classes = np.where(instances >= 1000, instances // 1000, instances).astype(np.uint8)
+        truth = root / "gtFine" / split / city / f"{name}_gtFine"
+        photo = root / "leftImg8bit" / split / city / f"{name}_leftImg8bit.png"
+        files.write_png(photo, drawn_photo(classes, name))
+        files.write_png(truth.with_name(f"{truth.name}_labelIds.png"), classes)
+        files.write_png(truth.with_name(f"{truth.name}_instanceIds.png"), instances)
+    return root
+
+
+@pytest.fixture(scope="session")
+def four_scenes_params(four_scenes: Path) -> DataParams:
+    """The section `data` that reads `four_scenes` at 32x48 pixels for three levels."""
+    return DataParams(reader="cityscapes", root=str(four_scenes), size=(HEIGHT, WIDTH), levels=3)
+
+
+@pytest.fixture(scope="session")
+def prepared(four_scenes_params: DataParams, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The prepared folder of `four_scenes`; read only."""
+    from augflow.stages.prepare import prepare
+
+    out = tmp_path_factory.mktemp("study") / "prepared"
+    prepare(four_scenes_params, out)
+    return out

@@ -1,0 +1,99 @@
+"""Each transform undoes itself and knows its own log-determinant."""
+
+import pytest
+import torch
+
+from augflow.flows import transforms as T
+
+SHAPE = (3, 6, 4, 5)
+
+
+def rng(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def normal(*shape, seed=0):
+    return torch.randn(*shape, generator=rng(seed), dtype=torch.float64)
+
+
+def actnorm():
+    return T.ActNorm(), T.ActNormParams(normal(3, 6).exp() * normal(3, 6, seed=1).sign(), normal(3, 6))
+
+
+def conv():
+    permutation, sign, lower, upper, log_s = (f.double() for f in T.random_lu(6, rng()))
+    noise = 0.1 * normal(3, 6, 6)
+    params = T.LU(permutation, sign).matrix(lower + noise, upper + noise, log_s + noise[:, 0])
+    return T.InvertibleConv(), params
+
+
+def coupling(floor):
+    return T.AffineCoupling(floor), T.CouplingParams(normal(*SHAPE), normal(*SHAPE, seed=1))
+
+
+CASES = {
+    "actnorm": actnorm,
+    "conv": conv,
+    "coupling": lambda: coupling(0.0),
+    "coupling with floor": lambda: coupling(0.1),
+}
+
+
+@pytest.fixture(params=CASES.values(), ids=CASES.keys())
+def case(request):
+    return request.param()
+
+
+def test_inverse_undoes_forward(case):
+    transform, params = case
+    x = normal(*SHAPE, seed=7)
+    z, _ = transform(x, params)
+    torch.testing.assert_close(transform.inverse(z, params), x)
+
+
+def test_log_det_is_that_of_the_jacobian_per_sample(case):
+    transform, params = case
+    x = normal(*SHAPE, seed=7)
+    _, log_det = transform(x, params)
+    jacobian = torch.autograd.functional.jacobian(lambda v: transform(v, params)[0], x)
+    for n in range(len(x)):
+        square = jacobian[n, :, :, :, n].reshape(120, 120)
+        torch.testing.assert_close(log_det[n], torch.linalg.slogdet(square)[1])
+
+
+def test_random_lu_is_a_rotation():
+    permutation, sign, lower, upper, log_s = (f.double() for f in T.random_lu(5, rng()))
+    params = T.LU(permutation, sign).matrix(lower, upper, log_s)
+    torch.testing.assert_close(
+        params.weight @ params.weight.T, torch.eye(5, dtype=torch.float64), atol=1e-5, rtol=0
+    )
+    torch.testing.assert_close(params.log_det, torch.zeros((), dtype=torch.float64), atol=1e-5, rtol=0)
+
+
+def test_entries_outside_the_triangles_are_not_read():
+    permutation, sign, lower, upper, log_s = T.random_lu(4, rng())
+    lu = T.LU(permutation, sign)
+    packed = lower + upper + torch.diag_embed(log_s)
+    assert torch.equal(lu.matrix(packed, packed, log_s).weight, lu.matrix(lower, upper, log_s).weight)
+
+
+def test_floor_bounds_the_gain_of_the_inverse():
+    transform = T.AffineCoupling(0.05)
+    raw = torch.tensor([-1e4, 0.0, 1e4]).reshape(1, 1, 1, 3)
+    gain = (-transform.log_scale(raw)).exp()
+    assert gain.max() <= 1 / 0.05 + 1e-3
+    assert torch.isfinite(transform.log_scale(raw)).all()
+
+
+def test_without_floor_the_scale_is_the_papers_sigmoid():
+    raw = torch.linspace(-5, 5, 11)
+    expected = torch.sigmoid(raw + 2)
+    torch.testing.assert_close(T.AffineCoupling(0.0).log_scale(raw).exp(), expected)
+
+
+def test_squeeze_orders_channels_then_rows_then_columns():
+    x = torch.arange(2 * 2 * 4).reshape(1, 2, 2, 4).float()
+    out = T.squeeze(x)
+    assert out.shape == (1, 8, 1, 2)
+    assert out[0, :, 0, 0].tolist() == [0, 1, 4, 5, 8, 9, 12, 13]
+    assert torch.equal(T.unsqueeze(out), x)

@@ -1,0 +1,201 @@
+"""Every flow: exact inverse, exact log-determinant, rows free of their batch; after training too."""
+
+import numpy as np
+import pytest
+import torch
+
+from augflow import seeds, training
+from augflow.errors import DataError, ModelError, ParamsError
+from augflow.generators import load, save
+from augflow.generators.presets import FULL_GLOW, FullGlowConfig, GlowConfig, configured
+from augflow.learners import LikelihoodLearner, held_out_bits
+from augflow.params import TrainingParams
+from augflow.seeds import Noise
+from tests.generators.conftest import VARIANTS, built, fitted, scenes
+
+from augflow.classes import table
+from augflow import generators
+
+CHEAP = TrainingParams(steps=300, batch_size=4, learning_rate=2e-3, warmup_steps=30, clip_norm=10.0)
+
+
+@pytest.fixture(scope="module", params=VARIANTS.keys())
+def trained(request):
+    """Each variant after 300 training steps, in double precision."""
+    torch.set_num_threads(1)
+    generator = built(VARIANTS[request.param])
+    scene = fitted(scenes(16), generator.size)
+    learner = LikelihoodLearner(generator, CHEAP)
+    learner.initialise(scene[list(range(8))])
+    before = held_out_bits(generator, scene)
+    training.fit(
+        learner, scene, steps=CHEAP.steps, batch_size=4, seed=1, columns=("loss",),
+        names=[str(n) for n in range(16)],
+    )  # fmt: skip
+    return generator, scene, before
+
+
+def image_of(scene):
+    return (scene.image.double() + 0.5) / 256
+
+
+def test_decode_undoes_encode(trained):
+    generator, scene, _ = trained
+    generator.double()
+    image = image_of(scene)
+    conditions = generator.condition(scene.layout)
+    back = generator.decode(generator.encode(image, conditions), conditions)
+    torch.testing.assert_close(back, image, atol=1e-7, rtol=0)
+    again = generator.decode_noise(generator.encode_noise(image, conditions), conditions)
+    torch.testing.assert_close(again, image, atol=1e-7, rtol=0)
+    generator.float()
+
+
+def test_round_trip_stays_below_a_grey_value_in_single_precision(trained):
+    generator, scene, _ = trained
+    image = image_of(scene).float()
+    conditions = generator.condition(scene.layout)
+    back = generator.decode(generator.encode(image, conditions), conditions)
+    assert float((back - image).abs().max()) < 0.5 / 256
+
+
+def test_log_prob_follows_from_the_jacobian(variant):
+    generator = built(variant)
+    scene = fitted(scenes(8), generator.size)
+    learner = LikelihoodLearner(generator, CHEAP)
+    learner.initialise(scene)
+    for step in range(5):
+        learner.step(scene, seeds.generator(0, step), step)
+    generator.double()
+    one = scene[[2]]
+    conditions = generator.condition(one.layout)
+    rows, columns = np.s_[:, :, :8, :8], None
+    del rows, columns
+    image = image_of(one)
+
+    def flat(pixels):
+        noise = generator.target.encode(pixels, conditions.levels).noise
+        return torch.cat([part.flatten() for part in noise])
+
+    jacobian = torch.autograd.functional.jacobian(flat, image, vectorize=True)
+    square = jacobian.reshape(image.numel(), image.numel())
+    noise = flat(image)
+    normal = -0.5 * (noise @ noise + image.numel() * np.log(2 * np.pi))
+    expected = normal + torch.linalg.slogdet(square)[1]
+    # standardised latents: their log-determinant already holds the priors' scales
+    density = generator.target.encode(image, conditions.levels).log_prob
+    torch.testing.assert_close(density[0], expected, rtol=1e-8, atol=1e-6)
+
+
+def test_a_batch_equals_its_rows(trained):
+    generator, scene, _ = trained
+    part = scene[[3, 4, 5]]
+    image = image_of(part).float()
+    whole = generator.log_prob(image, generator.condition(part.layout))
+    names = [11, 12, 13]
+    samples = generator.sample(generator.condition(part.layout), Noise(names), 0.7)
+    for n in range(3):
+        one = generator.condition(part[[n]].layout)
+        alone = generator.log_prob(image[[n]], one)
+        torch.testing.assert_close(whole[[n]], alone, rtol=1e-4, atol=0.05)
+        sample = generator.sample(one, Noise([names[n]]), 0.7)
+        torch.testing.assert_close(samples[[n]], sample, atol=1e-3, rtol=0)
+
+
+def test_conditions_of_a_repeated_row_are_those_of_the_row(trained):
+    generator, scene, _ = trained
+    conditions = generator.condition(scene.layout)
+    twice = generator.sample(conditions.rows([5, 5]), Noise([1, 1]), 1.0)
+    torch.testing.assert_close(twice[0], twice[1], atol=1e-5, rtol=0)
+
+
+def test_samples_are_finite_in_range_and_moved_by_seed_and_temperature(trained):
+    generator, scene, _ = trained
+    conditions = generator.condition(scene[[0, 1]].layout)
+    cold = [generator.sample(conditions, Noise(seed), 0.0) for seed in ([1, 2], [3, 4])]
+    warm = [generator.sample(conditions, Noise(seed), 1.0) for seed in ([1, 2], [3, 4], [1, 2])]
+    for sample in (*cold, *warm):
+        assert sample.shape == (2, 3, *generator.size)
+        assert torch.isfinite(sample).all()
+        assert sample.min() >= 0
+        assert sample.max() <= 1
+    assert torch.equal(cold[0], cold[1])
+    assert torch.equal(warm[0], warm[2])
+    assert (warm[0] - warm[1]).abs().mean() > 1e-3
+
+
+def test_training_lowers_the_bits(trained):
+    generator, scene, before = trained
+    assert held_out_bits(generator, scene) < before - 0.5
+
+
+def test_the_layout_decides_what_a_conditional_flow_makes(trained):
+    generator, scene, _ = trained
+    if generator.source_weight == 0:
+        pytest.skip("an unconditional flow ignores the layout")
+    cold = generator.sample(generator.condition(scene.layout), Noise(range(len(scene))), 0.0)
+    assert (cold[0] - cold[1]).abs().mean() > 1e-3
+
+
+def test_boundary_maps_reach_the_parameters(trained):
+    generator, scene, _ = trained
+    if getattr(generator.config, "boundary", "none") == "none":
+        pytest.skip("a variant without boundary maps")
+    layout = scene.layout
+    blank = type(layout)(layout.classes, torch.zeros_like(layout.boundary))
+    image = image_of(scene).float()
+    with_maps, without = (generator.log_prob(image, generator.condition(v)) for v in (layout, blank))
+    assert (with_maps - without).abs().max() > 1e-3
+
+
+def test_saved_and_loaded_generators_are_equal(trained, tmp_path):
+    generator, scene, _ = trained
+    name = "glow" if isinstance(generator.config, GlowConfig) and not isinstance(
+        generator.config, FullGlowConfig
+    ) else "full_glow"
+    save(tmp_path, name, generator, {})
+    again = load(tmp_path)
+    conditions = scene[[0]].layout
+    samples = [g.sample(g.condition(conditions), Noise([1]), 0.8) for g in (generator, again)]
+    assert torch.equal(*samples)
+
+
+def test_layouts_of_another_size_are_refused_with_the_right_one(variant):
+    generator = built(variant)
+    layout = scenes(1).layout
+    small = type(layout)(layout.classes[:, :8, :8], layout.boundary[:, :8, :8])
+    with pytest.raises(DataError, match=f"{generator.size[0]}x{generator.size[1]}"):
+        generator.condition(small)
+
+
+def test_a_size_that_levels_cannot_halve_names_the_next():
+    config = FullGlowConfig(size=(30, 48), steps=(1, 1, 1))
+    with pytest.raises(ParamsError, match="24x48 and 32x56"):
+        generators.built("full_glow", config, table("idd_lite"))
+
+
+def test_damaged_and_foreign_weights_are_refused(variant, tmp_path):
+    generator = built(variant)
+    save(tmp_path, variant[0], generator, {})
+    path = tmp_path / "weights.safetensors"
+    whole = path.read_bytes()
+    for content in (whole[:200], b"", whole[:-4] + b"\x00\x01\x02\x03"):
+        path.write_bytes(content)
+        with pytest.raises(ModelError, match="restore"):
+            load(tmp_path)
+    with pytest.raises(ModelError, match="no generator here"):
+        load(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("preset", "millions"),
+    [("config_a", 155.3), ("config_b", 155.5), ("config_c", 155.5), ("config_d", 431),
+     ("config_e", 348), ("config_f", 290), ("config_h", 248)],
+)  # fmt: skip
+def test_parameter_counts_are_those_of_table_3(preset, millions):
+    with torch.device("meta"):
+        generator = generators.built(
+            "full_glow", configured(FullGlowConfig, FULL_GLOW, preset, {}), table("cityscapes")
+        )
+    count = sum(p.numel() for p in generator.parameters()) / 1e6
+    assert count == pytest.approx(millions, rel=0.005)

@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+import csv
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from augflow import files
+from augflow.boundaries import boundary_map, guessed_instances
+from augflow.classes import table
+from augflow.errors import DataError, ParamsError
+from augflow.params import DataParams, StreetsParams
+from augflow.stages.prepare import prepare, require_fitting
+
+NAME = "alphaville_000001_000019"
+
+
+def tree(root: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
+
+
+def raw(root: Path, kind: str, name: str = NAME) -> np.ndarray:
+    return files.read_ids(next(root.rglob(f"{name}*{kind}.png")))
+
+
+def test_two_runs_give_equal_bytes(four_scenes_params, prepared, tmp_path):
+    prepare(four_scenes_params, tmp_path / "again")
+    assert tree(tmp_path / "again") == tree(prepared)
+
+
+def test_the_folder_holds_what_its_readers_expect(prepared):
+    facts = files.read_json(prepared / "dataset.json")
+    assert facts["size"] == [32, 48]
+    assert facts["levels"] == 3
+    assert facts["reader"] == "cityscapes"
+    assert facts["boundary_source"] == "instances"
+    assert facts["counts"] == {"train": 4, "val": 2}
+    # road, sidewalk, building, pole, vegetation, sky, person, car
+    assert facts["classes_present"] == {
+        split: [0, 1, 2, 5, 8, 10, 11, 13] for split in ("train", "val")
+    }
+    names = {path for path in tree(prepared) if path.endswith(".png")}
+    rows = files.read_csv(prepared / "scenes.csv")
+    kinds = ("image", "classes", "boundary")
+    assert names == {f"{r['split']}/{kind}/{r['name']}.png" for r in rows for kind in kinds}
+    assert len(names) == 18
+
+
+def test_the_table_of_scenes_leads_back_to_the_sources(prepared, four_scenes):
+    with (prepared / "scenes.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert list(rows[0]) == [
+        "name", "split", "drive", "photo", "labels", "instances", "boundary_source",
+    ]  # fmt: skip
+    for row in rows:
+        assert all((four_scenes / row[kind]).is_file() for kind in ("photo", "labels", "instances"))
+        assert row["drive"] == row["name"].split("_")[0]
+        assert row["boundary_source"] == "instances"
+
+
+def test_scenes_of_their_own_size_are_kept_pixel_by_pixel(prepared, four_scenes):
+    photo = files.read_photo(prepared / "train" / "image" / f"{NAME}.png")
+    classes = files.read_ids(prepared / "train" / "classes" / f"{NAME}.png")
+    boundary = files.read_ids(prepared / "train" / "boundary" / f"{NAME}.png")
+    assert (photo == raw(four_scenes, "leftImg8bit")).all()
+    assert (classes == table("cityscapes").from_raw(raw(four_scenes, "labelIds"))).all()
+    assert (boundary == 255 * boundary_map(raw(four_scenes, "instanceIds")).astype(int)).all()
+
+
+def test_a_boundary_that_only_instance_ids_show_is_at_exactly_the_right_pixels(
+    prepared, four_scenes
+):
+    boundary = files.read_ids(prepared / "train" / "boundary" / f"{NAME}.png")
+    classes = raw(four_scenes, "labelIds")
+    only_ids_show = (boundary == 255) & ~boundary_map(classes)
+    # scene 1: a car in columns 5..13 meets one in columns 14..22; both span rows 19..25, of which
+    # row 19 and the last touch other classes above or below at one or both columns
+    expected = np.zeros((32, 48), bool)
+    expected[19:25, 13] = True
+    expected[20:25, 14] = True
+    assert (only_ids_show == expected).all()
+
+
+def test_boundaries_are_taken_before_resizing(four_scenes_params, four_scenes, tmp_path):
+    prepare(four_scenes_params.model_copy(update={"size": (16, 24)}), tmp_path / "half")
+    boundary = files.read_ids(tmp_path / "half" / "train" / "boundary" / f"{NAME}.png")
+    full = boundary_map(raw(four_scenes, "instanceIds"))
+    blocks = full.reshape(16, 2, 24, 2).any(axis=(1, 3))
+    assert (boundary[blocks] > 0).all()
+    # the two cars meet between columns 13 and 14, that is, on both sides of the edge of column 7
+    assert (boundary[10:12, 6:8] > 90).all()
+
+
+def test_photos_shrink_by_area_and_ids_by_nearest(four_scenes_params, four_scenes, tmp_path):
+    prepare(four_scenes_params.model_copy(update={"size": (16, 16)}), tmp_path / "small")
+    photo = files.read_photo(tmp_path / "small" / "train" / "image" / f"{NAME}.png")
+    classes = files.read_ids(tmp_path / "small" / "train" / "classes" / f"{NAME}.png")
+    blocks = raw(four_scenes, "leftImg8bit").reshape(16, 2, 16, 3, 3).mean(axis=(1, 3))
+    assert np.abs(photo - blocks).max() <= 0.5 + 1e-6
+    full = table("cityscapes").from_raw(raw(four_scenes, "labelIds"))
+    # the middle one of three columns; of two rows either is as near
+    middle = full[:, 1::3]
+    assert ((classes == middle[::2]) | (classes == middle[1::2])).all()
+
+
+def test_scenes_may_grow(four_scenes_params, four_scenes, tmp_path):
+    prepare(four_scenes_params.model_copy(update={"size": (64, 96)}), tmp_path / "large")
+    classes = files.read_ids(tmp_path / "large" / "train" / "classes" / f"{NAME}.png")
+    full = table("cityscapes").from_raw(raw(four_scenes, "labelIds"))
+    assert (classes == full.repeat(2, axis=0).repeat(2, axis=1)).all()
+    photo = files.read_photo(tmp_path / "large" / "train" / "image" / f"{NAME}.png")
+    assert photo.shape == (64, 96, 3)
+    assert abs(photo.mean() - raw(four_scenes, "leftImg8bit").mean()) < 1
+
+
+def test_without_instance_ids_boundaries_come_from_components(
+    four_scenes_params, four_scenes, tmp_path
+):
+    root = shutil.copytree(four_scenes, tmp_path / "data")
+    for path in root.rglob("*_instanceIds.png"):
+        path.unlink()
+    prepare(four_scenes_params.model_copy(update={"root": str(root)}), tmp_path / "out")
+    assert files.read_json(tmp_path / "out" / "dataset.json")["boundary_source"] == "components"
+    rows = files.read_csv(tmp_path / "out" / "scenes.csv")
+    assert {(row["instances"], row["boundary_source"]) for row in rows} == {("", "components")}
+    boundary = files.read_ids(tmp_path / "out" / "train" / "boundary" / f"{NAME}.png")
+    t = table("cityscapes")
+    guessed = guessed_instances(t.from_raw(raw(root, "labelIds")), t.things)
+    assert (boundary == 255 * boundary_map(guessed).astype(int)).all()
+    assert boundary[22, 13] == 0
+
+
+def test_uncoded_instance_ids_add_to_the_class_edges(tmp_path):
+    root = tmp_path / "own"
+    classes = np.zeros((8, 16), np.uint8)
+    classes[:, 12:] = 1
+    instances = np.zeros((8, 16), np.uint8)
+    instances[:, 4:8] = 9
+    for name in ("a", "b"):
+        files.write_png(root / f"images/{name}.png", np.zeros((8, 16, 3), np.uint8))
+        files.write_png(root / f"labels/{name}.png", classes)
+        files.write_png(root / f"instances/{name}.png", instances)
+    rows = [{"name": n, "id": i, "train_id": i, "colour": (i, i, 9)} for i, n in enumerate("xy")]
+    params = DataParams(reader="folder", root=str(root), size=(8, 16), levels=1, classes=rows)
+    prepare(params, tmp_path / "out")
+    for path in (tmp_path / "out").rglob("boundary/*.png"):
+        columns = files.read_ids(path).any(axis=0)
+        assert np.flatnonzero(columns).tolist() == [3, 4, 7, 8, 11, 12]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_data_set_with_faults_writes_nothing_and_lists_all(
+    four_scenes_params, four_scenes, tmp_path, kept
+):
+    root = shutil.copytree(four_scenes, tmp_path / "data")
+    photos = sorted(root.rglob("*_leftImg8bit.png"))
+    photos[0].write_bytes(photos[0].read_bytes()[:200])
+    Image.fromarray(np.zeros((32, 40, 3), np.uint8)).save(photos[3])
+    params = four_scenes_params.model_copy(update={"root": str(root)})
+    out = tmp_path / "study" / "out"
+    if kept:
+        (out / "before").mkdir(parents=True)
+    with pytest.raises(DataError) as error:
+        prepare(params, out)
+    lines = str(error.value).splitlines()
+    assert len(lines) == 3  # a truncated photo; labels and instances of another size than theirs
+    assert str(photos[0]) in lines[0]
+    assert [path.name for path in out.parent.rglob("*")] == (["out", "before"] if kept else [])
+
+
+def test_a_size_that_does_not_fit_names_the_next_ones(four_scenes_params, tmp_path):
+    params = four_scenes_params.model_copy(update={"size": (100, 148), "levels": 4})
+    message = "100x148 is not divisible by 16.*next smaller 96x144, next larger 112x160"
+    with pytest.raises(ParamsError, match=message):
+        prepare(params, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("levels", [1, 3, 5])
+def test_the_sizes_that_an_error_names_do_fit(levels):
+    with pytest.raises(ParamsError) as error:
+        require_fitting((9, 77), levels)
+    named = [part.split(" ")[-1] for part in str(error.value).split("next")[1:]]
+    for size in (tuple(int(n) for n in text.strip(", ").split("x")) for text in named):
+        require_fitting(size, levels)
+
+
+def test_streets_are_made_where_the_data_lies_and_read_with_ten_classes(tmp_path):
+    params = DataParams(
+        reader="streets",
+        root=str(tmp_path / "raw"),
+        size=(32, 48),
+        levels=2,
+        streets=StreetsParams(train=2, val=1, size=(64, 96)),
+    )
+    prepare(params, tmp_path / "out")
+    facts = files.read_json(tmp_path / "out" / "dataset.json")
+    assert facts["counts"] == {"train": 2, "val": 1}
+    assert facts["classes"]["name"] == "streets"
+    assert facts["boundary_source"] == "instances"
+    first = tree(tmp_path / "raw")
+    prepare(params.model_copy(update={"streets": StreetsParams(train=1, val=1)}), tmp_path / "out")
+    prepare(params, tmp_path / "out")
+    assert tree(tmp_path / "raw") == first
+
+
+def test_streets_never_replace_a_folder_of_other_files(tmp_path):
+    (tmp_path / "mine.txt").write_text("precious")
+    with pytest.raises(DataError, match="set data.root to a new folder"):
+        prepare(DataParams(reader="streets", root=str(tmp_path), size=(32, 48)), tmp_path / "out")
+    assert (tmp_path / "mine.txt").read_text() == "precious"
+
+
+def test_the_script_of_the_stage_exits_2_on_bad_params(tmp_path):
+    script = Path(__file__).parents[2] / "pipelines" / "prepare.py"
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump({"study": "x"}))
+    command = [sys.executable, str(script), "--out", str(tmp_path / "out"), "--params", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"{path}: data: Field required")

@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from augflow import files
+from augflow.errors import BusyError, DataError
+
+PHOTO = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype(np.uint8)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "a.txt"
+    files.atomic_write(path, b"old")
+
+    def no_space(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "fsync", no_space)
+    with pytest.raises(OSError, match="disk full"):
+        files.atomic_write(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_a_fresh_folder_replaces_the_old_one_whole(tmp_path):
+    out = tmp_path / "out"
+    for name in ("first", "second"):
+        with files.fresh_folder(out) as folder:
+            (folder / name).touch()
+    assert names(out) == ["second"]
+    assert names(tmp_path) == ["out"]
+
+
+def test_a_fresh_folder_that_fails_leaves_the_old_one(tmp_path):
+    out = tmp_path / "out"
+    with files.fresh_folder(out) as folder:
+        (folder / "kept").touch()
+    with pytest.raises(DataError), files.fresh_folder(out) as folder:  # noqa: PT012
+        (folder / "half").write_bytes(b"text")
+        files.read_photo(folder / "half")
+    assert names(out) == ["kept"]
+    assert names(tmp_path) == ["out"]
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [PHOTO, PHOTO[..., 0], PHOTO[..., 0].astype(np.uint16) * 257],
+    ids=["rgb", "8-bit", "16-bit"],
+)
+def test_pixels_are_read_as_they_were_written(tmp_path, pixels):
+    files.write_png(tmp_path / "a.png", pixels)
+    assert (files.read_ids(tmp_path / "a.png") == pixels).all()
+
+
+def test_pixels_of_another_type_are_the_callers_fault(tmp_path):
+    with pytest.raises(ValueError, match="int64"):
+        files.write_png(tmp_path / "a.png", PHOTO[..., 0].astype(np.int64))
+
+
+def test_equal_pixels_give_equal_files(tmp_path):
+    for name in ("a.png", "b.png"):
+        files.write_png(tmp_path / name, PHOTO[:, ::-1])
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_a_photo_is_turned_upright_and_loses_its_alpha(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise by 90 degrees
+    Image.fromarray(PHOTO).save(tmp_path / "turned.png", exif=exif)
+    Image.fromarray(PHOTO).convert("RGBA").save(tmp_path / "alpha.png")
+    assert (files.read_photo(tmp_path / "turned.png") == np.rot90(PHOTO, -1)).all()
+    assert (files.read_photo(tmp_path / "alpha.png") == PHOTO).all()
+
+
+def test_a_palette_png_gives_its_indices(tmp_path):
+    indices = PHOTO[..., 0] % 4
+    image = Image.fromarray(indices).convert("P")
+    image.putpalette([200, 0, 0, 0, 200, 0, 0, 0, 200, 9, 9, 9])
+    image.save(tmp_path / "a.png")
+    assert (files.read_ids(tmp_path / "a.png") == indices).all()
+
+
+def encoded(kind, pixels=PHOTO):
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, kind)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"not an image", encoded("PNG")[:-400], encoded("JPEG")[:-200]],
+    ids=["empty", "text", "truncated png", "truncated jpeg"],
+)
+@pytest.mark.parametrize("read", [files.read_photo, files.read_ids])
+def test_a_broken_image_is_an_error_that_names_it(tmp_path, content, read):
+    path = tmp_path / "broken.png"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"broken\.png"):
+        read(path)
+
+
+def test_a_missing_image_is_an_error(tmp_path):
+    with pytest.raises(DataError, match="no such file"):
+        files.read_photo(tmp_path / "a.png")
+
+
+def test_a_sixteen_bit_image_is_no_photo(tmp_path):
+    files.write_png(tmp_path / "a.png", PHOTO[..., 0].astype(np.uint16) * 257)
+    with pytest.raises(DataError, match="8-bit"):
+        files.read_photo(tmp_path / "a.png")
+
+
+def test_grey_with_alpha_holds_no_ids(tmp_path):
+    Image.fromarray(PHOTO[..., 0]).convert("LA").save(tmp_path / "a.png")
+    with pytest.raises(DataError, match="LA"):
+        files.read_ids(tmp_path / "a.png")
+
+
+def test_a_table_is_read_as_it_was_written(tmp_path):
+    rows = [{"name": 'a, "b"', "value": 0.1, "none": None}, {"name": "c\nd", "value": 3, "none": 1}]
+    files.write_csv(tmp_path / "a.csv", rows, ["name", "value", "none"])
+    assert files.read_csv(tmp_path / "a.csv") == [
+        {"name": 'a, "b"', "value": "0.1", "none": ""},
+        {"name": "c\nd", "value": "3", "none": "1"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, ""),
+        (1.0, "1"),
+        (1 / 3, "0.33333333"),
+        (np.float32(0.5), "0.5"),
+        (12, "12"),
+        ("x", "x"),
+    ],
+)
+def test_each_value_has_one_text(value, text):
+    assert files.cell(value) == text
+
+
+def test_a_ragged_table_is_an_error_that_names_the_line(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("a,b\n1,2\n3\n")
+    with pytest.raises(DataError, match="line 3"):
+        files.read_csv(path)
+    path.write_text("a,b\n1,2,3\n")
+    with pytest.raises(DataError, match="line 2"):
+        files.read_csv(path)
+
+
+def test_json_has_one_form():
+    assert files.json_bytes({"b": 1, "a": [0.5]}) == files.json_bytes({"a": [0.5], "b": 1})
+    with pytest.raises(ValueError, match="JSON"):
+        files.json_bytes({"a": float("nan")})
+
+
+def test_what_is_not_json_is_an_error(tmp_path):
+    (tmp_path / "a.json").write_text("{")
+    with pytest.raises(DataError, match=r"a\.json: not JSON"):
+        files.read_json(tmp_path / "a.json")
+    with pytest.raises(DataError, match="no such file"):
+        files.read_json(tmp_path / "b.json")
+
+
+def test_the_digest_of_a_png_is_that_of_its_pixels(tmp_path):
+    for level in (0, 9):
+        Image.fromarray(PHOTO).save(tmp_path / f"{level}.png", compress_level=level)
+    digests = [files.digest_file(tmp_path / f"{level}.png") for level in (0, 9)]
+    assert (tmp_path / "0.png").read_bytes() != (tmp_path / "9.png").read_bytes()
+    assert digests[0] == digests[1] == files.digest_array(PHOTO)
+
+
+def test_one_changed_value_shape_or_type_changes_the_digest():
+    changed = PHOTO.copy()
+    changed[3, 4, 1] ^= 1
+    others = [changed, PHOTO.reshape(30, 20, 3), PHOTO.view(np.int8)]
+    assert files.digest_array(PHOTO) not in [files.digest_array(other) for other in others]
+    assert files.digest_array(PHOTO[:, ::2]) == files.digest_array(PHOTO[:, ::2].copy())
+
+
+def test_a_tree_is_digested_file_by_file(tmp_path):
+    files.write_png(tmp_path / "b" / "a.png", PHOTO)
+    (tmp_path / "a.txt").write_bytes(b"text")
+    assert files.digest_tree(tmp_path) == {
+        "a.txt": files.digest_bytes(b"text"),
+        "b/a.png": files.digest_array(PHOTO),
+    }
+
+
+def test_a_held_folder_is_held_once(tmp_path):
+    with (
+        files.held(tmp_path),
+        pytest.raises(BusyError, match=f"process {os.getpid()}"),
+        files.held(tmp_path),
+    ):
+        pass
+    with files.held(tmp_path):
+        pass
+
+
+def test_the_lock_of_a_killed_process_is_taken_over(tmp_path):
+    code = (
+        "import pathlib, sys, time; from augflow.files import held\n"
+        "with held(pathlib.Path(sys.argv[1])):\n    print('held', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(BusyError, match=f"process {other.pid}"), files.held(tmp_path):
+            pass
+        other.send_signal(signal.SIGKILL)
+    with files.held(tmp_path):
+        pass

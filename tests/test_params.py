@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import copy
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from augflow.errors import ParamsError
+from augflow.params import DataParams, checked, load
+
+WHOLE = {
+    "study": "demo",
+    "data": {"reader": "streets", "root": "data/raw", "size": [64, 96]},
+    "generators": {
+        "full": {"system": "full_glow", "preset": "tiny", "training": {"steps": 10}},
+    },
+    "sets": {"t08": {"generator": "full", "layouts": "val", "temperature": 0.8}},
+    "transfers": {"moved": {"generator": "full", "layouts": "val"}},
+    "judge": {"steps": 5},
+    "arms": {"real": {"train_on": ["real"]}, "both": {"train_on": ["real", "t08"]}},
+    "retrain": {"segmenter": {"steps": 5}, "arms": ["real", "both"], "seeds": [0, 1]},
+    "report": {"title": "Demo", "sweep": ["t08"], "samples": ["t08"]},
+}
+
+
+@pytest.fixture
+def loaded(tmp_path):
+    """Loads the whole parameters with some values replaced, by dotted name."""
+
+    def load_with(**changes):
+        content = copy.deepcopy(WHOLE)
+        for place, value in changes.items():
+            *parents, key = place.split("__")
+            section = content
+            for parent in parents:
+                section = section[parent]
+            section[key] = value
+        path = tmp_path / "params.yaml"
+        path.write_text(yaml.safe_dump(content))
+        return load(path)
+
+    return load_with
+
+
+def test_whole_parameters_are_read(loaded):
+    params = loaded()
+    assert params.data.size == (64, 96)
+    assert params.sets["t08"].temperature == 0.8
+    assert params.verify.items == 2
+
+
+def test_sections_are_immutable(loaded):
+    with pytest.raises(ValidationError):
+        loaded().data.root = "elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("generators__full__training__stpes", r"generators\.full\.training\.stpes.*'steps'"),
+        ("data__labls", r"data\.labls: no such parameter.*did you mean 'labels'"),
+        ("sets__t08__temprature", r"sets\.t08\.temprature.*'temperature'"),
+        ("reprot", r"reprot: no such parameter.*'report'"),
+        ("retrain__segmenter__step", r"retrain\.segmenter\.step:.*'steps'"),
+    ],
+)
+def test_a_misspelt_parameter_is_named_with_the_nearest_one(loaded, place, message):
+    with pytest.raises(ParamsError, match=message):
+        loaded(**{place: 1})
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        ("sets__t08__generator", "ful", r"sets\.t08\.generator: no 'ful'.*did you mean 'full'"),
+        ("transfers__moved__generator", "x", r"transfers\.moved\.generator: no 'x'; known: full"),
+        ("arms__both__train_on", ["rael"], r"arms\.both\.train_on: no 'rael'.*'real'"),
+        ("retrain__arms", ["bothh"], r"retrain\.arms: no 'bothh'.*'both'"),
+        ("report__sweep", ["t09"], r"report\.sweep: no 't09'.*'t08'"),
+        ("report__samples", ["t09"], r"report\.samples: no 't09'"),
+    ],
+)
+def test_a_name_of_nothing_is_an_error_where_it_is_used(loaded, place, value, message):
+    with pytest.raises(ParamsError, match=message):
+        loaded(**{place: value})
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        ("sets__t08__temperature", 2.5, r"sets\.t08\.temperature: .*got 2\.5"),
+        ("data__size", [4, 96], r"data\.size\.0: .*got 4"),
+        ("data__reader", "cityscape", r"data\.reader: .*got 'cityscape'"),
+        ("study", "My Study", r"study: .*got 'My Study'"),
+        ("data__val_fraction", 0, r"data\.val_fraction"),
+        ("judge__batch_size", 0, r"judge\.batch_size"),
+    ],
+)
+def test_a_value_out_of_range_is_named_with_what_came(loaded, place, value, message):
+    with pytest.raises(ParamsError, match=message):
+        loaded(**{place: value})
+
+
+def test_a_number_that_yaml_reads_as_text_is_explained(tmp_path):
+    content = copy.deepcopy(WHOLE)
+    content["judge"]["learning_rate"] = "fast"
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(content).replace("fast", "1e-x"))
+    with pytest.raises(ParamsError, match=r"write 1\.0e-4"):
+        load(path)
+
+
+def test_all_faults_are_listed_at_once(loaded):
+    with pytest.raises(ParamsError) as error:
+        loaded(judge__batch_size=0, data__labls="x", sets__t08__rounds=-1)
+    for name in ("judge.batch_size", "data.labls", "sets.t08.rounds"):
+        assert name in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_section_is_named(tmp_path):
+    content = {key: value for key, value in WHOLE.items() if key != "judge"}
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(ParamsError, match="judge: Field required"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("- a list", "mapping"), ("", "mapping"), ("a: [", "not YAML"), ("\0", "not YAML")],
+)
+def test_what_is_no_mapping_is_an_error(tmp_path, text, message):
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(ParamsError, match=message):
+        load(path)
+
+
+def test_a_missing_file_is_an_error_that_says_where_to_be(tmp_path):
+    with pytest.raises(ParamsError, match="augflow init"):
+        load(tmp_path / "params.yaml")
+
+
+def test_one_section_can_be_checked_alone():
+    assert checked(DataParams, WHOLE["data"], "here").levels == 3
+    with pytest.raises(ParamsError, match="here: root"):
+        checked(DataParams, {"reader": "kitti", "size": [8, 8]}, "here")
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        ("data__streets", {"trian": 3}, r"data\.streets\.trian.*did you mean 'train'"),
+        ("data__classes", [{"nam": "road"}], r"data\.classes\.0\.nam: .*did you mean 'name'"),
+    ],
+)
+def test_a_misspelt_parameter_of_an_optional_section_is_named_too(loaded, place, value, message):
+    with pytest.raises(ParamsError, match=message):
+        loaded(**{place: value})
