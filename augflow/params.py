@@ -124,18 +124,32 @@ class SegmenterParams(Section):
 
 
 class ArmParams(Section):
-    """What a retrained network sees: `real` and names of synthetic sets; classic augmentation or not."""
+    """What a retrained network sees: `real` and names of synthetic sets; classic augmentation or not.
 
-    train_on: tuple[str, ...]
+    `reads` is the folder under `data/<study>` that DVC watches for the arm: `synthetic/SET` for an
+    arm with a synthetic set, `prepared` (which every arm depends on) for one without.
+    """
+
+    train_on: Annotated[tuple[str, ...], Field(min_length=1)]
+    reads: str
     augment: Literal["none", "classic"] = "none"
+
+    @model_validator(mode="after")
+    def _reads_what_it_trains_on(self) -> ArmParams:
+        made = [name for name in self.train_on if name != "real"]
+        if len(made) > 1:
+            raise ValueError(f"an arm takes one synthetic set, got {', '.join(made)}")
+        expected = f"synthetic/{made[0]}" if made else "prepared"
+        if self.reads != expected:
+            raise ValueError(f"reads is {self.reads!r}; for this train_on it has to be {expected!r}")
+        return self
 
 
 class RetrainParams(Section):
-    """The arms' common network; all arms get equal optimizer steps."""
+    """The arms' common network and the seeds each arm is trained with, for equal optimizer steps."""
 
     segmenter: SegmenterParams
-    arms: tuple[str, ...]
-    seeds: tuple[int, ...]
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)]
 
 
 class ReportParams(Section):
@@ -176,14 +190,13 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Params:
-        generators, sets, arms = sorted(self.generators), sorted(self.sets), sorted(self.arms)
+        generators, sets = sorted(self.generators), sorted(self.sets)
         uses: list[tuple[str, str, list[str]]] = []
         uses += [(f"sets.{k}.generator", s.generator, generators) for k, s in self.sets.items()]
         uses += [(f"transfers.{k}.generator", s.generator, generators)
                  for k, s in self.transfers.items()]  # fmt: skip
         uses += [(f"arms.{k}.train_on", name, ["real", *sets])
                  for k, arm in self.arms.items() for name in arm.train_on]  # fmt: skip
-        uses += [("retrain.arms", name, arms) for name in self.retrain.arms]
         uses += [("report.sweep", name, sets) for name in self.report.sweep]
         uses += [("report.samples", name, sets) for name in self.report.samples]
         for where, name, known in uses:

@@ -70,12 +70,12 @@ class Study:
             if self.transfers else {},
             "judge": network,
             "arms": {
-                "real": {"train_on": ["real"]},
-                "real_classic": {"train_on": ["real"], "augment": "classic"},
-                "real_synthetic": {"train_on": ["real", "t08"]},
+                "real": {"train_on": ["real"], "reads": "prepared"},
+                "real_classic": {"train_on": ["real"], "reads": "prepared",
+                                 "augment": "classic"},
+                "real_synthetic": {"train_on": ["real", "t08"], "reads": "synthetic/t08"},
             },
-            "retrain": {"segmenter": network, "arms": ["real", "real_classic", "real_synthetic"],
-                        "seeds": [0, 1]},
+            "retrain": {"segmenter": network, "seeds": [0, 1]},
             "report": {"title": self.title, "sweep": list(self.sweep), "layouts": 3,
                        "samples": list(self.sweep)},
         })  # fmt: skip
@@ -94,7 +94,10 @@ class Study:
         _references(root / "scores" / "references.json")
         if self.runs:
             _arms(root / "scores" / "arms.json", self.runs)
-        for name in ("judge", *(f"{arm}-{s}" for arm, ms in self.runs.items() for s in range(len(ms)))):
+        for name in (
+            "judge",
+            *(f"{arm}/{s}" for arm, ms in self.runs.items() for s in range(len(ms))),
+        ):
             _history(root / "segmenters" / name / "history.csv", ("loss", "learning_rate"))
         return params
 
@@ -110,7 +113,9 @@ def classes_of(index: int) -> np.ndarray:
 def photo(*seed: int) -> np.ndarray:
     """Noise of one's own colour, (H, W, 3) uint8."""
     rng = np.random.default_rng(seed)
-    return np.clip(rng.integers(40, 200, 3) + rng.normal(0, 12, (*SIZE, 3)), 0, 255).astype(np.uint8)
+    return np.clip(rng.integers(40, 200, 3) + rng.normal(0, 12, (*SIZE, 3)), 0, 255).astype(
+        np.uint8
+    )
 
 
 def item(name: str, matrix: list, layout: str = "", turn: int = 0) -> dict:

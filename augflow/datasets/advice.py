@@ -61,22 +61,19 @@ def of_instances(
     """The fault of one file of instance ids that are coded with a factor, or None.
 
     Shapes:
-        ids: (H, W) int64, `factor * class + n`; the class alone where `n` is not known.
+        ids: (H, W) in 0..65535, `factor * class + n`.
         classes: (H, W) uint8 train ids.
     """
     where = path.as_posix()
-    raw = _class_of(ids, factor)
-    known = {row.id for row in table.rows} | {IGNORE}
-    unmatched = [int(v) for v in np.unique(ids[~np.isin(raw, list(known))])]
-    other = 256 if factor == 1000 else 1000
-    if unmatched:
-        shown = ", ".join(str(value) for value in unmatched[:5])
+    named = _train_ids(table, factor)[ids]
+    if (named < 0).any():
+        shown = ", ".join(str(value) for value in np.unique(ids[named < 0])[:5])
         what = f"instance ids {shown} match no class (coded {factor} * class + n)"
-        return Fault(where, what, _recoding(ids, classes, table, factor, other))
-    share = _disagreement(ids, classes, table, factor)
+        return Fault(where, what, _recoding(ids, classes, table, factor))
+    share = float((named != classes).mean())
     if share > DISAGREEMENT:
         what = f"instance ids say another class than the labels at {share:.0%} of the pixels"
-        return Fault(where, what, _recoding(ids, classes, table, factor, other))
+        return Fault(where, what, _recoding(ids, classes, table, factor))
     return None
 
 
@@ -88,11 +85,8 @@ def of_the_set(pixels: np.ndarray, table: ClassTable, labels: str) -> list[Fault
     """
     used = set(np.flatnonzero(pixels).tolist())
     if used == {0, IGNORE} and table.count > 1:
-        what, remedy = (
-            f"labels hold only 0 and {IGNORE}",
-            f"{IGNORE} is ignored: code masks as 0, 1",
-        )
-        return [Fault("", what, remedy)]
+        remedy = f"{IGNORE} is ignored: code masks as 0, 1"
+        return [Fault("", f"labels hold only 0 and {IGNORE}", remedy)]
     as_train = set(range(table.count)) | {IGNORE}
     if labels != "label_ids" or not used or not used <= as_train:
         return []
@@ -164,22 +158,20 @@ def _is_recoloured(palette: np.ndarray, used: set[int], table: ClassTable, label
     return any(colour_of[ids[index]] != colour_of.get(index) for index in ids)
 
 
-def _class_of(ids: np.ndarray, factor: int) -> np.ndarray:
-    """The raw class of instance ids: Cityscapes codes stuff as the class alone, KITTI does not."""
-    return np.where(ids >= factor, ids // factor, ids) if factor == 1000 else ids // factor
-
-
-def _disagreement(ids: np.ndarray, classes: np.ndarray, table: ClassTable, factor: int) -> float:
-    lookup = np.full(65536, -1, np.int64)
+def _train_ids(table: ClassTable, factor: int) -> np.ndarray:
+    """The train id that each coded instance id names, -1 where no class matches; (65536,) int16."""
+    ids = np.arange(65536)
+    # Cityscapes codes stuff and groups as the class alone, KITTI as all else
+    raw = np.where(ids >= 1000, ids // 1000, ids) if factor == 1000 else ids // factor
+    by_class = np.full(65536, -1, np.int16)
     for row in table.rows:
-        lookup[row.id] = row.train_id
-    lookup[IGNORE] = IGNORE
-    return float((lookup[_class_of(ids, factor)] != classes).mean())
+        by_class[row.id] = row.train_id
+    by_class[IGNORE] = IGNORE
+    return by_class[raw]
 
 
-def _recoding(
-    ids: np.ndarray, classes: np.ndarray, table: ClassTable, factor: int, other: int
-) -> str:
-    if _disagreement(ids, classes, table, other) <= DISAGREEMENT:
+def _recoding(ids: np.ndarray, classes: np.ndarray, table: ClassTable, factor: int) -> str:
+    other = 256 if factor == 1000 else 1000
+    if (_train_ids(table, other)[ids] != classes).mean() <= DISAGREEMENT:
         return f"they are coded {other} * class + n: recode them as {factor} * class + n"
     return "make them from the labels again, or remove the instance ids of all scenes"

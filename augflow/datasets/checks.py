@@ -185,8 +185,8 @@ def _instances(
 ) -> np.ndarray | None:
     if given is None or scene.instances is None:
         return None
-    if given.ndim != 2:
-        what, remedy = "instance ids are a colour image", "save them as 8-bit or 16-bit grey"
+    if given.ndim != 2 or given.max() > 65535:
+        what, remedy = "instance ids are no 16-bit map", "save them as 8-bit or 16-bit grey PNG"
         faults.append(Fault(scene.instances.as_posix(), what, remedy))
         return None
     ids = given.astype(np.int64)

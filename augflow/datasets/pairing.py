@@ -23,7 +23,8 @@ def assemble(params: DataParams, listing: Listing) -> SourceSet:
     scenes = _paired(found, listing.expected, faults)
     faults += _name_clashes(scenes)
     scenes, notes = split_by_drive(scenes, params.seed, params.val_fraction, params.limit)
-    faults += notes
+    # whether a split is empty can be said only when no scene is missing from it by another fault
+    faults += [note for note in notes if not (note.fatal and faults)]
     return SourceSet(
         reader=params.reader,
         root=root,

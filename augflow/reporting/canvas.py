@@ -93,7 +93,7 @@ def mosaic(path: Path, rows: Sequence[Sequence[np.ndarray]], headings: Sequence[
 
     height, width = rows[0][0].shape[:2]
     count = len(headings)
-    w = int(np.clip(2000 // count, 140, min(640, 3 * width)))
+    w = int(np.clip(1600 // count, 140, min(420, 3 * width)))
     h, gap = round(w * height / width), max(4, w // 40)
     total = count * w + (count - 1) * gap
     type_size = max(15, min(total // 66, round(1.6 * w / max(map(len, headings)))))

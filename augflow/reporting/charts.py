@@ -110,7 +110,8 @@ def arms(tables: Mapping[str, Table], path: Path) -> None:
         axes.set_yticks(range(len(rows)), [str(row.cells["arm"]) for row in rows])
         axes.set_ylim(-0.6, len(rows) - 0.4)
         axes.grid(axis="y", visible=False)
-        axes.margins(x=0.08)
+        axes.use_sticky_edges = False
+        axes.margins(x=0.06)
         percent_axis(axes, "x", "mean class IoU on real validation photos")
 
 

@@ -7,6 +7,7 @@ import io
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from augflow import files
 from augflow.errors import AugflowError, DataError
 from augflow.reporting import evidence as evidences
 from augflow.reporting.evidence import Evidence
-from augflow.reporting.page import html_page, markdown_page
 from augflow.reporting.table import Claim, Table
 from augflow.reporting.tables import computed
 from augflow.reporting.verdict import verdict
@@ -64,7 +64,7 @@ def digests(folder: Path) -> dict[str, str]:
 def recompute(report_dir: Path) -> list[Mismatch]:
     """Computes every number of a report again from its evidence alone and compares.
 
-    Compared are the claims, the cells of the tables, the text of both pages and the digest of
+    Compared are the claims, the cells of the tables, the numbers in the page and the digest of
     every file.
 
     Raises:
@@ -83,8 +83,7 @@ def recompute(report_dir: Path) -> list[Mismatch]:
     found += _claims(stored["claims"], fresh)
     for name, table in tables.items():
         found += _cells(report_dir / "tables" / f"{name}.csv", table)
-    for page, made in (("report.html", html_page), ("report.md", markdown_page)):
-        found += _lines(report_dir / page, made(evidence, tables, report_dir))
+    found += _numbers(report_dir / "report.html", fresh)
     return found
 
 
@@ -147,16 +146,41 @@ def _cells(path: Path, table: Table) -> list[Mismatch]:
     return found
 
 
-def _lines(path: Path, made: bytes) -> list[Mismatch]:
-    """The first line at which a page is not what it should be."""
+def _numbers(path: Path, fresh: list[Claim]) -> list[Mismatch]:
+    """Numbers of the page that are not what was claimed, and those of the verdict that are gone."""
     if not path.exists():
         return [Mismatch(path.name, "a page", "no such file")]
-    there = path.read_bytes()
-    if there == made:
-        return []
-    ours, theirs = made.splitlines(), there.splitlines()
-    pairs = list(zip(ours, theirs, strict=False))
-    first = next((n for n, (a, b) in enumerate(pairs) if a != b), len(pairs))
-    texts = [lines[first].decode(errors="replace")[:120] if first < len(lines) else "the end"
-             for lines in (ours, theirs)]  # fmt: skip
-    return [Mismatch(f"{path.name}: line {first + 1}", *texts)]
+    page = _Page()
+    page.feed(path.read_text(encoding="utf-8", errors="replace"))
+    texts = {claim.id: claim.text for claim in fresh}
+    found = [
+        Mismatch(f"{path.name}: {name}", texts.get(name, "no such number"), text)
+        for name, text in page.numbers
+        if texts.get(name) != text
+    ]
+    gone = {claim.id for claim in fresh if claim.how == "verdict"} - {n for n, _ in page.numbers}
+    return found + [Mismatch(f"{path.name}: {name}", texts[name], "nothing")
+                    for name in sorted(gone)]  # fmt: skip
+
+
+class _Page(HTMLParser):
+    """Collects what stands in `<data value=CLAIM>`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.numbers: list[tuple[str, str]] = []
+        self._claim: str | None = None
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "data":
+            self._claim = dict(attrs).get("value") or ""
+            self.numbers.append((self._claim, ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "data":
+            self._claim = None
+
+    def handle_data(self, data: str) -> None:
+        if self._claim is not None:
+            name, text = self.numbers[-1]
+            self.numbers[-1] = (name, text + data)

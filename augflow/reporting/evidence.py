@@ -73,14 +73,15 @@ def load(folder: Path) -> Evidence:
         references=scored.references,
         arms=scored.arms,
         generators=_generators(params, held / "generators"),
-        segmenters=_histories(segmenter_names(params), held / "segmenters"),
+        segmenters=_histories(list(segmenter_folders(params)), held / "segmenters"),
     )
 
 
-def segmenter_names(params: Params) -> list[str]:
-    """The segmenters of a study: the judge, then every arm and seed."""
-    retrained = [f"{arm}-{seed}" for arm in params.retrain.arms for seed in params.retrain.seeds]
-    return ["judge", *retrained]
+def segmenter_folders(params: Params) -> dict[str, str]:
+    """Name -> folder of each segmenter of a study: the judge, then `ARM-SEED`."""
+    retrained = {f"{arm}-{seed}": f"{arm}/{seed}"
+                 for arm in params.arms for seed in params.retrain.seeds}  # fmt: skip
+    return {"judge": "judge", **retrained}
 
 
 def number(cell: str, where: str) -> float | None:

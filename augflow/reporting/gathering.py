@@ -10,7 +10,7 @@ from augflow import files
 from augflow.classes import IGNORE
 from augflow.errors import DataError
 from augflow.params import Params
-from augflow.reporting.evidence import segmenter_names
+from augflow.reporting.evidence import segmenter_folders
 from augflow.scenes import table_from
 
 
@@ -26,7 +26,9 @@ def gather(params: Params, study: Path, out: Path) -> None:
         raise DataError(f"{listed}: no such file; run the stages before the report (dvc repro)")
     for name in _score_names(params):
         _copy(study / "scores" / f"{name}.json", out / "scores" / f"{name}.json")
-    files.write_json(out / "evidence" / "params.json", params.model_dump(mode="json"))
+    # what verify checks changes nothing here, so that the report does not depend on it
+    facts = params.model_dump(mode="json", exclude={"verify"})
+    files.write_json(out / "evidence" / "params.json", facts)
     _copy(study / "prepared" / "dataset.json", out / "evidence" / "dataset.json")
     _write_pixels(study / "prepared", out / "evidence" / "pixels.csv")
     for name, section in params.generators.items():
@@ -41,8 +43,8 @@ def gather(params: Params, study: Path, out: Path) -> None:
             }  # fmt: skip
             files.write_json(out / "evidence" / "generators" / f"{name}.json", kept)
             _copy(folder / "history.csv", out / "evidence" / "generators" / f"{name}.csv")
-    for name in segmenter_names(params):
-        history = study / "segmenters" / name / "history.csv"
+    for name, place in segmenter_folders(params).items():
+        history = study / "segmenters" / place / "history.csv"
         _copy(history, out / "evidence" / "segmenters" / f"{name}.csv")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from augflow.reporting.evidence import Evidence
 from augflow.reporting.parts import Part, Picture, parts
 from augflow.reporting.spread import RULE
-from augflow.reporting.table import Table
+from augflow.reporting.table import Said, Table
 from augflow.reporting.verdict import verdict
 
 
@@ -29,7 +29,7 @@ def markdown_page(evidence: Evidence, tables: Mapping[str, Table], folder: Path)
 def _context(evidence: Evidence, tables: Mapping[str, Table], folder: Path) -> dict[str, Any]:
     import yaml
 
-    params = evidence.params.model_dump(mode="json", exclude_none=True)
+    params = evidence.params.model_dump(mode="json", exclude={"verify"}, exclude_none=True)
     found = [_kept(part, folder) for part in parts(evidence, tables)]
     return {
         "title": evidence.params.report.title,
@@ -66,8 +66,13 @@ def _rendered(template: str, escaped: bool, context: Mapping[str, Any]) -> bytes
     figures = context["figures"]
     rooms.filters["data_uri"] = lambda picture: _data_uri(_path(picture, figures))
     rooms.filters["md"] = _markdown
-    rooms.filters["is_number"] = lambda text: re.fullmatch(r"[-+–]?[\d.,e±+\- ]*", text) is not None
+    rooms.filters["plain"] = lambda said: "".join(piece.text for piece in said)
+    rooms.filters["is_number"] = _is_number
     return rooms.get_template(template).render(context).encode()
+
+
+def _is_number(cell: Said) -> bool:
+    return all(piece.claim or piece.text in ("–", " ± ") for piece in cell)
 
 
 def _data_uri(path: Path) -> str:

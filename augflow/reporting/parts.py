@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from augflow.reporting.evidence import Evidence
 from augflow.reporting.measures import best
 from augflow.reporting.pictures import diverse_set
-from augflow.reporting.spread import RULE
-from augflow.reporting.table import Row, Table
+from augflow.reporting.table import Piece, Row, Said, Table
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class View:
     file: str
     caption: str
     headings: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    rows: tuple[tuple[Said, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Part:
 MEASURED = (
     "Confusion matrices of single photographs are summed over a round, then scored: pixel "
     "accuracy, mean class accuracy and mean class IoU. Absent classes are left out of a mean; the "
-    "tables' columns `absent_zero` count them as 0 instead."
+    "tables' columns absent_zero count them as 0 instead."
 )
 
 
@@ -149,7 +148,7 @@ def _trained_on(tables: Mapping[str, Table]) -> Part:
     if "comparisons" in tables:
         views.append(_view(
             tables["comparisons"],
-            f"Difference of mean class IoU in points. {RULE}",
+            "Difference of mean class IoU in points, by the rule at the top.",
             ("arm", "against", "seeds", "seeds against=seeds.against", "difference",
              "95 % margin=margin", "outcome"),
         ))  # fmt: skip
@@ -162,7 +161,8 @@ def _arms_by_class(table: Table) -> View:
     kinds = list(dict.fromkeys(str(row.cells["class"]) for row in table.rows))
     rows = {(str(r.cells["class"]), str(r.cells["arm"])): r for r in table.rows}
     lines = tuple(
-        (kind, *(_cell(table, rows[kind, arm], "iou±") for arm in names)) for kind in kinds
+        ((Piece(kind),), *(_cell(table, rows[kind, arm], "iou±") for arm in names))
+        for kind in kinds
     )
     caption = (
         "IoU of each class on real validation photographs, mean ± standard deviation over seeds, "
@@ -220,11 +220,8 @@ def _view(table: Table, caption: str, shown: Sequence[str]) -> View:
     return View(table.file, caption, tuple(heading for heading, _ in pairs), rows)
 
 
-def _cell(table: Table, row: Row, name: str) -> str:
+def _cell(table: Table, row: Row, name: str) -> Said:
     if not name.endswith("±"):
-        return table.text(row, name)
-    stem = name.removesuffix("±")
-    mean = table.text(row, f"{stem}.mean")
-    return (
-        mean if row.cells[f"{stem}.std"] is None else f"{mean} ± {table.text(row, f'{stem}.std')}"
-    )
+        return (table.piece(row, name),)
+    mean, std = (table.piece(row, f"{name.removesuffix('±')}.{part}") for part in ("mean", "std"))
+    return (mean,) if std.claim is None else (mean, Piece(" ± "), std)

@@ -94,7 +94,7 @@ def samples(evidence: Evidence, study: Path, prepared: Prepared, path: Path) -> 
     ]  # fmt: skip
     degrees = [evidence.params.sets[name].temperature for name in names]
     unique = len(set(degrees)) == len(degrees)
-    headings = [f"T = {t:g}" if unique else n for t, n in zip(degrees, names, strict=True)]
+    headings = [f"T = {t}" if unique else n for t, n in zip(degrees, names, strict=True)]
     if rows:
         mosaic(path, rows, ["classes", "boundaries", "real photo", *headings])
 

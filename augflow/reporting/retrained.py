@@ -117,7 +117,7 @@ def kind(arm: ArmParams | None) -> str:
 def _arms(evidence: Evidence) -> dict[str, list[Run]]:
     """The runs by arm: arms in the order of params, runs by seed."""
     found = list(evidence.arms.runs.values()) if evidence.arms else []
-    known = evidence.params.retrain.arms
+    known = list(evidence.params.arms)
     rest = sorted({run.arm for run in found} - set(known))
     grouped = {
         arm: sorted((run for run in found if run.arm == arm), key=lambda run: run.seed)

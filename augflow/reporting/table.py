@@ -18,9 +18,9 @@ KINDS: dict[str, Callable[[Any], str]] = {
     "text": str,
     "count": lambda value: f"{value:,}",
     "step": lambda value: f"{value}",
-    "degree": lambda value: f"{value:g}",
+    "degree": lambda value: f"{float(value)}",
     "percent": lambda value: f"{100 * value:.2f}",
-    "points": lambda value: f"{100 * value:+.2f}",
+    "points": lambda value: f"{100 * value:+.2f}".replace("-", "−"),
     "ratio": lambda value: f"{value:.3f}",
     "bits": lambda value: f"{value:.3f}",
     "tiny": lambda value: f"{value:.1e}",
@@ -63,6 +63,18 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class Piece:
+    """A stretch of text; `claim` is the id of the number that it writes, None for words."""
+
+    text: str
+    claim: str | None = None
+
+
+Said = tuple[Piece, ...]
+"""A sentence or a cell, piece by piece."""
+
+
+@dataclass(frozen=True)
 class Table:
     """Rows under typed columns; `name` is also that of the function that computes it."""
 
@@ -79,10 +91,24 @@ class Table:
         """The row of that key."""
         return next(row for row in self.rows if row.key == key)
 
-    def text(self, row: Row, column: str) -> str:
+    def kind(self, column: str) -> str:
+        """The kind of a column's cells."""
+        return next(c.kind for c in self.columns if c.name == column)
+
+    def claim(self, row: Row, column: str) -> Claim | None:
+        """What a cell claims; None when it holds no number."""
+        value = row.cells[column]
+        if not isinstance(value, int | float):
+            return None
+        name = f"{self.name}.{row.key}.{column}"
+        text = written(value, self.kind(column))
+        return Claim(name, value, text, self.file, row.sources, self.name)
+
+    def piece(self, row: Row, column: str) -> Piece:
         """A cell as the report writes it; a dash where nothing was measured."""
-        kind = next(c.kind for c in self.columns if c.name == column)
-        return written(row.cells[column], kind)
+        claim = self.claim(row, column)
+        text = written(row.cells[column], self.kind(column))
+        return Piece(text, claim.id if claim else None)
 
     def frame(self) -> pd.DataFrame:
         """The table as a data frame, with one type per column."""
@@ -104,15 +130,8 @@ class Table:
 
     def claims(self) -> list[Claim]:
         """A claim per cell that holds a number."""
-        found = []
-        for row in self.rows:
-            for column in self.columns:
-                value = row.cells[column.name]
-                if isinstance(value, int | float):
-                    name = f"{self.name}.{row.key}.{column.name}"
-                    text = written(value, column.kind)
-                    found.append(Claim(name, value, text, self.file, row.sources, self.name))
-        return found
+        cells = [self.claim(row, column.name) for row in self.rows for column in self.columns]
+        return [claim for claim in cells if claim is not None]
 
     def write(self, folder: Path) -> None:
         """Writes the CSV file to its place in a report folder."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from augflow.params import Params
 from augflow.reporting.evidence import Evidence
 from augflow.reporting.measures import by_round
 from augflow.reporting.retrained import kind
 from augflow.reporting.spread import GAIN, NO_GAIN, UNKNOWN, WORSE, difference
-from augflow.reporting.table import Claim, Row, Table, written
+from augflow.reporting.table import Claim, Piece, Row, Said, Table
 
+_MARK = "\x1f"
 TONES = {GAIN: "good", NO_GAIN: "plain", WORSE: "bad", UNKNOWN: "plain"}
 
 
@@ -19,7 +20,7 @@ TONES = {GAIN: "good", NO_GAIN: "plain", WORSE: "bad", UNKNOWN: "plain"}
 class Tile:
     """One number of the verdict, shown large."""
 
-    number: str
+    number: Said
     label: str
     tone: str = "plain"
 
@@ -31,12 +32,12 @@ class Verdict:
     headline: str
     tone: str
     tiles: tuple[Tile, ...]
-    sentences: tuple[str, ...]
+    sentences: tuple[Said, ...]
     claims: tuple[Claim, ...]
 
 
 class Citations:
-    """Writes numbers of tables into sentences and keeps a claim for each."""
+    """Cites cells of tables in sentences, and keeps a claim for each."""
 
     def __init__(self, tables: Mapping[str, Table]) -> None:
         """Cites cells of these tables."""
@@ -44,21 +45,20 @@ class Citations:
         self.claims: dict[str, Claim] = {}
 
     def cell(self, table: str, row: Row, column: str) -> str:
-        """A cell as the report writes it."""
-        return self.value(
-            f"{table}.{row.key}.{column}",
-            row.cells[column],
-            next(c.kind for c in self.tables[table].columns if c.name == column),
-            row.sources,
-        )
+        """A mark that stands for a cell until `said` resolves it."""
+        claim = self.tables[table].claim(row, column)
+        if claim is None:
+            return self.tables[table].piece(row, column).text
+        name = f"verdict.{claim.id}"
+        self.claims[name] = replace(claim, id=name, file="report.html", how="verdict")
+        return f"{_MARK}{name}{_MARK}"
 
-    def value(self, name: str, value: object, kind: str, sources: tuple[str, ...]) -> str:
-        """A number that is in no table."""
-        if not isinstance(value, int | float):
-            return str(value) if value is not None else written(None, kind)
-        text = written(value, kind)
-        self.claims[name] = Claim(f"verdict.{name}", value, text, "report.md", sources, "verdict")
-        return text
+    def said(self, text: str) -> Said:
+        """A text with marks as pieces."""
+        parts = text.split(_MARK)
+        pieces = [Piece(self.claims[part].text, part) if index % 2 else Piece(part)
+                  for index, part in enumerate(parts)]  # fmt: skip
+        return tuple(piece for piece in pieces if piece.text)
 
 
 def verdict(evidence: Evidence, tables: Mapping[str, Table]) -> Verdict:
@@ -73,7 +73,13 @@ def verdict(evidence: Evidence, tables: Mapping[str, Table]) -> Verdict:
         sentences += _comparisons(tables, cite, tiles, outcomes, evidence.params)
     headline, tone = _headline(outcomes, tables)
     sentences.append(_boundaries(evidence))
-    return Verdict(headline, tone, tuple(tiles), tuple(sentences), tuple(cite.claims.values()))
+    return Verdict(
+        headline,
+        tone,
+        tuple(tiles),
+        tuple(cite.said(sentence) for sentence in sentences),
+        tuple(cite.claims.values()),
+    )
 
 
 def _temperature(
@@ -86,8 +92,8 @@ def _temperature(
     share = cite.cell("references", top, "class_iou.of_real")
     iou = cite.cell("references", top, "class_iou")
     ceiling = cite.cell("references", real, "class_iou")
-    tiles.append(Tile(degree, "best temperature, by the judge's class IoU"))
-    tiles.append(Tile(share, "of the judge's class IoU on real photos"))
+    tiles.append(Tile(cite.said(degree), "best temperature, by the judge's class IoU"))
+    tiles.append(Tile(cite.said(share), "of the judge's class IoU on real photos"))
     sentences = [
         f"The judge reads the synthetic photos best at temperature {degree}: class IoU {iou} %, "
         f"which is {share} of the {ceiling} % that it reaches on real photos of the same scenes.",
@@ -116,10 +122,12 @@ def _ties(evidence: Evidence, table: Table, top: Row, cite: Citations) -> str:
     rounds = cite.cell("temperature", top, "rounds")
     if not tied:
         return f"Over {rounds} rounds of sampling every other temperature is clearly lower."
-    return (
-        f"Over {rounds} rounds of sampling these temperatures cannot be told from it: "
-        f"{', '.join(tied)}."
-    )
+    word = "temperature" if len(tied) == 1 else "temperatures"
+    return f"Over {rounds} rounds of sampling it cannot be told from {word} {_listed(tied)}."
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _comparisons(
@@ -129,25 +137,35 @@ def _comparisons(
     outcomes: dict[str, list[str]],
     params: Params,
 ) -> list[str]:
+    rows = tables["comparisons"].rows
+    arms = dict.fromkeys(str(row.cells["arm"]) for row in rows)
     sentences = []
-    for row in tables["comparisons"].rows:
-        arm, against = str(row.cells["arm"]), str(row.cells["against"])
-        outcome = str(row.cells["outcome"])
-        points = cite.cell("comparisons", row, "difference")
-        margin = cite.cell("comparisons", row, "margin")
-        spread = f"95 % margin ± {margin}" if row.cells["margin"] is not None else "no margin"
-        seeds = cite.cell("comparisons", row, "seeds")
-        others = cite.cell("comparisons", row, "seeds.against")
+    for arm in sorted(arms, key=lambda name: kind(params.arms[name]) != "mixed"):
+        found = [row for row in rows if row.cells["arm"] == arm]
+        told = [_against(row, cite) for row in found]
+        seeds = cite.cell("comparisons", found[0], "seeds")
         sentences.append(
-            f"On real validation photos {arm} differs from {against} by {points} points of mean "
-            f"class IoU ({spread}, {seeds} against {others} trainings): {outcome}."
+            f"On real validation photos {arm} (trainings: {seeds}) differs in mean class IoU, in "
+            f"points ± 95 % margin, by {_listed(told)}."
         )
         if kind(params.arms[arm]) == "mixed":
-            tiles.append(
-                Tile(points, f"points, {arm} against {against}: {outcome}", TONES[outcome])
-            )
-            outcomes.setdefault(arm, []).append(outcome)
+            outcomes[arm] = [str(row.cells["outcome"]) for row in found]
+            tiles += [_tile(row, cite) for row in found]
     return sentences
+
+
+def _against(row: Row, cite: Citations) -> str:
+    """The difference to one arm, with its margin and outcome."""
+    points = cite.cell("comparisons", row, "difference")
+    if row.cells["margin"] is not None:
+        points += f" ± {cite.cell('comparisons', row, 'margin')}"
+    return f"{points} from {row.cells['against']} ({row.cells['outcome']})"
+
+
+def _tile(row: Row, cite: Citations) -> Tile:
+    arm, against, outcome = (str(row.cells[key]) for key in ("arm", "against", "outcome"))
+    label = f"points of class IoU, {arm} against {against}: {outcome}"
+    return Tile(cite.said(cite.cell("comparisons", row, "difference")), label, TONES[outcome])
 
 
 def _headline(

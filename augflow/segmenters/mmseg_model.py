@@ -200,12 +200,14 @@ def _built(config: NetworkConfig) -> nn.Module:
         import mmseg.models  # noqa: F401 - fills the registry
         from mmengine.config import ConfigDict
         from mmengine.logging import MMLogger
+        from mmengine.registry import DefaultScope
         from mmseg.registry import MODELS
 
         MMLogger.get_current_instance().setLevel(logging.WARNING)
         try:
-            network = MODELS.build(ConfigDict(copy.deepcopy(config.model)))
-            network.init_weights()
+            with DefaultScope.overwrite_default_scope("mmseg"):
+                network = MODELS.build(ConfigDict(copy.deepcopy(config.model)))
+                network.init_weights()
         except Exception as fault:
             # what a config names may raise anything when it is built
             reason = " ".join(f"{type(fault).__name__}: {fault}".split())

@@ -72,8 +72,6 @@ def retrain(
 
 def _check(sets: Mapping[str, Path], arm: ArmParams, params: SegmenterParams) -> None:
     faults = []
-    if not arm.train_on:
-        faults.append("train_on names nothing; give 'real', names of sets, or both")
     known = [REAL, *sorted(sets)]
     faults += [f"train_on: no {name!r}; {nearest(name, known)}"
                for name in arm.train_on if name not in known]  # fmt: skip

@@ -14,7 +14,6 @@ from augflow.flows.conditional import FlowGenerator
 from augflow.learners import LikelihoodLearner, held_out_bits, round_trip
 from augflow.params import GeneratorParams, TrainingParams
 from augflow.scenes import SceneFolder
-from augflow.stages.runs import folder_digest, run_folder
 
 COLUMNS = (
     "loss", "bpd_target", "bpd_source", "grad_norm", "learning_rate", "round_trip", "val_bpd",
@@ -23,8 +22,7 @@ CURVE_SCENES, SAMPLED_LAYOUTS, SAMPLE_TEMPERATURES = 48, 6, (0.0, 0.5, 0.8, 1.0)
 
 
 def train(
-    name: str, params: GeneratorParams, prepared: Path, out: Path, *, threads: int,
-    run: Path | None = None,
+    name: str, params: GeneratorParams, prepared: Path, out: Path, *, run: Path, threads: int
 ) -> None:  # fmt: skip
     """Trains a generator, or goes on with a run that was killed, and writes it when it is done.
 
@@ -36,8 +34,8 @@ def train(
         params: its section.
         prepared: the prepared folder.
         out: the generator's folder.
+        run: folder of the resume state.
         threads: intra-op threads; equal threads give equal bits on one machine.
-        run: folder of the resume state; made from params, data and code when not given.
 
     Raises:
         BusyError: another process trains this generator.
@@ -48,9 +46,6 @@ def train(
     scenes, held_out = SceneFolder(prepared, "train"), SceneFolder(prepared, "val")
     config = generators.config_of(params, scenes.size)
     generator = generators.built(params.system, config, scenes.table, params.training.seed)
-    run = run or run_folder(
-        "train", name, params.model_dump(mode="json"), threads, folder_digest(prepared)
-    )
     learner = LikelihoodLearner(generator, params.training)
     _initialise(learner, scenes, params.training)
     history = training.fit(

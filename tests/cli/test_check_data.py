@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import shutil
 
+import numpy as np
 import pytest
 import typer
+import yaml
 from typer.testing import CliRunner
 
 from augflow import files
@@ -84,7 +86,7 @@ def test_nothing_to_check_is_an_error():
 
 
 def test_an_unknown_reader_is_an_error(four_scenes):
-    with pytest.raises(ParamsError, match="reader: .*'cityscape'"):
+    with pytest.raises(ParamsError, match=r"reader: .*'cityscape'"):
         run(four_scenes, "--reader", "cityscape")
 
 
@@ -98,9 +100,6 @@ def test_label_kinds_can_be_chosen(root):
 
 
 def test_parameters_bring_reader_and_classes(tmp_path):
-    import numpy as np
-    import yaml
-
     for name in "ab":
         files.write_png(tmp_path / f"own/images/{name}.png", np.zeros((8, 8, 3), np.uint8))
         files.write_png(tmp_path / f"own/labels/{name}.png", np.full((8, 8), 4, np.uint8))
@@ -126,8 +125,6 @@ def test_parameters_bring_reader_and_classes(tmp_path):
 
 
 def test_many_like_faults_are_one_row_unless_every_one_is_asked_for(tmp_path):
-    import numpy as np
-
     for number in range(25):
         files.write_png(
             tmp_path / f"training/image_2/{number:02}.png", np.zeros((8, 8, 3), np.uint8)

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from augflow import files
+from augflow.boundaries import boundary_map
 from augflow.classes import table
 from augflow.datasets import checks, read
 from augflow.datasets.source import Fault
@@ -220,7 +221,7 @@ def test_ids_that_count_from_one_are_recognised(own):
     for number in range(4):
         labels(number, 1 + np.arange(64).reshape(8, 8) % 2)
     found = faults(root, reader="folder", classes=OWN)
-    assert [fault.where for fault in found] == [f"labels/{number}.png" for number in range(4)]
+    assert {fault.where for fault in found} == {f"labels/{number}.png" for number in range(4)}
     assert all("off by one" in fault.remedy for fault in found)
 
 
@@ -230,7 +231,7 @@ def test_a_mask_of_0_and_255_is_recognised(own):
         labels(number, 255 * (np.arange(64).reshape(8, 8) % 2))
     fault = only(root, reader="folder", classes=OWN)
     assert fault.what == "labels hold only 0 and 255"
-    assert fault.remedy == "255 is read as ignored: write masks as 0 and 1"
+    assert fault.remedy == "255 is ignored: code masks as 0, 1"
 
 
 def test_255_is_ignored_and_no_fault(own):
@@ -290,7 +291,7 @@ def test_instance_ids_of_another_scene_are_found(root):
 
 def test_colours_in_place_of_instance_ids_are_found(root):
     shutil.copy(root / PHOTO, root / INSTANCES)
-    assert only(root).what == "instance ids are a colour image"
+    assert only(root).what == "instance ids are no 16-bit map"
 
 
 def test_every_fault_of_a_data_set_is_listed_at_once(root):
@@ -324,3 +325,45 @@ def test_many_faults_of_one_remedy_become_one_row():
     rows = checks.summarised([*many, single])
     assert [row.where for row in rows] == ["0.png and 29 more", "x.png"]
     assert checks.summarised(many[:20]) == many[:20]
+
+
+@pytest.fixture
+def kitti(four_scenes, tmp_path):
+    """The drawn scenes as KITTI publishes its own: 256 * class + n, things counted from 1."""
+    root = tmp_path / "kitti" / "training"
+    for photo in four_scenes.rglob("*_leftImg8bit.png"):
+        name = photo.name.replace("_leftImg8bit.png", "")
+        (root / "image_2").mkdir(parents=True, exist_ok=True)
+        shutil.copy(photo, root / "image_2" / f"{name}.png")
+        ids = files.read_ids(next(four_scenes.rglob(f"{name}_gtFine_instanceIds.png")))
+        raw = np.where(ids >= 1000, ids // 1000, ids)
+        number = np.where(ids >= 1000, ids % 1000 + 1, 0)
+        files.write_png(root / "semantic" / f"{name}.png", raw.astype(np.uint8))
+        files.write_png(root / "instance" / f"{name}.png", (256 * raw + number).astype(np.uint16))
+    return root.parent
+
+
+def test_kitti_codes_in_kitti_files_are_sound(kitti):
+    report = checked(kitti, reader="kitti", val_fraction=0.4)
+    assert report.faults == ()
+    assert report.counts == {"train": 4, "val": 2}
+
+
+def test_cityscapes_codes_in_kitti_files_are_recognised(kitti, four_scenes):
+    name = "alphaville_000000_000019"
+    source = next(four_scenes.rglob(f"{name}_gtFine_instanceIds.png"))
+    shutil.copy(source, kitti / "training" / "instance" / f"{name}.png")
+    fault = only(kitti, reader="kitti")
+    assert fault.where == f"training/instance/{name}.png"
+    assert fault.remedy == "they are coded 1000 * class + n: recode them as 256 * class + n"
+
+
+@pytest.mark.parametrize("factor", [256, 1000])
+def test_both_codes_give_the_same_boundaries(kitti, four_scenes, factor):
+    root, reader = (kitti, "kitti") if factor == 256 else (four_scenes, "cityscapes")
+    source = read(DataParams(reader=reader, root=str(root), size=(32, 48)))
+    for scene in source.scenes:
+        given = files.read_ids(next(four_scenes.rglob(f"{scene.name}_gtFine_instanceIds.png")))
+        found = checks.examine(source, scene).instances
+        assert found is not None
+        assert (boundary_map(found) == boundary_map(given)).all()

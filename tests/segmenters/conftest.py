@@ -1,36 +1,12 @@
-"""A network small enough to be trained in a test, as a config file of the user's own."""
+"""A fresh small network, and scenes that it can learn."""
 
 import numpy as np
 import pytest
 import torch
+from mini_network import MINI
 
 from augflow.scenes import Layout, Scene
 from augflow.segmenters import MmsegSegmenter, read_config
-
-MINI = """
-norm_cfg = dict(type="BN", requires_grad=True)
-model = dict(
-    type="EncoderDecoder",
-    data_preprocessor=dict(
-        type="SegDataPreProcessor", mean=[120.0, 110.0, 100.0], std=[60.0, 50.0, 40.0],
-        bgr_to_rgb=True,
-    ),
-    backbone=dict(
-        type="ResNetV1c", depth=18, num_stages=2, stem_channels=8, base_channels=8,
-        out_indices=(0, 1), strides=(1, 1), dilations=(1, 2), norm_cfg=norm_cfg,
-    ),
-    decode_head=dict(
-        type="PSPHead", in_channels=16, in_index=1, channels=8, pool_scales=(1, 2),
-        dropout_ratio=0.1, num_classes=19, norm_cfg=norm_cfg,
-    ),
-    auxiliary_head=dict(
-        type="FCNHead", in_channels=8, in_index=0, channels=8, num_convs=1, concat_input=False,
-        num_classes=19, norm_cfg=norm_cfg,
-    ),
-    train_cfg=dict(),
-    test_cfg=dict(mode="whole"),
-)
-"""
 
 
 @pytest.fixture(scope="session")

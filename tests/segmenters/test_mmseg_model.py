@@ -30,11 +30,13 @@ def test_prediction_is_the_same_in_any_batch(segmenter):
 
 def test_prediction_equals_that_of_mmseg_itself(mini, segmenter):
     from mmengine.config import Config
+    from mmengine.registry import DefaultScope
     from mmseg.registry import MODELS
 
     settings = Config.fromfile(mini).model
     settings.decode_head.num_classes = settings.auxiliary_head.num_classes = 3
-    theirs = MODELS.build(settings).eval()
+    with DefaultScope.overwrite_default_scope("mmseg"):
+        theirs = MODELS.build(settings).eval()
     theirs.load_state_dict(segmenter.network.state_dict(), strict=False)
     # mmseg takes what OpenCV reads: bytes, blue first
     photo = (images(1) * 255).round()
@@ -104,7 +106,11 @@ def change_facts(folder, **changes):
 
 DAMAGES = {
     "no config": (lambda f: (f / "config.json").unlink(), DataError, "no such file"),
-    "no weights": (lambda f: (f / "weights.safetensors").unlink(), DataError, "train the segmenter"),
+    "no weights": (
+        lambda f: (f / "weights.safetensors").unlink(),
+        DataError,
+        "weights.safetensors: no such file; train the segmenter",
+    ),
     "cut": (lambda f: (f / "weights.safetensors").write_bytes(b"\0" * 9), ModelError, "not whole"),
     "one number": (change_weights, ModelError, "weights have digest"),
     "other facts": (lambda f: change_facts(f, config={}), ModelError, "not the config of a saved"),
@@ -128,7 +134,7 @@ def test_damaged_folder_is_refused(segmenter, tmp_path, damage):
 def test_config_that_mmseg_cannot_build_is_refused(tmp_path):
     path = tmp_path / "own.py"
     path.write_text("model = dict(type='Nowhere', decode_head=dict(num_classes=2))")
-    with pytest.raises(ModelError, match="mmseg cannot build it .*Nowhere"):
+    with pytest.raises(ModelError, match=r"mmseg cannot build it .*Nowhere"):
         MmsegSegmenter(read_config(str(path), 2), "ab")
 
 
@@ -149,7 +155,7 @@ def test_checkpoint_of_other_classes_keeps_fresh_classifiers_where_training_foll
     torch.save({"state_dict": segmenter.network.state_dict()}, tmp_path / "own.pth")
     five = MmsegSegmenter(read_config(mini, 5), "abcde", seed=8)
     fresh = five.state()
-    with pytest.raises(ModelError, match=r"decode_head.conv_seg.weight is \(3, 8, 1, 1\), expected"):
+    with pytest.raises(ModelError, match=r"conv_seg.weight is \(3, 8, 1, 1\), expected"):
         load_checkpoint(five, str(tmp_path / "own.pth"))
     load_checkpoint(five, str(tmp_path / "own.pth"), new_classes=True)
     taken = five.state()

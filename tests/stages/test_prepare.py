@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import csv
+import re
+import runpy
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -83,8 +84,8 @@ def test_a_boundary_that_only_instance_ids_show_is_at_exactly_the_right_pixels(
     boundary = files.read_ids(prepared / "train" / "boundary" / f"{NAME}.png")
     classes = raw(four_scenes, "labelIds")
     only_ids_show = (boundary == 255) & ~boundary_map(classes)
-    # scene 1: a car in columns 5..13 meets one in columns 14..22; both span rows 19..25, of which
-    # row 19 and the last touch other classes above or below at one or both columns
+    # scene 1: a car in columns 5..13 and rows 18..25 meets one in columns 14..22 and rows 19..25;
+    # where either borders on another class above or below, class edges show the pixel too
     expected = np.zeros((32, 48), bool)
     expected[19:25, 13] = True
     expected[20:25, 14] = True
@@ -190,9 +191,10 @@ def test_a_size_that_does_not_fit_names_the_next_ones(four_scenes_params, tmp_pa
 def test_the_sizes_that_an_error_names_do_fit(levels):
     with pytest.raises(ParamsError) as error:
         require_fitting((9, 77), levels)
-    named = [part.split(" ")[-1] for part in str(error.value).split("next")[1:]]
-    for size in (tuple(int(n) for n in text.strip(", ").split("x")) for text in named):
-        require_fitting(size, levels)
+    named = re.findall(r"next (?:smaller|larger) (\d+)x(\d+)", str(error.value))
+    assert len(named) == 2
+    for height, width in named:
+        require_fitting((int(height), int(width)), levels)
 
 
 def test_streets_are_made_where_the_data_lies_and_read_with_ten_classes(tmp_path):
@@ -201,31 +203,32 @@ def test_streets_are_made_where_the_data_lies_and_read_with_ten_classes(tmp_path
         root=str(tmp_path / "raw"),
         size=(32, 48),
         levels=2,
-        streets=StreetsParams(train=2, val=1, size=(64, 96)),
+        streets=StreetsParams(train=2, val=1, size=(48, 64)),
     )
     prepare(params, tmp_path / "out")
     facts = files.read_json(tmp_path / "out" / "dataset.json")
     assert facts["counts"] == {"train": 2, "val": 1}
     assert facts["classes"]["name"] == "streets"
     assert facts["boundary_source"] == "instances"
-    first = tree(tmp_path / "raw")
-    prepare(params.model_copy(update={"streets": StreetsParams(train=1, val=1)}), tmp_path / "out")
-    prepare(params, tmp_path / "out")
-    assert tree(tmp_path / "raw") == first
+    fewer = StreetsParams(train=1, val=1, size=(48, 64))
+    prepare(params.model_copy(update={"streets": fewer}), tmp_path / "out")
+    assert len(list((tmp_path / "raw").rglob("*_leftImg8bit.png"))) == 2
+    assert len(files.read_csv(tmp_path / "out" / "scenes.csv")) == 2
 
 
 def test_streets_never_replace_a_folder_of_other_files(tmp_path):
     (tmp_path / "mine.txt").write_text("precious")
-    with pytest.raises(DataError, match="set data.root to a new folder"):
+    with pytest.raises(DataError, match=r"set data\.root to a new folder"):
         prepare(DataParams(reader="streets", root=str(tmp_path), size=(32, 48)), tmp_path / "out")
     assert (tmp_path / "mine.txt").read_text() == "precious"
 
 
-def test_the_script_of_the_stage_exits_2_on_bad_params(tmp_path):
+def test_the_script_of_the_stage_exits_2_on_bad_params(tmp_path, monkeypatch, capsys):
     script = Path(__file__).parents[2] / "pipelines" / "prepare.py"
-    path = tmp_path / "params.yaml"
-    path.write_text(yaml.safe_dump({"study": "x"}))
-    command = [sys.executable, str(script), "--out", str(tmp_path / "out"), "--params", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert done.stderr.startswith(f"{path}: data: Field required")
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"study": "x"}))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [str(script)])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(str(script), run_name="__main__")
+    assert end.value.code == 2
+    assert "data: Field required" in capsys.readouterr().err

@@ -18,8 +18,9 @@ BUILDING = 11
 class House:
     """A house whose front runs from (u0, z0) to (u1, z1); `deep` metres behind it.
 
-    `side` is -1 or 1 for houses along the street, 0 for those across it. `roof` is `flat` or the
-    roof is `pitch` metres high over the eaves.
+    `side` is -1 or 1 for houses along the street, 0 for those across it. `gable` is the end wall
+    toward the camera, None where the next house hides it. The roof rises `pitch` metres over the
+    eaves, 0 for a flat one.
     """
 
     side: int
@@ -27,7 +28,7 @@ class House:
     far: tuple[float, float]
     deep: float
     front: Facade
-    gable: Facade
+    gable: Facade | None
     pitch: float
     tiles: Colour
     chimneys: tuple[float, ...]
@@ -68,16 +69,33 @@ def draw_house(canvas: Canvas, world: World, house: House) -> None:
     far = np.array([street.x(*house.far), house.far[1]])
     if house.side:
         back = near + (house.side * house.deep, 0.0)
-        if near[1] > NEAR:
+        _draw_roof(canvas, world, house, near, far)
+        if near[1] > NEAR and house.gable is not None:
             end = _Wall(*((near, back) if house.side > 0 else (back, near)), house.gable.height)
+            _draw_gable(canvas, world, house, near, back)
             _draw_wall(canvas, world, end, house.gable, (0.0, 0.0, -1.0))
         inward = (-float(house.side), 0.0, 0.0)
-        _draw_roof(canvas, world, house, near, far)
         _draw_wall(canvas, world, _Wall(near, far, house.front.height), house.front, inward)
     else:
         _draw_roof(canvas, world, house, near, far)
         wall = _Wall(near, far, house.front.height)
         _draw_wall(canvas, world, wall, house.front, (0.0, 0.0, -1.0))
+
+
+def _draw_gable(
+    canvas: Canvas, world: World, house: House, near: np.ndarray, back: np.ndarray
+) -> None:
+    """The triangle between the end wall and the roof, with the roof's edge."""
+    if house.pitch < 0.5:
+        return
+    eaves, middle = house.front.height, (near + back) / 2
+    canvas.begin(BUILDING, max(float(near[1]), NEAR))
+    gain = world.light.on((0.0, 0.0, -1.0), 0.7)
+    for rise, tone in ((0.25, house.tiles), (-0.1, house.front.wall)):
+        points = [(near[0], eaves + rise, near[1]), (back[0], eaves + rise, near[1])]
+        points.append((middle[0], eaves + house.pitch + rise, near[1]))
+        canvas.polygon(world.camera.project(np.array(points)), np.array(tone) * gain * 0.9)
+    canvas.finish()
 
 
 def _draw_wall(canvas: Canvas, world: World, wall: _Wall, front: Facade, normal: Colour) -> None:
@@ -95,10 +113,8 @@ def _draw_wall(canvas: Canvas, world: World, wall: _Wall, front: Facade, normal:
         return
     visible = max(min(a[1], b[1]), abs(a[0] if a[1] < b[1] else b[0]) / _spread(world), 3.0)
     metre = float(np.clip(2 ** np.round(np.log2(camera.scale(visible) * 0.8)), 4, 64))
-    pixels = facades.picture(front, wall.length, metre, world.light)
-    gain = np.array([*world.light.on(normal, _lit_share(world, normal)), 1.0], np.float32)
-    gains = np.where(pixels[..., 3:] > 100, 1.0, gain)
-    pixels = np.clip(pixels * gains, 0, 255).astype(np.uint8)
+    gain = world.light.on(normal, _lit_share(normal))
+    pixels = facades.picture(front, wall.length, metre, world.light, gain)
     canvas.picture(pixels, _matrix(world, wall, metre, pixels.shape[0]), outline)
     _write_depth(canvas, wall, world)
 
@@ -109,7 +125,7 @@ def _spread(world: World) -> float:
     return (camera.columns / 2 / camera.rows + abs(camera.shift)) / camera.focal
 
 
-def _lit_share(world: World, normal: Colour) -> float:
+def _lit_share(normal: Colour) -> float:
     """Fronts along the street take the sun on one side; fronts across it by what is left."""
     return 1.0 if normal[0] else 0.7
 
@@ -149,19 +165,22 @@ def _write_depth(canvas: Canvas, wall: _Wall, world: World) -> None:
 def _draw_roof(
     canvas: Canvas, world: World, house: House, near: np.ndarray, far: np.ndarray
 ) -> None:
-    """A slope that leans back from the eaves, with courses of tiles, and chimneys behind it."""
+    """A slope that leans back from the eaves, where it can be seen, and chimneys behind it."""
     start, end = _Wall(near, far, 0.0).cut()
     if end <= start:
         return
     a, b = near + start * (far - near), near + end * (far - near)
-    back = np.array([house.side * 4.0, 0.0]) if house.side else np.array([0.0, 4.0])
+    ridge = 0.5 * house.deep
+    back = np.array([house.side * ridge, 0.0]) if house.side else np.array([0.0, ridge])
     canvas.begin(BUILDING, max(float(a[1]), NEAR))
     eaves = house.front.height
     up = world.light.on((-house.side * 0.5, 0.8, -0.3), 0.9)
     for share in house.chimneys:
-        _chimney(canvas, world, a + share * (b - a) + back * 0.8, eaves + house.pitch, up)
+        _chimney(canvas, world, a + share * (b - a) + back * 0.9, eaves + house.pitch, up)
     tone = np.array(house.tiles)
-    steps = 9 if house.pitch > 0.5 else 0
+    before = abs(float(a[0])) if house.side else float(a[1])
+    seen = eaves - before * house.pitch / ridge < world.camera.height
+    steps = 9 if seen and house.pitch > 0.5 else 0
     for step in range(steps):
         low, high = step / steps, (step + 1) / steps
         quad = [

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from augflow import seeds
 from augflow.datasets.streets.view import Colour
 
 _BITS = 4
@@ -62,11 +64,21 @@ class Canvas:
 
     def polygon(self, points: np.ndarray, colour: Sequence[float], shine: float = 0.0) -> None:
         """Fills a polygon, (N, 2) pixels; `shine` in [0, 1] is the share of light of its own."""
-        points = np.clip(points, -_LIMIT, _LIMIT)
-        corners = [np.round(points * (1 << _BITS) - 8).astype(np.int32)]
-        cv2.fillPoly(self.colour, corners, _bytes(colour, shine), shift=_BITS)
-        cv2.fillPoly(self.owner, corners, (len(self.owners) - 1,), shift=_BITS)
-        self._grow(points.min(0), points.max(0))
+        corners = _fixed(points)
+        self._fill(corners, (*colour, shine * 255))
+        self._grow(corners)
+
+    def clumps(self, places: np.ndarray, radii: np.ndarray, colours: np.ndarray) -> None:
+        """Fills ragged blobs, one over the other, as leaves.
+
+        Shapes:
+            places: (N, 2) pixels; radii: (N,) pixels; colours: (N, 3).
+        """
+        turns = _RAGGED[np.arange(len(radii)) % len(_RAGGED)]
+        corners = _fixed(turns * radii[:, None, None] + places[:, None])
+        for outline, colour in zip(corners, colours.tolist(), strict=True):
+            self._fill(outline, (*colour, 0))
+        self._grow(corners.reshape(-1, 2))
 
     def disc(
         self,
@@ -89,10 +101,10 @@ class Canvas:
     ) -> None:
         """Fills a rounded stroke between two pixels with a radius at each."""
         (x0, y0), (x1, y1) = ends
-        turn = np.arctan2(y1 - y0, x1 - x0)
-        half = np.linspace(np.pi / 2, 3 * np.pi / 2, 6) + turn
-        first = np.stack([np.cos(half), np.sin(half)], 1) * radii[0] + (x0, y0)
-        second = -np.stack([np.cos(half), np.sin(half)], 1) * radii[1] + (x1, y1)
+        turn = math.atan2(y1 - y0, x1 - x0)
+        c, s = math.cos(turn), math.sin(turn)
+        cap = _CAP @ np.array([[c, s], [-s, c]])
+        first, second = cap * radii[0] + (x0, y0), (x1, y1) - cap * radii[1]
         self.polygon(np.concatenate([first, second]), colour)
 
     def picture(self, pixels: np.ndarray, matrix: np.ndarray, outline: np.ndarray) -> None:
@@ -114,12 +126,11 @@ class Canvas:
             pixels, move @ matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
         mask = np.zeros(size[::-1], np.uint8)
-        corners = np.clip(outline - low, -_LIMIT, _LIMIT) * (1 << _BITS) - 8
-        cv2.fillPoly(mask, [np.round(corners).astype(np.int32)], (255,), shift=_BITS)
+        cv2.fillPoly(mask, [_fixed(outline - low)], (255,), shift=_BITS)
         where = (slice(low[1], high[1]), slice(low[0], high[0]))
         cv2.copyTo(warped, mask, self.colour[where])
         self.owner[where][mask > 0] = len(self.owners) - 1
-        self._grow(outline.min(0), outline.max(0))
+        self._grow(_fixed(outline))
 
     def finish(self, relief: float = 0.0, toward: tuple[float, float] = (-0.6, -0.8)) -> None:
         """Ends an object: writes its depth and, with `relief`, shades it as if it were rounded.
@@ -154,7 +165,7 @@ class Canvas:
     def cast(self, points: np.ndarray, strength: float = 1.0) -> None:
         """Darkens the ground under a polygon, (N, 2) pixels; the darkest shadow wins."""
         layer = self.shadow
-        corners = np.round(np.clip(points, -_LIMIT, _LIMIT) * (1 << _BITS) - 8).astype(np.int32)
+        corners = _fixed(points)
         low = np.clip(points.min(0), 0, layer.shape[::-1]).astype(int)
         high = np.clip(points.max(0) + 2, 0, layer.shape[::-1]).astype(int)
         if (high <= low).any():
@@ -165,14 +176,20 @@ class Canvas:
         cv2.fillPoly(mask, [corners - offset], (int(255 * strength),), shift=_BITS)
         np.maximum(piece, mask, out=piece)
 
-    def _grow(self, low: np.ndarray, high: np.ndarray) -> None:
+    def _fill(self, corners: np.ndarray, colour: Sequence[float]) -> None:
+        cv2.fillPoly(self.colour, [corners], colour, shift=_BITS)
+        cv2.fillPoly(self.owner, [corners], (len(self.owners) - 1,), shift=_BITS)
+
+    def _grow(self, corners: np.ndarray) -> None:
+        """Widens the current object's window by fixed-point corners, (N, 2)."""
+        x, y, wide, high = cv2.boundingRect(corners)
         rows, columns = self.owner.shape
         left, top, right, bottom = self._box
         self._box = [
-            max(0, min(left, int(low[0]) - 1)),
-            max(0, min(top, int(low[1]) - 1)),
-            min(columns, max(right, int(high[0]) + 2)),
-            min(rows, max(bottom, int(high[1]) + 2)),
+            max(0, min(left, (x >> _BITS) - 1)),
+            max(0, min(top, (y >> _BITS) - 1)),
+            min(columns, max(right, (x + wide >> _BITS) + 2)),
+            min(rows, max(bottom, (y + high >> _BITS) + 2)),
         ]
 
 
@@ -180,15 +197,32 @@ _TURNS = np.linspace(0, 2 * np.pi, 24, endpoint=False)
 _CIRCLE = np.stack([np.cos(_TURNS), np.sin(_TURNS)], 1)
 
 
-def _bytes(colour: Sequence[float], shine: float) -> tuple[float, ...]:
-    return tuple(float(min(255, max(0, round(float(c))))) for c in (*colour, shine * 255))
+_HALF = np.linspace(np.pi / 2, 3 * np.pi / 2, 6)
+_CAP = np.stack([np.cos(_HALF), np.sin(_HALF)], 1)
+
+
+def _ragged(count: int, corners: int) -> np.ndarray:
+    """Outlines of clumps of leaves, about of radius 1, flatter than wide; (count, corners, 2)."""
+    rng = seeds.generator(0, "streets", "ragged")
+    turns = np.sort(rng.uniform(0, 2 * np.pi, (count, corners)), 1)
+    reach = rng.uniform(0.55, 1.35, (count, corners))
+    return np.stack([np.cos(turns) * reach, 0.8 * np.sin(turns) * reach], 2)
+
+
+_RAGGED = _ragged(31, 11)
+
+
+def _fixed(points: np.ndarray) -> np.ndarray:
+    """Pixels in the fixed-point numbers of OpenCV's `shift`, pixel centres at halves."""
+    bound = np.minimum(np.maximum(points, -_LIMIT), _LIMIT)
+    return np.rint(bound * (1 << _BITS) - 8).astype(np.int32)
 
 
 def _relief(mask: np.ndarray, toward: tuple[float, float]) -> np.ndarray:
-    """How much a silhouette, taken for a rounded body, turns to the light; (h, w) in about [-1, 1]."""
-    radius = max(1.0, 0.16 * min(mask.shape))
-    soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), radius)
+    """How much a silhouette, taken for a rounded body, turns to the light; (h, w) in [-1, 1]."""
+    side = max(3, int(0.34 * min(mask.shape)) | 1)
+    soft = cv2.blur(cv2.blur(mask.astype(np.float32), (side, side)), (side, side))
     across = cv2.Sobel(soft, cv2.CV_32F, 1, 0, ksize=3)
     down = cv2.Sobel(soft, cv2.CV_32F, 0, 1, ksize=3)
-    slope = -(across * toward[0] + down * toward[1]) * radius * 0.6
+    slope = -(across * toward[0] + down * toward[1]) * (0.3 * side)
     return np.clip(slope, -1, 1)

@@ -81,10 +81,19 @@ def _draw(canvas: Canvas, drawn: plan.Plan, key: int) -> None:
 
 
 def _distance(thing: plan.Thing) -> float:
-    """Painter's order: houses and hedges by their far end, for everything else is before them."""
-    if isinstance(thing, buildings.House):
-        return thing.distance
-    return thing.far if isinstance(thing, plants.Hedge) else thing.z
+    """Painter's order.
+
+    Houses and hedges count by their far end, for everything else stands before them; vehicles by
+    their near end, for whatever else is beside them stands farther from the lane.
+    """
+    match thing:
+        case buildings.House():
+            return thing.distance
+        case plants.Hedge():
+            return thing.far
+        case vehicles.Car() | vehicles.Bus():
+            return thing.z - vehicles.reach(thing)
+    return thing.z
 
 
 def _cast(canvas: Canvas, world: World, thing: plan.Thing) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -29,7 +30,7 @@ _DOORS: tuple[Colour, ...] = ((96, 56, 34), (40, 70, 56), (140, 36, 32), (44, 52
 
 @dataclass(frozen=True)
 class Facade:
-    """How a house front looks; lengths in metres."""
+    """How a house front looks; lengths in metres. `ground` is `shop`, `door` or `blank`."""
 
     kind: str
     wall: Colour
@@ -82,34 +83,39 @@ def draw(kind: str, rng: np.random.Generator, light: Light) -> Facade:
     )
 
 
-def picture(front: Facade, length: float, metre: float, light: Light) -> np.ndarray:
-    """The texture of a front of some length at `metre` pixels per metre.
+def picture(
+    front: Facade, length: float, metre: float, light: Light, gain: np.ndarray
+) -> np.ndarray:
+    """The texture of a front of some length at `metre` pixels per metre, under (3,) gains of light.
+
+    What is drawn does not depend on `metre`, only how fine it is.
 
     Shapes:
         returns: (h, w, 4) uint8, red, green, blue and own light; the ground is the last row.
     """
     rng = seeds.generator(front.seed, "facade")
     wall = _wall(front, max(8, round(length * metre)), metre, rng)
-    _windows(wall, front, length, metre, light, rng)
+    if front.ground != "blank":
+        _windows(wall, front, length, metre, light, rng)
     if front.ground == "shop":
         _shops(wall, front, length, metre, rng)
-    else:
+    elif front.ground == "door":
         _doors(wall, front, length, metre, rng)
     _cornice(wall, front, metre)
     rows = np.arange(wall.shape[0], dtype=np.float32)[::-1] / metre
-    gain = 1 - 0.2 * np.exp(-rows / 1.2) + 0.05 * np.clip(rows / front.height - 0.5, -1, 1)
-    shining = wall[..., 3:] > 100
-    dimmed = (wall[..., :3] * gain[:, None, None]).astype(np.uint8)
-    wall[..., :3] = np.where(shining, wall[..., :3], dimmed)
+    fade = 1 - 0.22 * np.exp(-rows / 1.2) + 0.06 * np.clip(rows / front.height - 0.5, -1, 1)
+    gains = (fade[:, None] * gain[None].astype(np.float32))[:, None]
+    dimmed = np.minimum(wall[..., :3] * gains, 255).astype(np.uint8)
+    wall[..., :3] = np.where(wall[..., 3:] > 100, wall[..., :3], dimmed)
     return wall
 
 
 def _wall(front: Facade, wide: int, metre: float, rng: np.random.Generator) -> np.ndarray:
     high = max(8, round(front.height * metre))
     stains = cv2.resize(
-        texture.crop(texture.clouds(), max(4, high // 3), max(4, wide // 4), rng), (wide, high)
+        texture.crop(texture.clouds, max(4, high // 3), max(4, wide // 4), rng), (wide, high)
     )
-    tone = 1 + 0.035 * stains + 0.028 * texture.crop(texture.grain(), high, wide, rng)
+    tone = 1 + 0.035 * stains + 0.028 * texture.crop(texture.grain, high, wide, rng)
     if front.kind == "brick" and metre >= 10:
         tone = tone + _courses(high, wide, metre)
     if front.kind in ("panel", "glass"):
@@ -145,16 +151,16 @@ def _windows(
     wide, high = front.window
     if front.kind == "glass":
         wide, high = front.bay * 0.92, front.storey * 0.84
-    panes = [_pane(front, wide, high, metre, light, rng) for _ in range(5)]
+    panes = [_pane(front, wide, high, metre, light, rng) for _ in range(4)]
     lit = [_lit_pane(pane, rng) for pane in panes[:3]]
     draws = rng.random((front.floors, bays))
-    picks = rng.integers(0, 15, (front.floors, bays))
+    picks = rng.integers(0, 12, (front.floors, bays))
     for floor in range(1, front.floors):
         y = front.height - floor * front.storey - (front.storey - high) * 0.42 - high
         for bay in range(bays):
             x = start + (bay + 0.5) * front.bay - wide / 2
             shining = draws[floor, bay] < front.lights
-            pane = lit[picks[floor, bay] % 3] if shining else panes[picks[floor, bay] % 5]
+            pane = lit[picks[floor, bay] % 3] if shining else panes[picks[floor, bay] % 4]
             _set_window(wall, front, pane, (x, y - 0.35), metre)
 
 
@@ -185,7 +191,8 @@ def _balcony(wall: np.ndarray, at: tuple[int, int, int], metre: float) -> None:
     x, floor, wide = at
     rail, out = round(0.55 * metre), round(0.35 * metre)
     _box(wall, (x - out, floor - rail, x + wide + out, floor - rail + max(1, rail // 7)), _IRON)
-    for bar in range(x - out, x + wide + out, max(2, round(0.24 * metre))):
+    gap = round(0.24 * metre)
+    for bar in range(x - out, x + wide + out, gap) if gap > 2 else ():
         _box(wall, (bar, floor - rail, bar + max(0, round(0.03 * metre)), floor), _IRON)
     _box(wall, (x - out, floor, x + wide + out, floor + max(1, out // 2)), (150, 146, 140))
 
@@ -248,9 +255,9 @@ def _shops(
         shining = front.lights > 0.1 and rng.random() < 0.75
         _box(wall, (left, top, right, rows), _colour(np.array(tone) * 0.5 + 24))
         glass = (left + gap, top + sign, right - gap, rows - round(0.45 * metre))
-        _display(wall, glass, shining, metre, rng)
+        _display(wall, glass, shining, metre, rng.random((12, 6)))
         _box(wall, (left + gap, top, right - gap, top + sign - 1), tone, 200 if shining else 0)
-        _lettering(wall, (left + gap, top, right - gap, top + sign), rng)
+        _lettering(wall, (left + gap, top, right - gap, top + sign), rng.random(24))
         door = left + gap + round(rng.uniform(0.1, 0.7) * max(1, right - left - 3 * gap))
         _box(wall, (door, top + sign, door + round(1.0 * metre), rows), (46, 44, 44))
         inset = max(1, round(0.12 * metre))
@@ -269,36 +276,42 @@ def _display(
     box: tuple[int, int, int, int],
     shining: bool,
     metre: float,
-    rng: np.random.Generator,
+    goods: np.ndarray,
 ) -> None:
+    """A display window; `goods` holds six draws in [0, 1) for each thing on show."""
     left, top, right, bottom = box
     if right - left < 3 or bottom - top < 3:
         return
     _box(wall, box, (250, 226, 170) if shining else (66, 76, 84), 215 if shining else 0)
-    for _ in range(int((right - left) / metre * 1.6)):
-        wide, high = rng.uniform(0.2, 0.7) * metre, rng.uniform(0.3, 1.3) * metre
-        x = rng.uniform(left, max(left + 1, right - wide))
-        tone = rng.uniform(40, 210, 3) * (1.0 if shining else 0.6)
-        goods = (round(x), round(bottom - high), min(right, round(x + wide)), bottom)
-        _box(wall, goods, _colour(tone), 180 if shining else 0)
+    count = int((right - left) / metre * 1.6)
+    for x, wide, high, r, g, b in goods[:count]:
+        tone = np.array([r, g, b]) * (170 if shining else 105) + 40
+        start = left + x * max(1.0, right - left - (0.2 + 0.5 * wide) * metre)
+        end = min(right, round(start + (0.2 + 0.5 * wide) * metre))
+        stand = (round(start), round(bottom - (0.3 + high) * metre), end, bottom)
+        _box(wall, stand, _colour(tone), 180 if shining else 0)
     bar = max(0, round(0.06 * metre) - 1)
     for x in np.linspace(left, right, 2 + int((right - left) / metre / 1.8)):
         _box(wall, (round(x), top, round(x) + bar, bottom), (60, 58, 56))
 
 
-def _lettering(
-    wall: np.ndarray, box: tuple[int, int, int, int], rng: np.random.Generator
-) -> None:
-    """Strokes that read as a shop's name."""
+def _lettering(wall: np.ndarray, box: tuple[int, int, int, int], draws: np.ndarray) -> None:
+    """Strokes that read as a shop's name, too small to be drawn from afar."""
     left, top, right, bottom = box
     high = (bottom - top) * 0.5
-    x = left + (right - left) * rng.uniform(0.1, 0.35)
-    pale = (244, 240, 226)
-    while x < right - (right - left) * 0.15 and high >= 2:
-        wide = high * rng.uniform(0.3, 0.6)
-        y = top + (bottom - top) * 0.25
-        _box(wall, (round(x), round(y), round(x + wide * 0.55), round(y + high)), pale, None)
-        x += wide + high * (0.25 if rng.random() < 0.85 else 0.7)
+    if high < 3:
+        return
+    x = left + (right - left) * (0.1 + 0.2 * draws[0])
+    y = top + 0.5 * high
+    for draw in draws[1:]:
+        wide = high * (0.3 + 0.3 * draw)
+        if x + wide > right - (right - left) * 0.12:
+            return
+        _box(wall, (round(x), round(y), round(x + wide * 0.55), round(y + high)), _PALE, 120)
+        x += wide + high * (0.25 if draw < 0.85 else 0.7)
+
+
+_PALE = (244, 240, 226)
 
 
 def _awning(wall: np.ndarray, span: tuple[int, int, int], tone: Colour, metre: float) -> None:
@@ -352,17 +365,13 @@ def _cornice(wall: np.ndarray, front: Facade, metre: float) -> None:
 
 
 def _box(
-    wall: np.ndarray,
-    box: tuple[int, int, int, int],
-    colour: Colour,
-    shine: int | None = 0,
+    wall: np.ndarray, box: tuple[int, int, int, int], colour: Sequence[float], shine: int = 0
 ) -> None:
-    """Fills x0, y0, x1, y1 (both inside); `shine` None leaves the own light as it is."""
-    left, top, right, bottom = max(0, box[0]), max(0, box[1]), box[2] + 1, box[3] + 1
-    piece = wall[top : max(top, bottom), left : max(left, right)]
-    piece[..., :3] = np.clip(colour, 0, 255)
-    if shine is not None:
-        piece[..., 3] = shine
+    """Fills x0, y0, x1, y1, both inside; nothing when they are in the wrong order."""
+    left, top, right, bottom = box
+    if right >= left and bottom >= top:
+        r, g, b = colour
+        cv2.rectangle(wall, (left, top), (right, bottom), (r, g, b, shine), -1)
 
 
 def _colour(values: np.ndarray) -> Colour:

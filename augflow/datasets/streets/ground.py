@@ -124,7 +124,7 @@ def _pavement(
 ) -> np.ndarray:
     u, z = grid.u, grid.z
     column, row = np.floor(u / ground.slab), np.floor(z / ground.slab)
-    tone = 1 + 0.07 * _noise(grid, 3.1, rng) + 0.05 * _speckle(grid, 9.0, rng)
+    tone = 1 + 0.03 * _noise(grid, 3.1, rng) + 0.04 * _speckle(grid, 18.0, rng)
     tone += 0.045 * np.sin(column * 12.9898 + row * 78.233)
     fade = np.clip(0.16 / (grid.footprint + 0.02), 0, 1)
     gap = (np.mod(u, ground.slab) < 0.035 + grid.footprint) | (
@@ -141,7 +141,7 @@ def _carriageway(
     world: World, ground: Ground, grid: _Grid, rng: np.random.Generator
 ) -> np.ndarray:
     fade = np.clip(0.05 / (grid.footprint + 0.01), 0, 1)
-    tone = 1 + 0.06 * _noise(grid, 2.3, rng) + 0.1 * fade * _speckle(grid, 14.0, rng)
+    tone = 1 + 0.022 * _noise(grid, 2.3, rng) + 0.05 * fade * _speckle(grid, 34.0, rng)
     if ground.paving == "asphalt":
         ruts = np.cos(grid.u * (2 * np.pi / 1.7)) * np.exp(-0.1 * np.abs(grid.u))
         tone += 0.035 * ruts

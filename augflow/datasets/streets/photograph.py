@@ -79,10 +79,8 @@ def _mirror(
     rows, columns = labels.shape
     below = rows - horizon
     source = np.clip(horizon - (np.arange(below) * 0.8).astype(int) - 1, 0, rows - 1)
-    flipped = cv2.GaussianBlur(
-        colour[source], (0, 0), sigmaX=0.004 * rows + 0.5, sigmaY=0.04 * rows
-    )
-    shape = texture.crop(texture.clouds(), max(4, below // 3), max(4, columns // 8), rng)
+    flipped = cv2.blur(colour[source], (int(0.01 * rows) | 1, int(0.11 * rows) | 1))
+    shape = texture.crop(texture.clouds, max(4, below // 3), max(4, columns // 8), rng)
     puddle = cv2.resize(shape, (columns, below), interpolation=cv2.INTER_LINEAR)
     near = np.linspace(1.15, 0.7, below, dtype=np.float32)[:, None]
     share = world.light.wet * np.clip(0.34 + 0.16 * puddle, 0.08, 0.7) * near
@@ -135,7 +133,10 @@ def _rain(photo: np.ndarray, rng: np.random.Generator) -> None:
 def _develop(photo: np.ndarray, world: World, rng: np.random.Generator) -> np.ndarray:
     """Exposure, tint, contrast, vignette, lens blur, grain."""
     rows, columns = photo.shape[:2]
-    photo = photo * rng.uniform(0.9, 1.1) * (1 + rng.normal(0, 0.025, 3)).astype(np.float32)
+    aim = {"noon": 0.47, "dawn": 0.43, "dusk": 0.36, "night": 0.21}[world.light.time]
+    metered = (aim / max(float(photo.mean()), 0.05)) ** 0.6
+    photo = photo * metered * rng.uniform(0.9, 1.1)
+    photo = photo * (1 + rng.normal(0, 0.014, 3)).astype(np.float32)
     grey = photo.mean(-1, keepdims=True)
     photo = grey + (photo - grey) * rng.uniform(0.92, 1.18)
     shoulder = np.maximum(photo, 0)
@@ -146,7 +147,7 @@ def _develop(photo: np.ndarray, world: World, rng: np.random.Generator) -> np.nd
     photo = photo * (1 - rng.uniform(0.08, 0.2) * (0.6 * x * x + 0.4 * y * y))[..., None]
     photo = cv2.GaussianBlur(photo.astype(np.float32), (0, 0), 0.35 + 0.0012 * rows)
     dim = world.light.time in ("night", "dusk")
-    sigma = rng.uniform(0.008, 0.014) * (1.5 if dim else 1.0)
+    sigma = rng.uniform(0.005, 0.010) * (1.5 if dim else 1.0)
     noise = rng.standard_normal((rows, columns, 1), dtype=np.float32)
     tinted = rng.standard_normal((rows, columns, 3), dtype=np.float32)
     photo = photo + sigma * (0.8 * noise + 0.5 * tinted)

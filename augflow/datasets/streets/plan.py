@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -49,7 +49,7 @@ def draw(rng: np.random.Generator, rows: int, columns: int) -> Plan:
     light = weather.draw(rng)
     camera = Camera(
         focal=float(rng.uniform(0.86, 1.12)),
-        horizon=float(rng.uniform(0.42, 0.53)),
+        horizon=float(rng.uniform(0.44, 0.56)),
         shift=float(rng.normal(0, 0.07)),
         height=float(rng.uniform(1.35, 2.3)),
         rows=rows,
@@ -71,7 +71,7 @@ def draw(rng: np.random.Generator, rows: int, columns: int) -> Plan:
 
 def _street(quarter: str, rng: np.random.Generator) -> Street:
     half, pavement = {
-        "old town": (rng.uniform(3.6, 4.6), rng.uniform(1.7, 2.6)),
+        "old town": (rng.uniform(4.0, 4.9), rng.uniform(1.7, 2.6)),
         "residential": (rng.uniform(4.4, 5.6), rng.uniform(2.2, 3.4)),
         "avenue": (rng.uniform(5.6, 7.2), rng.uniform(3.2, 4.8)),
         "business": (rng.uniform(5.2, 7.0), rng.uniform(2.8, 4.2)),
@@ -111,7 +111,7 @@ def _ground(
     if quarter == "old town" and rng.random() < 0.5:
         paving = str(rng.choice(["cobbles", "setts"]))
     roads = {
-        "asphalt": ((92, 92, 96), (112, 112, 112), (74, 76, 82), (122, 116, 108)),
+        "asphalt": ((104, 104, 108), (126, 126, 126), (88, 90, 96), (136, 130, 122)),
         "cobbles": ((118, 110, 102), (134, 126, 112), (104, 104, 108)),
         "setts": ((126, 118, 108), (140, 112, 96), (110, 110, 112)),
     }[paving]
@@ -122,7 +122,7 @@ def _ground(
         zebras.append(street.crossing[0] - 4.4)
     elif rng.random() < 0.35:
         zebras.append(float(rng.uniform(8, 26)))
-    lane = street.half * 0.4 if street.half > 4.5 else street.half * 0.5
+    lane = _lane(street)
     arrows = [(lane, float(rng.uniform(5, 13)))] if rng.random() < 0.28 else []
     patches = tuple(
         (rng.uniform(-0.8, 0.8) * street.half, rng.uniform(4, 30), rng.uniform(0.4, 1.4),
@@ -159,7 +159,7 @@ def _houses(
     """Rows along both sides and across the end, with gaps for the crossing and for parks."""
     street, houses = world.street, list[Thing]()
     for side in (-1, 1):
-        z = float(rng.uniform(-9, -3))
+        z, row = float(rng.uniform(-9, -3)), list[House]()
         while z < street.end - 4:
             far = z + float(rng.uniform(8, 19))
             near, far = _clear_of_crossing(street, z, min(far, street.end - 1.0))
@@ -168,14 +168,23 @@ def _houses(
                 continue
             if any(s == side and near < b and far > a for s, a, b in parks):
                 continue
-            houses.append(_house(quarter, style, world, side, (near, far), rng))
-    across = -46.0
-    while across < 46:
+            house = _house(quarter, style, world, side, (near, far), rng)
+            houses.append(_joined(house, row[-1]) if row and row[-1].far[1] == near else house)
+            row.append(house)
+    reach = 46.0 if parks else street.edge + 14.0
+    across = -reach
+    while across < reach:
         wide = float(rng.uniform(9, 18))
         house = _house(quarter, style, world, 0, (across, across + wide), rng)
         houses.append(house)
         across += wide
     return houses
+
+
+def _joined(house: House, nearer: House) -> House:
+    """A house in a row: of its end wall only a blank strip over the nearer house shows, if any."""
+    hidden = nearer.front.height >= house.front.height and not house.pitch
+    return replace(house, gable=None if hidden else replace(house.front, ground="blank"))
 
 
 def _clear_of_crossing(street: Street, near: float, far: float) -> tuple[float, float]:
@@ -201,7 +210,6 @@ def _house(
     street = world.street
     kind = style if rng.random() < 0.6 else str(rng.choice(_STYLES[quarter]))
     front = facades.draw(kind, rng, world.light)
-    gable = front
     pitched = kind in ("plaster", "brick", "stone") and rng.random() < 0.75
     chimneys = rng.uniform(0.15, 0.85, int(rng.integers(0, 3)) if pitched else 0)
     after = street.crossing is not None and abs(span[0] - street.crossing[1] - street.pavement) < 0.1
@@ -215,7 +223,7 @@ def _house(
         far=ends[1],
         deep=34.0 if after else 11.0,
         front=front,
-        gable=gable,
+        gable=front,
         pitch=float(rng.uniform(2.2, 4.0)) if pitched else 0.0,
         tiles=_TILES[int(rng.integers(len(_TILES)))],
         chimneys=tuple(float(share) for share in chimneys),
@@ -328,7 +336,7 @@ def _traffic(quarter: str, world: World, rng: np.random.Generator) -> list[Thing
     for side in (-1, 1):
         if rng.random() < (0.5 if quarter == "old town" else 0.8):
             traffic += _parked_row(street, side, rng)
-    lane = street.half * (0.36 if street.half > 4.5 else 0.46)
+    lane = _lane(street)
     busy = float(rng.uniform(0.25, 0.9))
     for direction in (1, -1):
         z = float(rng.uniform(7, 17) if direction > 0 else rng.uniform(6, 14))
@@ -345,6 +353,11 @@ def _traffic(quarter: str, world: World, rng: np.random.Generator) -> list[Thing
                 u, z = float(rng.uniform(-9, 9)), near + share * (far - near)
                 traffic.append(_car(u, z, direction * np.pi / 2, False, rng))
     return traffic
+
+
+def _lane(street: Street) -> float:
+    """The middle of a lane: cars in it pass parked ones."""
+    return min(0.36 * street.half, street.half - 2.85)
 
 
 def _blocked(street: Street, z: float) -> bool:
@@ -390,8 +403,8 @@ def _crowd(
     """Groups on both sidewalks, walkers on zebras, someone who crosses elsewhere."""
     street, people = world.street, list[Thing]()
     rain = world.light.weather == "rain"
-    for _ in range(int(rng.integers(3, 9))):
-        side, z = int(rng.choice([-1, 1])), 5.5 + 30 * float(rng.random()) ** 1.5
+    for _ in range(int(rng.integers(4, 11))):
+        side, z = int(rng.choice([-1, 1])), 5.2 + 26 * float(rng.random()) ** 1.5
         if street.in_crossing(z, 1.0):
             continue
         size = int(rng.choice([1, 2, 3, 4], p=[0.4, 0.33, 0.17, 0.1]))

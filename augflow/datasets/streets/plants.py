@@ -101,7 +101,7 @@ def _crown(
     x, metre = at
     _, ground = world.place(tree.u, tree.z)
     low, high = tree.height * (0.34 if tree.shape == "round" else 0.12), tree.height
-    count = int(np.clip(110 + tree.crown * metre * 1.6, 130, 420))
+    count = 330
     across, up, size = _clumps(tree.shape, count, rng)
     toward = _toward(world)
     bright = 0.62 + 0.34 * (up - 0.4) + 0.22 * across * toward[0] + rng.normal(0, 0.13, count)
@@ -109,11 +109,11 @@ def _crown(
     gain = world.light.on((0, 0.7, -0.7), world.lit(tree.u, tree.z))
     hue = 1 + rng.normal(0, 0.06, (count, 3))
     order = np.argsort(bright + 0.5 * rng.random(count), kind="stable")
-    for index in order:
-        tone = np.array(tree.leaves) * (1 + strong * (bright[index] - 0.66)) * hue[index] * gain
-        place = (x + across[index] * tree.crown * metre, ground - (low + up[index] * (high - low)) * metre)
-        radius = size[index] * tree.crown * metre
-        canvas.disc(*place, max(0.8, radius), tone * (1.0, 1.0, 0.95), flat=0.75)
+    tones = np.array(tree.leaves) * (1 + strong * (bright[:, None] - 0.66)) * hue * gain
+    rows = ground - (low + up * (high - low)) * metre
+    places = np.stack([x + across * tree.crown * metre, rows], 1)
+    radii = np.maximum(size * tree.crown * metre, 0.9)
+    canvas.clumps(places[order], radii[order], tones[order])
 
 
 def _clumps(
@@ -141,23 +141,27 @@ def draw_hedge(canvas: Canvas, world: World, hedge: Hedge) -> None:
     canvas.begin(VEGETATION, max(hedge.near, 1.0))
     gain = world.light.on((-np.sign(hedge.u) * 0.6, 0.6, -0.5), 0.8)
     near, far = max(hedge.near, 1.6), hedge.far
-    if hedge.clipped:
-        street, h = world.street, hedge.height
-        base = np.array(hedge.leaves) * gain
-        walls = [(near, 0.0, 0.62), (near, h * 0.55, 0.86)]
-        for z, low, tone in walls:
-            quad = [(street.x(hedge.u, a), y, a) for a, y in ((z, low), (z, h), (far, h), (far, low))]
-            canvas.polygon(world.camera.project(np.array(quad)), base * tone)
-    depths = far - (far - near) * np.linspace(0, 1, 60) ** 0.6
-    for z in depths:
-        for _ in range(4):
-            y = hedge.height * (rng.uniform(0.55, 1.02) if hedge.clipped else rng.uniform(0.05, 1))
-            x, row = world.place(hedge.u + rng.normal(0, 0.12), z, y)
-            tone = 0.55 + 0.5 * y / hedge.height + rng.normal(0, 0.12)
-            radius = hedge.height * rng.uniform(0.06, 0.17) * world.camera.scale(z)
-            canvas.disc(x, row, max(0.8, radius), np.array(hedge.leaves) * gain * tone, flat=0.8)
+    street, h = world.street, hedge.height * (1.0 if hedge.clipped else 0.55)
+    base = np.array(hedge.leaves) * gain
+    for low, tone in ((0.0, 0.6), (h * 0.5, 0.8)):
+        outline = ((near, low), (near, h), (far, h), (far, low))
+        quad = [(street.x(hedge.u, z), y, z) for z, y in outline]
+        canvas.polygon(world.camera.project(np.array(quad)), base * tone)
+    count = 420
+    z = np.sort(far - (far - near) * rng.random(count) ** 0.55)[::-1]
+    up = rng.uniform(0.5, 1.02, count) if hedge.clipped else 1 - rng.random(count) ** 1.3
+    swell = 1.0 if hedge.clipped else 0.72 + 0.28 * np.sin(z * 1.9 + rng.uniform(0, 6))
+    points = np.stack([_across(world, hedge.u + rng.normal(0, 0.14, count), z), up * hedge.height * swell, z], 1)
+    size = rng.uniform(0.07, 0.16, count) * (1.0 if hedge.clipped else 1.7) * hedge.height
+    radii = np.maximum(size * world.camera.focal * world.camera.rows / z, 0.9)
+    tones = (0.5 + 0.5 * up + rng.normal(0, 0.12, count))[:, None] * np.array(hedge.leaves) * gain
+    canvas.clumps(world.camera.project(points), radii, tones)
     _ruffle(canvas, rng, 0.2)
     canvas.finish()
+
+
+def _across(world: World, u: np.ndarray, z: np.ndarray) -> np.ndarray:
+    return u - world.street.lateral + world.street.bend * z * z
 
 
 def _ruffle(canvas: Canvas, rng: np.random.Generator, strength: float) -> None:
@@ -166,7 +170,7 @@ def _ruffle(canvas: Canvas, rng: np.random.Generator, strength: float) -> None:
     if where is None:
         return
     mine = canvas.owner[where] == len(canvas.owners) - 1
-    rough = texture.crop(texture.grain(), *mine.shape, rng)
+    rough = texture.crop(texture.grain, *mine.shape, rng)
     canvas.shade(where, mine, np.clip(1 + strength * rough, 0.45, 1.6))
 
 

@@ -25,7 +25,7 @@ def draw_sky(canvas: Canvas, world: World, rng: np.random.Generator) -> None:
     unit = camera.focal * rows
     up = np.clip((y0 - np.arange(bottom)) / unit, 0, None).astype(np.float32)[:, None]
     across = ((np.arange(columns) - x0) / unit).astype(np.float32)[None]
-    steep = 1 - np.exp(-up * rng.uniform(3.0, 5.5))
+    steep = 1 - np.exp(-up * rng.uniform(2.0, 3.6))
     sky = steep[..., None] * np.array(light.zenith, np.float32)
     sky = sky + (1 - steep[..., None]) * np.array(light.horizon, np.float32)
     sky = np.repeat(sky, columns, 1)
@@ -88,7 +88,7 @@ def _add_clouds(
     y = np.broadcast_to(reach * size * 1.6, x.shape) + rng.uniform(0, texture.SIDE)
     field = texture.sampled(texture.clouds(), x, y)
     field = field + 0.3 * texture.sampled(texture.clouds(), 4.3 * x, 4.3 * y)
-    cover = np.clip((field + 2.6 * (light.cloudiness - 0.55)) * 0.9, 0, 1)
+    cover = np.clip((field + 2.6 * (light.cloudiness - 0.42)) * 0.9, 0, 1)
     cover *= np.clip(up * 14, 0, 1) * (0.85 if light.weather == "sun" else 0.55)
     thick = np.clip(field * 0.3 + 0.55, 0.2, 1)[..., None]
     bright, dark = _cloud_tones(light)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import cv2
@@ -32,12 +33,21 @@ def grain() -> np.ndarray:
     return _standardised(white + 0.5 * smooth)
 
 
-def crop(tile: np.ndarray, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
+def crop(
+    tile: Callable[[], np.ndarray], height: int, width: int, rng: np.random.Generator
+) -> np.ndarray:
     """A (height, width) piece of a tile from a random place, repeated where it is too small."""
     top, left = (int(value) for value in rng.integers(0, SIDE, 2))
+    if height <= SIDE and width <= SIDE:
+        return _doubled(tile)[top : top + height, left : left + width]
     rows = (np.arange(height) + top) % SIDE
     columns = (np.arange(width) + left) % SIDE
-    return tile[rows][:, columns]
+    return tile()[rows][:, columns]
+
+
+@lru_cache(maxsize=2)
+def _doubled(tile: Callable[[], np.ndarray]) -> np.ndarray:
+    return np.tile(tile(), (2, 2))
 
 
 def sampled(tile: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:

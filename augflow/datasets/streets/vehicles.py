@@ -94,7 +94,7 @@ class _Face:
 
     points: np.ndarray
     colour: Colour
-    normal: np.ndarray
+    outward: Sequence[float]
     gloss: float = 0.0
     shine: float = 0.0
 
@@ -114,13 +114,16 @@ class _Model:
         shine: float = 0.0,
     ) -> None:
         """Adds a face; `outward` tells its outer side roughly, the normal follows from the points."""
-        corners = np.asarray(points, float)
-        normal = np.cross(corners[1] - corners[0], corners[2] - corners[0])
-        size = float(np.linalg.norm(normal))
-        normal = np.asarray(outward, float) if size < 1e-9 else normal / size
-        if np.dot(normal, outward) < 0:
-            normal = -normal
-        self.faces.append(_Face(corners, colour, normal, gloss, shine))
+        self.faces.append(_Face(np.asarray(points, float), colour, outward, gloss, shine))
+
+    def normals(self) -> np.ndarray:
+        """The outer normals of all faces, (F, 3)."""
+        first = np.array([face.points[:3] for face in self.faces])
+        a, b = first[:, 1] - first[:, 0], first[:, 2] - first[:, 0]
+        normals = a[:, [1, 2, 0]] * b[:, [2, 0, 1]] - a[:, [2, 0, 1]] * b[:, [1, 2, 0]]
+        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
+        inward = (normals * np.array([face.outward for face in self.faces])).sum(1) < 0
+        return np.where(inward[:, None], -normals, normals)
 
     def disc(
         self, centre: Sequence[float], radius: float, colour: Colour, outward: Sequence[float]
@@ -196,6 +199,12 @@ def draw_bus(canvas: Canvas, world: World, bus: Bus) -> None:
         _shine(canvas, world, bus, (0.9, 0.8), length / 2)
 
 
+def reach(vehicle: Car | Bus) -> float:
+    """Metres from a vehicle's middle to its end toward the camera."""
+    length, width, _ = _extent(vehicle)
+    return (length if abs(np.cos(vehicle.heading)) > 0.5 else width) / 2
+
+
 def _extent(vehicle: Car | Bus) -> tuple[float, float, float]:
     """Length, width, height."""
     if isinstance(vehicle, Bus):
@@ -217,21 +226,32 @@ def _draw(canvas: Canvas, world: World, vehicle: Car | Bus, model: _Model) -> No
     turn = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
     base = np.array([world.street.x(vehicle.u, vehicle.z), 0.0, vehicle.z])
     points = np.concatenate([face.points for face in model.faces]) @ turn.T + base
-    normals = np.array([face.normal for face in model.faces]) @ turn.T
+    normals = model.normals() @ turn.T
     pixels = world.camera.project(points)
+    lasts = np.cumsum([len(face.points) for face in model.faces])
+    firsts = np.concatenate([[0], lasts[:-1]])
     eye = np.array([0, world.camera.height, 0])
-    lit = world.lit(vehicle.u, vehicle.z)
-    sky = 0.55 * np.array(world.light.zenith) + 0.45 * np.array(world.light.horizon)
-    first = 0
-    for face, normal in zip(model.faces, normals, strict=True):
-        last = first + len(face.points)
-        if np.dot(eye - points[first:last].mean(0), normal) > 0:
-            gain = world.light.on(normal, lit) * (0.8 + 0.2 * min(1.0, 1 + normal[1]))
-            mirror = face.gloss * np.clip(0.25 + 0.75 * normal[1], 0, 1)
-            colour = np.array(face.colour) * (1 if face.shine else gain)
-            colour = colour + mirror * (sky - colour) if not face.shine else colour
-            canvas.polygon(pixels[first:last], colour, face.shine)
-        first = last
+    seen = ((eye - points[firsts]) * normals).sum(1) > 0
+    colours = _lit_colours(model, normals, world, world.lit(vehicle.u, vehicle.z))
+    for index in np.flatnonzero(seen).tolist():
+        outline = pixels[firsts[index] : lasts[index]]
+        canvas.polygon(outline, colours[index], model.faces[index].shine)
+
+
+def _lit_colours(model: _Model, normals: np.ndarray, world: World, lit: float) -> list[list[float]]:
+    """Colours of the faces in the light, with the sky mirrored where they are glossy."""
+    light = world.light
+    colours = np.array([face.colour for face in model.faces], float)
+    gloss = np.array([face.gloss for face in model.faces])
+    shining = np.array([face.shine > 0 for face in model.faces])
+    cosine = np.maximum(normals @ np.array(light.sun), 0)[:, None]
+    gain = (0.82 + 0.18 * normals[:, 1:2]) * light.sky_fill + lit * cosine * light.sun_fill
+    gain = gain * (0.8 + 0.2 * np.minimum(1.0, 1 + normals[:, 1:2]))
+    sky = 0.55 * np.array(light.zenith) + 0.45 * np.array(light.horizon)
+    mirror = (gloss * np.clip(0.25 + 0.75 * normals[:, 1], 0, 1))[:, None]
+    shaded = colours * gain
+    shaded += mirror * (sky - shaded)
+    return np.where(shining[:, None], colours, shaded).tolist()
 
 
 def _body(model: _Model, shape: Shape, paint: Colour) -> None:
@@ -262,10 +282,29 @@ def _body(model: _Model, shape: Shape, paint: Colour) -> None:
             model.add([*sill, (a * 0.98, b0 + 0.09, z0)], (34, 34, 36), out)
         lid = [(-w0 * 0.93, t0, z0), (w0 * 0.93, t0, z0), (w1 * 0.93, t1, z1), (-w1 * 0.93, t1, z1)]
         model.add(lid, paint, (0, 1, 0), 0.34)
+    _seams(model, shape, paint)
     for (z, w, bottom, top, middle), out in ((rings[0], -1), (rings[-1], 1)):
         band = [(-w, middle, z), (w, middle, z)]
         model.add([*band, (w * 0.93, top, z), (-w * 0.93, top, z)], paint, (0, 0, out), 0.14)
         model.add([*band, (w * 0.97, bottom, z), (-w * 0.97, bottom, z)], _darker(paint, 0.82), (0, 0, out))
+
+
+def _seams(model: _Model, shape: Shape, paint: Colour) -> None:
+    """Door edges, handles and mirrors."""
+    low, top = shape.clearance + 0.1, shape.belt - 0.03
+    middle = low + 0.66 * (top - low)
+    for side in (-1, 1):
+        x, out = side * (shape.width / 2 + 0.004), (side, 0.0, 0.0)
+        for share in (-0.19, 0.03, 0.23):
+            z = share * shape.length
+            edge = [(x, low, z), (x, low, z + 0.03), (x, middle, z + 0.03), (x, middle, z)]
+            model.add(edge, _darker(paint, 0.45), out)
+        for share in (-0.14, 0.08):
+            z = share * shape.length
+            handle = [(x, middle - 0.06, z), (x, middle - 0.06, z + 0.2), (x, middle, z + 0.2)]
+            model.add([*handle, (x, middle, z)], _darker(paint, 0.6), out)
+        mirror = (side * (shape.width / 2 + 0.1), shape.belt + 0.1, shape.cabin[3] * shape.length - 0.35)
+        _box(model, mirror, (0.22, 0.15, 0.08), _darker(paint, 0.8), 0)
 
 
 def _cabin(model: _Model, shape: Shape, paint: Colour, world: World) -> None:
@@ -478,5 +517,3 @@ def _shine(
         size = world.camera.scale(z)
         canvas.glows.append(Glow(x, y, 0.8 * size, 0.6 * size, colour))
 
-
-__all__ = ["BUS_PAINTS", "PAINTS", "SHAPES", "Bus", "Car", "cast_vehicle", "draw_bus", "draw_car"]

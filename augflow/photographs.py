@@ -1,0 +1,85 @@
+"""Single photographs from a generator, as they are stored: 8 bits, with what they cost in bits.
+
+Every photograph is made by itself. Convolution kernels round differently for different batch sizes,
+and a photograph's bytes must depend on its layout, seed and temperature alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from augflow.flows.conditional import FlowConditions, FlowGenerator
+from augflow.flows.density import dequantized, quantized
+from augflow.scenes import Layout, Scene
+from augflow.seeds import Noise
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """Pixels and their bits per dimension under the generator, measured at the centres of the bins.
+
+    Shapes:
+        image: (H, W, 3) uint8, RGB.
+    """
+
+    image: np.ndarray
+    log_p_bpd: float
+
+
+def sampled(
+    generator: FlowGenerator, layout: Layout, seeds: Sequence[int], temperature: float
+) -> list[Photograph]:
+    """One photograph per seed for one layout; what the layout decides is worked out once.
+
+    Raises:
+        DataError: the layout is not of the generator's size.
+    """
+    conditions = generator.condition(_single(layout))
+    return [
+        _stored(generator, generator.sample(conditions, Noise([seed]), temperature), conditions)
+        for seed in seeds
+    ]
+
+
+def transferred(
+    generator: FlowGenerator, content: Scene, layout: Layout, latents: Literal["z", "eps"]
+) -> Photograph:
+    """The content of one photograph in another layout.
+
+    `z` carries the latents over as they are (the paper), `eps` carries what the priors' Gaussians
+    were drawn with, so that latents follow the new layout's priors.
+
+    References:
+        Full-Glow, section 5.4.
+    """
+    there = generator.condition(_single(content.layout))
+    here = generator.condition(_single(layout))
+    image = centred(content.image)
+    if latents == "z":
+        moved = generator.decode(generator.encode(image, there), here)
+    else:
+        moved = generator.decode_noise(generator.encode_noise(image, there), here)
+    return _stored(generator, moved, here)
+
+
+def centred(pixels: Tensor) -> Tensor:
+    """8-bit pixels at the centres of their bins, in [0, 1)."""
+    return dequantized(pixels, torch.full(pixels.shape, 0.5))
+
+
+def _stored(generator: FlowGenerator, image: Tensor, conditions: FlowConditions) -> Photograph:
+    pixels = quantized(torch.nan_to_num(image, nan=0.0))
+    bits = generator.bits_per_dim(centred(pixels), conditions)
+    return Photograph(pixels[0].permute(1, 2, 0).numpy(), float(bits))
+
+
+def _single(layout: Layout) -> Layout:
+    if len(layout) != 1:
+        raise ValueError(f"expected one layout, got {len(layout)}")
+    return layout

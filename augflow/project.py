@@ -1,0 +1,184 @@
+"""A project folder: `params.yaml` and the places where its stages read and write.
+
+`dvc.yaml` names the same places, as DVC has to know them; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from augflow import files
+from augflow.errors import ParamsError, nearest
+from augflow.params import ArmParams, Params, SegmenterParams, load
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Project:
+    """The study of a project folder; each stage is one method, with its paths filled in."""
+
+    root: Path = Path()
+
+    @cached_property
+    def params(self) -> Params:
+        """The checked parameters."""
+        return load(self.root / "params.yaml")
+
+    @property
+    def data(self) -> Path:
+        """Everything the stages make, `data/<study>`."""
+        return self.root / "data" / self.params.study
+
+    @property
+    def prepared(self) -> Path:
+        """The prepared scenes."""
+        return self.data / "prepared"
+
+    @property
+    def reports(self) -> Path:
+        """What people read, `reports/<study>`."""
+        return self.root / "reports" / self.params.study
+
+    def generator(self, name: str) -> Path:
+        """The folder of a generator."""
+        return self.data / "generators" / name
+
+    def synthetic(self, name: str) -> Path:
+        """The folder of a synthetic or transferred set."""
+        return self.data / "synthetic" / name
+
+    def segmenter(self, arm: str, seed: int) -> Path:
+        """The folder of a retrained segmenter."""
+        return self.data / "segmenters" / arm / str(seed)
+
+    @property
+    def judge_folder(self) -> Path:
+        """The folder of the judge."""
+        return self.data / "segmenters" / "judge"
+
+    @property
+    def segmenters(self) -> dict[str, Path]:
+        """The folder of every retrained segmenter, by `ARM-SEED`."""
+        seeds = self.params.retrain.seeds
+        return {f"{arm}-{seed}": self.segmenter(arm, seed) for arm in self.params.arms
+                for seed in seeds}  # fmt: skip
+
+    def score(self, name: str) -> Path:
+        """The scores of a set, of the `references`, or of the `arms`."""
+        return self.data / "scores" / f"{name}.json"
+
+    def run(self, stage: str, name: str, *facts: object) -> Path:
+        """The folder of the resume state of a run."""
+        from augflow.stages.runs import run_folder
+
+        return self.root / run_folder(stage, name, *facts)
+
+    def prepare(self) -> None:
+        """Stage prepare."""
+        from augflow.stages.prepare import prepare
+
+        prepare(self.params.data, self.prepared)
+
+    def train(self, name: str) -> None:
+        """Stage train, one generator."""
+        from augflow.stages.runs import folder_digest
+        from augflow.stages.train import train
+
+        section = _named(self.params.generators, name, "generators")
+        threads = self.params.threads
+        facts = (section.model_dump(mode="json"), threads, folder_digest(self.prepared))
+        run = self.run("train", name, *facts)
+        train(name, section, self.prepared, self.generator(name), run=run, threads=threads)
+
+    def synthesize(self, name: str) -> None:
+        """Stage synthesize, one set."""
+        from augflow.stages.synthesize import synthesize
+
+        section = _named(self.params.sets, name, "sets")
+        synthesize(
+            name, section, self.generator(section.generator), self.prepared, self.synthetic(name),
+            threads=self.params.threads,
+        )  # fmt: skip
+
+    def transfer(self, name: str) -> None:
+        """Stage transfer, one set."""
+        from augflow.stages.transfer import transfer
+
+        section = _named(self.params.transfers, name, "transfers")
+        transfer(
+            name, section, self.generator(section.generator), self.prepared, self.synthetic(name),
+            threads=self.params.threads,
+        )  # fmt: skip
+
+    def judge(self) -> None:
+        """Stage judge: a segmenter trained on the real training photographs."""
+        params = self.params.judge
+        self._retrain("judge", ArmParams(train_on=("real",), reads="prepared"), params, params.seed, self.judge_folder)
+
+    def retrain(self, arm: str) -> None:
+        """Stage retrain: one arm, once per seed."""
+        section = _named(self.params.arms, arm, "arms")
+        params = self.params.retrain.segmenter
+        with files.fresh_folder(self.data / "segmenters" / arm) as folder:
+            for seed in self.params.retrain.seeds:
+                self._retrain(arm, section, params, seed, folder / str(seed))
+
+    def score_set(self, name: str) -> None:
+        """Stage score: the judge looks at a synthetic set."""
+        from augflow.stages.score import score_set
+
+        _named(self.params.sets, name, "sets")
+        score_set(
+            self.prepared, self.synthetic(name), self.judge_folder, self.score(name),
+            threads=self.params.threads,
+        )  # fmt: skip
+
+    def score_references(self) -> None:
+        """Stage score: the judge looks at real photographs, flat paint and wrong photographs."""
+        from augflow.stages.score import score_references
+
+        score_references(
+            self.prepared, self.judge_folder, self.score("references"),
+            threads=self.params.threads,
+        )  # fmt: skip
+
+    def score_arms(self) -> None:
+        """Stage score: the retrained networks look at the real held-out photographs."""
+        from augflow.stages.score import score_arms
+
+        score_arms(
+            self.prepared, self.segmenters, self.score("arms"), threads=self.params.threads
+        )
+
+    def report(self) -> None:
+        """Stage report."""
+        from augflow.stages.report import report
+
+        report(self.params, self.data, self.reports)
+
+    def _retrain(
+        self, name: str, arm: ArmParams, params: SegmenterParams, seed: int, out: Path
+    ) -> None:
+        from augflow.stages.retrain import retrain
+        from augflow.stages.runs import folder_digest
+
+        sets = {name: self.synthetic(name) for name in arm.train_on if name != "real"}
+        digests = {name: folder_digest(path) for name, path in sets.items()}
+        facts = (
+            arm.model_dump(mode="json"), params.model_dump(mode="json"),
+            self.params.threads, folder_digest(self.prepared), digests,
+        )  # fmt: skip
+        run = self.run("retrain", f"{name}-{seed}", *facts)
+        retrain(
+            self.prepared, sets, arm, params, seed, out, run, threads=self.params.threads
+        )
+
+
+def _named(sections: dict[str, T], name: str, where: str) -> T:
+    if name not in sections:
+        raise ParamsError(f"params.yaml: {where}: no {name!r}; {nearest(name, sorted(sections))}")
+    return sections[name]

@@ -1,0 +1,107 @@
+"""Content transfer: what one photograph shows, in the structure of another layout."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from augflow import generators, machine, seeds
+from augflow.flows.conditional import FlowGenerator
+from augflow.params import TransferParams
+from augflow.photographs import transferred
+from augflow.scenes import SceneFolder
+from augflow.stages.synthesize import set_facts
+from augflow.synthetic import NewPhoto, write_set
+
+log = logging.getLogger("augflow")
+
+CELLS = 4
+
+
+def transfer(
+    name: str, params: TransferParams, generator: Path, prepared: Path, out: Path, *, threads: int
+) -> None:
+    """Writes a set in which every layout gets the content of the photograph that suits it best.
+
+    Args:
+        name: the transfer's name in `params.yaml`.
+        params: its section.
+        generator: the generator's folder.
+        prepared: the prepared folder with layouts and contents.
+        out: the set's folder.
+        threads: intra-op threads; equal threads give equal bytes on one machine.
+
+    Raises:
+        ModelError: the generator cannot be read.
+        DataError: its size is not that of the layouts.
+
+    References:
+        Full-Glow, section 5.4 and figure 3.
+    """
+    machine.keep_pages()
+    seeds.deterministic(params.seed, threads)
+    maker = generators.load(generator)
+    layouts = SceneFolder(prepared, params.layouts)
+    contents = SceneFolder(prepared, params.contents)
+    facts = set_facts(name, maker, layouts, 1.0, 1)
+    rows = write_set(out, facts, _photos(maker, layouts, contents, params))
+    log.info("%s: %d photographs transferred", name, len(rows))
+
+
+def class_mix(classes: np.ndarray, count: int) -> np.ndarray:
+    """The share of every class in each cell of a 4 x 4 grid over a class map.
+
+    Latents keep their place in the picture, so structure and content agree where the same classes
+    are in the same places; shares over the whole picture would not say so.
+
+    Shapes:
+        classes: (H, W) train ids, 255 ignored.
+        returns: (16 K,) float64, each cell's shares of its own area.
+    """
+    rows = np.array_split(np.arange(classes.shape[0]), CELLS)
+    columns = np.array_split(np.arange(classes.shape[1]), CELLS)
+    shares = [
+        np.bincount(cell[cell < count].ravel(), minlength=count) / max(cell.size, 1)
+        for r in rows
+        for c in columns
+        for cell in (classes[np.ix_(r, c)],)
+    ]
+    return np.concatenate(shares)
+
+
+def best_content(
+    layout: np.ndarray, contents: np.ndarray, allowed: np.ndarray, count: int
+) -> int:
+    """The row of the class map whose mix is nearest to a layout's, by absolute differences.
+
+    Shapes:
+        layout: (H, W).
+        contents: (N, H, W).
+        allowed: (N,) bool, the rows that may be taken.
+    """
+    wanted = class_mix(layout, count)
+    distances = np.array([np.abs(class_mix(c, count) - wanted).sum() for c in contents])
+    return int(np.argmin(np.where(allowed, distances, np.inf)))
+
+
+def _photos(
+    maker: FlowGenerator, layouts: SceneFolder, contents: SceneFolder, params: TransferParams
+) -> Iterator[NewPhoto]:
+    maps = contents.scenes().layout.classes.numpy()
+    drives = np.array(contents.drives)
+    count = min(len(layouts), params.limit or len(layouts))
+    for row in np.unique(np.linspace(0, len(layouts) - 1, count).astype(int)):
+        name, layout = layouts.names[row], layouts.scenes([int(row)]).layout
+        others = np.array([other != name for other in contents.names])
+        elsewhere = others & (drives != layouts.drives[row])
+        allowed = elsewhere if elsewhere.any() else others
+        best = best_content(layout.classes[0].numpy(), maps, allowed, layouts.table.count)
+        photo = transferred(maker, contents.scenes([best]), layout, params.latents)
+        yield NewPhoto(
+            name=f"{name}_from_{contents.names[best]}", layout=name, split=params.layouts,
+            city=layouts.drives[row], image=photo.image, classes=layout.classes[0].numpy(),
+            content=contents.names[best], log_p_bpd=photo.log_p_bpd,
+        )  # fmt: skip

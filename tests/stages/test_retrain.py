@@ -1,0 +1,175 @@
+"""Stage retrain: any arm, equal steps, equal bytes, and faults named before anything is trained."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from mini_network import MINI
+
+from augflow import files, training
+from augflow.classes import table
+from augflow.errors import AugflowError, DataError, ModelError, ParamsError
+from augflow.params import ArmParams, SegmenterParams
+from augflow.scenes import SceneFolder
+from augflow.segmenters import MmsegSegmenter, SupervisedLearner, load, read_config
+from augflow.stages.retrain import retrain
+from augflow.synthetic import NewPhoto, SetFacts, write_set
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    path = tmp_path_factory.mktemp("config") / "mini.py"
+    path.write_text(MINI)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def synthetic(prepared, tmp_path_factory):
+    """A set of two photographs for every training layout."""
+    return make_set(prepared, tmp_path_factory.mktemp("sets") / "t08")
+
+
+def make_set(prepared, out, name="cityscapes", size=None):
+    train = SceneFolder(prepared, "train")
+    height, width = size or train.size
+    facts = SetFacts(out.name, "feed", 0.8, 2, table(name), (height, width))
+    draw = np.random.default_rng(0)
+    classes = train.scenes().layout.classes.numpy()[:, :height, :width]
+    photos = [
+        NewPhoto(
+            name=f"{layout}_r{turn}", layout=layout, split="train", city="a", round=turn,
+            image=draw.integers(0, 256, (height, width, 3)).astype(np.uint8), classes=classes[row],
+        )
+        for turn in range(2) for row, layout in enumerate(train.names)
+    ]  # fmt: skip
+    write_set(out, facts, photos)
+    return out
+
+
+@pytest.fixture(autouse=True)
+def free_threads():
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(False)
+
+
+def run(prepared, config, out, *train_on, sets=None, augment="none", seed=3, **changes):
+    given = {"config": config, "steps": 3, "batch_size": 4, **changes}
+    made = [name for name in train_on if name != "real"]
+    reads = f"synthetic/{made[0]}" if made else "prepared"
+    arm = ArmParams(train_on=train_on, reads=reads, augment=augment)
+    retrain(
+        prepared, sets or {}, arm, SegmenterParams(**given), seed, out, out.with_suffix(".run"),
+        threads=1,
+    )  # fmt: skip
+    return out
+
+
+@pytest.mark.parametrize("augment", ["none", "classic"])
+def test_twice_gives_equal_bytes(prepared, synthetic, config, tmp_path, augment):
+    sets = {"t08": synthetic}
+    first, second = (
+        run(prepared, config, tmp_path / name, "real", "t08", sets=sets, augment=augment)
+        for name in "ab"
+    )
+    names = sorted(path.name for path in first.iterdir())
+    assert names == ["config.json", "history.csv", "weights.safetensors"]
+    for name in names:
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+
+
+def test_folder_says_how_it_was_trained(prepared, synthetic, config, tmp_path):
+    sets = {"t08": synthetic}
+    out = run(prepared, config, tmp_path / "a", "t08", "real", sets=sets, augment="classic")
+    back = load(out)
+    assert back.names == table("cityscapes").names
+    assert back.training == {
+        "train_on": ["t08", "real"], "augment": "classic", "photographs": 12,
+        "seed": 3, "steps": 3, "batch_size": 4,
+    }  # fmt: skip
+    rows = files.read_csv(out / "history.csv")
+    assert list(rows[0]) == ["step", "loss", "learning_rate"]
+    assert rows[-1]["step"] == "3"
+
+
+def test_arms_and_seeds_give_different_networks(prepared, synthetic, config, tmp_path):
+    sets = {"t08": synthetic}
+    digests = [
+        load(run(prepared, config, tmp_path / "a", "real")).digest(),
+        load(run(prepared, config, tmp_path / "b", "real", seed=4)).digest(),
+        load(run(prepared, config, tmp_path / "c", "t08", sets=sets)).digest(),
+        load(run(prepared, config, tmp_path / "d", "real", "t08", sets=sets)).digest(),
+        load(run(prepared, config, tmp_path / "e", "real", augment="classic")).digest(),
+    ]
+    assert len(set(digests)) == 5
+
+
+def test_killed_training_goes_on_where_it_stopped(prepared, config, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "fit", partial(training.fit, save_every=4))
+    whole = run(prepared, config, tmp_path / "a", "real", steps=7)
+    step, done = SupervisedLearner.step, []
+
+    def killed(self, scene, rng, number):
+        if number == 6:
+            raise KeyboardInterrupt
+        return step(self, scene, rng, number)
+
+    def counted(self, scene, rng, number):
+        done.append(number)
+        return step(self, scene, rng, number)
+
+    monkeypatch.setattr(SupervisedLearner, "step", killed)
+    with pytest.raises(KeyboardInterrupt):
+        run(prepared, config, tmp_path / "b", "real", steps=7)
+    assert not (tmp_path / "b").exists()
+    monkeypatch.setattr(SupervisedLearner, "step", counted)
+    resumed = run(prepared, config, tmp_path / "b", "real", steps=7)
+    assert done == [4, 5, 6]
+    for path in whole.iterdir():
+        assert path.read_bytes() == (resumed / path.name).read_bytes()
+
+
+def test_checkpoint_without_steps_is_used_as_it_is(prepared, config, tmp_path):
+    own = MmsegSegmenter(read_config(config, 19), table("cityscapes").names, seed=9)
+    torch.save({"state_dict": own.network.state_dict()}, tmp_path / "own.pth")
+    checkpoint = str(tmp_path / "own.pth")
+    out = run(prepared, config, tmp_path / "a", "real", steps=0, checkpoint=checkpoint)
+    assert load(out).digest() == own.digest()
+    trained = run(prepared, config, tmp_path / "b", "real", steps=1, checkpoint=checkpoint)
+    fresh = run(prepared, config, tmp_path / "c", "real", steps=1)
+    assert len({load(folder).digest() for folder in (out, trained, fresh)}) == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "train_on", "error", "message"),
+    [
+        ({}, ("real", "t8"), ParamsError, "no 't8'; known: real, t08; did you mean 't08'"),
+        ({"batch_size": 1}, ("real",), ParamsError, "batch_size is 1, expected 2 or more"),
+        ({"steps": 0}, ("real",), ParamsError, "steps is 0 and there is no checkpoint"),
+        ({"config": "nowhere"}, ("real",), ParamsError, "'nowhere' is neither a file nor"),
+        ({"checkpoint": "s3://a"}, ("real",), ModelError, "is an address"),
+    ],
+)
+def test_arm_that_cannot_be_trained_is_refused(
+    prepared, synthetic, config, tmp_path, changes, train_on, error, message
+):
+    given = {"config": config, "sets": {"t08": synthetic}, **changes}
+    with pytest.raises(error, match=message):
+        run(prepared, given.pop("config"), tmp_path / "a", *train_on, **given)
+    assert not (tmp_path / "a").exists()
+
+
+def test_set_of_another_study_is_refused(prepared, config, tmp_path):
+    other = make_set(prepared, tmp_path / "other", name="kitti", size=(32, 40))
+    with pytest.raises(DataError, match=r"table 'kitti', expected 'cityscapes'; .* 32x40, "):
+        run(prepared, config, tmp_path / "a", "x", sets={"x": other})
+
+
+def test_all_faults_of_the_parameters_are_in_one_line(prepared, config, tmp_path):
+    with pytest.raises(AugflowError) as fault:
+        run(prepared, config, tmp_path / "a", "t8", batch_size=1, steps=0)
+    line = str(fault.value)
+    assert "\n" not in line
+    assert all(part in line for part in ("train_on", "batch_size", "steps is 0"))
