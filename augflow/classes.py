@@ -111,7 +111,8 @@ class ClassTable:
         known.setdefault(0, IGNORE)
         unknown = sorted(set(np.unique(codes).tolist()) - set(known))
         if unknown:
-            first = tuple(int(v) for v in (unknown[0] >> 16, unknown[0] >> 8 & 255, unknown[0] & 255))
+            code = int(unknown[0])
+            first = (code >> 16, code >> 8 & 255, code & 255)
             raise DataError(f"colour {first} is not one of table {self.name!r}")
         keys = np.array(sorted(known), np.int32)
         values = np.array([known[int(key)] for key in keys], np.uint8)

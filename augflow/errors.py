@@ -1,4 +1,4 @@
-"""What can go wrong by the user's hand: each error is one line that says where, what and what to do."""
+"""What can go wrong by the user's hand: one line each: where, what, what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that are whole or absent: atomic and byte-stable writes, strict reads, digests of content."""
+"""Files that are whole or absent: atomic byte-stable writes, strict reads, digests."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,7 +22,7 @@ from augflow.errors import BusyError, DataError
 
 
 def atomic_write(path: Path, content: bytes) -> None:
-    """Writes aside in the same folder, syncs, then renames: readers see the old file or the new one."""
+    """Writes aside, syncs, then renames: readers see the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -134,7 +135,7 @@ def _opened(path: Path) -> Iterator[Any]:
 
 
 def csv_bytes(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> bytes:
-    """A table with a header line, `\\n` line ends and one number format (see `cell`)."""
+    """A table with a header line, Unix line ends and one number format (see `cell`)."""
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(columns)
@@ -175,8 +176,17 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 
 
 def json_bytes(content: object) -> bytes:
-    """JSON with sorted keys, two spaces and a closing newline."""
-    return (json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n").encode()
+    """JSON with sorted keys, two spaces, numbers of a list on one line, and a closing newline."""
+    text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False)
+    return (_NUMBERS.sub(_on_one_line, text) + "\n").encode()
+
+
+# a text in JSON holds no line break of its own, so none can look like a list
+_NUMBERS = re.compile(r"\[\n\s+([-+.\dEe]+(?:,\n\s+[-+.\dEe]+)*)\n\s*\]")
+
+
+def _on_one_line(found: re.Match[str]) -> str:
+    return "[" + re.sub(r",\n\s+", ", ", found[1]) + "]"
 
 
 def write_json(path: Path, content: object) -> None:

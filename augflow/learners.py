@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -12,8 +12,8 @@ from torch import Tensor
 
 from augflow import seeds
 from augflow.errors import ModelError
-from augflow.flows.density import bits_per_dim, dequantized, discrete_log_prob
 from augflow.flows.conditional import FlowGenerator, content_noise
+from augflow.flows.density import bits_per_dim, dequantized, discrete_log_prob
 from augflow.params import TrainingParams
 from augflow.scenes import Layout, Scene
 
@@ -34,7 +34,7 @@ class Learner(Protocol):
         ...
 
 
-class NotFinite(ModelError):
+class NotFiniteError(ModelError):
     """A loss or gradient stopped being finite; the message names the layer."""
 
 
@@ -66,7 +66,7 @@ class LikelihoodLearner:
         """See `Learner.step`.
 
         Raises:
-            NotFinite: before the weights are touched.
+            NotFiniteError: before the weights are touched.
         """
         if self.params.flip:
             scene = flipped(scene, rng)
@@ -80,7 +80,8 @@ class LikelihoodLearner:
             loss, bits = self._loss(image, scene.layout, planes)
         if not torch.isfinite(loss):
             layer = _culprit(self.generator, lambda: self._loss(image, scene.layout, planes))
-            raise NotFinite(f"step {step}: the loss is {float(loss.detach())}, first seen in {layer}")
+            value = float(loss.detach())
+            raise NotFiniteError(f"step {step}: the loss is {value}, first seen in {layer}")
         loss.backward()
         norm = self._clipped(step)
         self.optimizer.step()
@@ -157,10 +158,17 @@ class LikelihoodLearner:
         limit = self.params.clip_norm or float("inf")
         norm = torch.nn.utils.clip_grad_norm_(self.weights.values(), limit, foreach=True)
         if not torch.isfinite(norm):
-            bad = [n for n, p in self.weights.items()
-                   if p.grad is not None and not torch.isfinite(p.grad).all()]  # fmt: skip
-            raise NotFinite(f"step {step}: the gradient of {bad[0] if bad else '?'} is not finite")
+            raise NotFiniteError(f"step {step}: the gradient of {self._steepest()} is not finite")
         return float(norm)
+
+    def _steepest(self) -> str:
+        """The weight with the largest gradient; one that is not a number counts as largest."""
+        sizes = {
+            name: float(p.grad.abs().max().nan_to_num(nan=float("inf")))
+            for name, p in self.weights.items()
+            if p.grad is not None
+        }
+        return max(sizes, key=lambda name: sizes[name])
 
     @torch.no_grad()
     def _follow(self, step: int) -> None:
@@ -221,25 +229,28 @@ def _uniform(shape: tuple[int, ...], rng: np.random.Generator) -> Tensor:
     return torch.from_numpy(rng.random(shape, dtype=np.float32))
 
 
-def _culprit(generator: FlowGenerator, run: object) -> str:
+def _culprit(generator: FlowGenerator, run: Callable[[], object]) -> str:
     """The first module whose output is not finite, in the order of the forward pass."""
     found: list[str] = []
-
-    def watch(name: str):  # noqa: ANN202
-        def hook(module: object, inputs: object, output: object) -> None:
-            values = output if isinstance(output, tuple) else (output,)
-            if not found and any(
-                isinstance(v, Tensor) and not torch.isfinite(v).all() for v in values
-            ):
-                found.append(name)
-
-        return hook
-
-    hooks = [m.register_forward_hook(watch(n)) for n, m in generator.named_modules() if n]
+    hooks = [
+        module.register_forward_hook(_finder(name, found))
+        for name, module in generator.named_modules()
+        if name
+    ]
     try:
         with torch.no_grad():
-            run()  # type: ignore[operator]
+            run()
     finally:
         for hook in hooks:
             hook.remove()
     return found[0] if found else "the priors' log-density"
+
+
+def _finder(name: str, found: list[str]) -> Callable[[object, object, object], None]:
+    def hook(module: object, inputs: object, output: object) -> None:
+        values = output if isinstance(output, tuple) else (output,)
+        tensors = [value for value in values if isinstance(value, Tensor)]
+        if any(not torch.isfinite(value).all() for value in tensors):
+            found.append(name)
+
+    return hook

@@ -75,7 +75,7 @@ class TrainingParams(Section):
 
 
 class GeneratorParams(Section):
-    """One row of the generator table: the system, its preset, what differs from it, its training."""
+    """A generator: its system, the preset, what differs from it, its training."""
 
     system: str
     preset: str
@@ -109,22 +109,23 @@ class SegmenterParams(Section):
     """A segmentation network: an mmseg config (name or file) and its schedule.
 
     Training starts from the weights of `checkpoint` where one is given; with 0 steps they are used
-    as they are.
+    as they are. With `balance_classes`, rare classes weigh more in the cross-entropy.
     """
 
     config: str = "pspnet_small"
     checkpoint: str | None = None
     steps: Annotated[int, Field(ge=0)]
     batch_size: Count = 8
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
-    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
-    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    learning_rate: Annotated[float, Field(gt=0)] = 5e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-2
+    warmup_steps: Annotated[int, Field(ge=0)] = 50
+    balance_classes: bool = True
     flip: bool = True
     seed: int = 0
 
 
 class ArmParams(Section):
-    """What a retrained network sees: `real` and names of synthetic sets; classic augmentation or not.
+    """What a retrained network sees: `real` and a synthetic set; classic augmentation or not.
 
     `reads` is the folder under `data/<study>` that DVC watches for the arm: `synthetic/SET` for an
     arm with a synthetic set, `prepared` (which every arm depends on) for one without.
@@ -141,12 +142,12 @@ class ArmParams(Section):
             raise ValueError(f"an arm takes one synthetic set, got {', '.join(made)}")
         expected = f"synthetic/{made[0]}" if made else "prepared"
         if self.reads != expected:
-            raise ValueError(f"reads is {self.reads!r}; for this train_on it has to be {expected!r}")
+            raise ValueError(f"reads is {self.reads!r}; this train_on needs {expected!r}")
         return self
 
 
 class RetrainParams(Section):
-    """The arms' common network and the seeds each arm is trained with, for equal optimizer steps."""
+    """The arms' common network and schedule, and the seeds each arm is trained with."""
 
     segmenter: SegmenterParams
     seeds: Annotated[tuple[int, ...], Field(min_length=1)]
@@ -162,10 +163,10 @@ class ReportParams(Section):
 
 
 class VerifyParams(Section):
-    """How many items of each stage `augflow verify --level 1` makes again, and the tolerance elsewhere.
+    """How many items of each stage `augflow verify --level 1` makes again.
 
-    `tolerance` is the largest difference, in 8-bit grey values, of a photograph made again on
-    another machine.
+    `tolerance` is the largest difference, in 8-bit grey values, that a photograph made again on
+    another machine may show.
     """
 
     items: Count = 2
@@ -199,9 +200,13 @@ class Params(Section):
                  for k, arm in self.arms.items() for name in arm.train_on]  # fmt: skip
         uses += [("report.sweep", name, sets) for name in self.report.sweep]
         uses += [("report.samples", name, sets) for name in self.report.samples]
-        for where, name, known in uses:
-            if name not in known:
-                raise ValueError(f"{where}: no {name!r}; {nearest(name, known)}")
+        wrong = [
+            f"{where}: no {name!r}; {nearest(name, known)}"
+            for where, name, known in uses
+            if name not in known
+        ]
+        if wrong:
+            raise ValueError("; ".join(wrong))
         return self
 
 
@@ -232,11 +237,12 @@ def checked(section: type[S], content: object, where: str) -> S:
         ParamsError: with every fault, each under its dotted name.
     """
     if not isinstance(content, dict):
-        raise ParamsError(f"{where}: expected a mapping of parameters, got {type(content).__name__}")
+        raise ParamsError(f"{where}: expected a mapping, got {type(content).__name__}")
     try:
         return section.model_validate(content)
     except ValidationError as faults:
-        raise ParamsError(f"{where}: " + "; ".join(_line(e, section) for e in faults.errors())) from faults
+        lines = "; ".join(_line(error, section) for error in faults.errors())
+        raise ParamsError(f"{where}: {lines}") from faults
 
 
 def _line(error: Any, section: type[BaseModel]) -> str:

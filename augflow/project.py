@@ -117,7 +117,13 @@ class Project:
     def judge(self) -> None:
         """Stage judge: a segmenter trained on the real training photographs."""
         params = self.params.judge
-        self._retrain("judge", ArmParams(train_on=("real",), reads="prepared"), params, params.seed, self.judge_folder)
+        self._retrain(
+            "judge",
+            ArmParams(train_on=("real",), reads="prepared"),
+            params,
+            params.seed,
+            self.judge_folder,
+        )
 
     def retrain(self, arm: str) -> None:
         """Stage retrain: one arm, once per seed."""
@@ -150,9 +156,7 @@ class Project:
         """Stage score: the retrained networks look at the real held-out photographs."""
         from augflow.stages.score import score_arms
 
-        score_arms(
-            self.prepared, self.segmenters, self.score("arms"), threads=self.params.threads
-        )
+        score_arms(self.prepared, self.segmenters, self.score("arms"), threads=self.params.threads)
 
     def report(self) -> None:
         """Stage report."""
@@ -173,9 +177,7 @@ class Project:
             self.params.threads, folder_digest(self.prepared), digests,
         )  # fmt: skip
         run = self.run("retrain", f"{name}-{seed}", *facts)
-        retrain(
-            self.prepared, sets, arm, params, seed, out, run, threads=self.params.threads
-        )
+        retrain(self.prepared, sets, arm, params, seed, out, run, threads=self.params.threads)
 
 
 def _named(sections: dict[str, T], name: str, where: str) -> T:

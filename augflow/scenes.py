@@ -91,7 +91,7 @@ class SceneFolder:
         """Opens a split.
 
         Raises:
-            DataError: the folder is not a prepared one, or a file of it is missing or of a wrong size.
+            DataError: not a prepared folder, or a file of it is missing or of a wrong size.
         """
         self.root, self.split = root, split
         facts = files.read_json(root / "dataset.json")

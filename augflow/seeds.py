@@ -71,7 +71,7 @@ def deterministic(seed: int, threads: int | None = None) -> None:
 
 @contextmanager
 def torch_seeded(seed: int) -> Iterator[None]:
-    """Layers made inside draw their initial weights from `seed`; the generator outside is untouched."""
+    """Layers made inside draw their weights from `seed`; the generator outside is untouched."""
     import torch
 
     with torch.random.fork_rng(devices=[]):

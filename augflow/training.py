@@ -14,13 +14,13 @@ from torch import Tensor
 
 from augflow import files, seeds
 from augflow.errors import ModelError
-from augflow.learners import Learner, NotFinite
+from augflow.learners import Learner, NotFiniteError
 from augflow.scenes import Scene
 
 log = logging.getLogger("augflow")
 
 Watch = Callable[[int], dict[str, float]]
-"""Called after every step with the number of steps done; returns what it measured, mostly nothing."""
+"""Called after every step with the number of steps done; returns what it measured, if anything."""
 
 Row = dict[str, float | int | None]
 
@@ -89,7 +89,7 @@ def _update(
 ) -> dict[str, float]:  # fmt: skip
     try:
         return learner.step(scenes[rows], seeds.generator(seed, "step", step), step)
-    except NotFinite as fault:
+    except NotFiniteError as fault:
         kept = f"; the last good state is in {run}" if run else ""
         raise ModelError(
             f"{fault}; scenes {', '.join(names[row] for row in rows)}{kept}: lower the learning "
@@ -98,7 +98,7 @@ def _update(
 
 
 class _Run:
-    """The resume state of a training: weights, moments and history in one file, renamed into place."""
+    """The resume state of a training: weights, moments and history in one file."""
 
     def __init__(self, folder: Path | None, learner: Learner) -> None:
         self.folder, self.learner = folder, learner

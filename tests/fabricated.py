@@ -38,6 +38,12 @@ HALF, SIX, SEVEN, EIGHT = (
 
 RUNS = {"real": [HALF, SIX], "real_classic": [SIX, SIX], "real_synthetic": [SEVEN, EIGHT]}
 
+ARMS = {
+    "real": {"train_on": ["real"], "reads": "prepared"},
+    "real_classic": {"train_on": ["real"], "reads": "prepared", "augment": "classic"},
+    "real_synthetic": {"train_on": ["real", "t08"], "reads": "synthetic/t08"},
+}
+
 
 @dataclass
 class Study:
@@ -47,6 +53,7 @@ class Study:
     scenes: dict[str, int] = field(default_factory=lambda: {"train": 6, "val": 4})
     sweep: dict = field(default_factory=lambda: dict(SWEEP))
     runs: dict = field(default_factory=lambda: dict(RUNS))
+    arms: dict = field(default_factory=lambda: dict(ARMS))
     transfers: bool = True
     boundary_source: str = "components"
 
@@ -69,12 +76,7 @@ class Study:
             "transfers": {"moved": {"generator": "full_glow", "layouts": "val"}}
             if self.transfers else {},
             "judge": network,
-            "arms": {
-                "real": {"train_on": ["real"], "reads": "prepared"},
-                "real_classic": {"train_on": ["real"], "reads": "prepared",
-                                 "augment": "classic"},
-                "real_synthetic": {"train_on": ["real", "t08"], "reads": "synthetic/t08"},
-            },
+            "arms": self.arms,
             "retrain": {"segmenter": network, "seeds": [0, 1]},
             "report": {"title": self.title, "sweep": list(self.sweep), "layouts": 3,
                        "samples": list(self.sweep)},

@@ -15,10 +15,12 @@ model = dict(
     decode_head=dict(
         type="PSPHead", in_channels=16, in_index=1, channels=8, pool_scales=(1, 2),
         dropout_ratio=0.1, num_classes=19, norm_cfg=norm_cfg,
+        loss_decode=dict(type="CrossEntropyLoss", loss_weight=1.0),
     ),
     auxiliary_head=dict(
         type="FCNHead", in_channels=8, in_index=0, channels=8, num_convs=1, concat_input=False,
         num_classes=19, norm_cfg=norm_cfg,
+        loss_decode=dict(type="CrossEntropyLoss", loss_weight=0.4),
     ),
     train_cfg=dict(),
     test_cfg=dict(mode="whole"),

@@ -89,6 +89,15 @@ def test_a_line_one_pixel_wide_never_vanishes(length, size):
         assert (small.max(axis=0) > 0).all()
 
 
+@given(st.integers(0, 299))
+def test_every_pixel_that_a_line_reaches_stays_above_zero(position):
+    bits = np.zeros((300, 4), bool)
+    bits[position] = True
+    # of 4 pixels of height 75, pixel n reaches 75 to both sides of its centre
+    reached = [abs(position + 0.5 - 75 * (n + 0.5)) < 75 for n in range(4)]
+    assert (resized(bits, (4, 4)) > 0).all(axis=1).tolist() == reached
+
+
 def test_a_full_boundary_stays_full_and_an_empty_one_empty():
     assert (resized(np.ones((37, 21), bool), (8, 16)) == 255).all()
     assert (resized(np.zeros((37, 21), bool), (8, 16)) == 0).all()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import signal
 import subprocess
@@ -166,6 +167,13 @@ def test_json_has_one_form():
     assert files.json_bytes({"b": 1, "a": [0.5]}) == files.json_bytes({"a": [0.5], "b": 1})
     with pytest.raises(ValueError, match="JSON"):
         files.json_bytes({"a": float("nan")})
+
+
+def test_lists_of_numbers_stand_on_one_line():
+    content = {"m": [[1, -2], [3.5e-09, 4]], "t": ["[\n  1\n]", 5], "e": [], "n": [None, True]}
+    text = files.json_bytes(content).decode()
+    assert json.loads(text) == content
+    assert "    [1, -2],\n    [3.5e-09, 4]\n" in text
 
 
 def test_what_is_not_json_is_an_error(tmp_path):

@@ -18,8 +18,11 @@ WHOLE = {
     "sets": {"t08": {"generator": "full", "layouts": "val", "temperature": 0.8}},
     "transfers": {"moved": {"generator": "full", "layouts": "val"}},
     "judge": {"steps": 5},
-    "arms": {"real": {"train_on": ["real"]}, "both": {"train_on": ["real", "t08"]}},
-    "retrain": {"segmenter": {"steps": 5}, "arms": ["real", "both"], "seeds": [0, 1]},
+    "arms": {
+        "real": {"train_on": ["real"], "reads": "prepared"},
+        "both": {"train_on": ["real", "t08"], "reads": "synthetic/t08"},
+    },
+    "retrain": {"segmenter": {"steps": 5}, "seeds": [0, 1]},
     "report": {"title": "Demo", "sweep": ["t08"], "samples": ["t08"]},
 }
 
@@ -75,8 +78,11 @@ def test_a_misspelt_parameter_is_named_with_the_nearest_one(loaded, place, messa
     [
         ("sets__t08__generator", "ful", r"sets\.t08\.generator: no 'ful'.*did you mean 'full'"),
         ("transfers__moved__generator", "x", r"transfers\.moved\.generator: no 'x'; known: full"),
-        ("arms__both__train_on", ["rael"], r"arms\.both\.train_on: no 'rael'.*'real'"),
-        ("retrain__arms", ["bothh"], r"retrain\.arms: no 'bothh'.*'both'"),
+        (
+            "arms__both",
+            {"train_on": ["real", "t80"], "reads": "synthetic/t80"},
+            r"arms\.both\.train_on: no 't80'; known: real, t08; did you mean 't08'",
+        ),
         ("report__sweep", ["t09"], r"report\.sweep: no 't09'.*'t08'"),
         ("report__samples", ["t09"], r"report\.samples: no 't09'"),
     ],
@@ -117,6 +123,26 @@ def test_all_faults_are_listed_at_once(loaded):
     for name in ("judge.batch_size", "data.labls", "sets.t08.rounds"):
         assert name in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_all_names_of_nothing_are_listed_at_once(loaded):
+    with pytest.raises(ParamsError) as error:
+        loaded(sets__t08__generator="x", report__sweep=["y", "z"])
+    for name in ("'x'", "'y'", "'z'"):
+        assert f"no {name}" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("arm", "message"),
+    [
+        ({"train_on": ["real", "t08"], "reads": "prepared"}, "it has to be 'synthetic/t08'"),
+        ({"train_on": ["real"], "reads": "synthetic/t08"}, "it has to be 'prepared'"),
+        ({"train_on": ["t08", "t09"], "reads": "synthetic/t08"}, "takes one synthetic set"),
+    ],
+)
+def test_an_arm_reads_the_folder_of_what_it_trains_on(loaded, arm, message):
+    with pytest.raises(ParamsError, match=rf"arms\.both: .*{message}"):
+        loaded(arms__both=arm)
 
 
 def test_a_missing_section_is_named(tmp_path):

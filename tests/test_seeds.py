@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from augflow.seeds import Noise, derive, deterministic, generator
+from augflow.seeds import Noise, derive, deterministic, generator, torch_seeded
 
 names = st.lists(st.text(max_size=6), max_size=4)
 
@@ -84,3 +84,16 @@ def test_deterministic_seeds_every_global_generator():
     deterministic(12)
     assert all(one != other for one, other in zip(draws(), first, strict=True))
     assert torch.get_num_threads() == 1
+
+
+def test_layers_made_inside_draw_from_the_seed_and_leave_the_generator_outside_alone():
+    torch.manual_seed(3)
+    undisturbed = torch.rand(4)
+    torch.manual_seed(3)
+    with torch_seeded(5):
+        first = torch.nn.Linear(3, 2).weight
+    assert (torch.rand(4) == undisturbed).all()
+    with torch_seeded(5):
+        assert (torch.nn.Linear(3, 2).weight == first).all()
+    with torch_seeded(6):
+        assert (torch.nn.Linear(3, 2).weight != first).any()

@@ -1,4 +1,4 @@
-"""What every generator offers, and the conditional flow: a Glow under conditions made from layouts."""
+"""What every generator offers, and the flow under conditions made from layouts."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from augflow.classes import ClassTable
 from augflow.errors import DataError
 from augflow.flows.conditioners import Learned, LevelParams, TraceConditioner
 from augflow.flows.density import bits_per_dim, discrete_log_prob
+from augflow.flows.glow import Draw, Glow, Level, drawn, given
 from augflow.flows.transforms import squeeze
-from augflow.flows.glow import Draw, Glow, drawn, given
 from augflow.params import Section
 from augflow.scenes import Layout
 from augflow.seeds import Noise
@@ -146,7 +146,7 @@ class FlowGenerator(nn.Module):
 
     @torch.no_grad()
     def log_prob(self, image: Tensor, conditions: FlowConditions) -> Tensor:
-        """Log-probability of 8-bit photographs given their layouts, bounded from one dequantization.
+        """Log-probability of 8-bit photographs given their layouts, from one dequantization.
 
         Shapes:
             image: (N, 3, H, W) in [0, 1), dequantized (see `density.dequantized`).
@@ -214,6 +214,7 @@ def initialised_level(
         returns: the level's new parameters, and what the next level reads.
     """
     level = tower.levels[number]
+    assert isinstance(level, Level)
     params = level.initialise(squeeze(x), params, conditioner)
     out, _, _ = level(squeeze(x), params)
     return params, out.chunk(2, 1)[0]

@@ -1,9 +1,10 @@
-"""Where the parameters of a level's steps come from: from nothing, or from the source flow's trace."""
+"""Where a level's parameters come from: from nothing, or from the source flow's trace."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -147,8 +148,8 @@ class Learned(nn.Module):
 class HeadShape:
     """The layers of the networks that make actnorm and matrix parameters.
 
-    `flat` (the papers) flattens an unpadded map, so a network fits one image size; `pooled` averages
-    a padded map to a grid and fits any.
+    `flat` (the papers) flattens an unpadded map, so a network fits one image size; `pooled`
+    averages a padded map to a grid and fits any.
     """
 
     kind: Literal["flat", "pooled"] = "flat"
@@ -192,9 +193,7 @@ class Head(nn.Module):
         if cells <= 0 or min(size) <= 4 * (1 - padding):
             raise ValueError(f"a level of {size[0]}x{size[1]} is too small for the flat head")
         widths = (third * cells, *shape.hidden)
-        self.linears = nn.ModuleList(
-            StackedLinear(steps, a, b) for a, b in zip(widths, widths[1:], strict=False)
-        )
+        self.linears = nn.ModuleList(StackedLinear(steps, a, b) for a, b in pairwise(widths))
         self.last = nn.Parameter(torch.zeros(steps, widths[-1], outputs))
         self.bias = nn.Parameter(torch.zeros(steps, outputs))
 

@@ -48,7 +48,7 @@ def quantized(image: Tensor) -> Tensor:
 
 
 def discrete_log_prob(log_density: Tensor, dims: int) -> Tensor:
-    """Log-probability of an 8-bit image, bounded from the density of its dequantization, (N,) nats."""
+    """Log-probability of an 8-bit image from the density of its dequantization, (N,) nats."""
     return log_density - dims * math.log(LEVELS)
 
 

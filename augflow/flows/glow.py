@@ -113,8 +113,8 @@ class Prior(nn.Module):
     image border, as in the authors' code.
 
     References:
-        Kingma and Dhariwal 2018, "Glow", section 3; Dual-Glow as Full-Glow, section 3, describes it,
-        for features of the source.
+        Kingma and Dhariwal 2018, "Glow", section 3; for features of the source, Dual-Glow
+        as Full-Glow, section 3, describes it.
     """
 
     def __init__(
@@ -224,8 +224,8 @@ class Glow(nn.Module):
         """Latents to data, from the top down; `draw` gives each level's latents under its prior.
 
         Shapes:
-            like: (N, ...), any tensor of the wanted batch size, type and device, whose last two axes
-                are the image's height and width.
+            like: (N, ...), any tensor of the wanted batch size, type and device, whose last
+                two axes are the image's height and width.
             returns: (N, inputs, H, W).
         """
         size = (like.shape[-2], like.shape[-1])
@@ -236,7 +236,9 @@ class Glow(nn.Module):
             mean, log_sd = self.priors[number](x, params[number].prior)
             out = draw(number, mean, log_sd)
             x = out if number == last else torch.cat([x, out], 1)
-            x = unsqueeze(self.levels[number].inverse(x, params[number]))
+            level = self.levels[number]
+            assert isinstance(level, Level)
+            x = unsqueeze(level.inverse(x, params[number]))
         return x
 
     def _divided(self, x: Tensor, number: int) -> tuple[Tensor, Tensor]:

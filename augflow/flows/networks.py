@@ -103,8 +103,8 @@ class CouplingNets(nn.Module):
     def __init__(self, steps: int, channels: int, features: int, width: int, edge: str) -> None:
         """Makes the weights of `steps` networks of `width` hidden channels."""
         super().__init__()
-        self.steps, self.half, self.width, self.edge = steps, channels // 2, width, edge
-        self.first = nn.Parameter(torch.randn(steps, width, self.half + features, 3, 3) * 0.05)
+        self.steps, self.untouched, self.width, self.edge = steps, channels // 2, width, edge
+        self.first = nn.Parameter(torch.randn(steps, width, self.untouched + features, 3, 3) * 0.05)
         self.first_bias = nn.Parameter(torch.zeros(steps, width))
         self.second = nn.Parameter(torch.randn(steps, width, width, 1, 1) * 0.05)
         self.second_bias = nn.Parameter(torch.zeros(steps, width))
@@ -119,22 +119,21 @@ class CouplingNets(nn.Module):
             features: (N, K * F, H, W).
             returns: K tensors (N, width, H, W).
         """
-        weight = self.first[:, :, self.half :].flatten(0, 1)
+        weight = self.first[:, :, self.untouched :].flatten(0, 1)
         bias = self.first_bias.flatten()
         whole = F.conv2d(features, weight, bias, padding=1, groups=self.steps)
         return list(whole.chunk(self.steps, 1))
 
     def per_step(self) -> list[StepNet]:
-        """The networks of the steps, ready to run: slices of the weights, the last gain folded in."""
+        """The networks of the steps: slices of the weights, the last gain folded in."""
         gain = (3 * self.scale).exp()  # (K, C)
         last = self.last * gain[:, :, None, None, None]
-        parts = (
-            self.first[:, :, : self.half], self.first_bias, self.second, self.second_bias, last,
+        parts: tuple[Tensor, ...] = (
+            self.first[:, :, : self.untouched], self.first_bias, self.second, self.second_bias, last,
             self.last_bias * gain,
         )  # fmt: skip
-        return [
-            StepNet(*step, self.edge) for step in zip(*(p.unbind(0) for p in parts), strict=True)
-        ]
+        slices = zip(*(part.unbind(0) for part in parts), strict=True)
+        return [StepNet(*tensors, edge=self.edge) for tensors in slices]
 
 
 @dataclass(frozen=True)

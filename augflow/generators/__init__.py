@@ -17,7 +17,7 @@ from augflow.generators.glow import Glow
 from augflow.generators.presets import FULL_GLOW, GLOW, FullGlowConfig, GlowConfig, configured
 from augflow.params import GeneratorParams, Section, checked
 
-__all__ = ["SYSTEMS", "FlowGenerator", "System", "Synthesizer", "built", "load", "save"]
+__all__ = ["SYSTEMS", "FlowGenerator", "Synthesizer", "System", "built", "load", "save"]
 
 
 @dataclass(frozen=True)

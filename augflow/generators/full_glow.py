@@ -6,7 +6,6 @@ References:
 
 from __future__ import annotations
 
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -14,15 +13,15 @@ from torch import Tensor, nn
 from augflow import boundaries, seeds
 from augflow.classes import ClassTable
 from augflow.errors import ParamsError
-from augflow.flows.conditioners import HeadShape, Learned, LevelParams, TraceConditioner
-from augflow.flows.density import dequantized
-from augflow.flows.glow import Encoding, Glow, GlowShape
 from augflow.flows.conditional import (
     FlowConditions,
     FlowGenerator,
     content_noise,
     initialised_level,
 )
+from augflow.flows.conditioners import HeadShape, Learned, LevelParams, TraceConditioner
+from augflow.flows.density import dequantized
+from augflow.flows.glow import Encoding, Glow, GlowShape
 from augflow.generators.presets import FullGlowConfig, GlowConfig
 from augflow.scenes import Layout
 
@@ -130,10 +129,12 @@ class FullGlow(FlowGenerator):
         """See `FlowGenerator.initialise`; the source first, as the target reads its trace."""
         x = dequantized(self.planes(layout), noise)
         for number, learned in enumerate(self.source_params):
+            assert isinstance(learned, Learned)
             _, x = initialised_level(self.source, number, x, learned(), learned)
         levels = self.params(layout, noise)[0].levels
         x = image
         for number, conditioner in enumerate(self.conditioners):
+            assert isinstance(conditioner, TraceConditioner)
             _, x = initialised_level(self.target, number, x, levels[number], conditioner)
 
     @property

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from augflow import seeds
 from augflow.classes import ClassTable
+from augflow.flows.conditional import FlowConditions, FlowGenerator, initialised_level
 from augflow.flows.conditioners import Learned
 from augflow.flows.glow import Glow as Tower
 from augflow.flows.glow import GlowShape
-from augflow.flows.conditional import FlowConditions, FlowGenerator, initialised_level
 from augflow.generators.full_glow import check_size
 from augflow.generators.presets import GlowConfig
 from augflow.scenes import Layout
@@ -61,4 +61,5 @@ class Glow(FlowGenerator):
         """See `FlowGenerator.initialise`."""
         x = image
         for number, learned in enumerate(self.target_params):
+            assert isinstance(learned, Learned)
             _, x = initialised_level(self.target, number, x, learned(), learned)

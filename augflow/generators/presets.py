@@ -16,10 +16,9 @@ class GlowConfig(Section):
     """An unconditional Glow of photographs: the floor that a conditional flow must beat.
 
     `width` is the hidden width of the coupling networks, one number or one per level.
-    `floor` bounds the coupling scale from below, `actnorm` says whether its scale is learned raw (as
-    the papers) or as a logarithm, `min_std` bounds its data-dependent initial value, `edge` is the
-    padding of the zero convolutions, `prior_bound` keeps the priors' log standard deviation within
-    its bounds.
+    `floor` bounds the coupling scale from below, `actnorm` says whether its scale is learned raw
+    (as the papers) or as a logarithm, `min_std` bounds its data-dependent initial value, `edge` is
+    the padding of the zero convolutions, `prior_bound` bounds the priors' log standard deviation.
     """
 
     size: Size
@@ -46,8 +45,8 @@ class GlowConfig(Section):
 class FullGlowConfig(GlowConfig):
     """Full-Glow. Defaults are the paper's, as its authors' code and its parameter counts have them.
 
-    `source`: the source flow sees palette colours (3 planes) or one plane per class. `boundary`: the
-    version of boundary map that every conditioning network gets, repeated to `boundary_planes`.
+    `source`: the source flow sees palette colours (3 planes) or one plane per class. `boundary`:
+    the version of boundary map that every conditioning network gets, repeated to `boundary_planes`.
     `head`: `flat` conditioning networks fit one size, `pooled` ones any; `strict_lu` emits only the
     entries of L and U that are used. `features`: channels of the coupling's condition, `0` for as
     many as the level has. `prior`: `glow` leaves the priors unconditional, `source` hands them the

@@ -88,9 +88,6 @@ def mosaic(path: Path, rows: Sequence[Sequence[np.ndarray]], headings: Sequence[
     Shapes:
         rows: pictures (H, W, 3) uint8, all of one size, as many per row as headings.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     height, width = rows[0][0].shape[:2]
     count = len(headings)
     w = int(np.clip(1600 // count, 140, min(420, 3 * width)))
@@ -103,17 +100,25 @@ def mosaic(path: Path, rows: Sequence[Sequence[np.ndarray]], headings: Sequence[
         for c, picture in enumerate(row):
             top, left = head + r * (h + gap), c * (w + gap)
             sheet[top : top + h, left : left + w] = scaled(picture, (h, w))
+    sheet[:head] = _headings(headings, (head, total), type_size)
+    files.write_png(path, sheet)
+
+
+def _headings(texts: Sequence[str], size: tuple[int, int], type_size: int) -> np.ndarray:
+    """A strip of texts, each in the middle of its column."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     with _styled():
-        drawn = Figure(figsize=(total / 100, len(sheet) / 100), dpi=100)
+        drawn = Figure(figsize=(size[1] / 100, size[0] / 100), dpi=100)
         canvas = FigureCanvasAgg(drawn)
-        drawn.figimage(sheet)
-        for c, text in enumerate(headings):
+        for column, text in enumerate(texts):
             drawn.text(
-                (c * (w + gap) + w / 2) / total, 1 - 0.5 * head / len(sheet), text,
+                (column + 0.5) / len(texts), 0.5, text,
                 ha="center", va="center", fontsize=type_size * 0.72, color=INK,
             )  # fmt: skip
         canvas.draw()
-        files.write_png(path, np.asarray(canvas.buffer_rgba())[..., :3])
+        return np.asarray(canvas.buffer_rgba())[..., :3]
 
 
 def scaled(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -70,9 +70,7 @@ def recompute(report_dir: Path) -> list[Mismatch]:
     Raises:
         DataError: there is no report to check, or its claims cannot be read.
     """
-    stored = files.read_json(report_dir / "claims.json")
-    if not isinstance(stored, dict) or not {"claims", "files"} <= set(stored):
-        raise DataError(f"{report_dir}/claims.json: not a report's claims; make the report again")
+    stored = _stored(report_dir / "claims.json")
     found = _files(report_dir, stored["files"])
     try:
         evidence = evidences.load(report_dir)
@@ -85,6 +83,19 @@ def recompute(report_dir: Path) -> list[Mismatch]:
         found += _cells(report_dir / "tables" / f"{name}.csv", table)
     found += _numbers(report_dir / "report.html", fresh)
     return found
+
+
+def _stored(path: Path) -> dict[str, Any]:
+    content = files.read_json(path)
+    whole = (
+        isinstance(content, dict)
+        and isinstance(content.get("files"), dict)
+        and isinstance(content.get("claims"), list)
+        and all(isinstance(claim, dict) for claim in content["claims"])
+    )
+    if not whole:
+        raise DataError(f"{path}: not the claims of a report; make the report again")
+    return content
 
 
 def _files(folder: Path, recorded: Mapping[str, str]) -> list[Mismatch]:

@@ -11,7 +11,8 @@ from typing import Any
 from augflow import files
 from augflow.classes import ClassTable
 from augflow.errors import DataError
-from augflow.params import Params, checked
+from augflow.params import Params
+from augflow.params import load as load_params
 from augflow.reporting import score_files
 from augflow.reporting.score_files import ArmScores, References, SetScores
 from augflow.scenes import SPLITS, table_from
@@ -60,7 +61,7 @@ def load(folder: Path) -> Evidence:
         DataError: files are missing, damaged, or do not belong together; every fault is listed.
     """
     held = folder / "evidence"
-    params = checked(Params, files.read_json(held / "params.json"), str(held / "params.json"))
+    params = load_params(held / "params.yaml")
     facts = files.read_json(held / "dataset.json")
     table = table_from(facts["classes"])
     scored = score_files.load(folder / "scores", params, table)

@@ -20,6 +20,8 @@ def gather(params: Params, study: Path, out: Path) -> None:
     Raises:
         DataError: files that no report can do without are missing; all of them are named.
     """
+    import yaml
+
     missing = [path for path in _required(params, study) if not path.exists()]
     if missing:
         listed = ", ".join(str(path) for path in missing)
@@ -27,8 +29,8 @@ def gather(params: Params, study: Path, out: Path) -> None:
     for name in _score_names(params):
         _copy(study / "scores" / f"{name}.json", out / "scores" / f"{name}.json")
     # what verify checks changes nothing here, so that the report does not depend on it
-    facts = params.model_dump(mode="json", exclude={"verify"})
-    files.write_json(out / "evidence" / "params.json", facts)
+    text = yaml.safe_dump(params.model_dump(mode="json", exclude={"verify"}), sort_keys=False)
+    files.atomic_write(out / "evidence" / "params.yaml", text.encode())
     _copy(study / "prepared" / "dataset.json", out / "evidence" / "dataset.json")
     _write_pixels(study / "prepared", out / "evidence" / "pixels.csv")
     for name, section in params.generators.items():

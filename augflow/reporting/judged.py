@@ -41,7 +41,7 @@ def temperature(evidence: Evidence) -> Table:
             "class_iou.of_real": ratio(mean(rounds, "class_iou"), real.class_iou),
             **{f"{kind}.mean": mean(rounds, kind) for kind in ABSENT_ZERO},
         }
-        sources = (f"scores/{name}.json", "scores/references.json", "evidence/params.json")
+        sources = (f"scores/{name}.json", "scores/references.json", "evidence/params.yaml")
         rows.append(Row(name, cells, sources))
     columns = (
         Column("set"), Column("generator"), Column("temperature", "degree"),
@@ -63,7 +63,7 @@ def references(evidence: Evidence) -> Table:
     if evidence.params.report.sweep:
         name = best(evidence)
         found = means(by_round(evidence.sets[name].items))
-        sources = (f"scores/{name}.json", "scores/references.json", "evidence/params.json")
+        sources = (f"scores/{name}.json", "scores/references.json", "evidence/params.yaml")
         rows.insert(1, _reference_row("best", name, found, real, sources))
     columns = (
         Column("row"), Column("set"),
@@ -86,7 +86,7 @@ def judge_per_class(evidence: Evidence) -> Table:
     """The judge's IoU and accuracy per class: real photos, the best set, and the floors."""
     kept = evidence.references.rows
     groups: dict[str, list[Scores]] = {"real": [pooled(kept.real)]}
-    sources = ["scores/references.json", "evidence/params.json"]
+    sources = ["scores/references.json", "evidence/params.yaml"]
     if evidence.params.report.sweep:
         name = best(evidence)
         groups["best"] = by_round(evidence.sets[name].items)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import base64
 import html
+import io
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
+from augflow import files
 from augflow.reporting.evidence import Evidence
 from augflow.reporting.parts import Part, Picture, parts
 from augflow.reporting.spread import RULE
@@ -64,7 +68,7 @@ def _rendered(template: str, escaped: bool, context: Mapping[str, Any]) -> bytes
         keep_trailing_newline=True,
     )
     figures = context["figures"]
-    rooms.filters["data_uri"] = lambda picture: _data_uri(_path(picture, figures))
+    rooms.filters["data_uri"] = lambda picture: _data_uri(picture, figures)
     rooms.filters["md"] = _markdown
     rooms.filters["plain"] = lambda said: "".join(piece.text for piece in said)
     rooms.filters["is_number"] = _is_number
@@ -75,8 +79,15 @@ def _is_number(cell: Said) -> bool:
     return all(piece.claim or piece.text in ("–", " ± ") for piece in cell)
 
 
-def _data_uri(path: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+def _data_uri(picture: Picture, figures: Path) -> str:
+    """A chart as it is; photographs as JPEG, which keeps the page light enough to send."""
+    path = _path(picture, figures)
+    if picture.kind == "chart":
+        return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+    stream = io.BytesIO()
+    image = Image.fromarray(files.read_photo(path))
+    image.save(stream, "JPEG", quality=88, subsampling=0)
+    return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()
 
 
 def _markdown(text: str) -> str:

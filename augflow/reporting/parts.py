@@ -176,9 +176,10 @@ def _learning(tables: Mapping[str, Table]) -> Part:
         return Part("The generators", (), ())
     pictures = (Picture("learning", "chart", (
         "Left: training loss, points faint and a running mean over a fiftieth of them. Right: bits "
-        "per dimension on held-out scenes (of the photograph given its layout; of the photograph "
-        "alone for generators without conditions). The first twentieth of a curve may lie "
-        "above the frame. Numbers: tables/bpd_curve.csv."
+        "per dimension on a fixed choice of held-out scenes; the table has those on all of them. "
+        "They are of the photograph given its layout, or of the photograph alone for generators "
+        "without conditions. The first twentieth of a curve may lie above the frame. Numbers: "
+        "tables/bpd_curve.csv."
     )),)  # fmt: skip
     caption = (
         "Parameters, training steps, bits per dimension over all held-out scenes at the "

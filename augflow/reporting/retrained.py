@@ -52,7 +52,7 @@ def arms(evidence: Evidence) -> Table:
             **spreads(found, MEASURES),
             **{f"{kind}.mean": mean(found, kind) for kind in ABSENT_ZERO},
         }
-        rows.append(Row(arm, cells, ("scores/arms.json", "evidence/params.json")))
+        rows.append(Row(arm, cells, ("scores/arms.json", "evidence/params.yaml")))
     columns = (
         Column("arm"), Column("trained_on"), Column("augmentation"), Column("seeds", "count"),
         Column("steps", "count"), *spread_columns(MEASURES),
@@ -95,7 +95,7 @@ def comparisons(evidence: Evidence) -> Table:
                 "seeds.against": len(values[1]), "difference": found.value,
                 "margin": found.margin, "outcome": found.outcome,
             }  # fmt: skip
-            sources = ("scores/arms.json", "evidence/params.json")
+            sources = ("scores/arms.json", "evidence/params.yaml")
             rows.append(Row(f"{ours}.{theirs}", cells, sources))
     columns = (
         Column("arm"), Column("against"), Column("seeds", "count"),

@@ -2,7 +2,7 @@
 
 from augflow.segmenters.augment import ClassicPolicy
 from augflow.segmenters.checkpoint import load_checkpoint
-from augflow.segmenters.config import NetworkConfig, read_config
+from augflow.segmenters.config import NetworkConfig, balanced, read_config
 from augflow.segmenters.mmseg_model import MmsegSegmenter, load
 from augflow.segmenters.supervised import COLUMNS, SupervisedLearner
 
@@ -12,6 +12,7 @@ __all__ = [
     "MmsegSegmenter",
     "NetworkConfig",
     "SupervisedLearner",
+    "balanced",
     "load",
     "load_checkpoint",
     "read_config",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from augflow.errors import ModelError, ParamsError, nearest
 
@@ -13,6 +16,7 @@ PACKAGED = Path(__file__).with_name("configs")
 """Config files that go by their bare name."""
 
 _HEADS = ("decode_head", "auxiliary_head")
+_OF_ITS_OWN = ("use_sigmoid", "use_mask", "class_weight")
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,30 @@ class NetworkConfig:
             "model": self.model,
             "normalisation": {"mean": list(norm.mean), "std": list(norm.std), "rgb": norm.rgb},
         }
+
+
+def balanced(config: NetworkConfig, pixels: Sequence[int]) -> NetworkConfig:
+    """The config with rare classes weighing more in the cross-entropy of every head.
+
+    A class with the share f of all labelled pixels weighs f**(-1/2), scaled so that a pixel weighs
+    1 on average. Losses that bring weights of their own, or are no softmax cross-entropy, stay.
+
+    Args:
+        config: the network.
+        pixels: how many labelled pixels each class has; classes without any weigh 1.
+    """
+    shares = np.asarray(pixels, np.float64) / max(1, sum(pixels))
+    there = shares > 0
+    weights = np.ones(len(shares))
+    weights[there] = shares[there] ** -0.5 / np.sqrt(shares[there]).sum()
+    model = copy.deepcopy(config.model)
+    for head in _HEADS:
+        for part in _dicts(model.get(head)):
+            if part.get("type") == "CrossEntropyLoss" and not any(map(part.get, _OF_ITS_OWN)):
+                part["class_weight"] = [round(float(weight), 6) for weight in weights]
+                # with weights mmseg leaves ignored pixels out either way, and fails when asked to
+                part["avg_non_ignore"] = False
+    return replace(config, model=model)
 
 
 def config_from(facts: dict[str, Any]) -> NetworkConfig:

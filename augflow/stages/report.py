@@ -35,8 +35,8 @@ def report(params: Params, study_dir: Path, out: Path) -> None:
         tables = computed(evidence)
         for table in tables.values():
             table.write(folder)
-        _draw_numbers(evidence, tables, folder)
         _draw_photographs(evidence, study_dir, folder)
+        _draw_numbers(evidence, tables, folder)
         files.atomic_write(folder / "report.html", page.html_page(evidence, tables, folder))
         files.atomic_write(folder / "report.md", page.markdown_page(evidence, tables, folder))
         claims.write(folder, claims.all_claims(evidence, tables))
@@ -49,10 +49,10 @@ def _draw_numbers(evidence: Evidence, tables: Mapping[str, Table], folder: Path)
     charts.classes(tables, figures / "classes.png")
     if "arms" in tables:
         charts.arms(tables, figures / "arms.png")
+        if evidence.segmenters:
+            charts.segmenters(evidence.segmenters, figures / "segmenters.png")
     if evidence.generators:
         charts.learning(evidence, figures / "learning.png")
-    if evidence.segmenters:
-        charts.segmenters(evidence.segmenters, figures / "segmenters.png")
 
 
 def _draw_photographs(evidence: Evidence, study_dir: Path, folder: Path) -> None:

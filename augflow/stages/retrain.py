@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from augflow import files, machine, seeds, segmenters, training
@@ -51,6 +52,8 @@ def retrain(
     folder = SceneFolder(prepared, "train")
     names, scenes = _union(folder, sets, arm)
     config = segmenters.read_config(params.config, folder.table.count)
+    if params.balance_classes:
+        config = segmenters.balanced(config, _pixels(scenes, folder.table.count))
     start = seeds.derive(seed, "segmenter")
     segmenter = segmenters.MmsegSegmenter(config, folder.table.names, start)
     if params.checkpoint is not None:
@@ -118,6 +121,12 @@ def require_fitting(
         )
     if faults:
         raise DataError(f"{where}: {'; '.join(faults)}; run synthesize again")
+
+
+def _pixels(scenes: Scene, count: int) -> list[int]:
+    """How many labelled pixels each class has."""
+    ids = scenes.layout.classes.flatten().numpy()
+    return [int(n) for n in np.bincount(ids, minlength=count)[:count]]
 
 
 def _joined(parts: Sequence[Scene]) -> Scene:

@@ -72,9 +72,7 @@ def class_mix(classes: np.ndarray, count: int) -> np.ndarray:
     return np.concatenate(shares)
 
 
-def best_content(
-    layout: np.ndarray, contents: np.ndarray, allowed: np.ndarray, count: int
-) -> int:
+def best_content(layout: np.ndarray, contents: np.ndarray, allowed: np.ndarray, count: int) -> int:
     """The row of the class map whose mix is nearest to a layout's, by absolute differences.
 
     Shapes:

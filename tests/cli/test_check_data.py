@@ -112,7 +112,7 @@ def test_parameters_bring_reader_and_classes(tmp_path):
         "sets": {},
         "judge": {"steps": 1},
         "arms": {},
-        "retrain": {"segmenter": {"steps": 1}, "arms": [], "seeds": [0]},
+        "retrain": {"segmenter": {"steps": 1}, "seeds": [0]},
         "report": {"title": "Own", "sweep": [], "samples": []},
     }
     path = tmp_path / "params.yaml"

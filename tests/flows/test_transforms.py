@@ -17,7 +17,9 @@ def normal(*shape, seed=0):
 
 
 def actnorm():
-    return T.ActNorm(), T.ActNormParams(normal(3, 6).exp() * normal(3, 6, seed=1).sign(), normal(3, 6))
+    return T.ActNorm(), T.ActNormParams(
+        normal(3, 6).exp() * normal(3, 6, seed=1).sign(), normal(3, 6)
+    )
 
 
 def conv():
@@ -67,14 +69,18 @@ def test_random_lu_is_a_rotation():
     torch.testing.assert_close(
         params.weight @ params.weight.T, torch.eye(5, dtype=torch.float64), atol=1e-5, rtol=0
     )
-    torch.testing.assert_close(params.log_det, torch.zeros((), dtype=torch.float64), atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        params.log_det, torch.zeros((), dtype=torch.float64), atol=1e-5, rtol=0
+    )
 
 
 def test_entries_outside_the_triangles_are_not_read():
     permutation, sign, lower, upper, log_s = T.random_lu(4, rng())
     lu = T.LU(permutation, sign)
     packed = lower + upper + torch.diag_embed(log_s)
-    assert torch.equal(lu.matrix(packed, packed, log_s).weight, lu.matrix(lower, upper, log_s).weight)
+    assert torch.equal(
+        lu.matrix(packed, packed, log_s).weight, lu.matrix(lower, upper, log_s).weight
+    )
 
 
 def test_floor_bounds_the_gain_of_the_inverse():

@@ -1,10 +1,11 @@
-"""Every flow: exact inverse, exact log-determinant, rows free of their batch; after training too."""
+"""Every flow: exact inverse and log-determinant, rows free of their batch; after training too."""
 
 import numpy as np
 import pytest
 import torch
 
-from augflow import seeds, training
+from augflow import generators, seeds, training
+from augflow.classes import table
 from augflow.errors import DataError, ModelError, ParamsError
 from augflow.generators import load, save
 from augflow.generators.presets import FULL_GLOW, FullGlowConfig, GlowConfig, configured
@@ -12,9 +13,6 @@ from augflow.learners import LikelihoodLearner, held_out_bits
 from augflow.params import TrainingParams
 from augflow.seeds import Noise
 from tests.generators.conftest import VARIANTS, built, fitted, scenes
-
-from augflow.classes import table
-from augflow import generators
 
 CHEAP = TrainingParams(steps=300, batch_size=4, learning_rate=2e-3, warmup_steps=30, clip_norm=10.0)
 
@@ -69,8 +67,6 @@ def test_log_prob_follows_from_the_jacobian(variant):
     generator.double()
     one = scene[[2]]
     conditions = generator.condition(one.layout)
-    rows, columns = np.s_[:, :, :8, :8], None
-    del rows, columns
     image = image_of(one)
 
     def flat(pixels):
@@ -144,15 +140,20 @@ def test_boundary_maps_reach_the_parameters(trained):
     layout = scene.layout
     blank = type(layout)(layout.classes, torch.zeros_like(layout.boundary))
     image = image_of(scene).float()
-    with_maps, without = (generator.log_prob(image, generator.condition(v)) for v in (layout, blank))
+    with_maps, without = (
+        generator.log_prob(image, generator.condition(v)) for v in (layout, blank)
+    )
     assert (with_maps - without).abs().max() > 1e-3
 
 
 def test_saved_and_loaded_generators_are_equal(trained, tmp_path):
     generator, scene, _ = trained
-    name = "glow" if isinstance(generator.config, GlowConfig) and not isinstance(
-        generator.config, FullGlowConfig
-    ) else "full_glow"
+    name = (
+        "glow"
+        if isinstance(generator.config, GlowConfig)
+        and not isinstance(generator.config, FullGlowConfig)
+        else "full_glow"
+    )
     save(tmp_path, name, generator, {})
     again = load(tmp_path)
     conditions = scene[[0]].layout

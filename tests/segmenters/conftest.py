@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from mini_network import MINI
 
 from augflow.scenes import Layout, Scene
 from augflow.segmenters import MmsegSegmenter, read_config
+from tests.mini_network import MINI
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from augflow.errors import ModelError, ParamsError
-from augflow.segmenters.config import Normalisation, config_from, read_config
+from augflow.segmenters.config import Normalisation, balanced, config_from, read_config
 
 
 def write(tmp_path, text):
@@ -67,6 +67,28 @@ def test_normalisation_is_the_one_of_the_file(tmp_path):
 def test_config_survives_json():
     config = read_config("pspnet_small", 5)
     assert config_from(json.loads(json.dumps(config.facts()))) == config
+
+
+def test_rare_classes_weigh_more_and_a_pixel_one_on_average(tmp_path):
+    given = read_config("pspnet_small", 3)
+    model = balanced(given, [64, 0, 16]).model
+    ce, lovasz = model["decode_head"]["loss_decode"]
+    # shares 0.8 and 0.2: weights in the ratio 1 to 2, and 0.8 w + 0.2 * 2 w = 1
+    assert ce["class_weight"] == pytest.approx([1 / 1.2, 1, 2 / 1.2], abs=1e-6)
+    assert model["auxiliary_head"]["loss_decode"]["class_weight"] == ce["class_weight"]
+    assert "class_weight" not in lovasz
+    assert given == read_config("pspnet_small", 3)
+
+
+def test_weights_of_the_file_stay(tmp_path):
+    text = """
+model = dict(decode_head=dict(loss_decode=[
+    dict(type="CrossEntropyLoss", class_weight=[1.0, 2.0]),
+    dict(type="CrossEntropyLoss", use_sigmoid=True),
+]))
+"""
+    given = read_config(write(tmp_path, text), 2)
+    assert balanced(given, [1, 9]) == given
 
 
 def test_unknown_config_names_the_known_ones():

@@ -7,7 +7,7 @@ import torch
 
 from augflow import files
 from augflow.errors import DataError, ModelError
-from augflow.segmenters import MmsegSegmenter, load, load_checkpoint, read_config
+from augflow.segmenters import MmsegSegmenter, balanced, load, load_checkpoint, read_config
 
 
 def images(count=3, size=(40, 56)):
@@ -57,12 +57,53 @@ def test_loss_equals_cross_entropy_on_full_size_labels(segmenter, scenes):
     with torch.no_grad():
         features = network.extract_feat((scenes.image - mean) / std)
         expected = 0.0
-        for head in (network.decode_head, network.auxiliary_head):
+        for head, factor in ((network.decode_head, 1.0), (network.auxiliary_head, 0.4)):
             logits = interpolate(head(features), labels.shape[1:], mode="bilinear")
             losses = cross_entropy(logits, labels.long(), ignore_index=255, reduction="none")
-            expected += losses.mean()
+            expected += factor * losses.mean()
         loss = segmenter.loss(scenes.image / 255, labels)
     assert float(loss) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_balanced_loss_equals_weighted_cross_entropy(mini, scenes):
+    from torch.nn.functional import cross_entropy, interpolate
+
+    labels = scenes.layout.classes
+    pixels = [900, 100, 4000]
+    plain = MmsegSegmenter(read_config(mini, 3), "abc", seed=1)
+    config = balanced(read_config(mini, 3), pixels)
+    ours = MmsegSegmenter(config, "abc", seed=1)
+    assert ours.digest() == plain.digest()
+    weights = torch.tensor(config.model["auxiliary_head"]["loss_decode"]["class_weight"])
+    network = ours.network.eval()
+    with torch.no_grad():
+        features = network.extract_feat(ours._input(scenes.image / 255))
+        expected = sum(
+            factor * cross_entropy(
+                interpolate(head(features), labels.shape[1:], mode="bilinear"),
+                labels.long(), weights, ignore_index=255,
+            )
+            for head, factor in ((network.decode_head, 1.0), (network.auxiliary_head, 0.4))
+        )  # fmt: skip
+        loss = ours.loss(scenes.image / 255, labels)
+    assert float(loss) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_packaged_config_learns_from_one_batch():
+    names = tuple("abc")
+    ours = MmsegSegmenter(balanced(read_config("pspnet_small", 3), [5, 3, 2]), names, seed=0)
+    labels = torch.zeros(2, 32, 48, dtype=torch.uint8)
+    labels[:, 16:], labels[:, :8, :24], labels[0, 0, 0] = 1, 2, 255
+    photos = labels[:, None].expand(2, 3, 32, 48).float().clamp(max=2) / 2
+    optimizer = torch.optim.AdamW(ours.network.parameters(), lr=5e-3)
+    losses = []
+    for _ in range(12):
+        loss = ours.loss(photos, labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] / 2
 
 
 def test_initial_weights_are_those_of_the_seed(mini):

@@ -5,7 +5,6 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from mini_network import MINI
 
 from augflow import files, training
 from augflow.classes import table
@@ -15,6 +14,7 @@ from augflow.scenes import SceneFolder
 from augflow.segmenters import MmsegSegmenter, SupervisedLearner, load, read_config
 from augflow.stages.retrain import retrain
 from augflow.synthetic import NewPhoto, SetFacts, write_set
+from tests.mini_network import MINI
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +104,21 @@ def test_arms_and_seeds_give_different_networks(prepared, synthetic, config, tmp
         load(run(prepared, config, tmp_path / "e", "real", augment="classic")).digest(),
     ]
     assert len(set(digests)) == 5
+
+
+def test_classes_are_balanced_unless_switched_off(prepared, config, tmp_path):
+    classes = SceneFolder(prepared, "train").scenes().layout.classes
+    pixels = [int((classes == index).sum()) for index in range(19)]
+    balanced, plain = (
+        load(run(prepared, config, tmp_path / str(on), "real", balance_classes=on))
+        for on in (True, False)
+    )
+    loss = balanced.config.model["decode_head"]["loss_decode"]
+    rarest = min(index for index in range(19) if pixels[index] == min(filter(None, pixels)))
+    assert loss["class_weight"][rarest] == max(loss["class_weight"])
+    assert loss["class_weight"][pixels.index(0)] == 1
+    assert "class_weight" not in plain.config.model["decode_head"]["loss_decode"]
+    assert balanced.digest() != plain.digest()
 
 
 def test_killed_training_goes_on_where_it_stopped(prepared, config, tmp_path, monkeypatch):

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from mini_network import MINI
 
 from augflow import files
 from augflow.classes import table
@@ -20,6 +19,7 @@ from augflow.stages.score import (
     score_set,
 )
 from augflow.synthetic import NewPhoto, SetFacts, write_set
+from tests.mini_network import MINI
 
 
 @pytest.fixture(scope="module")

@@ -68,10 +68,11 @@ def draw_house(canvas: Canvas, world: World, house: House) -> None:
     near = np.array([street.x(*house.near), house.near[1]])
     far = np.array([street.x(*house.far), house.far[1]])
     if house.side:
-        back = near + (house.side * house.deep, 0.0)
+        back = near + np.array([house.side * house.deep, 0.0])
         _draw_roof(canvas, world, house, near, far)
         if near[1] > NEAR and house.gable is not None:
-            end = _Wall(*((near, back) if house.side > 0 else (back, near)), house.gable.height)
+            first, last = (near, back) if house.side > 0 else (back, near)
+            end = _Wall(first, last, house.gable.height)
             _draw_gable(canvas, world, house, near, back)
             _draw_wall(canvas, world, end, house.gable, (0.0, 0.0, -1.0))
         inward = (-float(house.side), 0.0, 0.0)
@@ -139,9 +140,7 @@ def _matrix(world: World, wall: _Wall, metre: float, rows: int) -> np.ndarray:
     top = camera.height - wall.height
     down = wall.height / rows
     inside = np.array([[focal, 0, x], [0, focal, y], [0, 0, 1]])
-    plane = np.array(
-        [[along[0], 0, wall.start[0]], [0, down, top], [along[1], 0, wall.start[1]]]
-    )
+    plane = np.array([[along[0], 0, wall.start[0]], [0, down, top], [along[1], 0, wall.start[1]]])
     return inside @ plane
 
 
@@ -191,9 +190,7 @@ def _draw_roof(
     canvas.finish()
 
 
-def _chimney(
-    canvas: Canvas, world: World, at: np.ndarray, base: float, gain: np.ndarray
-) -> None:
+def _chimney(canvas: Canvas, world: World, at: np.ndarray, base: float, gain: np.ndarray) -> None:
     if at[1] < 4:
         return
     x, z = at

@@ -1,4 +1,4 @@
-"""What is drawn on: colour, own light, owner, depth and shadow of every pixel, in painter's order."""
+"""What is drawn on: colour, own light, owner, depth and shadow of every pixel."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ import numpy as np
 from augflow import seeds
 from augflow.datasets.streets.view import Colour
 
+Rgb = Sequence[float] | np.ndarray
+"""Red, green and blue in 0..255; values beyond are cut off."""
+
 _BITS = 4
 _LIMIT = 16000.0
 
 
 @dataclass(frozen=True)
 class Owner:
-    """The object that a pixel belongs to: its raw class id, and whether it counts as an instance."""
+    """The object that a pixel belongs to: its raw class id, and whether it is an instance."""
 
     label: int
     is_thing: bool
@@ -36,7 +39,7 @@ class Glow:
 
 
 class Canvas:
-    """The buffers of one scene; the object begun last owns whatever is drawn.
+    """The buffers of one scene, drawn on far to near; the object begun last owns what is drawn.
 
     Shapes:
         colour: (H, W, 4) uint8: red, green, blue, and how much of it shines by itself.
@@ -62,7 +65,7 @@ class Canvas:
         self._distance = distance
         self._box = [self.owner.shape[1], self.owner.shape[0], 0, 0]
 
-    def polygon(self, points: np.ndarray, colour: Sequence[float], shine: float = 0.0) -> None:
+    def polygon(self, points: np.ndarray, colour: Rgb, shine: float = 0.0) -> None:
         """Fills a polygon, (N, 2) pixels; `shine` in [0, 1] is the share of light of its own."""
         corners = _fixed(points)
         self._fill(corners, (*colour, shine * 255))
@@ -85,7 +88,7 @@ class Canvas:
         x: float,
         y: float,
         radius: float,
-        colour: Sequence[float],
+        colour: Rgb,
         shine: float = 0.0,
         flat: float = 1.0,
     ) -> None:
@@ -97,7 +100,7 @@ class Canvas:
         self,
         ends: tuple[tuple[float, float], tuple[float, float]],
         radii: tuple[float, float],
-        colour: Sequence[float],
+        colour: Rgb,
     ) -> None:
         """Fills a rounded stroke between two pixels with a radius at each."""
         (x0, y0), (x1, y1) = ends

@@ -7,9 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from augflow import seeds
-from augflow.datasets.streets import buildings, furniture, people, photograph, plan, plants, sky
+from augflow.datasets.streets import (
+    buildings,
+    buses,
+    cars,
+    furniture,
+    people,
+    photograph,
+    plan,
+    plants,
+    sky,
+    vehicles,
+)
 from augflow.datasets.streets import ground as grounds
-from augflow.datasets.streets import vehicles
 from augflow.datasets.streets.canvas import Canvas
 from augflow.datasets.streets.view import World
 
@@ -91,7 +101,7 @@ def _distance(thing: plan.Thing) -> float:
             return thing.distance
         case plants.Hedge():
             return thing.far
-        case vehicles.Car() | vehicles.Bus():
+        case cars.Car() | buses.Bus():
             return thing.z - vehicles.reach(thing)
     return thing.z
 
@@ -99,7 +109,7 @@ def _distance(thing: plan.Thing) -> float:
 def _cast(canvas: Canvas, world: World, thing: plan.Thing) -> None:
     if isinstance(thing, plants.Tree):
         plants.cast_tree(canvas, world, thing)
-    elif isinstance(thing, vehicles.Car | vehicles.Bus):
+    elif isinstance(thing, cars.Car | buses.Bus):
         vehicles.cast_vehicle(canvas, world, thing)
     elif isinstance(thing, people.Person):
         people.cast_person(canvas, world, thing)
@@ -115,10 +125,10 @@ def _stand(canvas: Canvas, world: World, thing: plan.Thing) -> None:
             plants.draw_tree(canvas, world, thing)
         case plants.Hedge():
             plants.draw_hedge(canvas, world, thing)
-        case vehicles.Car():
-            vehicles.draw_car(canvas, world, thing)
-        case vehicles.Bus():
-            vehicles.draw_bus(canvas, world, thing)
+        case cars.Car():
+            cars.draw_car(canvas, world, thing)
+        case buses.Bus():
+            buses.draw_bus(canvas, world, thing)
         case people.Person():
             people.draw_person(canvas, world, thing)
         case furniture.Post():

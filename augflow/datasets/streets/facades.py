@@ -1,8 +1,7 @@
-"""Textures of house fronts: walls, windows, doors, shops, balconies, cornices."""
+"""House fronts: how they look, and their textures: walls, windows, balconies, cornices."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -10,22 +9,31 @@ import numpy as np
 
 from augflow import seeds
 from augflow.datasets.streets import texture
+from augflow.datasets.streets.panels import AWNINGS, clipped, fill
+from augflow.datasets.streets.shopfronts import draw_shops
 from augflow.datasets.streets.view import Colour, Light
 
-# fmt: off
 WALLS: dict[str, tuple[Colour, ...]] = {
-    "plaster": ((232, 214, 176), (226, 190, 176), (214, 168, 92), (206, 206, 200), (238, 234, 222),
-                (178, 198, 176), (236, 212, 130), (168, 190, 208), (214, 138, 108)),
+    "plaster": (
+        (232, 214, 176),
+        (226, 190, 176),
+        (214, 168, 92),
+        (206, 206, 200),
+        (238, 234, 222),
+        (178, 198, 176),
+        (236, 212, 130),
+        (168, 190, 208),
+        (214, 138, 108),
+    ),
     "brick": ((150, 74, 58), (128, 66, 50), (168, 96, 70), (116, 84, 72), (188, 158, 118)),
     "stone": ((196, 184, 160), (170, 164, 152), (212, 200, 178), (150, 142, 132)),
     "panel": ((186, 188, 190), (206, 200, 190), (150, 156, 164), (214, 208, 196), (186, 170, 150)),
     "glass": ((98, 112, 124), (70, 84, 100), (122, 130, 134), (92, 108, 104)),
 }
-_AWNINGS: tuple[Colour, ...] = ((190, 40, 44), (30, 110, 70), (34, 70, 150), (226, 164, 40),
-                                (226, 222, 210), (120, 36, 70), (236, 110, 40))
+
 _SHUTTERS: tuple[Colour, ...] = ((52, 94, 70), (70, 96, 130), (124, 62, 44), (226, 222, 212))
+
 _DOORS: tuple[Colour, ...] = ((96, 56, 34), (40, 70, 56), (140, 36, 32), (44, 52, 84), (60, 60, 62))
-# fmt: on
 
 
 @dataclass(frozen=True)
@@ -65,14 +73,14 @@ def draw(kind: str, rng: np.random.Generator, light: Light) -> Facade:
     pale = np.array([236.0, 232, 222]) if rng.random() < 0.7 else wall * 0.7
     return Facade(
         kind=kind,
-        wall=_colour(wall),
-        trim=_colour(pale),
+        wall=clipped(wall),
+        trim=clipped(pale),
         floors=int(rng.integers(*tall[kind])),
         storey=float(storey),
         bay=float(rng.uniform(2.1, 3.1)),
         window=(float(wide), float(rng.uniform(1.4, 1.8))),
         ground="shop" if rng.random() < shops else "door",
-        awning=_AWNINGS[int(rng.integers(len(_AWNINGS)))],
+        awning=AWNINGS[int(rng.integers(len(AWNINGS)))],
         shutters=_SHUTTERS[int(rng.integers(4))]
         if kind == "plaster" and rng.random() < 0.4
         else None,
@@ -98,7 +106,7 @@ def picture(
     if front.ground != "blank":
         _windows(wall, front, length, metre, light, rng)
     if front.ground == "shop":
-        _shops(wall, front, length, metre, rng)
+        draw_shops(wall, front.awning, (length, front.storey, metre), front.lights > 0.1, rng)
     elif front.ground == "door":
         _doors(wall, front, length, metre, rng)
     _cornice(wall, front, metre)
@@ -174,13 +182,13 @@ def _set_window(
     if front.shutters is not None:
         flap = max(1, round(0.42 * metre))
         for left in (x - flap, x + wide):
-            _box(wall, (left, y, left + flap - 1, y + high), front.shutters)
+            fill(wall, (left, y, left + flap - 1, y + high), front.shutters)
     wall[y : y + high, x : x + wide] = pane
     if front.kind == "glass":
         return
     sill = max(1, round(0.12 * metre))
     shade = max(1, round(0.14 * metre))
-    _box(wall, (x - sill, y + high, x + wide + sill, y + high + sill - 1), front.trim)
+    fill(wall, (x - sill, y + high, x + wide + sill, y + high + sill - 1), front.trim)
     under = wall[y + high + sill : y + high + sill + shade, x : x + wide, :3]
     under[:] = (under * 0.72).astype(np.uint8)
     if front.balconies:
@@ -190,11 +198,11 @@ def _set_window(
 def _balcony(wall: np.ndarray, at: tuple[int, int, int], metre: float) -> None:
     x, floor, wide = at
     rail, out = round(0.55 * metre), round(0.35 * metre)
-    _box(wall, (x - out, floor - rail, x + wide + out, floor - rail + max(1, rail // 7)), _IRON)
+    fill(wall, (x - out, floor - rail, x + wide + out, floor - rail + max(1, rail // 7)), _IRON)
     gap = round(0.24 * metre)
     for bar in range(x - out, x + wide + out, gap) if gap > 2 else ():
-        _box(wall, (bar, floor - rail, bar + max(0, round(0.03 * metre)), floor), _IRON)
-    _box(wall, (x - out, floor, x + wide + out, floor + max(1, out // 2)), (150, 146, 140))
+        fill(wall, (bar, floor - rail, bar + max(0, round(0.03 * metre)), floor), _IRON)
+    fill(wall, (x - out, floor, x + wide + out, floor + max(1, out // 2)), (150, 146, 140))
 
 
 _IRON = (52, 54, 58)
@@ -239,92 +247,6 @@ def _lit_pane(pane: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return shining
 
 
-def _shops(
-    wall: np.ndarray, front: Facade, length: float, metre: float, rng: np.random.Generator
-) -> None:
-    """A row of shops: display windows with goods, a sign above, sometimes an awning."""
-    rows = wall.shape[0]
-    top = rows - round(min(front.storey, 3.3) * metre)
-    count = max(1, round(length / rng.uniform(4.5, 7.0)))
-    for shop in range(count):
-        left, right = (round((shop + f) * length / count * metre) for f in (0.0, 1.0))
-        gap = max(1, round(0.25 * metre))
-        sign = round(0.6 * metre)
-        base = np.array(_AWNINGS[int(rng.integers(len(_AWNINGS)))]) * 0.8
-        tone = front.awning if rng.random() < 0.4 else _colour(base)
-        shining = front.lights > 0.1 and rng.random() < 0.75
-        _box(wall, (left, top, right, rows), _colour(np.array(tone) * 0.5 + 24))
-        glass = (left + gap, top + sign, right - gap, rows - round(0.45 * metre))
-        _display(wall, glass, shining, metre, rng.random((12, 6)))
-        _box(wall, (left + gap, top, right - gap, top + sign - 1), tone, 200 if shining else 0)
-        _lettering(wall, (left + gap, top, right - gap, top + sign), rng.random(24))
-        door = left + gap + round(rng.uniform(0.1, 0.7) * max(1, right - left - 3 * gap))
-        _box(wall, (door, top + sign, door + round(1.0 * metre), rows), (46, 44, 44))
-        inset = max(1, round(0.12 * metre))
-        _box(
-            wall,
-            (door + inset, top + sign + inset, door + round(1.0 * metre) - inset, rows - inset),
-            (240, 206, 140) if shining else (84, 92, 98),
-            200 if shining else 0,
-        )
-        if rng.random() < 0.5:
-            _awning(wall, (left + gap // 2, top + sign, right - gap // 2), tone, metre)
-
-
-def _display(
-    wall: np.ndarray,
-    box: tuple[int, int, int, int],
-    shining: bool,
-    metre: float,
-    goods: np.ndarray,
-) -> None:
-    """A display window; `goods` holds six draws in [0, 1) for each thing on show."""
-    left, top, right, bottom = box
-    if right - left < 3 or bottom - top < 3:
-        return
-    _box(wall, box, (250, 226, 170) if shining else (66, 76, 84), 215 if shining else 0)
-    count = int((right - left) / metre * 1.6)
-    for x, wide, high, r, g, b in goods[:count]:
-        tone = np.array([r, g, b]) * (170 if shining else 105) + 40
-        start = left + x * max(1.0, right - left - (0.2 + 0.5 * wide) * metre)
-        end = min(right, round(start + (0.2 + 0.5 * wide) * metre))
-        stand = (round(start), round(bottom - (0.3 + high) * metre), end, bottom)
-        _box(wall, stand, _colour(tone), 180 if shining else 0)
-    bar = max(0, round(0.06 * metre) - 1)
-    for x in np.linspace(left, right, 2 + int((right - left) / metre / 1.8)):
-        _box(wall, (round(x), top, round(x) + bar, bottom), (60, 58, 56))
-
-
-def _lettering(wall: np.ndarray, box: tuple[int, int, int, int], draws: np.ndarray) -> None:
-    """Strokes that read as a shop's name, too small to be drawn from afar."""
-    left, top, right, bottom = box
-    high = (bottom - top) * 0.5
-    if high < 3:
-        return
-    x = left + (right - left) * (0.1 + 0.2 * draws[0])
-    y = top + 0.5 * high
-    for draw in draws[1:]:
-        wide = high * (0.3 + 0.3 * draw)
-        if x + wide > right - (right - left) * 0.12:
-            return
-        _box(wall, (round(x), round(y), round(x + wide * 0.55), round(y + high)), _PALE, 120)
-        x += wide + high * (0.25 if draw < 0.85 else 0.7)
-
-
-_PALE = (244, 240, 226)
-
-
-def _awning(wall: np.ndarray, span: tuple[int, int, int], tone: Colour, metre: float) -> None:
-    left, top, right = span
-    deep = round(0.75 * metre)
-    stripe = max(2, round(0.4 * metre))
-    for index, x in enumerate(range(left, right, stripe)):
-        shade = np.array(tone) if index % 2 else np.array([236.0, 232, 224])
-        _box(wall, (x, top, min(x + stripe - 1, right), top + deep), _colour(shade), 0)
-    shadow = wall[top + deep + 1 : top + 2 * deep, left:right, :3]
-    shadow[:] = (shadow * 0.6).astype(np.uint8)
-
-
 def _doors(
     wall: np.ndarray, front: Facade, length: float, metre: float, rng: np.random.Generator
 ) -> None:
@@ -345,9 +267,9 @@ def _doors(
             left, right = round((middle - 0.6) * metre), round((middle + 0.6) * metre)
             edge = max(1, round(0.14 * metre))
             top = rows - round(2.35 * metre)
-            _box(wall, (left - edge, top - edge, right + edge, rows), front.trim)
-            _box(wall, (left, top, right, rows), front.door)
-            _box(wall, (left + edge, top + edge, right - edge, top + 3 * edge), (90, 100, 106))
+            fill(wall, (left - edge, top - edge, right + edge, rows), front.trim)
+            fill(wall, (left, top, right, rows), front.door)
+            fill(wall, (left + edge, top + edge, right - edge, top + 3 * edge), (90, 100, 106))
         else:
             _set_window(wall, front, pane, (middle - wide / 2, front.height - 2.55), metre)
 
@@ -362,18 +284,3 @@ def _cornice(wall: np.ndarray, front: Facade, metre: float) -> None:
         at = wall.shape[0] - round((front.storey + 0.1) * metre)
         thin = max(1, round(0.14 * metre))
         wall[at : at + thin, :, :3] = np.array(front.trim) * 0.95
-
-
-def _box(
-    wall: np.ndarray, box: tuple[int, int, int, int], colour: Sequence[float], shine: int = 0
-) -> None:
-    """Fills x0, y0, x1, y1, both inside; nothing when they are in the wrong order."""
-    left, top, right, bottom = box
-    if right >= left and bottom >= top:
-        r, g, b = colour
-        cv2.rectangle(wall, (left, top), (right, bottom), (r, g, b, shine), -1)
-
-
-def _colour(values: np.ndarray) -> Colour:
-    r, g, b = np.clip(values, 0, 255)
-    return float(r), float(g), float(b)

@@ -8,65 +8,13 @@ import numpy as np
 
 from augflow.datasets.streets.canvas import Canvas, Glow
 from augflow.datasets.streets.ground import footprint
+from augflow.datasets.streets.signs import FACES
 from augflow.datasets.streets.view import Colour, World
 
 POLE = 17
 LIGHT = 19
 SIGN = 20
 STATIC = 4
-
-_RED: Colour = (206, 30, 36)
-_BLUE: Colour = (26, 84, 176)
-_WHITE: Colour = (240, 240, 236)
-_YELLOW: Colour = (246, 196, 30)
-_BLACK: Colour = (28, 28, 30)
-_GREEN: Colour = (24, 120, 78)
-
-
-def _round(share: float) -> np.ndarray:
-    return _regular(20, share)
-
-
-def _regular(sides: int, share: float, turn: float = 0.0) -> np.ndarray:
-    turns = np.linspace(0, 2 * np.pi, sides, endpoint=False) + turn
-    return np.stack([np.cos(turns), np.sin(turns)], 1) * share
-
-
-def _rectangle(left: float, top: float, right: float, bottom: float) -> np.ndarray:
-    return np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
-
-
-_UP, _DOWN = -np.pi / 2, np.pi / 2
-
-# fmt: off
-_FACES: dict[str, tuple[tuple[np.ndarray, Colour], ...]] = {
-    "limit": ((_round(1), _RED), (_round(0.74), _WHITE), (_rectangle(-0.42, -0.32, -0.08, 0.34), _BLACK),
-              (_rectangle(0.08, -0.32, 0.42, 0.34), _BLACK)),
-    "stop": ((_regular(8, 1.05, np.pi / 8), _WHITE), (_regular(8, 0.95, np.pi / 8), _RED),
-             (_rectangle(-0.62, -0.16, 0.62, 0.18), _WHITE)),
-    "yield": ((_regular(3, 1.2, _DOWN), _RED), (_regular(3, 0.72, _DOWN), _WHITE)),
-    "priority": ((_regular(4, 1.15), _WHITE), (_regular(4, 0.85), _YELLOW)),
-    "parking": ((_rectangle(-0.85, -1, 0.85, 1), _WHITE), (_rectangle(-0.76, -0.9, 0.76, 0.9), _BLUE),
-                (_rectangle(-0.4, -0.62, -0.14, 0.66), _WHITE), (_rectangle(-0.14, -0.62, 0.42, 0.1), _WHITE),
-                (_rectangle(-0.14, -0.38, 0.18, -0.12), _BLUE)),
-    "way": ((_round(1), _WHITE), (_round(0.93), _BLUE), (_rectangle(-0.13, -0.2, 0.13, 0.66), _WHITE),
-            (_regular(3, 0.5, _UP) - (0, 0.25), _WHITE)),
-    "no_entry": ((_round(1), _WHITE), (_round(0.94), _RED), (_rectangle(-0.66, -0.18, 0.66, 0.18), _WHITE)),
-    "zebra": ((_rectangle(-0.95, -0.95, 0.95, 0.95), _BLUE), (_regular(3, 0.9, _UP) + (0, 0.15), _WHITE),
-              (_rectangle(-0.1, -0.25, 0.1, 0.4), _BLACK)),
-    "warning": ((_regular(3, 1.2, _UP), _RED), (_regular(3, 0.76, _UP), _WHITE),
-                (_rectangle(-0.09, -0.3, 0.09, 0.2), _BLACK)),
-    "town": ((_rectangle(-1.5, -0.9, 1.5, 0.9), _WHITE), (_rectangle(-1.42, -0.82, 1.42, 0.82), _GREEN),
-             (_rectangle(-1.1, -0.5, 0.4, -0.2), _WHITE), (_rectangle(-1.1, 0.12, 0.9, 0.42), _WHITE),
-             (_regular(3, 0.3, 0) + (1.0, -0.35), _WHITE)),
-    "works": ((_rectangle(-0.8, -0.8, 0.8, 0.8), _YELLOW), (_rectangle(-0.5, -0.45, 0.5, -0.25), _BLACK),
-              (_rectangle(-0.5, 0.05, 0.3, 0.25), _BLACK)),
-}
-# fmt: on
-
-SIGNS = tuple(_FACES)
-"""The names of the plates."""
-
 
 
 @dataclass(frozen=True)
@@ -86,14 +34,18 @@ class Post:
 
 def cast_post(canvas: Canvas, world: World, post: Post) -> None:
     """A pole's shadow: a thin strip away from the sun."""
-    foot = [(post.u + a, post.z + b) for a, b in ((-0.15, -0.15), (0.15, -0.15), (0.15, 0.15), (-0.15, 0.15))]  # noqa: E501
+    foot = [
+        (post.u + a, post.z + b)
+        for a, b in ((-0.15, -0.15), (0.15, -0.15), (0.15, 0.15), (-0.15, 0.15))
+    ]
     canvas.cast(footprint(world, foot), 0.6)
     if world.lit(post.u, post.z):
         sun = world.light.sun
         reach = 0.8 * post.height / max(sun[1], 0.35)
         du, dz = -sun[0] * reach, -sun[2] * reach
-        strip = [(post.u - 0.07, post.z), (post.u + 0.07, post.z),
-                 (post.u + du + 0.07, max(1.5, post.z + dz)), (post.u + du - 0.07, max(1.5, post.z + dz))]  # fmt: skip
+        far = max(1.5, post.z + dz)
+        strip = [(post.u - 0.07, post.z), (post.u + 0.07, post.z)]
+        strip += [(post.u + du + 0.07, far), (post.u + du - 0.07, far)]
         canvas.cast(footprint(world, strip), 0.7)
 
 
@@ -117,7 +69,7 @@ def draw_post(canvas: Canvas, world: World, post: Post) -> None:
     if post.kind == "bollard":
         band = [(x - 0.1 * metre, top[1] + 0.12 * metre), (x + 0.1 * metre, top[1] + 0.12 * metre)]
         band += [(px, py + 0.14 * metre) for px, py in band[::-1]]
-        canvas.polygon(np.array(band), np.array(_WHITE) * gain)
+        canvas.polygon(np.array(band), np.array((240, 240, 236)) * gain)
     canvas.finish(relief=0.5, toward=(-0.9 if world.light.sun[0] < 0 else 0.9, -0.1))
     if post.kind == "sign":
         _plate(canvas, post, (x, top[1]), metre, gain)
@@ -125,9 +77,7 @@ def draw_post(canvas: Canvas, world: World, post: Post) -> None:
         _traffic_light(canvas, post, (x, top[1]), metre, gain)
 
 
-def _lamp(
-    canvas: Canvas, world: World, post: Post, top: tuple[float, float], metre: float
-) -> None:
+def _lamp(canvas: Canvas, world: World, post: Post, top: tuple[float, float], metre: float) -> None:
     """An arm toward the road with a flat head, or a lantern on the top; glowing in the dark."""
     x, y = top
     on = world.light.lamps
@@ -144,7 +94,11 @@ def _lamp(
     else:
         low = (x, y - 0.3 * metre)
         canvas.disc(*low, 0.3 * metre, bulb, float(on), flat=1.15)
-        cap = [(x - 0.36 * metre, y - 0.5 * metre), (x, y - 0.85 * metre), (x + 0.36 * metre, y - 0.5 * metre)]  # noqa: E501
+        cap = [
+            (x - 0.36 * metre, y - 0.5 * metre),
+            (x, y - 0.85 * metre),
+            (x + 0.36 * metre, y - 0.5 * metre),
+        ]
         canvas.polygon(np.array(cap), tone * 0.8)
     if on:
         colour = (1.15, 0.86, 0.52)
@@ -163,7 +117,7 @@ def _plate(
     """The plate of a sign; its lower rim hides the pole's end."""
     r = (0.62 if post.face == "town" else 0.46) * metre
     canvas.begin(SIGN, post.z)
-    for outline, colour in _FACES[post.face]:
+    for outline, colour in FACES[post.face]:
         canvas.polygon(outline * r + at, np.array(colour) * gain)
     canvas.finish(relief=0.08)
 

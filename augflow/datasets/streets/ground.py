@@ -1,4 +1,4 @@
-"""Carriageway, markings, kerbs and sidewalks: every pixel below the horizon, looked up in metres."""
+"""Carriageway, markings, kerbs, sidewalks: each pixel below the horizon, looked up in metres."""
 
 from __future__ import annotations
 
@@ -137,9 +137,7 @@ def _pavement(
     return tone[..., None] * np.array(ground.slabs, np.float32)
 
 
-def _carriageway(
-    world: World, ground: Ground, grid: _Grid, rng: np.random.Generator
-) -> np.ndarray:
+def _carriageway(world: World, ground: Ground, grid: _Grid, rng: np.random.Generator) -> np.ndarray:
     fade = np.clip(0.05 / (grid.footprint + 0.01), 0, 1)
     tone = 1 + 0.022 * _noise(grid, 2.3, rng) + 0.05 * fade * _speckle(grid, 34.0, rng)
     if ground.paving == "asphalt":

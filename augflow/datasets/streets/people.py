@@ -112,9 +112,7 @@ def draw_person(canvas: Canvas, world: World, person: Person) -> None:
 _Tones = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
-def _from_side(
-    figure: _Figure, person: Person, tones: _Tones, rng: np.random.Generator
-) -> None:
+def _from_side(figure: _Figure, person: Person, tones: _Tones, rng: np.random.Generator) -> None:
     top, legs, skin, hair = tones
     way = 1.0 if person.facing == "right" else -1.0
     swing = 0.17 * person.stride
@@ -135,18 +133,20 @@ def _from_side(
     figure.limb((way * swing * 0.6, 0.62), hand, (0.032, 0.026), top * 0.92)
     figure.disc(*hand, 0.026, skin)
     if rng.random() < 0.35:
-        figure.limb((-way * 0.07, 0.74), (-way * 0.075, 0.6), (0.055, 0.06), np.array([70.0, 60, 52]))
+        figure.limb(
+            (-way * 0.07, 0.74), (-way * 0.075, 0.6), (0.055, 0.06), np.array([70.0, 60, 52])
+        )
 
 
-def _from_front(
-    figure: _Figure, person: Person, tones: _Tones, rng: np.random.Generator
-) -> None:
+def _from_front(figure: _Figure, person: Person, tones: _Tones, rng: np.random.Generator) -> None:
     top, legs, skin, hair = tones
     lift = 0.05 * person.stride * (1 if rng.random() < 0.5 else -1)
     shoe = np.array([40.0, 36, 34])
     for side, raised in ((-1, max(0.0, lift)), (1, max(0.0, -lift))):
         foot = (side * 0.062, 0.035 + raised)
-        figure.limb((side * 0.052, 0.5), (side * 0.06, 0.27), (0.064, 0.048), legs * (1 - 0.1 * (side > 0)))
+        figure.limb(
+            (side * 0.052, 0.5), (side * 0.06, 0.27), (0.064, 0.048), legs * (1 - 0.1 * (side > 0))
+        )
         figure.limb((side * 0.06, 0.27), foot, (0.047, 0.034), legs * (1 - 0.1 * (side > 0)))
         figure.disc(*foot, 0.036, shoe, 0.7)
     for side in (-1, 1):

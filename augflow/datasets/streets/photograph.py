@@ -13,7 +13,11 @@ from augflow.datasets.streets.view import World
 
 
 def expose(
-    canvas: Canvas, world: World, labels: np.ndarray, size: tuple[int, int], rng: np.random.Generator
+    canvas: Canvas,
+    world: World,
+    labels: np.ndarray,
+    size: tuple[int, int],
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """The photograph of a canvas.
 
@@ -71,9 +75,7 @@ def _headlights(world: World, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return down[:, None, None] * across[None, :, None] * warm
 
 
-def _mirror(
-    colour: np.ndarray, labels: np.ndarray, world: World, rng: np.random.Generator
-) -> None:
+def _mirror(colour: np.ndarray, labels: np.ndarray, world: World, rng: np.random.Generator) -> None:
     """A wet road mirrors what stands behind it, stretched downward, more in puddles."""
     horizon = int(np.ceil(world.camera.centre[1]))
     rows, columns = labels.shape

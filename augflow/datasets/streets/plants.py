@@ -131,7 +131,9 @@ def _clumps(
         lobes = 1 + 0.16 * np.sin(up * 9 + rng.uniform(0, 6)) + 0.1 * rng.standard_normal(count)
         wide = np.sqrt(np.clip(1 - (2 * up - 1) ** 2, 0.02, 1)) * lobes
         size = 0.1 + 0.08 * rng.random(count)
-    across = wide * np.sin(rng.uniform(-np.pi / 2, np.pi / 2, count)) * rng.choice([1.0, 0.93], count)
+    across = (
+        wide * np.sin(rng.uniform(-np.pi / 2, np.pi / 2, count)) * rng.choice([1.0, 0.93], count)
+    )
     return across, up, size * rng.uniform(0.75, 1.25, count)
 
 
@@ -151,7 +153,9 @@ def draw_hedge(canvas: Canvas, world: World, hedge: Hedge) -> None:
     z = np.sort(far - (far - near) * rng.random(count) ** 0.55)[::-1]
     up = rng.uniform(0.5, 1.02, count) if hedge.clipped else 1 - rng.random(count) ** 1.3
     swell = 1.0 if hedge.clipped else 0.72 + 0.28 * np.sin(z * 1.9 + rng.uniform(0, 6))
-    points = np.stack([_across(world, hedge.u + rng.normal(0, 0.14, count), z), up * hedge.height * swell, z], 1)
+    points = np.stack(
+        [_across(world, hedge.u + rng.normal(0, 0.14, count), z), up * hedge.height * swell, z], 1
+    )
     size = rng.uniform(0.07, 0.16, count) * (1.0 if hedge.clipped else 1.7) * hedge.height
     radii = np.maximum(size * world.camera.focal * world.camera.rows / z, 0.9)
     tones = (0.5 + 0.5 * up + rng.normal(0, 0.12, count))[:, None] * np.array(hedge.leaves) * gain
@@ -170,7 +174,7 @@ def _ruffle(canvas: Canvas, rng: np.random.Generator, strength: float) -> None:
     if where is None:
         return
     mine = canvas.owner[where] == len(canvas.owners) - 1
-    rough = texture.crop(texture.grain, *mine.shape, rng)
+    rough = texture.crop(texture.grain, mine.shape[0], mine.shape[1], rng)
     canvas.shade(where, mine, np.clip(1 + strength * rough, 0.45, 1.6))
 
 

@@ -1,7 +1,7 @@
 """Where things are: the camera, the street in front of it, and the light that falls on it.
 
-Metres throughout. Street coordinates are (u, z): u to the right of the street's centre line, z ahead
-of the camera. Camera coordinates are (x, y, z) with y up from the ground.
+Metres throughout. Street coordinates are (u, z): u to the right of the centre line, z ahead of the
+camera. Camera coordinates are (x, y, z) with y up from the ground.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ class Camera:
 class Street:
     """The ground plan.
 
-    `half` is half the carriageway's width, `pavement` the width of each sidewalk; `bend` curves the
-    street sideways by `bend * z**2`; `lateral` is the camera's u; `crossing` is where another street
+    `half` is half the carriageway's width, `pavement` the width of each sidewalk; `bend` curves
+    it sideways by `bend * z**2`; `lateral` is the camera's u; `crossing` is where another street
     crosses, from z to z; `end` is where the street meets a transverse row of houses.
     """
 

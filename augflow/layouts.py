@@ -1,0 +1,197 @@
+"""Layouts from a folder of label maps: train ids, published ids or colours, of any size."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+import torch
+
+from augflow import boundaries, files
+from augflow.classes import IGNORE, ClassTable
+from augflow.errors import DataError
+from augflow.scenes import Layout
+
+Labels = Literal["auto", "train_ids", "label_ids", "colours"]
+
+LABEL_SUFFIXES = ("_gtFine_labelIds", "_gtFine_labelTrainIds", "_gtFine_color", "_label")
+"""Endings of published label files, best first; of several kinds in a folder the first is read."""
+
+MAP_SUFFIXES = ("_gtFine_instanceIds", "_inst_label", "_boundary")
+
+
+@dataclass(frozen=True)
+class NamedLayout:
+    """A layout at a generator's size, under the core name of its file.
+
+    Shapes:
+        layout: a batch of one.
+    """
+
+    name: str
+    path: Path
+    layout: Layout
+
+
+def read_layouts(
+    folder: Path, table: ClassTable, size: tuple[int, int], *,
+    labels: Labels = "auto", maps: Path | None = None,
+) -> list[NamedLayout]:  # fmt: skip
+    """All label maps below a folder, resized (nearest) to a generator's size.
+
+    What the files hold is decided for the folder as a whole: colour files are colour maps; ids are
+    train ids unless some file holds an id that only the published ids know. Boundary maps come from
+    `maps` (boundary maps, or 16-bit instance ids), else from class edges and connected components.
+
+    Args:
+        folder: the label maps, PNG.
+        table: the classes they are read with.
+        size: the generator's height and width.
+        labels: what the files hold, if it is not to be guessed.
+        maps: a folder with a map per layout, of the same core name and size.
+
+    Raises:
+        DataError: with every fault of every file.
+    """
+    paths = label_files(folder)
+    decoded, faults = _decoded(paths)
+    kind = labels if labels != "auto" else _kind(decoded, table)
+    edges = _map_files(maps) if maps is not None else None
+    found = []
+    for name, path in paths.items():
+        if name not in decoded:
+            continue
+        try:
+            classes = _classes(decoded[name], table, kind)
+            boundary = _boundary(name, classes, table, edges, maps)
+        except DataError as fault:
+            faults.append(f"{path}: {fault}")
+            continue
+        found.append(NamedLayout(name, path, _layout(classes, boundary, size)))
+    if faults:
+        raise DataError("\n".join(faults))
+    return found
+
+
+def label_files(folder: Path) -> dict[str, Path]:
+    """Core name -> file of every label map below a folder, sorted by name.
+
+    Raises:
+        DataError: the folder is missing, holds no PNG, or a core name comes twice.
+    """
+    paths = _pngs(folder)
+    for suffix in LABEL_SUFFIXES:
+        some = [path for path in paths if path.stem.endswith(suffix)]
+        if some:
+            paths = some
+            break
+    named: dict[str, list[Path]] = defaultdict(list)
+    for path in paths:
+        named[core_name(path)].append(path)
+    doubled = [f"{name} ({', '.join(map(str, found))})" for name, found in named.items()
+               if len(found) > 1]  # fmt: skip
+    if doubled:
+        raise DataError(
+            f"{folder}: names that come twice: {'; '.join(sorted(doubled))}; rename the files or "
+            "give a folder that holds each layout once"
+        )
+    return {name: named[name][0] for name in sorted(named)}
+
+
+def core_name(path: Path) -> str:
+    """A file's name without the endings that say which kind of map it is."""
+    for suffix in (*LABEL_SUFFIXES, *MAP_SUFFIXES):
+        if path.stem.endswith(suffix):
+            return path.stem.removesuffix(suffix)
+    return path.stem
+
+
+def single_layout(path: Path, table: ClassTable, size: tuple[int, int], labels: Labels) -> Layout:
+    """One label map as a layout of a generator's size.
+
+    Raises:
+        DataError: unreadable, or holds what the table does not know.
+    """
+    ids = files.read_ids(path)
+    kind = labels if labels != "auto" else _kind({path.stem: ids}, table)
+    try:
+        classes = _classes(ids, table, kind)
+    except DataError as fault:
+        raise DataError(f"{path}: {fault}") from fault
+    return _layout(classes, _boundary(path.stem, classes, table, None, None), size)
+
+
+def _pngs(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; give a folder of label maps (PNG)")
+    paths = sorted(path for path in folder.rglob("*.png") if path.is_file())
+    if not paths:
+        raise DataError(f"{folder}: holds no PNG; expected label maps, one PNG per layout")
+    return paths
+
+
+def _map_files(folder: Path) -> dict[str, Path]:
+    paths = _pngs(folder)
+    some = [path for path in paths if path.stem.endswith(MAP_SUFFIXES)]
+    return {core_name(path): path for path in some or paths}
+
+
+def _decoded(paths: dict[str, Path]) -> tuple[dict[str, np.ndarray], list[str]]:
+    decoded, faults = {}, []
+    for name, path in paths.items():
+        try:
+            decoded[name] = files.read_ids(path)
+        except DataError as fault:
+            faults.append(str(fault))
+    return decoded, faults
+
+
+def _kind(decoded: dict[str, np.ndarray], table: ClassTable) -> Labels:
+    """Published ids as soon as one file holds an id that is no train id; 255 is in both."""
+    grey = [ids for ids in decoded.values() if ids.ndim == 2]
+    if not grey:
+        return "colours"
+    highest = max((int(ids[ids != IGNORE].max(initial=0)) for ids in grey), default=0)
+    return "label_ids" if highest >= table.count else "train_ids"
+
+
+def _classes(ids: np.ndarray, table: ClassTable, kind: Labels) -> np.ndarray:
+    if ids.ndim == 3:
+        return table.from_colours(ids)
+    if kind == "colours":
+        raise DataError("holds ids, expected a colour map: convert it or set --labels")
+    return table.from_raw(ids) if kind == "label_ids" else table.from_train(ids)
+
+
+def _boundary(
+    name: str, classes: np.ndarray, table: ClassTable, edges: dict[str, Path] | None,
+    folder: Path | None,
+) -> np.ndarray:  # fmt: skip
+    if edges is None:
+        return boundaries.boundary_map(boundaries.guessed_instances(classes, table.things))
+    if name not in edges:
+        raise DataError(f"no map of that name in {folder}; add it, or leave --boundary out")
+    ids = files.read_ids(edges[name])
+    if ids.shape != classes.shape:
+        raise DataError(
+            f"{edges[name]} is {ids.shape}, the layout {classes.shape}; make them equal"
+        )
+    if ids.dtype == np.int32 or edges[name].stem.endswith(MAP_SUFFIXES[:2]):
+        return boundaries.boundary_map(ids)
+    values = set(np.unique(ids).tolist())
+    if not (values <= {0, 1} or values <= {0, 255}):
+        raise DataError(
+            f"{edges[name]} holds {len(values)} values; expected a boundary map (0 and 1, or 0 and "
+            "255) or 16-bit instance ids"
+        )
+    return ids > 0
+
+
+def _layout(classes: np.ndarray, boundary: np.ndarray, size: tuple[int, int]) -> Layout:
+    small = cv2.resize(classes, size[::-1], interpolation=cv2.INTER_NEAREST)
+    edges = boundaries.resized(boundary, size)
+    return Layout(torch.from_numpy(small)[None], torch.from_numpy(edges)[None].float() / 255)

@@ -1,0 +1,184 @@
+"""Spread, comparison and tables against numbers worked out by hand."""
+
+import math
+
+import pytest
+
+from augflow.reporting import evidence as evidences
+from augflow.reporting import gathering
+from augflow.reporting.spread import GAIN, NO_GAIN, UNKNOWN, WORSE, difference, spread
+from augflow.reporting.tables import computed
+from augflow.reporting.verdict import verdict
+from tests.fabricated import EIGHT, HALF, NAMES, SEVEN, SIX, Study
+
+
+def loaded(folder, study=None):
+    params = (study or Study()).write(folder / "data")
+    gathering.gather(params, folder / "data", folder / "report")
+    return evidences.load(folder / "report")
+
+
+@pytest.fixture(scope="module")
+def evidence(tmp_path_factory):
+    return loaded(tmp_path_factory.mktemp("study"))
+
+
+@pytest.fixture(scope="module")
+def tables(evidence):
+    return computed(evidence)
+
+
+def said(pieces):
+    return "".join(piece.text for piece in pieces)
+
+
+def test_spread_is_the_sample_standard_deviation():
+    assert spread([1.0, 3.0]).mean == 2
+    assert spread([1.0, 3.0]).std == pytest.approx(math.sqrt(2))
+    assert spread([5.0]).std is None
+
+
+def test_margin_is_students_t_for_two_samples():
+    # variances 0.005 and 0.005: pooled 0.005, t(2) = 4.303, standard error sqrt(0.005 (1/2 + 1/2))
+    found = difference([0.7, 0.8], [0.5, 0.6])
+    assert found.value == pytest.approx(0.2)
+    assert found.margin == pytest.approx(4.303 * math.sqrt(0.005))
+    # variances 1 of three and 4 of two values: pooled (2 * 1 + 1 * 4) / 3 = 2, t(3) = 3.182
+    found = difference([1, 2, 3], [0, math.sqrt(8)])
+    assert found.margin == pytest.approx(3.182 * math.sqrt(2 * (1 / 3 + 1 / 2)))
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "outcome"),
+    [
+        ([0.70, 0.71, 0.72], [0.60, 0.61, 0.62], GAIN),
+        ([0.60, 0.61, 0.62], [0.70, 0.71, 0.72], WORSE),
+        ([0.60, 0.70, 0.80], [0.59, 0.69, 0.79], UNKNOWN),
+        ([0.59, 0.69, 0.79], [0.60, 0.70, 0.80], NO_GAIN),
+        ([0.60, 0.70], [0.60, 0.70], NO_GAIN),
+        ([0.90], [0.10, 0.11], UNKNOWN),
+        ([0.90, 0.91], [0.10], UNKNOWN),
+    ],
+)
+def test_only_a_difference_above_its_margin_is_a_gain(ours, theirs, outcome):
+    assert difference(ours, theirs).outcome == outcome
+
+
+def test_temperature_scores_sum_the_photographs_of_a_round_first(tables):
+    cells = tables["temperature"].row("t08").cells
+    assert cells["class_iou.mean"] == pytest.approx((7 / 12 + 13 / 20) / 2)
+    assert cells["class_iou.std"] == pytest.approx((13 / 20 - 7 / 12) / math.sqrt(2))
+    assert cells["pixel_accuracy.mean"] == pytest.approx((9 / 12 + 10 / 12) / 2)
+    assert cells["class_accuracy.mean"] == pytest.approx(3 / 4)
+    assert cells["class_iou_absent_zero.mean"] == pytest.approx((7 / 12 + 13 / 20) / 2 * 2 / 3)
+    assert cells["class_iou.of_real"] == pytest.approx((7 / 12 + 13 / 20) / 2)
+    assert (cells["rounds"], cells["photos"]) == (2, 4)
+
+
+def test_references_put_the_best_set_beside_ceiling_and_floors(tables):
+    table = tables["references"]
+    assert [row.key for row in table.rows] == ["real", "best", "flat", "wrong"]
+    assert table.row("best").cells["set"] == "t08"
+    ratios = {row.key: row.cells["class_iou.of_real"] for row in table.rows}
+    # of the wrong photographs, class 0 has an IoU of 0.4 and class 1 of 0.25
+    assert ratios == pytest.approx({"real": 1, "best": 37 / 60, "flat": 0.5, "wrong": 0.325})
+
+
+def test_a_class_that_is_nowhere_has_no_score(tables):
+    assert tables["judge_per_class"].row(NAMES[2]).cells["real.iou"] is None
+    assert tables["arms_per_class"].row(f"real.{NAMES[2]}").cells["iou.mean"] is None
+    assert (
+        said([tables["arms_per_class"].piece(tables["arms_per_class"].rows[2], "iou.mean")]) == "–"
+    )
+
+
+def test_arms_have_mean_and_spread_over_seeds(tables):
+    cells = tables["arms"].row("real").cells
+    assert cells["class_iou.mean"] == pytest.approx(0.55)
+    assert cells["class_iou.std"] == pytest.approx(math.sqrt(0.005))
+    assert tables["runs"].row("real_synthetic-1").cells["class_iou"] == pytest.approx(0.8)
+    assert tables["arms_per_class"].row(f"real.{NAMES[0]}").cells["iou.mean"] == pytest.approx(0.55)
+
+
+def test_arms_stand_in_the_order_of_the_params(tables):
+    assert [row.key for row in tables["arms"].rows] == ["real", "real_classic", "real_synthetic"]
+
+
+def test_comparisons_are_against_every_arm_of_real_photographs(tables):
+    table = tables["comparisons"]
+    assert [row.key for row in table.rows] == ["real_synthetic.real", "real_synthetic.real_classic"]
+    cells = table.row("real_synthetic.real").cells
+    assert cells["difference"] == pytest.approx(0.2)
+    assert cells["margin"] == pytest.approx(4.303 * math.sqrt(0.005))
+    assert cells["outcome"] == UNKNOWN
+
+
+def test_generators_end_with_what_was_measured_at_the_end(tables):
+    cells = tables["generators"].row("full_glow").cells
+    assert (cells["parameters"], cells["steps"], cells["val_scenes"]) == (123456, 300, 4)
+    assert (cells["val_bpd"], cells["round_trip"]) == (4.25, 0.0003)
+    curve = [(r.cells["step"], r.cells["val_bpd"]) for r in tables["bpd_curve"].rows[:2]]
+    assert curve == [(100, 5.0), (200, 4.5)]
+
+
+def test_data_count_scenes_and_pixels(tables):
+    # 16 x 24 pixels, 6 of them ignored, each scene 2..5 rows of class 1 below
+    train = tables["data"].row("train").cells
+    assert (train["scenes"], train["drives"]) == (6, 3)
+    assert train["labelled"] == pytest.approx(1 - 6 / 384)
+    share = tables["classes"].row(NAMES[1]).cells["val.share"]
+    assert share == pytest.approx((2 + 3 + 4 + 5) * 24 / (4 * 378))
+
+
+def test_numbers_are_written_in_one_way(tables):
+    table = tables["temperature"]
+    row = table.row("t08")
+    assert table.piece(row, "class_iou.mean").text == "61.67"
+    assert table.piece(row, "class_iou.of_real").text == "0.617"
+    assert table.piece(tables["temperature"].row("t10"), "temperature").text == "1.0"
+    comparison = tables["comparisons"].rows[0]
+    assert tables["comparisons"].piece(comparison, "difference").text == "+20.00"
+    assert b"0.61666667" in table.csv()
+
+
+def test_the_verdict_says_what_cannot_be_told(evidence, tables):
+    found = verdict(evidence, tables)
+    assert "cannot be told" in found.headline
+    text = " ".join(said(sentence) for sentence in found.sentences)
+    assert "best at temperature 0.8: class IoU 61.67 %, which is 0.617 of the 100.00 %" in text
+    assert "+20.00 ± 30.43 from real (cannot be told)" in text
+    assert "touching objects of one class are merged" in text
+
+
+@pytest.mark.parametrize(
+    ("runs", "words"),
+    [
+        ({"real": [HALF] * 2, "real_synthetic": [EIGHT] * 2}, "Synthetic photos help"),
+        ({"real": [EIGHT] * 2, "real_synthetic": [HALF] * 2}, "harm"),
+        ({"real": [SIX] * 2, "real_synthetic": [SIX] * 2}, "No gain"),
+        ({"real": [SIX], "real_synthetic": [SEVEN]}, "cannot be told"),
+        (
+            {"real": [HALF] * 2, "real_classic": [EIGHT] * 2, "real_synthetic": [SEVEN] * 2},
+            "against some arms",
+        ),
+        ({"real": [SIX] * 2}, "no arm joins"),
+        ({}, "no network was retrained"),
+    ],
+)
+def test_the_headline_follows_the_outcomes(tmp_path, runs, words):
+    evidence = loaded(tmp_path, Study(runs=runs))
+    assert words in verdict(evidence, computed(evidence)).headline
+
+
+def test_one_round_has_no_spread_to_tell_temperatures_by(tmp_path):
+    sweep = {name: (t, matrices[:1]) for name, (t, matrices) in Study().sweep.items()}
+    evidence = loaded(tmp_path, Study(sweep=sweep, runs={}))
+    tables = computed(evidence)
+    assert tables["temperature"].row("t08").cells["class_iou.std"] is None
+    sentences = " ".join(said(s) for s in verdict(evidence, tables).sentences)
+    assert "With one round" in sentences
+
+
+def test_instance_ids_are_named_as_the_boundaries_source(tmp_path):
+    evidence = loaded(tmp_path, Study(boundary_source="instances", runs={}))
+    assert "come from instance ids" in said(verdict(evidence, computed(evidence)).sentences[-1])

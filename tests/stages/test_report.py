@@ -1,0 +1,168 @@
+"""The report stage on a made-up study."""
+
+import re
+import shutil
+
+import pytest
+
+from augflow import files
+from augflow.errors import DataError
+from augflow.stages.report import report
+from tests.fabricated import NAMES, RUNS, Study
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    root = tmp_path_factory.mktemp("study")
+    return Study(title="A <b>bold</b> & made-up study").write(root), root
+
+
+@pytest.fixture(scope="module")
+def made(study, tmp_path_factory):
+    out = tmp_path_factory.mktemp("reports") / "madeup"
+    report(*study, out)
+    return out
+
+
+def content(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_a_report_has_all_its_parts(made):
+    figures = {path.stem for path in (made / "figures").iterdir()}
+    assert figures == {
+        "samples", "diversity", "temperature", "classes", "arms", "segmenters", "transfer",
+        "learning", "data",
+    }  # fmt: skip
+    tables = {path.stem for path in (made / "tables").iterdir()}
+    assert tables == {
+        "temperature", "references", "judge_per_class", "arms", "runs", "comparisons",
+        "arms_per_class", "generators", "bpd_curve", "data", "classes",
+    }  # fmt: skip
+    assert {p.name for p in made.iterdir()} == {
+        "figures", "tables", "scores", "evidence", "report.html", "report.md", "claims.json",
+    }  # fmt: skip
+
+
+def test_scores_are_copies(study, made):
+    names = sorted(path.name for path in (study[1] / "scores").iterdir())
+    assert sorted(path.name for path in (made / "scores").iterdir()) == names
+    for name in names:
+        assert (made / "scores" / name).read_bytes() == (study[1] / "scores" / name).read_bytes()
+
+
+def test_the_same_study_gives_the_same_bytes(study, made, tmp_path):
+    report(*study, tmp_path / "again")
+    assert content(tmp_path / "again") == content(made)
+
+
+def test_the_page_needs_nothing_from_elsewhere(made):
+    page = (made / "report.html").read_text()
+    assert len(re.findall(r'src="data:image/(?:png|jpeg);base64,', page)) == 9
+    plain = re.sub(r"data:image/(?:png|jpeg);base64,[A-Za-z0-9+/=]+", "", page)
+    assert not re.search(r"http|//|@import|url\(|<link|<script|<iframe", plain)
+    assert not re.search(r'src="(?!")', plain)
+
+
+def test_names_are_escaped(made):
+    page, text = (made / "report.html").read_text(), (made / "report.md").read_text()
+    assert NAMES[1] not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "A &lt;b&gt;bold&lt;/b&gt; &amp; made-up study" in page
+    assert NAMES[1] not in text
+    assert r"a\|b\_c" in text
+
+
+def test_every_row_of_a_markdown_table_is_as_wide_as_its_head(made):
+    for block in re.findall(r"(?:^\|.*\n)+", (made / "report.md").read_text(), re.M):
+        widths = {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}
+        assert len(block.splitlines()) > 2
+        assert len(widths) == 1
+
+
+def test_markdown_links_lead_to_files(made):
+    links = re.findall(r"\]\(([^)]+)\)", (made / "report.md").read_text())
+    assert len(links) > 15
+    assert all((made / link).exists() for link in links)
+
+
+def test_figures_carry_no_metadata(made):
+    for path in (made / "figures").iterdir():
+        chunks = re.findall(rb"(tEXt|iTXt|zTXt|tIME|pHYs|eXIf)", path.read_bytes())
+        assert chunks == []
+
+
+def test_the_sample_grid_shows_the_photographs_of_the_sets(study, made):
+    # noise around one colour: the mean of a cell is the mean of its photograph
+    grid = files.read_photo(made / "figures" / "samples.png").astype(float)
+    photo = files.read_photo(
+        study[1] / "synthetic" / "t10" / "leftImg8bit/val/city/val_0_r0_leftImg8bit.png"
+    )
+    height, width = grid.shape[0], grid.shape[1]
+    cell = grid[height // 6 : height // 4, int(width * 0.86) : int(width * 0.98)]
+    assert abs(cell.mean((0, 1)) - photo.mean((0, 1))).max() < 4
+
+
+@pytest.mark.parametrize(
+    ("study", "absent"),
+    [
+        (Study(runs={}), {"arms", "segmenters"}),
+        (Study(transfers=False), {"transfer"}),
+        (Study(sweep={}, runs={"real": RUNS["real"]}), {"temperature", "samples", "diversity"}),
+    ],
+    ids=["no arms", "no transfers", "no sweep"],
+)
+def test_missing_parts_shorten_the_report(tmp_path, study, absent):
+    if not study.sweep:
+        study.arms = {"real": {"train_on": ["real"], "reads": "prepared"}}
+    report(study.write(tmp_path / "data"), tmp_path / "data", tmp_path / "out")
+    figures = {path.stem for path in (tmp_path / "out" / "figures").iterdir()}
+    assert not figures & absent
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert page.count("<figure") == len(figures)
+
+
+def test_missing_files_are_listed_in_one_line(study, tmp_path):
+    root = shutil.copytree(study[1], tmp_path / "data")
+    gone = ("scores/references.json", "scores/t10.json", "prepared/scenes.csv",
+            "generators/full_glow/history.csv")  # fmt: skip
+    for name in gone:
+        (root / name).unlink()
+    with pytest.raises(DataError) as fault:
+        report(study[0], root, tmp_path / "out")
+    assert all(str(root / name) in str(fault.value) for name in gone)
+    assert "\n" not in str(fault.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_fault_names_the_studys_file_not_the_copy(study, tmp_path):
+    root = shutil.copytree(study[1], tmp_path / "data")
+    (root / "scores" / "t08.json").write_text("[")
+    with pytest.raises(DataError, match=re.escape(f"{root}/scores/t08.json: not JSON")):
+        report(study[0], root, tmp_path / "out")
+
+
+def test_a_repainted_photograph_is_not_shown(study, tmp_path):
+    root = shutil.copytree(study[1], tmp_path / "data")
+    path = root / "synthetic" / "t08" / "leftImg8bit/val/city/val_0_r0_leftImg8bit.png"
+    pixels = files.read_photo(path).copy()
+    pixels[0, 0] ^= 1
+    files.write_png(path, pixels)
+    with pytest.raises(DataError, match="run synthesize again"):
+        report(study[0], root, tmp_path / "out")
+
+
+def test_a_failed_report_leaves_the_old_one(study, made, tmp_path):
+    out = shutil.copytree(made, tmp_path / "out")
+    root = shutil.copytree(study[1], tmp_path / "data")
+    (root / "prepared" / "val" / "image" / "val_0.png").unlink()
+    with pytest.raises(DataError):
+        report(study[0], root, out)
+    assert content(out) == content(made)
+
+
+def test_a_folder_of_other_files_is_not_replaced(study, tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(DataError, match="holds files but no report"):
+        report(*study, tmp_path)
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
