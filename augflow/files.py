@@ -21,15 +21,19 @@ import numpy as np
 from augflow.errors import BusyError, DataError
 
 
-def atomic_write(path: Path, content: bytes) -> None:
-    """Writes aside, syncs, then renames: readers see the old file or the new one."""
+def atomic_write(path: Path, content: bytes, synced: bool = True) -> None:
+    """Writes aside, then renames: readers see the old file or the new one.
+
+    A synced file survives a power failure too, at the price of waiting for the disk.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with aside.open("wb") as stream:
             stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
+            if synced:
+                stream.flush()
+                os.fsync(stream.fileno())
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
@@ -55,7 +59,7 @@ def fresh_folder(path: Path) -> Iterator[Path]:
 
 
 def write_png(path: Path, pixels: np.ndarray) -> None:
-    """Writes a PNG with a fixed encoder setting.
+    """Writes a PNG with a fixed encoder setting, not synced: a set has thousands of them.
 
     Shapes:
         pixels: (H, W, 3) uint8, (H, W) uint8 or (H, W) uint16.
@@ -66,7 +70,7 @@ def write_png(path: Path, pixels: np.ndarray) -> None:
         raise ValueError(f"write_png takes uint8 or uint16 pixels, not {pixels.dtype}")
     stream = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels)).save(stream, "PNG", compress_level=6)
-    atomic_write(path, stream.getvalue())
+    atomic_write(path, stream.getvalue(), synced=False)
 
 
 def read_photo(path: Path) -> np.ndarray:

@@ -6,6 +6,12 @@ import ctypes
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+_DECISIVE = (
+    "torch", "numpy", "opencv-python-headless", "pillow", "matplotlib", "onedl-mmsegmentation",
+)  # fmt: skip
+"""Packages whose versions change bits."""
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -3, -4
 
@@ -30,16 +36,28 @@ def keep_pages() -> bool:
 
 
 def fingerprint(threads: int) -> dict[str, str]:
-    """What bit-equal results depend on: versions, processor capability, thread count."""
+    """What bit-equal results depend on: processor and device, versions, thread count."""
     import torch
 
     return {
         "python": platform.python_version(),
         "machine": platform.machine(),
+        "processor": _processor(),
         "capability": torch.backends.cpu.get_cpu_capability(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "threads": str(threads),
-        **{name: _version(name) for name in ("torch", "numpy", "opencv-python-headless", "pillow")},
+        **{name: _version(name) for name in _DECISIVE},
     }
+
+
+def _processor() -> str:
+    """The processor's name: libraries pick their kernels by it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
 
 
 def _version(package: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from augflow import files
-from augflow.errors import ParamsError, nearest
+from augflow.errors import DataError, ParamsError, nearest
 from augflow.params import ArmParams, Params, SegmenterParams, load
 
 T = TypeVar("T")
@@ -76,6 +76,16 @@ class Project:
         from augflow.stages.runs import run_folder
 
         return self.root / run_folder(stage, name, *facts)
+
+    def require(self, stage: str, *made: Path) -> None:
+        """Lets pass what a stage has made.
+
+        Raises:
+            DataError: it is not there yet; names the stage to run.
+        """
+        missing = [str(path) for path in made if not path.exists()]
+        if missing:
+            raise DataError(f"{', '.join(missing)}: not there yet; run `dvc repro {stage}` first")
 
     def prepare(self) -> None:
         """Stage prepare."""

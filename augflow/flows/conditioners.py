@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from augflow.flows.networks import CouplingNets, StackedConv, StackedLinear
-from augflow.flows.transforms import LU, ActNormParams, ConvParams, random_lu
+from augflow.flows.transforms import LU, ActNormParams, ConvParams, full_precision, random_lu
 
 MIN_STD = 1e-6
 """The reference's guard of actnorm's initial scale; presets of our own use a larger one."""
@@ -206,7 +206,7 @@ class Head(nn.Module):
             maps = F.adaptive_avg_pool2d(maps, self.shape.grid)
         n = len(maps)
         hidden = maps.to(trace.dtype).reshape(n, self.steps, -1).transpose(0, 1)  # (K, N, cells)
-        with torch.autocast(trace.device.type, enabled=False):
+        with full_precision(trace):
             for linear in self.linears:
                 hidden = F.relu(linear(hidden))
             change = torch.bmm(hidden, self.last)

@@ -127,13 +127,19 @@ class CouplingNets(nn.Module):
     def per_step(self) -> list[StepNet]:
         """The networks of the steps: slices of the weights, the last gain folded in."""
         gain = (3 * self.scale).exp()  # (K, C)
-        last = self.last * gain[:, :, None, None, None]
-        parts: tuple[Tensor, ...] = (
-            self.first[:, :, : self.untouched], self.first_bias, self.second, self.second_bias, last,
-            self.last_bias * gain,
-        )  # fmt: skip
-        slices = zip(*(part.unbind(0) for part in parts), strict=True)
-        return [StepNet(*tensors, edge=self.edge) for tensors in slices]
+        slices = zip(
+            self.first[:, :, : self.untouched].unbind(0),
+            self.first_bias.unbind(0),
+            self.second.unbind(0),
+            self.second_bias.unbind(0),
+            (self.last * gain[:, :, None, None, None]).unbind(0),
+            (self.last_bias * gain).unbind(0),
+            strict=True,
+        )
+        return [
+            StepNet(first, first_bias, second, second_bias, last, last_bias, self.edge)
+            for first, first_bias, second, second_bias, last, last_bias in slices
+        ]
 
 
 @dataclass(frozen=True)

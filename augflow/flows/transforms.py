@@ -6,6 +6,7 @@ source flow's trace) is a conditioner's business, so one transform serves every 
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 import torch
@@ -99,7 +100,7 @@ def _per_pixel(weight: Tensor, x: Tensor) -> Tensor:
     """W x at every pixel, in full precision; free of copies when `x` is channels-last."""
     n, c, h, w = x.shape
     pixels = x.permute(0, 2, 3, 1).reshape(n, h * w, c)
-    with torch.autocast(x.device.type, enabled=False):
+    with full_precision(x):
         mixed = torch.matmul(pixels, weight.transpose(1, 2))
     return mixed.reshape(n, h, w, c).permute(0, 3, 1, 2)
 
@@ -124,7 +125,7 @@ class LU:
             log_s: (..., C).
         """
         eye = torch.eye(log_s.shape[-1], dtype=lower.dtype, device=lower.device)
-        with torch.autocast(lower.device.type, enabled=False):
+        with full_precision(lower):
             left = torch.tril(lower, -1) + eye
             right = torch.triu(upper, 1) + torch.diag_embed(self.sign * log_s.exp())
             return ConvParams(self.permutation @ left @ right, log_s.sum(-1))
@@ -199,3 +200,8 @@ def squeeze(x: Tensor) -> Tensor:
 def unsqueeze(x: Tensor) -> Tensor:
     """Undoes `squeeze`."""
     return F.pixel_shuffle(x, 2)
+
+
+def full_precision(x: Tensor) -> AbstractContextManager[object]:
+    """Leaves autocast for a part that has to be exact; meta tensors know no autocast to leave."""
+    return nullcontext() if x.is_meta else torch.autocast(x.device.type, enabled=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,10 @@ class ClassicPolicy:
         """
         photos, maps = [], []
         for photo, classes in zip(images.cpu(), labels.cpu(), strict=True):
-            self._compose.set_random_seed(int(rng.integers(2**31)))
+            seed = int(rng.integers(2**63))
+            # set_random_seed would start every transform at the same draw: they would be chosen
+            # together or not at all; here all draw from one stream
+            self._compose.set_random_state(np.random.default_rng(seed), random.Random(seed))
             varied = self._compose(image=photo.permute(1, 2, 0).numpy(), mask=classes.numpy())
             photos.append(torch.from_numpy(np.ascontiguousarray(varied["image"])).permute(2, 0, 1))
             maps.append(torch.from_numpy(np.ascontiguousarray(varied["mask"])))
@@ -53,6 +57,7 @@ def _policy() -> Any:
         scale=(0.75, 1.75),
         translate_percent={"x": (-0.15, 0.15), "y": (-0.1, 0.1)},
         rotate=(-4, 4),
+        keep_ratio=True,
         interpolation=cv2.INTER_LINEAR,
         mask_interpolation=cv2.INTER_NEAREST,
         fill=(124, 116, 104),
@@ -64,11 +69,11 @@ def _policy() -> Any:
     )
     blur = albumentations.OneOf(
         [
-            albumentations.GaussianBlur(blur_limit=(3, 3)),
+            albumentations.GaussianBlur(blur_limit=(3, 3), sigma_limit=(0.3, 1.0)),
             albumentations.MotionBlur(blur_limit=(3, 3)),
         ],
         p=0.1,
     )
-    noise = albumentations.GaussNoise(std_range=(0.01, 0.04), p=0.2)
+    noise = albumentations.GaussNoise(std_range=(0.01, 0.03), p=0.2)
     mirror = albumentations.HorizontalFlip(p=0.5)
     return albumentations.Compose([mirror, geometry, light, blur, noise])

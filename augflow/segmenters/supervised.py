@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from augflow import seeds
-from augflow.learners import NotFinite, flipped
+from augflow.learners import NotFiniteError, flipped
 from augflow.params import SegmenterParams
 from augflow.scenes import Scene
 from augflow.segmenters.augment import ClassicPolicy
@@ -51,7 +51,7 @@ class SupervisedLearner:
         """One update; all randomness (augmentation, dropout) comes from `rng`.
 
         Raises:
-            NotFinite: the loss is not; the weights are left as they were.
+            NotFiniteError: the loss is not; the weights are left as they were.
         """
         images, labels = self._varied(scene, rng)
         rate = self.learning_rate(step)
@@ -62,7 +62,7 @@ class SupervisedLearner:
         with seeds.torch_seeded(int(rng.integers(2**63))):
             loss = self.segmenter.loss(images.float() / 255, labels)
         if not torch.isfinite(loss):
-            raise NotFinite(
+            raise NotFiniteError(
                 f"step {step}: the loss of segmenter config {self.params.config} is {loss.item()}"
             )
         loss.backward()

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from augflow import seeds, training
-from augflow.learners import NotFinite
+from augflow.learners import NotFiniteError
 from augflow.metrics import confusion_matrix, scores
 from augflow.params import SegmenterParams
 from augflow.segmenters import COLUMNS, MmsegSegmenter, SupervisedLearner, read_config
@@ -113,7 +113,7 @@ def test_loss_that_is_not_finite_leaves_the_weights(mini, scenes):
     with torch.no_grad():
         ours.segmenter.network.decode_head.conv_seg.bias[0] = torch.nan
     before = {name: p.clone() for name, p in ours.segmenter.network.named_parameters()}
-    with pytest.raises(NotFinite, match="step 3: the loss of segmenter config"):
+    with pytest.raises(NotFiniteError, match="step 3: the loss of segmenter config"):
         ours.step(scenes, np.random.default_rng(0), 3)
     for name, p in ours.segmenter.network.named_parameters():
         assert torch.equal(p.nan_to_num(), before[name].nan_to_num())

@@ -113,7 +113,7 @@ def _draw_wall(canvas: Canvas, world: World, wall: _Wall, front: Facade, normal:
     if outline[:, 0].max() < 0 or outline[:, 0].min() > camera.columns:
         return
     visible = max(min(a[1], b[1]), abs(a[0] if a[1] < b[1] else b[0]) / _spread(world), 3.0)
-    metre = float(np.clip(2 ** np.round(np.log2(camera.scale(visible) * 0.8)), 4, 64))
+    metre = float(np.clip(2 ** np.round(np.log2(camera.scale(visible) * 0.6)), 4, 64))
     gain = world.light.on(normal, _lit_share(normal))
     pixels = facades.picture(front, wall.length, metre, world.light, gain)
     canvas.picture(pixels, _matrix(world, wall, metre, pixels.shape[0]), outline)

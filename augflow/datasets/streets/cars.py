@@ -110,6 +110,8 @@ def draw_car(canvas: Canvas, world: World, car: Car) -> None:
     model = Solid()
     _tyres(model, shape)
     _body(model, shape, car.paint)
+    if car.z < 30:
+        _seams(model, shape, car.paint)
     _tail(model, shape, on or car.braking, rng)
     _nose(model, shape, on, rng)
     _cabin(model, shape, car.paint, world)
@@ -148,7 +150,6 @@ def _body(model: Solid, shape: Shape, paint: Colour) -> None:
     model.add([(x, y, z * shape.length) for x, y, z in under], (20, 20, 22), (0, -1, 0))
     for rear, front in pairwise(rings):
         _section(model, rear, front, paint)
-    _seams(model, shape, paint)
     for (z, w, bottom, top, middle), out in ((rings[0], -1), (rings[-1], 1)):
         band, ahead = [(-w, middle, z), (w, middle, z)], (0, 0, out)
         upper = [*band, (w * 0.93, top, z), (-w * 0.93, top, z)]

@@ -101,8 +101,9 @@ def _crown(
     x, metre = at
     _, ground = world.place(tree.u, tree.z)
     low, high = tree.height * (0.34 if tree.shape == "round" else 0.12), tree.height
-    count = 330
+    count = int(np.clip(330 * 16 / tree.z, 80, 330))
     across, up, size = _clumps(tree.shape, count, rng)
+    size = size * (330 / count) ** 0.4
     toward = _toward(world)
     bright = 0.62 + 0.34 * (up - 0.4) + 0.22 * across * toward[0] + rng.normal(0, 0.13, count)
     strong = 1.0 if world.lit(tree.u, tree.z) else 0.6

@@ -81,7 +81,7 @@ def draw_crowd(
 ) -> list[Person]:
     """Groups on both sidewalks, walkers on zebras, now and then someone in the road."""
     people: list[Person] = []
-    for _ in range(int(rng.integers(5, 12))):
+    for _ in range(int(rng.integers(6, 14))):
         people += _group(street, rain, rng)
     places = [
         (float(rng.uniform(-1, 1)) * street.half, begin + float(rng.uniform(0.6, 2.6)))
@@ -98,7 +98,7 @@ def draw_crowd(
 
 def _group(street: Street, rain: bool, rng: np.random.Generator) -> list[Person]:
     """One to four people side by side; nobody where the crossing is."""
-    side, z = int(rng.choice([-1, 1])), 5.2 + 26 * float(rng.random()) ** 1.5
+    side, z = int(rng.choice([-1, 1])), 5.2 + 24 * float(rng.random()) ** 1.6
     size = int(rng.choice([1, 2, 3, 4], p=[0.4, 0.33, 0.17, 0.1]))
     u = side * (street.half + float(rng.uniform(0.5, max(0.7, street.pavement - 0.6))))
     facing = str(rng.choice(["away", "toward"]))

@@ -17,7 +17,7 @@ def draw_traffic(quarter: str, street: Street, rng: np.random.Generator) -> Traf
     """Parked rows, cars and buses in both lanes, cars that cross; none stands in another."""
     traffic: Traffic = []
     for side in (-1, 1):
-        if rng.random() < (0.5 if quarter == "old town" else 0.8):
+        if rng.random() < (0.5 if quarter == "old town" else 0.7):
             traffic += _parked_row(street, side, rng)
     busy = float(rng.uniform(0.25, 0.9))
     for direction in (1, -1):

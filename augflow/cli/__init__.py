@@ -1,0 +1,60 @@
+"""The command line: one file per command; heavy imports wait until a command runs."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+
+from augflow import __version__
+from augflow.cli.errors import reported
+
+# in the order of use; each is `augflow.cli.<module>` with a function of that name
+COMMANDS = (
+    "check_data",
+    "train",
+    "synth",
+    "transfer",
+    "score",
+    "report",
+    "describe",
+)
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Label maps in, labelled photographs out, with evidence of whether training on them helps.",
+)
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    if version:
+        typer.echo(f"augflow {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Runs the command that the arguments name."""
+    app()
+
+
+def _one_line_faults(command: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(command)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        with reported():
+            return command(*args, **kwargs)
+
+    return guarded
+
+
+for _name in COMMANDS:
+    _command = getattr(import_module(f"augflow.cli.{_name}"), _name)
+    app.command(_name.replace("_", "-"))(_one_line_faults(_command))

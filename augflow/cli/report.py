@@ -1,0 +1,18 @@
+"""`augflow report`: what the study of the current folder found."""
+
+from __future__ import annotations
+
+import typer
+
+
+def report() -> None:
+    """Writes tables, figures, pages and claims from the scores of the project.
+
+    The same as `dvc repro report`, but without asking whether anything has changed.
+    """
+    from augflow.project import Project
+
+    project = Project()
+    project.require("score_references", project.prepared, project.score("references"))
+    project.report()
+    typer.echo(f"look at {project.reports / 'report.html'}")

@@ -1,0 +1,106 @@
+"""On which machine each artefact was made: `environment.json`, beside `dvc.lock`.
+
+Results are bit-equal on machines of one fingerprint and close elsewhere. The record belongs to no
+stage's output, as outputs are to be equal wherever they are made.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from augflow import files, machine
+from augflow.verifying.findings import Check
+
+if TYPE_CHECKING:
+    from augflow.project import Project
+
+FILE = "environment.json"
+
+
+def record(project: Project) -> None:
+    """Writes down the machine of every artefact of the study.
+
+    An artefact that is as it was at the last record keeps its machine; one that is new or other was
+    made here. Artefacts of other studies keep their entries.
+    """
+    path = project.root / FILE
+    known = _read(path)
+    here = machine.fingerprint(project.params.threads)
+    name = files.digest_bytes(files.json_bytes(here))
+    made = dict(known["made"])
+    for artefact, telling in _artefacts(project).items():
+        content = _content(telling)
+        if content is not None and made.get(artefact, {}).get("content") != content:
+            made[artefact] = {"content": content, "machine": name}
+    used = {entry["machine"] for entry in made.values()}
+    machines = {key: facts for key, facts in {**known["machines"], name: here}.items()
+                if key in used}  # fmt: skip
+    files.write_json(path, {"machines": machines, "made": made})
+
+
+class Machines:
+    """The record of a project, and whether this machine is one of those in it."""
+
+    def __init__(self, project: Project) -> None:
+        """Reads the record.
+
+        Raises:
+            DataError: there is one, but it is not JSON.
+        """
+        self._root, self._record = project.root, _read(project.root / FILE)
+        here = machine.fingerprint(project.params.threads)
+        self._here = {key for key, facts in self._record["machines"].items() if facts == here}
+
+    def here(self, artefact: Path) -> bool:
+        """Whether an artefact was made on a machine of this fingerprint."""
+        entry = self._record["made"].get(_key(artefact, self._root))
+        return entry is not None and entry["machine"] in self._here
+
+
+def check_environment(project: Project) -> Check:
+    """Are the artefacts those whose machine was recorded?"""
+    check, path = Check(f"machines ({FILE})"), project.root / FILE
+    if not path.exists():
+        check.note(f"no {FILE}: a replay compares within tolerance")
+        return check
+    with check.reading(path):
+        made = _read(path)["made"]
+        for artefact, telling in _artefacts(project).items():
+            content = _content(telling)
+            if content is not None and artefact in made:
+                check.same(f"{artefact}, in {FILE}", made[artefact]["content"], content)
+    return check
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return files.read_json(path) if path.exists() else {"machines": {}, "made": {}}
+
+
+def _artefacts(project: Project) -> dict[str, Path]:
+    """Artefact -> the file or folder whose content stands for all of it."""
+    params = project.params
+    segmenters = [project.judge_folder, *project.segmenters.values()]
+    sets = [project.synthetic(name) for name in (*params.sets, *params.transfers)]
+    scores = [project.score(name) for name in (*params.sets, "references", "arms")]
+    telling = {
+        project.prepared: project.prepared,
+        **{path: path / "config.json" for path in map(project.generator, params.generators)},
+        **{path: path / "config.json" for path in segmenters},
+        **{path: path / "manifest.csv" for path in sets},
+        **{path: path for path in scores},
+        project.reports: project.reports / "claims.json",
+    }
+    return {_key(path, project.root): file for path, file in telling.items()}
+
+
+def _key(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix()
+
+
+def _content(path: Path) -> str | None:
+    from augflow.stages.runs import folder_digest
+
+    if not path.exists():
+        return None
+    return folder_digest(path) if path.is_dir() else files.digest_file(path)

@@ -1,0 +1,137 @@
+"""What a check found: how much was compared, what is not as recorded, what is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from augflow.errors import AugflowError
+
+State = Literal["holds", "does not hold", "cannot be checked"]
+EXIT_CODES: dict[State, int] = {"holds": 0, "does not hold": 1, "cannot be checked": 2}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A place where something is not what the records say."""
+
+    where: str
+    expected: str
+    got: str
+
+    def __str__(self) -> str:
+        """One line for the user."""
+        return f"{self.where}: expected {self.expected}, got {self.got}"
+
+
+@dataclass
+class Check:
+    """A group of comparisons, filled while they are made.
+
+    Attributes:
+        title: what is checked.
+        compared: how many comparisons were made.
+        violations: those that failed.
+        absent: what could not be compared, as it is not there.
+        notes: under which conditions the comparisons were made.
+    """
+
+    title: str
+    compared: int = 0
+    violations: list[Finding] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def state(self) -> State:
+        """A violation outweighs what is absent."""
+        if self.violations:
+            return "does not hold"
+        return "cannot be checked" if self.absent else "holds"
+
+    def facts(self) -> dict[str, Any]:
+        """The check as plain JSON."""
+        return {**vars(self), "state": self.state, "violations": [vars(v) for v in self.violations]}
+
+    def same(self, where: object, expected: object, got: object) -> bool:
+        """Compares two values by equality."""
+        return self.add(None if expected == got else Finding(str(where), str(expected), str(got)))
+
+    def add(self, found: Finding | None) -> bool:
+        """Counts a comparison made elsewhere; whether it found nothing."""
+        self.compared += 1
+        if found is not None:
+            self.violations.append(found)
+        return found is None
+
+    def has(self, path: Path) -> bool:
+        """Whether a file or folder is there; noted as absent if it is not."""
+        if not path.exists():
+            self.lacks(path.as_posix())
+        return path.exists()
+
+    def lacks(self, what: str) -> None:
+        """Notes that something cannot be checked for want of `what`."""
+        if what not in self.absent:
+            self.absent.append(what)
+
+    def note(self, text: str) -> None:
+        """Adds a note once."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    @contextmanager
+    def reading(self, where: object) -> Iterator[None]:
+        """What cannot be read inside is a violation, one per line of the error."""
+        try:
+            yield
+        except AugflowError as fault:
+            for line in str(fault).splitlines():
+                self.add(_unreadable(line, str(where)))
+        except (KeyError, TypeError, ValueError, IndexError) as fault:
+            reason = f"{type(fault).__name__}: {' '.join(str(fault).split())}"
+            self.add(Finding(str(where), "readable content", reason))
+
+
+def state_of(checks: Sequence[Check]) -> State:
+    """The state of all checks together: the worst."""
+    states = {check.state for check in checks}
+    for worst in ("does not hold", "cannot be checked"):
+        if worst in states:
+            return worst
+    return "holds"
+
+
+def pixel_finding(
+    where: object, expected: np.ndarray, got: np.ndarray, tolerance: float = 0.0
+) -> Finding | None:
+    """The first pixel that differs by more than `tolerance` in a channel, None where none does.
+
+    Shapes:
+        expected: (H, W) or (H, W, 3) integers.
+        got: the same shape.
+    """
+    if expected.shape != got.shape:
+        return Finding(str(where), f"shape {expected.shape}", f"shape {got.shape}")
+    apart = np.abs(expected.astype(np.int64) - got.astype(np.int64))
+    wrong = np.argwhere(apart.reshape(*apart.shape[:2], -1).max(axis=2) > tolerance)
+    if not len(wrong):
+        return None
+    row, column = (int(place) for place in wrong[0])
+    place = f"{where}: row {row}, column {column}"
+    count = f" ({len(wrong)} pixels differ)" if len(wrong) > 1 else ""
+    values = [str(pixels[row, column].tolist()) for pixels in (expected, got)]
+    return Finding(place, values[0], values[1] + count)
+
+
+def _unreadable(line: str, where: str) -> Finding:
+    """An error's line, `WHERE: WHAT; REMEDY`, as a finding."""
+    place, parted, rest = line.partition(": ")
+    if not parted or " " in place:
+        place, rest = where, line
+    return Finding(place, "what was recorded", rest.partition("; ")[0])

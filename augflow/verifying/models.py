@@ -1,0 +1,86 @@
+"""Are saved weights those that their records name, trained as the parameters say?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from augflow import files, generators
+from augflow.errors import ModelError
+from augflow.generators import weights_digest
+from augflow.params import SegmenterParams
+from augflow.verifying.findings import Check
+from augflow.verifying.workspace import Workspace, recorded_digest
+
+
+def check_models(space: Workspace) -> Check:
+    """Digests of generators and segmenters, and what they say of their training."""
+    check = Check("models")
+    project = space.project
+    for name in project.params.generators:
+        _check_generator(check, name, space)
+    judge = project.params.judge
+    if check.has(project.judge_folder):
+        real = {"train_on": ["real"], "augment": "none"}
+        _check_segmenter(check, project.judge_folder, judge, {"seed": judge.seed, **real})
+    for arm, section in project.params.arms.items():
+        for seed in project.params.retrain.seeds:
+            folder = project.segmenter(arm, seed)
+            if check.has(folder):
+                facts = section.model_dump(mode="json", include={"train_on", "augment"})
+                params = project.params.retrain.segmenter
+                _check_segmenter(check, folder, params, {"seed": seed, **facts})
+    return check
+
+
+def _check_generator(check: Check, name: str, space: Workspace) -> None:
+    section = space.project.params.generators[name]
+    folder = space.project.generator(name)
+    if not check.has(folder):
+        return
+    where = folder / "config.json"
+    with check.reading(where):
+        _check_weights(check, folder)
+        record = files.read_json(where)
+        config = generators.config_of(section, space.project.params.data.size)
+        _check_facts(check, f"{where}: config", config.model_dump(mode="json"), record["config"])
+        training = section.training.model_dump(mode="json")
+        _check_facts(check, f"{where}: training", training, record["facts"]["training"])
+        check.same(f"{where}: system", section.system, record["system"])
+        _check_last_step(check, folder, section.training.steps)
+
+
+def _check_segmenter(
+    check: Check, folder: Path, params: SegmenterParams, facts: dict[str, Any]
+) -> None:
+    where = folder / "config.json"
+    with check.reading(where):
+        _check_weights(check, folder)
+        expected = {"steps": params.steps, "batch_size": params.batch_size, **facts}
+        _check_facts(check, f"{where}: training", expected, files.read_json(where)["training"])
+        _check_last_step(check, folder, params.steps)
+
+
+def _check_weights(check: Check, folder: Path) -> None:
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    path = folder / "weights.safetensors"
+    if not path.exists():
+        raise ModelError(f"{path}: no such file")
+    try:
+        tensors = load(path.read_bytes())
+    except SafetensorError as fault:
+        raise ModelError(f"{path}: not a whole safetensors file ({fault})") from fault
+    check.same(path, f"weights {recorded_digest(folder)}", f"weights {weights_digest(tensors)}")
+
+
+def _check_facts(check: Check, where: str, expected: dict[str, Any], got: dict[str, Any]) -> None:
+    for name, value in expected.items():
+        check.same(f"{where}.{name}", value, got.get(name))
+
+
+def _check_last_step(check: Check, folder: Path, steps: int) -> None:
+    if steps:
+        last = files.read_csv(folder / "history.csv")[-1]
+        check.same(f"{folder}/history.csv: last step", str(steps), last["step"])

@@ -1,0 +1,158 @@
+"""Held-out likelihoods, confusion matrices and the report once more."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from augflow import files
+from augflow.learners import held_out_bits, round_trip
+from augflow.metrics import confusion_matrix
+from augflow.stages.score import mean_colours, painted
+from augflow.stages.train import spread
+from augflow.verifying.environment import Machines
+from augflow.verifying.findings import Check, Finding
+from augflow.verifying.remade_photos import bits_finding
+from augflow.verifying.workspace import Workspace
+
+PIXELS = 0.005
+"""Share of the pixels of a photograph that may get another class on another machine."""
+
+
+def check_training(space: Workspace, machines: Machines) -> Check:
+    """Held-out bits per dimension and the round trip of every generator, from its weights."""
+    check, project = Check("train: measured again"), space.project
+    for name in project.params.generators:
+        folder = project.generator(name)
+        if not (check.has(folder) and check.has(project.prepared)):
+            continue
+        tolerance, where = space.tolerance(check, machines, folder), folder / "config.json"
+        with check.reading(where):
+            facts, maker = files.read_json(where)["facts"], space.generator(name)
+            held_out = space.split("val")
+            bits = held_out_bits(maker, held_out.scenes())
+            check.add(bits_finding(f"{where}: val_bpd", bits, facts["val_bpd"], tolerance > 0))
+            error = round_trip(maker, held_out.scenes(spread(len(held_out), 8)))
+            apart = abs(error - facts["round_trip"]) > tolerance
+            found = Finding(f"{where}: round_trip", str(error), str(facts["round_trip"]))
+            check.add(found if apart else None)
+    return check
+
+
+def check_matrices(space: Workspace, machines: Machines) -> Check:
+    """Confusion matrices of a few photographs of every score file."""
+    check, project = Check("score, again"), space.project
+    names = [name for name in space.set_names if project.score(name).exists()]
+    if not (check.has(project.prepared) and check.has(project.judge_folder)):
+        return check
+    for name in names:
+        with check.reading(project.score(name)):
+            _check_set(check, space, machines, name)
+    if check.has(project.score("references")):
+        with check.reading(project.score("references")):
+            _check_references(check, space, machines)
+    if project.params.arms and check.has(project.score("arms")):
+        with check.reading(project.score("arms")):
+            _check_arms(check, space, machines)
+    return check
+
+
+def check_report(space: Workspace, machines: Machines) -> Check:
+    """The report rendered into a folder of its own; elsewhere without what depends on fonts."""
+    from augflow.stages.report import report
+
+    check, project = Check("report, again"), space.project
+    if not (check.has(project.reports) and check.has(project.data)):
+        return check
+    loose = space.tolerance(check, machines, project.reports) > 0
+    with tempfile.TemporaryDirectory() as scratch, check.reading(project.reports):
+        report(project.params, project.data, Path(scratch) / "report")
+        fresh = _contents(Path(scratch) / "report", loose)
+        stored = _contents(project.reports, loose)
+        for name in sorted(set(fresh) | set(stored)):
+            expected, got = (found.get(name, "no such file") for found in (fresh, stored))
+            check.same(f"{project.reports}/{name}", expected, got)
+    return check
+
+
+def _check_set(check: Check, space: Workspace, machines: Machines, name: str) -> None:
+    project, where = space.project, space.project.score(name)
+    folder, items = project.synthetic(name), files.read_json(where)["items"]
+    if not check.has(folder):
+        return
+    photos = {row.name: row for row in space.rows(name)}
+    allowed = space.tolerance(check, machines, where)
+    for number in space.chosen(len(items), "score", name):
+        item = items[number]
+        row = photos[item["name"]]
+        image = torch.from_numpy(files.read_photo(folder / row.photo).transpose(2, 0, 1).copy())
+        _check_matrix(check, space, project.judge_folder, image, item, row.split, where, allowed)
+
+
+def _check_references(check: Check, space: Workspace, machines: Machines) -> None:
+    where, val = space.project.score("references"), space.split("val")
+    allowed = space.tolerance(check, machines, where)
+    scenes, judge = val.scenes(), space.project.judge_folder
+    shown = {kind: scenes.image for kind in ("real", "wrong")}
+    shown["flat"] = painted(scenes.layout.classes, mean_colours(space.split("train")))
+    for kind, items in files.read_json(where)["rows"].items():
+        for number in space.chosen(len(items), "score", "references", kind):
+            item = items[number]
+            image = shown[kind][space.row_of("val", item["name"])]
+            place = f"{where}: {kind}"
+            _check_matrix(check, space, judge, image, item, "val", place, allowed)
+
+
+def _check_arms(check: Check, space: Workspace, machines: Machines) -> None:
+    where, val = space.project.score("arms"), space.split("val")
+    allowed, images = space.tolerance(check, machines, where), val.scenes().image
+    runs = files.read_json(where)["runs"]
+    pairs = [(key, item) for key in sorted(runs) for item in runs[key]["items"]]
+    for number in space.chosen(len(pairs), "score", "arms"):
+        key, item = pairs[number]
+        folder = space.project.segmenters[key]
+        if check.has(folder):
+            image = images[space.row_of("val", item["name"])]
+            _check_matrix(check, space, folder, image, item, "val", f"{where}: {key}", allowed)
+
+
+def _check_matrix(
+    check: Check, space: Workspace, network: Path, image: torch.Tensor, item: dict[str, Any],
+    split: str, where: Path | str, tolerance: float,
+) -> None:  # fmt: skip
+    """Compares a matrix with that of the network's answer to an image, (3, H, W) uint8."""
+    segmenter = space.segmenter(network)
+    place = space.row_of(split, item["layout"])
+    truth = space.split(split).scenes([place]).layout.classes[0].numpy()
+    answer = segmenter.predict(image[None].float() / 255)[0].cpu().numpy()
+    expected = confusion_matrix(truth, answer, segmenter.count)
+    got = np.array(item["confusion"])
+    moved = int(np.abs(expected - got).sum()) // 2
+    if moved <= (PIXELS * expected.sum() if tolerance else 0) and expected.sum() == got.sum():
+        check.add(None)
+        return
+    row, column = (int(place) for place in np.argwhere(expected != got)[0])
+    cell = f"{where}: {item['name']}: confusion, row {row}, column {column}"
+    check.add(Finding(cell, str(expected[row, column]), str(got[row, column])))
+
+
+def _contents(folder: Path, loose: bool) -> dict[str, str]:
+    """Relative path -> digest of content; `loose` leaves out figures, and those inside a page."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if not path.is_file() or path.name.startswith("."):
+            continue
+        name = path.relative_to(folder).as_posix()
+        if not loose:
+            found[name] = files.digest_file(path)
+        elif path.suffix == ".html":
+            page = re.sub(rb"data:image/png;base64,[^\"]*", b"", path.read_bytes())
+            found[name] = files.digest_bytes(page)
+        elif path.suffix != ".png" and name != "claims.json":
+            found[name] = files.digest_file(path)
+    return found

@@ -1,0 +1,108 @@
+"""Do score files speak of the photographs, layouts and networks that are there?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from augflow import files
+from augflow.stages.score import other_scenes
+from augflow.verifying.findings import Check, Finding
+from augflow.verifying.workspace import Workspace, recorded_digest
+
+Named = tuple[str, str, int]
+"""Name, layout and round of a scored photograph."""
+
+
+def check_scores(space: Workspace) -> Check:
+    """Names, layouts, networks; and rows of matrices against the pixels of each class.
+
+    A row of a confusion matrix sums to the pixels of a class in the layout, whatever was predicted.
+    """
+    check = Check("scores")
+    project = space.project
+    ready = check.has(project.prepared)
+    optional = [name for name in project.params.transfers if project.score(name).exists()]
+    for name in [*project.params.sets, *optional]:
+        if check.has(project.score(name)) and ready:
+            with check.reading(project.score(name)):
+                _check_set(check, space, name)
+    if check.has(project.score("references")) and ready:
+        with check.reading(project.score("references")):
+            _check_references(check, space)
+    if project.params.arms and check.has(project.score("arms")) and ready:
+        with check.reading(project.score("arms")):
+            _check_arms(check, space)
+    return check
+
+
+def _check_set(check: Check, space: Workspace, name: str) -> None:
+    where, params = space.project.score(name), space.project.params
+    section = params.sets.get(name) or params.transfers[name]
+    content = files.read_json(where)
+    check.same(f"{where}: set", name, content["set"])
+    if name in params.sets:
+        check.same(f"{where}: temperature", params.sets[name].temperature, content["temperature"])
+    _check_judge(check, space, where, content)
+    if check.has(space.project.synthetic(name)):
+        named = [(row.name, row.layout, row.round) for row in space.rows(name)]
+        _check_items(check, where, content["items"], named, space.labelled(section.layouts))
+
+
+def _check_references(check: Check, space: Workspace) -> None:
+    where, val = space.project.score("references"), space.split("val")
+    content = files.read_json(where)
+    _check_judge(check, space, where, content)
+    own = [(name, name, 0) for name in val.names]
+    others = [(val.names[other], name, 0)
+              for other, name in zip(other_scenes(val.drives), val.names, strict=True)]  # fmt: skip
+    for kind, named in {"real": own, "flat": own, "wrong": others}.items():
+        items = content["rows"][kind]
+        _check_items(check, f"{where}: {kind}", items, named, space.labelled("val"))
+
+
+def _check_arms(check: Check, space: Workspace) -> None:
+    where, val = space.project.score("arms"), space.split("val")
+    content = files.read_json(where)
+    check.same(f"{where}: classes", list(val.table.names), content["classes"])
+    networks = space.project.segmenters
+    check.same(f"{where}: runs", sorted(networks), sorted(content["runs"]))
+    steps = space.project.params.retrain.segmenter.steps
+    for key in sorted(set(networks) & set(content["runs"])):
+        run, place = content["runs"][key], f"{where}: {key}"
+        check.same(f"{place}: steps", steps, run["steps"])
+        check.same(f"{place}: arm and seed", key, f"{run['arm']}-{run['seed']}")
+        if check.has(networks[key]):
+            check.same(f"{place}: segmenter", recorded_digest(networks[key]), run["segmenter"])
+        own = [(name, name, 0) for name in val.names]
+        _check_items(check, place, run["items"], own, space.labelled("val"))
+
+
+def _check_judge(check: Check, space: Workspace, where: Path, content: dict[str, Any]) -> None:
+    names = space.split("val").table.names
+    check.same(f"{where}: classes", list(names), content["classes"])
+    judge = space.project.judge_folder
+    if check.has(judge):
+        check.same(f"{where}: judge", recorded_digest(judge), content["judge"])
+
+
+def _check_items(
+    check: Check, where: Path | str, items: Sequence[dict[str, Any]], named: Sequence[Named],
+    labelled: Mapping[str, np.ndarray],
+) -> None:  # fmt: skip
+    listed = {(item["name"], item["layout"], item["round"]): item for item in items}
+    check.same(f"{where}: photographs", len(named), len(items))
+    for name in (set(named) | set(listed)) - (set(named) & set(listed)):
+        there = ("a score", "none") if name in named else ("no such photograph", "a score")
+        check.add(Finding(f"{where}: {name[0]} for {name[1]}, round {name[2]}", *there))
+    for name in sorted(set(named) & set(listed)):
+        counts = labelled.get(name[1])
+        if counts is None:
+            check.add(Finding(f"{where}: {name[0]}", "a known layout", repr(name[1])))
+            continue
+        sums = np.array(listed[name]["confusion"]).sum(axis=1)
+        place = f"{where}: {name[0]}: pixels of each class"
+        check.same(place, counts.tolist(), sums.tolist())

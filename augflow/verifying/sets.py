@@ -1,0 +1,107 @@
+"""Are synthetic sets what their manifests, the parameters and the prepared layouts say?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from augflow.params import SetParams, TransferParams
+from augflow.scenes import SceneFolder
+from augflow.stages.synthesize import photo_seed
+from augflow.synthetic import FACTS, MANIFEST, SetFacts, SetRow, SyntheticSet, read_facts, read_set
+from augflow.synthetic.manifest import label_path
+from augflow.verifying.findings import Check, Finding, pixel_finding
+from augflow.verifying.workspace import Workspace, recorded_digest
+
+Rows = Sequence[SetRow]
+
+
+def check_sets(space: Workspace) -> Check:
+    """Pixels, labels, seeds, temperatures, generators, and that no photograph is missing."""
+    check = Check("synthetic sets")
+    prepared = check.has(space.project.prepared)
+    for name in space.set_names:
+        folder = space.project.synthetic(name)
+        if not check.has(folder) or not prepared:
+            continue
+        # what the manifest says is checked even where a photograph is damaged
+        with check.reading(folder):
+            _check_manifest(check, space, name)
+        with check.reading(folder):
+            made = read_set(folder)
+            check.compared += len(made)
+            _check_labels(check, space, made)
+    return check
+
+
+def _check_manifest(check: Check, space: Workspace, name: str) -> None:
+    params, folder = space.project.params, space.project.synthetic(name)
+    section = params.sets.get(name) or params.transfers[name]
+    facts, rows, where = read_facts(folder), space.rows(name), str(folder / MANIFEST)
+    scenes = space.split(section.layouts)
+    _check_facts(check, space, name, section, facts)
+    _check_rows(check, where, section, facts, rows)
+    if isinstance(section, SetParams):
+        _check_drawn(check, where, section, scenes, rows)
+    else:
+        _check_moved(check, where, section, len(scenes), space.split(section.contents), rows)
+
+
+def _check_facts(
+    check: Check, space: Workspace, name: str, section: SetParams | TransferParams, facts: SetFacts
+) -> None:
+    where = space.project.synthetic(name) / FACTS
+    check.same(f"{where}: set", name, facts.name)
+    check.same(f"{where}: size", space.split(section.layouts).size, facts.size)
+    if isinstance(section, SetParams):
+        check.same(f"{where}: temperature", section.temperature, facts.temperature)
+        check.same(f"{where}: rounds", section.rounds, facts.rounds)
+    maker = space.project.generator(section.generator)
+    if check.has(maker):
+        check.same(f"{where}: generator", recorded_digest(maker), facts.generator)
+
+
+def _check_rows(
+    check: Check, where: str, section: SetParams | TransferParams, facts: SetFacts, rows: Rows
+) -> None:
+    for row in rows:
+        check.same(f"{where}: {row.name}: generator", facts.generator, row.generator)
+        check.same(f"{where}: {row.name}: temperature", facts.temperature, row.temperature)
+        check.same(f"{where}: {row.name}: split", section.layouts, row.split)
+
+
+def _check_drawn(
+    check: Check, where: str, section: SetParams, scenes: SceneFolder, rows: Rows
+) -> None:
+    """One photograph per layout and round, each from the seed that belongs to it."""
+    layouts = scenes.names[: section.limit or len(scenes)]
+    wanted = {(layout, turn) for layout in layouts for turn in range(section.rounds)}
+    listed = {(row.layout, row.round) for row in rows}
+    for layout, turn in sorted(wanted - listed):
+        check.add(Finding(f"{where}: {layout}, round {turn}", "a photograph", "none"))
+    for layout, turn in sorted(listed - wanted):
+        check.add(Finding(f"{where}: {layout}, round {turn}", "no photograph", "one"))
+    for row in rows:
+        seed = photo_seed(section.seed, row.layout, row.round)
+        check.same(f"{where}: {row.name}: seed", seed, row.seed)
+
+
+def _check_moved(
+    check: Check, where: str, section: TransferParams, count: int, contents: SceneFolder, rows: Rows
+) -> None:
+    """As many photographs as were asked for, each with the content of some scene."""
+    check.same(f"{where}: photographs", min(count, section.limit or count), len(rows))
+    known = set(contents.names)
+    for row in rows:
+        if row.content not in known:
+            expected = f"a scene of {section.contents}"
+            check.add(Finding(f"{where}: {row.name}: content", expected, repr(row.content)))
+
+
+def _check_labels(check: Check, space: Workspace, made: SyntheticSet) -> None:
+    folder = space.project.synthetic(made.facts.name)
+    for row, classes in zip(made.rows, made.classes, strict=True):
+        where = folder / label_path(row.photo, "labelIds")
+        with check.reading(where):
+            place = space.row_of(row.split, row.layout)
+            layout = space.split(row.split).scenes([place]).layout.classes[0].numpy()
+            check.add(pixel_finding(where, layout, classes))

@@ -1,0 +1,215 @@
+"""Train, synthesize, transfer and synth on four scenes: deterministic, complete, whole or absent."""
+
+import numpy as np
+import pytest
+import torch
+
+from augflow import files, generators, seeds
+from augflow.classes import table
+from augflow.errors import DataError, ModelError, ParamsError
+from augflow.params import GeneratorParams, SetParams, TrainingParams, TransferParams
+from augflow.photographs import centred
+from augflow.scenes import SceneFolder
+from augflow.stages import synth as making
+from augflow.stages.synthesize import photo_seed, synthesize
+from augflow.stages.train import train
+from augflow.stages.transfer import best_content, class_mix, transfer
+from augflow.synthetic import read_rows, read_set
+
+PARAMS = GeneratorParams(
+    system="full_glow",
+    preset="tiny",
+    overrides={"steps": [1, 2, 1], "width": 8, "source_width": 8, "condition_width": 8},
+    training=TrainingParams(
+        steps=6, batch_size=2, learning_rate=1e-3, ema=0.5, save_every=2, log_every=2,
+        eval_every=3, sample_every=6,
+    ),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def generator(prepared, tmp_path_factory):
+    root = tmp_path_factory.mktemp("generator")
+    train("g", PARAMS, prepared, root / "g", run=root / "run", threads=1)
+    return root / "g"
+
+
+def made(tmp_path, generator, prepared, name="set", **changes):
+    params = SetParams(
+        **{"generator": "g", "layouts": "val", "temperature": 0.8, "rounds": 2, **changes}
+    )
+    synthesize(name, params, generator, prepared, tmp_path / name, threads=1)
+    return tmp_path / name
+
+
+def test_training_twice_gives_equal_files(generator, prepared, tmp_path):
+    train("g", PARAMS, prepared, tmp_path / "g", run=tmp_path / "run", threads=1)
+    assert files.digest_tree(tmp_path / "g") == files.digest_tree(generator)
+
+
+def test_a_trained_generator_says_what_it_is(generator):
+    record = files.read_json(generator / "config.json")
+    rows = files.read_csv(generator / "history.csv")
+    assert [row["step"] for row in rows] == ["2", "3", "4", "6"]
+    assert float(rows[-1]["val_bpd"]) > 0
+    assert rows[0]["val_bpd"] == ""
+    assert record["facts"]["val_scenes"] == 2
+    assert record["facts"]["round_trip"] < 1
+    assert (generator / "samples" / "step_000006.png").exists()
+
+
+def test_a_stage_that_fails_leaves_what_was_there(generator, prepared, tmp_path):
+    out = made(tmp_path, generator, prepared)
+    before = files.digest_tree(out)
+    (tmp_path / "broken").mkdir()
+    with pytest.raises(ModelError, match="no generator here"):
+        made(tmp_path, tmp_path / "broken", prepared)
+    assert files.digest_tree(out) == before
+    assert not list(tmp_path.glob(".*part"))
+
+
+def test_a_set_holds_every_round_of_every_layout_with_its_seed(generator, prepared, tmp_path):
+    out = made(tmp_path, generator, prepared, seed=5)
+    found = read_set(out)
+    names = SceneFolder(prepared, "val").names
+    assert [(row.layout, row.round) for row in found.rows] == [(n, r) for n in names for r in (0, 1)]
+    for row in found.rows:
+        assert row.seed == photo_seed(5, row.layout, row.round)
+        assert row.temperature == 0.8
+    assert found.facts.generator == files.read_json(generator / "config.json")["weights"]
+    assert not np.array_equal(found.image[0], found.image[1])
+
+
+def test_sets_are_equal_when_made_twice_and_a_part_equals_the_whole(generator, prepared, tmp_path):
+    whole = made(tmp_path, generator, prepared)
+    again = made(tmp_path, generator, prepared, "again")
+    part = made(tmp_path, generator, prepared, "part", limit=1, rounds=1)
+    digests = [[row.digest for row in read_rows(folder)] for folder in (whole, again, part)]
+    assert digests[0] == digests[1]
+    assert digests[2] == digests[0][:1]
+
+
+def test_bits_in_the_manifest_are_those_of_the_stored_pixels(generator, prepared, tmp_path):
+    found = read_set(made(tmp_path, generator, prepared))
+    flow = generators.load(generator)
+    layout = SceneFolder(prepared, "val").scenes([0]).layout
+    pixels = torch.from_numpy(found.image[:1]).permute(0, 3, 1, 2)
+    bits = flow.bits_per_dim(centred(pixels), flow.condition(layout))
+    assert float(bits) == pytest.approx(found.rows[0].log_p_bpd, rel=1e-4)
+
+
+def test_temperature_zero_is_one_photograph_whatever_the_seed(generator, prepared, tmp_path):
+    rows = read_rows(made(tmp_path, generator, prepared, temperature=0.0))
+    assert rows[0].digest == rows[1].digest
+    assert rows[0].digest != rows[2].digest
+
+
+@pytest.mark.parametrize("latents", ["z", "eps"])
+def test_transferred_photographs_name_their_content(generator, prepared, tmp_path, latents):
+    params = TransferParams(generator="g", layouts="val", contents="train", latents=latents)
+    transfer("t", params, generator, prepared, tmp_path / "t", threads=1)
+    rows = read_rows(tmp_path / "t")
+    assert {row.content for row in rows} <= set(SceneFolder(prepared, "train").names)
+    assert len(rows) == 2
+
+
+def test_content_moved_into_its_own_layout_is_itself(generator, prepared, tmp_path):
+    scene = prepared / "val" / "image"
+    photo = sorted(scene.glob("*.png"))[0]
+    (tmp_path / "l").mkdir()
+    label = prepared / "val" / "classes" / photo.name
+    ids = files.read_ids(label)
+    files.write_png(tmp_path / "l" / photo.name, ids)
+    making.transfer_content(
+        photo, label, tmp_path / "l", generator, tmp_path / "out", labels="train_ids"
+    )
+    found = read_set(tmp_path / "out")
+    assert np.array_equal(found.image[0], files.read_photo(photo))
+
+
+def test_the_best_content_has_the_same_classes_in_the_same_places():
+    left = np.zeros((8, 8), np.uint8)
+    left[:, :4] = 1
+    right = left[:, ::-1].copy()
+    nearly = left.copy()
+    nearly[0, 0] = 0
+    contents = np.stack([right, nearly, left])
+    assert best_content(left, contents, np.array([True, True, True]), 2) == 2
+    assert best_content(left, contents, np.array([True, True, False]), 2) == 1
+    assert class_mix(left, 2).reshape(16, 2).sum(1).tolist() == [1.0] * 16
+
+
+@pytest.fixture
+def layouts(prepared, tmp_path):
+    folder = tmp_path / "layouts"
+    for path in sorted((prepared / "val" / "classes").glob("*.png")):
+        files.write_png(folder / path.name, files.read_ids(path))
+    return folder
+
+
+def test_synth_names_photographs_after_layouts_and_shows_them(generator, layouts, tmp_path):
+    rows = making.synth(layouts, generator, tmp_path / "out", temperature=0.8, samples=2)
+    names = sorted(path.stem for path in layouts.glob("*.png"))
+    assert [row.name for row in rows] == [f"{n}_s{k}" for n in names for k in (0, 1)]
+    found = read_set(tmp_path / "out")
+    shown = files.read_photo(tmp_path / "out" / making.SHEET)
+    assert shown.shape[0] > 2 * found.facts.size[0]
+    assert np.array_equal(found.classes[0], files.read_ids(layouts / f"{names[0]}.png"))
+
+
+def test_synth_gives_the_same_bytes_for_one_layout_alone(generator, layouts, tmp_path):
+    rows = making.synth(layouts, generator, tmp_path / "all", temperature=0.8, seed=3)
+    last = sorted(layouts.glob("*.png"))[-1]
+    files.write_png(tmp_path / "one" / last.name, files.read_ids(last))
+    alone = making.synth(tmp_path / "one", generator, tmp_path / "alone", temperature=0.8, seed=3)
+    assert alone[0].digest == rows[-1].digest
+    other = making.synth(tmp_path / "one", generator, tmp_path / "other", temperature=0.8, seed=4)
+    assert other[0].digest != alone[0].digest
+
+
+def test_synth_takes_layouts_of_any_size(generator, tmp_path):
+    ids = np.zeros((100, 90), np.uint8)
+    ids[50:] = 13
+    files.write_png(tmp_path / "l" / "big.png", ids)
+    making.synth(tmp_path / "l", generator, tmp_path / "out", temperature=0.5)
+    assert read_set(tmp_path / "out").image.shape == (1, 32, 48, 3)
+
+
+def test_synth_does_not_write_where_something_would_be_lost(generator, layouts, tmp_path):
+    for out in (layouts, layouts / "below", tmp_path):
+        with pytest.raises(DataError, match="layouts' folder"):
+            making.synth(layouts, generator, out, temperature=0.8)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    with pytest.raises(DataError, match="holds other files"):
+        making.synth(layouts, generator, tmp_path / "mine", temperature=0.8)
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
+    assert len(list(layouts.iterdir())) == 2
+
+
+def test_content_without_a_label_map_is_asked_for(generator, layouts, tmp_path):
+    files.write_png(tmp_path / "alone" / "photo.png", np.zeros((32, 48, 3), np.uint8))
+    with pytest.raises(DataError, match="--content-layout"):
+        making.transfer_content(
+            tmp_path / "alone" / "photo.png", None, layouts, generator, tmp_path / "out"
+        )
+
+
+def test_a_generator_of_another_size_is_refused(generator, four_scenes_params, tmp_path):
+    from augflow.stages.prepare import prepare
+
+    prepare(four_scenes_params.model_copy(update={"size": (16, 24)}), tmp_path / "small")
+    with pytest.raises(DataError, match="32x48"):
+        made(tmp_path, generator, tmp_path / "small")
+
+
+def test_an_unknown_preset_names_the_known(prepared, tmp_path):
+    params = PARAMS.model_copy(update={"preset": "tinny"})
+    with pytest.raises(ParamsError, match="did you mean 'tiny'"):
+        train("g", params, prepared, tmp_path / "g", run=tmp_path / "run", threads=1)
+
+
+def test_seeds_do_not_depend_on_anything_but_names():
+    assert photo_seed(1, "a", 0) == seeds.derive(1, "a", 0)
+    assert len({photo_seed(s, n, k) for s in (0, 1) for n in "ab" for k in (0, 1)}) == 8
+    assert table("streets").count == 10

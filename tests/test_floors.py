@@ -1,0 +1,87 @@
+"""Imports go down the floors only, and floors 0 to 3 stand without the heavy libraries."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import augflow
+
+ROOT = Path(augflow.__file__).parent
+
+FLOORS = [
+    {"errors", "seeds", "params", "files", "classes", "machine"},
+    {"boundaries", "scenes", "datasets", "flows", "metrics", "layouts", "pictures", "synthetic"},
+    {"learners", "training"},
+    {"generators", "segmenters", "photographs", "describing"},
+    {"stages", "reporting", "verifying", "project"},
+    {"cli"},
+]
+HEAVY = {
+    "dvc", "mmseg", "mmengine", "mmcv", "albumentations", "pandas", "matplotlib", "jinja2",
+    "sklearn", "torchvision",
+}  # fmt: skip
+
+
+def floor_of(module):
+    return next(n for n, names in enumerate(FLOORS) if module in names)
+
+
+def imports(path):
+    """Every augflow module and every foreign package that a file imports, with the place."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module]
+            if node.module == "augflow":
+                names = [f"augflow.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        yield from ((name.split("."), node) for name in names)
+
+
+def modules():
+    return sorted(path for path in ROOT.rglob("*.py") if path.name != "__main__.py")
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_imports_go_down(path):
+    top = path.relative_to(ROOT).parts[0].removesuffix(".py")
+    if top == "__init__":
+        return
+    here = floor_of(top)
+    for parts, node in imports(path):
+        if parts[0] == "augflow" and len(parts) > 1 and parts[1] != "__version__":
+            assert floor_of(parts[1]) <= here, f"line {node.lineno}: {'.'.join(parts)}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_heavy_libraries_are_imported_where_they_are_used(path):
+    tree = ast.parse(path.read_text())
+    if "configs" in path.parts:
+        return
+    guarded = [n for n in ast.walk(tree) if isinstance(n, ast.If) and "TYPE_CHECKING" in ast.dump(n)]
+    excused = {id(inner) for n in guarded for inner in ast.walk(n)}
+    for node in tree.body:
+        if id(node) in excused or not isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module]
+        assert not {str(name).split(".")[0] for name in names} & HEAVY, f"line {node.lineno}"
+
+
+def test_only_segmenters_import_mmseg():
+    for path in modules():
+        if path.relative_to(ROOT).parts[0] == "segmenters":
+            continue
+        foreign = {parts[0] for parts, _ in imports(path)}
+        assert not foreign & {"mmseg", "mmengine", "mmcv"}, path
+
+
+def test_only_seeds_touches_global_generators():
+    for path in modules():
+        if path.name == "seeds.py":
+            continue
+        text = path.read_text()
+        for call in ("torch.manual_seed(", "np.random.seed(", "random.seed("):
+            assert call not in text, f"{path}: {call}"

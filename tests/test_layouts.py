@@ -1,0 +1,112 @@
+"""Label maps of a user's folder: what they hold is found out, faults are all named."""
+
+import numpy as np
+import pytest
+
+from augflow import boundaries, files, layouts
+from augflow.classes import table
+from augflow.errors import DataError
+
+CITY = table("cityscapes")
+SIZE = (16, 24)
+
+
+def classes():
+    ids = np.zeros(SIZE, np.uint8)
+    ids[4:9, 3:15] = 13
+    ids[:3] = 10
+    ids[0, 0] = 255
+    return ids
+
+
+def test_train_ids_published_ids_and_colours_give_one_layout(tmp_path):
+    ids = classes()
+    forms = {
+        "train": ids,
+        "raw": CITY.raw_ids[ids],
+        "colour": CITY.palette[ids],
+    }
+    for name, pixels in forms.items():
+        files.write_png(tmp_path / name / "a.png", pixels)
+        (found,) = layouts.read_layouts(tmp_path / name, CITY, SIZE)
+        assert found.name == "a"
+        assert np.array_equal(found.layout.classes[0].numpy(), ids), name
+
+
+def test_what_ids_mean_is_decided_for_the_folder_as_a_whole(tmp_path):
+    low = np.full(SIZE, 7, np.uint8)
+    files.write_png(tmp_path / "low.png", low)
+    files.write_png(tmp_path / "raw.png", CITY.raw_ids[classes()])
+    found = layouts.read_layouts(tmp_path, CITY, SIZE)
+    assert [item.name for item in found] == ["low", "raw"]
+    assert set(found[0].layout.classes.unique().tolist()) == {0}
+
+
+def test_larger_layouts_are_resized_and_keep_thin_boundaries(tmp_path):
+    ids = np.zeros((64, 96), np.uint8)
+    ids[20:40, 30:60] = 13
+    files.write_png(tmp_path / "a.png", ids)
+    (found,) = layouts.read_layouts(tmp_path, CITY, SIZE)
+    assert found.layout.size == SIZE
+    assert 0 < float(found.layout.boundary.max()) <= 1
+    assert float(found.layout.boundary[0, 8, 11]) == 0
+
+
+def test_instance_ids_show_boundaries_that_classes_do_not(tmp_path):
+    ids = classes()
+    instances = CITY.raw_ids[ids].astype(np.uint16)
+    instances[4:9, 3:9], instances[4:9, 9:15] = 26000, 26001
+    files.write_png(tmp_path / "l" / "a_gtFine_labelIds.png", CITY.raw_ids[ids])
+    files.write_png(tmp_path / "l" / "a_gtFine_instanceIds.png", instances)
+    (without,) = layouts.read_layouts(tmp_path / "l", CITY, SIZE)
+    (found,) = layouts.read_layouts(tmp_path / "l", CITY, SIZE, maps=tmp_path / "l")
+    assert found.name == "a"
+    more = (found.layout.boundary - without.layout.boundary)[0].numpy()
+    assert np.argwhere(more > 0).tolist() == [[y, x] for y in range(5, 8) for x in (8, 9)]
+    expected = boundaries.boundary_map(instances.astype(np.int32))
+    assert np.array_equal(found.layout.boundary[0].numpy() > 0, expected)
+
+
+def test_boundary_maps_are_taken_as_they_are(tmp_path):
+    edges = np.zeros(SIZE, np.uint8)
+    edges[5] = 255
+    files.write_png(tmp_path / "l" / "a.png", classes())
+    files.write_png(tmp_path / "b" / "a.png", edges)
+    (found,) = layouts.read_layouts(tmp_path / "l", CITY, SIZE, maps=tmp_path / "b")
+    assert np.array_equal(found.layout.boundary[0].numpy(), edges / 255)
+
+
+def test_all_faults_are_listed(tmp_path):
+    files.write_png(tmp_path / "fine.png", classes())
+    files.write_png(tmp_path / "strange.png", np.full(SIZE, 77, np.uint8))
+    (tmp_path / "text.png").write_text("not a picture")
+    (tmp_path / "empty.png").write_bytes(b"")
+    with pytest.raises(DataError) as fault:
+        layouts.read_layouts(tmp_path, CITY, SIZE)
+    lines = str(fault.value).splitlines()
+    assert [name for name in ("empty", "strange", "text") if any(name in line for line in lines)] == [
+        "empty", "strange", "text",
+    ]  # fmt: skip
+    assert len(lines) == 3
+    assert "77" in str(fault.value)
+
+
+@pytest.mark.parametrize("make", [lambda p: None, lambda p: p.mkdir()])
+def test_a_missing_or_empty_folder_is_an_error(tmp_path, make):
+    make(tmp_path / "x")
+    with pytest.raises(DataError, match="no such folder|holds no PNG"):
+        layouts.read_layouts(tmp_path / "x", CITY, SIZE)
+
+
+def test_names_that_come_twice_are_refused(tmp_path):
+    for folder in ("a", "b"):
+        files.write_png(tmp_path / folder / "same.png", classes())
+    with pytest.raises(DataError, match="come twice: same"):
+        layouts.read_layouts(tmp_path, CITY, SIZE)
+
+
+def test_a_layout_without_its_map_is_named(tmp_path):
+    files.write_png(tmp_path / "l" / "a.png", classes())
+    files.write_png(tmp_path / "b" / "other.png", classes())
+    with pytest.raises(DataError, match=r"a\.png: no map of that name"):
+        layouts.read_layouts(tmp_path / "l", CITY, SIZE, maps=tmp_path / "b")

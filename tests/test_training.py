@@ -1,0 +1,177 @@
+"""The loop: a step depends on seed and number alone, and a killed run ends as an undisturbed one."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from augflow import generators, seeds, training
+from augflow.errors import BusyError, ModelError
+from augflow.files import held
+from augflow.learners import LikelihoodLearner, flipped, schedule
+from augflow.params import TrainingParams
+from tests.generators.conftest import VARIANTS, built, scenes
+
+NAMES = [f"scene{n}" for n in range(8)]
+
+
+def learner(steps=12, **changes):
+    torch.set_num_threads(1)
+    params = TrainingParams(
+        steps=steps, batch_size=2, learning_rate=1e-3, ema=0.9, clip_norm=5.0, flip=True, **changes
+    )
+    made = LikelihoodLearner(built(VARIANTS["full_glow ours"]), params)
+    made.initialise(scenes(8))
+    return made
+
+
+def trained(run=None, steps=12, **changes):
+    made = learner(12, **changes)
+    history = training.fit(
+        made, scenes(8), steps=steps, batch_size=2, seed=3, columns=("loss",), names=NAMES,
+        run=run, save_every=5, log_every=4,
+    )  # fmt: skip
+    return made.state(), history
+
+
+def same(ours, theirs):
+    return ours.keys() == theirs.keys() and all(torch.equal(ours[k], theirs[k]) for k in ours)
+
+
+def test_two_runs_end_with_equal_bits():
+    first, second = trained(), trained()
+    assert same(first[0], second[0])
+    assert first[1] == second[1]
+
+
+def test_a_run_that_was_stopped_ends_as_an_undisturbed_one(tmp_path):
+    whole, history = trained()
+    trained(tmp_path / "run", steps=7)
+    resumed, again = trained(tmp_path / "run")
+    assert same(whole, resumed)
+    assert [row["step"] for row in history] == [4, 8, 12]
+    assert [row["step"] for row in again] == [4, 7, 8, 12]
+    assert again[-1] == history[-1]
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from tests.test_training import trained
+import augflow.training as training
+real = training._Run.write
+def slow(self, step):
+    real(self, step)
+    print("saved", step, flush=True)
+training._Run.write = slow
+trained(Path(sys.argv[1]))
+"""
+
+
+def test_sigkill_at_any_moment_changes_nothing(tmp_path):
+    whole, _ = trained()
+    rng = np.random.default_rng(0)
+    for attempt in range(3):
+        process = subprocess.Popen(
+            [sys.executable, "-c", KILLED, str(tmp_path / "run")],
+            stdout=subprocess.PIPE, cwd=os.getcwd(), env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+        assert process.stdout is not None
+        if attempt < 2:
+            process.stdout.readline()
+            time.sleep(float(rng.uniform(0, 0.05)))
+            process.send_signal(signal.SIGKILL)
+        process.wait()
+    resumed, _ = trained(tmp_path / "run")
+    assert same(whole, resumed)
+
+
+def test_a_second_start_is_told_who_trains(tmp_path):
+    with held(tmp_path), pytest.raises(BusyError, match=f"process {os.getpid()}"):
+        trained(tmp_path)
+
+
+def test_damaged_state_is_named(tmp_path):
+    trained(tmp_path, steps=5)
+    path = tmp_path / "state.safetensors"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(ModelError, match="damaged state"):
+        trained(tmp_path)
+
+
+def test_a_loss_that_is_not_finite_names_layer_and_scenes_and_keeps_the_last_state(tmp_path):
+    trained(tmp_path, steps=5)
+    before = (tmp_path / "state.safetensors").read_bytes()
+    made = learner()
+    real = made.step
+
+    def poisoned(scene, rng, step):
+        if step == 6:
+            with torch.no_grad():
+                made.generator.target.levels[1].nets.second[0, 0, 0] = float("nan")
+        return real(scene, rng, step)
+
+    made.step = poisoned
+    with pytest.raises(ModelError, match=r"step 6: .*first seen in target.*scene\d, scene\d.*last good"):
+        training.fit(
+            made, scenes(8), steps=12, batch_size=2, seed=3, columns=("loss",), names=NAMES,
+            run=tmp_path, save_every=5, log_every=4,
+        )  # fmt: skip
+    assert (tmp_path / "state.safetensors").read_bytes() == before
+
+
+def test_every_epoch_shows_every_scene_once():
+    rows = [row for step in range(6) for row in training.batch_rows(0, step, 4, 8)]
+    for epoch in range(3):
+        assert sorted(rows[8 * epoch : 8 * epoch + 8]) == list(range(8))
+    assert rows[:8] != rows[8:16]
+
+
+def test_a_batch_larger_than_the_set_goes_on_in_the_next_epoch():
+    rows = training.batch_rows(0, 0, 7, 3)
+    assert len(rows) == 7
+    assert sorted(rows[:3]) == sorted(rows[3:6]) == [0, 1, 2]
+
+
+def test_schedule_warms_up_stays_and_falls_to_zero():
+    params = TrainingParams(steps=100, warmup_steps=10, decay_from=0.5)
+    assert schedule(params, 0) == pytest.approx(0.1)
+    assert schedule(params, 9) == schedule(params, 49) == 1.0
+    assert schedule(params, 75) == pytest.approx(0.5)
+    assert 0 < schedule(params, 99) < 0.03
+
+
+def test_a_mirrored_scene_is_mirrored_as_a_whole():
+    scene = scenes(16)
+    mirrored = flipped(scene, seeds.generator(0, "coins"))
+    turned = 0
+    for n in range(16):
+        same_way = torch.equal(mirrored.image[n], scene.image[n])
+        turned += not same_way
+        for ours, theirs in (
+            (mirrored.image[n], scene.image[n]),
+            (mirrored.layout.classes[n], scene.layout.classes[n]),
+            (mirrored.layout.boundary[n], scene.layout.boundary[n]),
+        ):
+            assert torch.equal(ours, theirs if same_way else theirs.flip(-1))
+    assert 0 < turned < 16
+
+
+def test_averaged_weights_are_lent_and_given_back():
+    made = learner()
+    made.step(scenes(2), seeds.generator(0, 1), 0)
+    own = {k: v.clone() for k, v in made.generator.state_dict().items()}
+    with made.averaged() as generator:
+        lent = generator.state_dict()
+        assert any(not torch.equal(own[k], lent[k]) for k in own)
+    assert all(torch.equal(own[k], v) for k, v in made.generator.state_dict().items())
+
+
+def test_generators_are_listed_for_an_unknown_name():
+    with pytest.raises(Exception, match="did you mean 'full_glow'"):
+        generators.system("ful_glow")
