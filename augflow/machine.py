@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
@@ -51,13 +52,14 @@ def fingerprint(threads: int) -> dict[str, str]:
 
 
 def _processor() -> str:
-    """The processor's name: libraries pick their kernels by it."""
+    """A digest of the processor's name: libraries pick their kernels by it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
-        return platform.processor()
+        lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
+    name = names[0] if names else platform.processor()
+    return hashlib.sha256(name.encode()).hexdigest()[:12]
 
 
 def _version(package: str) -> str:

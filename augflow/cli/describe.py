@@ -51,9 +51,9 @@ def _print(found: Description) -> None:
     from rich.table import Table
 
     height, width = found.size
-    table = Table(title=f"{found.system} {found.preset}, {height}x{width}", title_justify="left")
-    table.add_column("")
-    table.add_column("", justify="right")
+    table = Table(title=f"{found.system} {found.preset}, {height}x{width}", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
     table.add_row("parameters", _short(found.parameters))
     for part, count in found.parts.items():
         table.add_row(f"  {part}", _short(count))

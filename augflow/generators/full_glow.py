@@ -167,8 +167,8 @@ def check_size(config: GlowConfig) -> None:
     """
     unit = 2 ** len(config.steps)
     if any(side % unit for side in config.size):
-        fits = [tuple(side // unit * unit + more for side in config.size) for more in (0, unit)]
-        lower, upper = (f"{max(h, unit)}x{max(w, unit)}" for h, w in fits)
+        lower = "x".join(str(max(unit, side // unit * unit)) for side in config.size)
+        upper = "x".join(str(-(-side // unit) * unit) for side in config.size)
         raise ParamsError(
             f"size {config.size[0]}x{config.size[1]}: {len(config.steps)} levels need sides "
             f"divisible by {unit}; the next are {lower} and {upper}"

@@ -1,0 +1,85 @@
+"""A whole study in seconds: every stage run in this process on a handful of small scenes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+from tests.mini_network import MINI
+
+HOME = Path(__file__).parent.parent
+
+_NETWORK = {"config": "mini.py", "steps": 5, "batch_size": 2}
+PARAMS = {
+    "study": "mini",
+    "threads": 1,
+    "data": {
+        "reader": "streets", "root": "data/mini/raw", "size": [32, 48], "levels": 2,
+        "streets": {"train": 6, "val": 4, "size": [64, 96], "seed": 3},
+    },
+    "generators": {
+        "flow": {
+            "system": "full_glow", "preset": "tiny",
+            "overrides": {"steps": [1, 1], "width": [8, 8], "source_width": 4,
+                          "condition_width": 4, "head_hidden": [4, 4, 4]},
+            "training": {"steps": 4, "batch_size": 2, "init_scenes": 4, "sample_every": 4,
+                         "eval_every": 2, "log_every": 1},
+        },
+    },
+    "sets": {
+        "t05": {"generator": "flow", "layouts": "val", "temperature": 0.5, "rounds": 2},
+        "more": {"generator": "flow", "layouts": "train", "temperature": 0.8, "seed": 1, "limit": 4},
+    },
+    "transfers": {"moved": {"generator": "flow", "layouts": "val", "limit": 2}},
+    "judge": _NETWORK,
+    "arms": {
+        "real": {"train_on": ["real"], "reads": "prepared"},
+        "both": {"train_on": ["real", "more"], "reads": "synthetic/more"},
+    },
+    "retrain": {"segmenter": _NETWORK, "seeds": [0]},
+    "report": {"title": "Mini", "sweep": ["t05"], "samples": ["t05"], "layouts": 2},
+    "verify": {"items": 2},
+}  # fmt: skip
+
+
+def make(root: Path) -> None:
+    """Runs all stages at `root`, which is the working directory, and has DVC record them."""
+    from augflow.project import Project
+    from augflow.verifying import record
+
+    for name in ("augflow", "pipelines"):
+        shutil.copytree(HOME / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("dvc.yaml", ".dvcignore"):
+        shutil.copy(HOME / name, root / name)
+    (root / "mini.py").write_text(MINI)
+    (root / "params.yaml").write_text(yaml.safe_dump(PARAMS, sort_keys=False))
+    project = Project()
+    project.prepare()
+    project.train("flow")
+    for name in PARAMS["sets"]:
+        project.synthesize(name)
+    project.transfer("moved")
+    project.judge()
+    for name in PARAMS["sets"]:
+        project.score_set(name)
+    project.score_references()
+    for name in PARAMS["arms"]:
+        project.retrain(name)
+    project.score_arms()
+    project.report()
+    record(project)
+    dvc(root, "init", "--no-scm", "--quiet")
+    dvc(root, "commit", "--force", "--quiet")
+
+
+def dvc(root: Path, *words: str) -> None:
+    """Runs DVC at `root`."""
+    environment = {**os.environ, "DVC_NO_ANALYTICS": "1"}
+    subprocess.run(
+        [sys.executable, "-m", "dvc", *words], cwd=root, env=environment, check=True,
+        capture_output=True, text=True,
+    )  # fmt: skip

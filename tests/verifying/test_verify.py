@@ -1,0 +1,345 @@
+"""`augflow verify` on a real study: it holds, and every way to spoil it is found and named."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests import tiny_study
+import typer
+import yaml
+from PIL import Image
+from typer.testing import CliRunner
+
+from augflow import files
+from augflow.cli.verify import verify as command
+from augflow.stages.synthesize import photo_seed
+from augflow.synthetic import COLUMNS, read_rows
+from augflow.synthetic.manifest import label_path
+from augflow.verifying import record, state_of, verify
+from augflow.verifying.lock import check_lock
+from augflow.verifying.models import check_models
+from augflow.verifying.remade_numbers import check_matrices, check_training
+from augflow.verifying.remade_photos import check_photos, check_transfers
+from augflow.verifying.remade_scenes import check_scenes
+from augflow.verifying.environment import Machines
+from augflow.verifying.reports import check_reports
+from augflow.verifying.scores import check_scores
+from augflow.verifying.sets import check_sets
+from augflow.verifying.workspace import Workspace
+
+T05 = Path("data/mini/synthetic/t05")
+SCENE = "fennwick_000000_000000"
+PHOTO = T05 / f"leftImg8bit/val/fennwick/{SCENE}_r1_leftImg8bit.png"
+
+
+@pytest.fixture
+def run():
+    app = typer.Typer()
+    app.command()(command)
+    return lambda *words: CliRunner().invoke(app, list(words), catch_exceptions=False)
+
+
+def lines(*checks):
+    return [str(violation) for check in checks for violation in check.violations]
+
+
+def flip(path, row=3, column=4):
+    """Changes one channel of one pixel by the least there is."""
+    pixels = files.read_photo(path).copy()
+    pixels[row, column, 1] ^= 1
+    files.write_png(path, pixels)
+    return pixels
+
+
+def edit(path, old, new, count=1):
+    text = Path(path).read_text(encoding="utf-8")
+    assert old in text
+    Path(path).write_text(text.replace(old, new, count), encoding="utf-8")
+
+
+def rewrite_manifest(folder, change):
+    """Writes a manifest with each row passed through `change`; None drops it."""
+    rows = [change(dict(vars(row))) for row in read_rows(folder)]
+    files.write_csv(folder / "manifest.csv", [row for row in rows if row], COLUMNS)
+
+
+def edit_json(path, change):
+    content = files.read_json(path)
+    change(content)
+    files.write_json(path, content)
+
+
+def params_with(**sections):
+    content = yaml.safe_load(Path("params.yaml").read_text())
+    for dotted, value in sections.items():
+        *parents, last = dotted.split("__")
+        place = content
+        for name in parents:
+            place = place[name]
+        place[last] = value
+    Path("params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def test_whole_study_holds_at_level_1_and_is_bit_equal(study, run, tmp_path):
+    result = run("--level", "1", "--json", str(tmp_path / "found.json"))
+    assert result.exit_code == 0, result.output
+    assert "level 1: holds" in result.output
+    # equal bits, not equal within a tolerance
+    assert "grey values" not in result.output
+    content = files.read_json(tmp_path / "found.json")
+    assert content["state"] == "holds"
+    compared = {check["title"]: check["compared"] for check in content["checks"]}
+    assert len(compared) == 12
+    assert all(compared.values())
+
+
+def test_flipped_pixel_is_named(study, run):
+    flip(PHOTO)
+    before, after = (files.read_photo(root / PHOTO)[3, 4].tolist() for root in (_kept(study), Path()))
+    result = run()
+    assert result.exit_code == 1
+    assert f"{PHOTO}: row 3, column 4: expected {before}, got {after}" in result.output
+    assert f"{PHOTO}: expected what was recorded, got pixels have digest" in result.output
+
+
+def _kept(study):
+    """The folder the copy was made from is not known here; the cache holds the same content."""
+    return study.root
+
+
+def test_png_written_anew_with_equal_pixels_is_equal(study, run):
+    figure = Path("reports/mini/figures/samples.png")
+    scene = next(Path("data/mini/prepared/val/image").glob("*.png"))
+    for path in (PHOTO, figure, scene):
+        before = path.read_bytes()
+        Image.fromarray(files.read_photo(path)).save(path, compress_level=1)
+        assert path.read_bytes() != before
+    result = run()
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("tables/temperature.csv", "0.", "1."),
+        ("report.html", "</data>", "1</data>"),
+        ("report.md", "0.", "1."),
+        ("claims.json", '"value": 0.', '"value": 1.'),
+        ("scores/t05.json", "        0,\n", "        1,\n"),
+        ("evidence/generators/flow.csv", ".", "1."),
+    ],
+)
+def test_edited_number_of_a_report_is_named(space, name, old, new):
+    assert check_reports(space).state == "holds"
+    edit(Path("reports/mini") / name, old, new)
+    check = check_reports(space)
+    assert check.state == "does not hold"
+    assert any(line.startswith(f"reports/mini/{name}") for line in lines(check))
+
+
+def test_swapped_seeds_are_named(study, run):
+    names = [f"{SCENE}_r0", f"{SCENE}_r1"]
+    seeds = {row.name: row.seed for row in read_rows(T05)}
+    swapped = dict(zip(names, [seeds[names[1]], seeds[names[0]]], strict=True))
+    rewrite_manifest(T05, lambda row: {**row, "seed": swapped.get(row["name"], row["seed"])})
+    result = run()
+    assert result.exit_code == 1
+    for number, name in enumerate(names):
+        expected, got = photo_seed(0, SCENE, number), swapped[name]
+        line = f"{T05}/manifest.csv: {name}: seed: expected {expected}, got {got}"
+        assert line in result.output
+    # and DVC's copy says which line of the file is another
+    assert f"{T05}/manifest.csv: line 2: expected" in result.output
+
+
+def test_changed_parameter_is_named_with_the_stages_that_ran_without_it(study, run):
+    params_with(sets__t05__temperature=0.6)
+    result = run()
+    assert result.exit_code == 1
+    assert (
+        "params.yaml: sets.t05.temperature: expected 0.5, with which synthesize@t05, report ran, "
+        "got 0.6" in result.output
+    )
+    assert f"{T05}/set.json: temperature: expected 0.6, got 0.5" in result.output
+
+
+def test_parameters_of_verify_belong_to_no_stage(study):
+    params_with(verify__items=1, verify__tolerance=5.0)
+    assert check_lock(study).state == "holds"
+
+
+def test_changed_code_and_stages_not_run_are_named(study):
+    with Path("augflow/seeds.py").open("a") as stream:
+        stream.write("# another line\n")
+    section = {**tiny_study.PARAMS["sets"]["t05"], "temperature": 0.9}
+    params_with(sets__t09=section)
+    found = lines(check_lock(study))
+    code = [line for line in found if line.startswith("augflow/seeds.py: expected what ")]
+    assert len(code) == 1
+    assert code[0].endswith("got other content")
+    assert "dvc.yaml: synthesize@t09: expected to be in dvc.lock, got a stage that was not run" in found
+    assert any(line.startswith("params.yaml: sets.t09.temperature: expected nothing") for line in found)
+
+
+def test_edit_that_keeps_size_and_date_is_seen(study):
+    path = Path("data/mini/generators/flow/history.csv")
+    assert check_lock(study).state == "holds"
+    stat, content = path.stat(), path.read_bytes()
+    place = content.index(b"\n1,") + 1
+    with path.open("r+b") as stream:
+        stream.seek(place)
+        stream.write(b"7")
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert path.stat().st_mtime_ns == stat.st_mtime_ns
+    assert lines(check_lock(study))[0].startswith(f"{path}: line 2: expected '1,")
+
+
+def test_dropped_image_is_named_with_its_line_or_without(study, space):
+    PHOTO.unlink()
+    assert f"{PHOTO}: expected a file" in lines(check_lock(study))[0]
+    assert f"{PHOTO}: expected what was recorded, got no such file" in lines(check_sets(space))
+    name = PHOTO.name.removesuffix("_leftImg8bit.png")
+    rewrite_manifest(T05, lambda row: None if row["name"] == name else row)
+    missing = f"{T05}/manifest.csv: {SCENE}, round 1: expected a photograph, got none"
+    assert lines(check_sets(space)) == [missing]
+
+
+def test_labels_of_another_layout_are_named(space):
+    path = T05 / label_path(PHOTO.relative_to(T05).as_posix(), "labelIds")
+    ids = files.read_ids(path).copy()
+    ids[0, 0] = 23 if ids[0, 0] != 23 else 7
+    files.write_png(path, ids)
+    assert lines(check_sets(space))[0].startswith(f"{path}: row 0, column 0: expected")
+
+
+def test_weights_of_another_generator_are_named(space):
+    from safetensors.numpy import load_file, save_file
+
+    folder = Path("data/mini/generators/flow")
+    weights = load_file(folder / "weights.safetensors")
+    name = sorted(weights)[0]
+    weights[name].flat[0] += 1e-3
+    save_file(weights, folder / "weights.safetensors")
+    found = lines(check_models(space))
+    assert [line.split(": ")[0] for line in found] == [f"{folder}/weights.safetensors"]
+    edit_json("data/mini/segmenters/both/0/config.json",
+              lambda content: content["training"].update(train_on=["real"]))  # fmt: skip
+    assert any("both/0/config.json: training.train_on" in line for line in lines(check_models(space)))
+
+
+def test_edited_matrices_are_named(study, space):
+    path = study.score("t05")
+
+    def to_another_class(content):
+        matrix = np.array(content["items"][0]["confusion"])
+        row, column = np.argwhere(matrix > 0)[0]
+        matrix[row, column] -= 1
+        matrix[(row + 1) % len(matrix), column] += 1
+        content["items"][0]["confusion"] = matrix.tolist()
+
+    edit_json(path, to_another_class)
+    name = files.read_json(path)["items"][0]["name"]
+    assert [line.partition(": expected")[0] for line in lines(check_scores(space))] == [
+        f"{path}: {name}: pixels of each class"
+    ]
+    assert lines(check_lock(study))[0].startswith(f"{path}: line ")
+
+
+def test_scores_of_other_photographs_and_networks_are_named(study, space):
+    edit_json(study.score("t05"), lambda content: content["items"].pop())
+    edit_json(study.score("more"), lambda content: content.update(judge="another"))
+    edit_json(study.score("arms"), lambda content: content["runs"].pop("both-0"))
+    edit_json(study.score("references"),
+              lambda content: content["rows"]["wrong"][0].update(name="nobody"))  # fmt: skip
+    found = "\n".join(lines(check_scores(space)))
+    assert f"{study.score('t05')}: photographs: expected 8, got 7" in found
+    assert f"{study.score('more')}: judge: expected" in found
+    assert f"{study.score('arms')}: runs: expected ['both-0', 'real-0'], got ['real-0']" in found
+    assert f"{study.score('references')}: wrong: nobody for" in found
+
+
+def test_clone_without_data_cannot_be_checked_but_its_report_can(study, run):
+    shutil.rmtree("data")
+    shutil.rmtree(".dvc/cache")
+    result = run()
+    assert result.exit_code == 2, result.output
+    assert "reports: holds" in result.output
+    assert "synthetic sets: cannot be checked" in result.output
+    edit("reports/mini/tables/temperature.csv", "0.", "1.")
+    result = run()
+    assert result.exit_code == 1
+    assert "reports/mini/tables/temperature.csv: row" in result.output
+
+
+def test_project_without_lock_cannot_be_checked(study):
+    Path("dvc.lock").unlink()
+    check = check_lock(study)
+    assert (check.state, check.absent) == ("cannot be checked", ["dvc.lock"])
+
+
+def test_forged_pixel_that_all_records_agree_on_is_found_by_making_it_again(study):
+    pixels = flip(PHOTO)
+    name = PHOTO.name.removesuffix("_leftImg8bit.png")
+    digest = {name: files.digest_array(pixels)}
+    rewrite_manifest(T05, lambda row: {**row, "digest": digest.get(row["name"], row["digest"])})
+    params_with(verify__items=100)
+    tiny_study.dvc(Path(), "commit", "--force", "--quiet")
+    record(study)
+    assert state_of(list(verify(study, 0))) == "holds"
+    space = Workspace(study)
+    found = lines(check_photos(space, Machines(study)))
+    assert [line.partition(": expected")[0] for line in found] == [f"{PHOTO}: row 3, column 4"]
+
+
+def test_forged_numbers_are_found_by_making_them_again(study):
+    params_with(verify__items=100)
+
+    def to_another_column(content):
+        matrix = content["items"][0]["confusion"]
+        row = next(row for row in matrix if any(row))
+        row[0], row[1] = row[1] + 1, row[0] - 1
+
+    edit_json(study.score("t05"), to_another_column)
+    edit_json("data/mini/generators/flow/config.json",
+              lambda content: content["facts"].update(val_bpd=content["facts"]["val_bpd"] - 1e-4))  # fmt: skip
+    machines, space = Machines(study), Workspace(study)
+    assert check_scores(space).state == "holds"
+    name = files.read_json(study.score("t05"))["items"][0]["name"]
+    assert lines(check_matrices(space, machines))[0].startswith(
+        f"{study.score('t05')}: {name}: confusion, row "
+    )
+    assert [line.partition(": expected")[0] for line in lines(check_training(space, machines))] == [
+        "data/mini/generators/flow/config.json: val_bpd"
+    ]
+
+
+def test_forged_scenes_and_transfers_are_found_by_making_them_again(study):
+    params_with(verify__items=100)
+    machines, space = Machines(study), Workspace(study)
+    moved = next(Path("data/mini/synthetic/moved/leftImg8bit").rglob("*.png"))
+    resized = Path("data/mini/prepared/train/image/aldenburg_000000_000001.png")
+    raw = Path("data/mini/raw/leftImg8bit/val/fennwick") / f"{SCENE}_leftImg8bit.png"
+    for path in (moved, resized, raw):
+        flip(path)
+    assert lines(check_transfers(space, machines))[0].startswith(f"{moved}: row 3, column 4: ")
+    found = "\n".join(lines(check_scenes(space, machines)))
+    assert f"{resized}: row 3, column 4: " in found
+    assert f"{raw}: row 3, column 4: " in found
+
+
+def test_elsewhere_photographs_may_differ_by_the_tolerance(study):
+    params_with(verify__items=100)
+    Path("environment.json").unlink()
+    for grey, state in ((2, "holds"), (3, "does not hold")):
+        pixels = files.read_photo(PHOTO).astype(int)
+        pixels[5, 6] += grey if pixels[5, 6].max() < 250 else -grey
+        original = PHOTO.read_bytes()
+        files.write_png(PHOTO, np.clip(pixels, 0, 255).astype(np.uint8))
+        check = check_photos(Workspace(study), Machines(study))
+        PHOTO.write_bytes(original)
+        assert check.state == state
+        assert any("within 2 grey values" in note for note in check.notes)
