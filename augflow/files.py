@@ -198,6 +198,12 @@ def write_json(path: Path, content: object) -> None:
     atomic_write(path, json_bytes(content))
 
 
+def write_records(path: Path, content: object) -> None:
+    """The same on one line, for long lists of numbers that nobody reads."""
+    text = json.dumps(content, separators=(",", ":"), sort_keys=True, allow_nan=False)
+    atomic_write(path, (text + "\n").encode())
+
+
 def read_json(path: Path) -> Any:
     """Reads JSON.
 

@@ -1,10 +1,11 @@
-"""The loop: a step depends on seed and number alone, and a killed run ends as an undisturbed one."""
+"""The loop: a step depends on seed and number alone; a killed run ends as an undisturbed one."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -79,7 +80,7 @@ def test_sigkill_at_any_moment_changes_nothing(tmp_path):
     for attempt in range(3):
         process = subprocess.Popen(
             [sys.executable, "-c", KILLED, str(tmp_path / "run")],
-            stdout=subprocess.PIPE, cwd=os.getcwd(), env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE, cwd=Path.cwd(), env={**os.environ, "OMP_NUM_THREADS": "1"},
         )  # fmt: skip
         assert process.stdout is not None
         if attempt < 2:
@@ -117,7 +118,8 @@ def test_a_loss_that_is_not_finite_names_layer_and_scenes_and_keeps_the_last_sta
         return real(scene, rng, step)
 
     made.step = poisoned
-    with pytest.raises(ModelError, match=r"step 6: .*first seen in target.*scene\d, scene\d.*last good"):
+    message = r"step 6: .*first seen in target.*scene\d, scene\d.*last good"
+    with pytest.raises(ModelError, match=message):
         training.fit(
             made, scenes(8), steps=12, batch_size=2, seed=3, columns=("loss",), names=NAMES,
             run=tmp_path, save_every=5, log_every=4,

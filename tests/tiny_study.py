@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import yaml
+
 from tests.mini_network import MINI
 
 HOME = Path(__file__).parent.parent
@@ -32,7 +33,8 @@ PARAMS = {
     },
     "sets": {
         "t05": {"generator": "flow", "layouts": "val", "temperature": 0.5, "rounds": 2},
-        "more": {"generator": "flow", "layouts": "train", "temperature": 0.8, "seed": 1, "limit": 4},
+        "more": {"generator": "flow", "layouts": "train", "temperature": 0.8, "seed": 1,
+                 "limit": 4},
     },
     "transfers": {"moved": {"generator": "flow", "layouts": "val", "limit": 2}},
     "judge": _NETWORK,

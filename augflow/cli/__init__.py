@@ -14,12 +14,14 @@ from augflow.cli.errors import reported
 
 # in the order of use; each is `augflow.cli.<module>` with a function of that name
 COMMANDS = (
+    "init",
     "check_data",
     "train",
     "synth",
     "transfer",
     "score",
     "report",
+    "verify",
     "describe",
 )
 
@@ -27,7 +29,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Label maps in, labelled photographs out, with evidence of whether training on them helps.",
+    help="Label maps in, labelled photographs out, and evidence of whether training on them helps.",
 )
 
 

@@ -10,8 +10,6 @@ import typer
 if TYPE_CHECKING:
     from augflow.describing import Description
 
-_PREFIXES = ("", "k", "M", "G", "T")
-
 
 def describe(
     system: Annotated[str, typer.Argument(help="A system: full_glow, glow.")],
@@ -76,19 +74,16 @@ def _print(found: Description) -> None:
 
 def _short(count: int) -> str:
     """With a decimal prefix: 155.3 M."""
-    value, prefix = float(count), ""
-    for prefix in _PREFIXES:
-        if value < 1000:
-            break
-        value /= 1000
-    return f"{value:.1f} {prefix}" if prefix else f"{count} "
+    return _scaled(count, 1000, ("", "k", "M", "G", "T"))
 
 
 def _bytes(count: int) -> str:
-    """Binary units: 4.67 GiB."""
-    value, unit = float(count), "B"
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
-        if value < 1024:
-            break
-        value /= 1024
-    return f"{value:.4g} {unit}"
+    """With a binary unit: 4.67 GiB."""
+    return _scaled(count, 1024, ("B", "KiB", "MiB", "GiB", "TiB"))
+
+
+def _scaled(count: int, base: int, units: tuple[str, ...]) -> str:
+    power = 0
+    while count >= base ** (power + 1) and power < len(units) - 1:
+        power += 1
+    return f"{count / base**power:.4g} {units[power]}"

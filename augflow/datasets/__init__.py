@@ -19,8 +19,7 @@ READERS: dict[str, Callable[[DataParams], SourceSet]] = {
     "folder": folder.read,
 }
 
-# where a reader looks for photographs; the first pattern that matches tells the layout of a folder
-_PHOTOS = {
+PHOTOS = {
     "streets": "streets.json",
     "cityscapes": "leftImg8bit/*/*/*_leftImg8bit.png",
     "idd_lite": "leftImg8bit/*/*/*_image.*",
@@ -28,6 +27,7 @@ _PHOTOS = {
     "kitti": "training/image_2/*.png",
     "folder": "images/**/*.*",
 }
+"""Where a reader looks for photographs; the first pattern that matches tells a folder's layout."""
 
 
 def read(params: DataParams) -> SourceSet:
@@ -44,7 +44,7 @@ def read(params: DataParams) -> SourceSet:
     if not source.scenes and not source.faults:
         guess = guessed_reader(root)
         hint = f"it looks like {guess}" if guess else f"known layouts: {', '.join(READERS)}"
-        place = _PHOTOS["cityscapes" if params.reader == "streets" else params.reader]
+        place = PHOTOS["cityscapes" if params.reader == "streets" else params.reader]
         raise DataError(
             f"{root}: no photos at {place}, where reader {params.reader} looks; "
             f"{hint}: set data.reader and data.root"
@@ -54,4 +54,9 @@ def read(params: DataParams) -> SourceSet:
 
 def guessed_reader(root: Path) -> str | None:
     """The reader whose layout a folder has; None when it has none of them."""
-    return next((name for name, place in _PHOTOS.items() if any(root.glob(place))), None)
+    return next((name for name in PHOTOS if has_layout(root, name)), None)
+
+
+def has_layout(root: Path, reader: str) -> bool:
+    """Whether there are photographs where a reader looks for them."""
+    return any(root.glob(PHOTOS[reader]))

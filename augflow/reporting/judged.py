@@ -17,6 +17,7 @@ from augflow.reporting.measures import (
     spread_columns,
     spreads,
 )
+from augflow.reporting.score_files import ReferenceRows
 from augflow.reporting.table import Cell, Column, Row, Table
 
 
@@ -26,7 +27,7 @@ def temperature(evidence: Evidence) -> Table:
     References:
         Full-Glow, table 2.
     """
-    real = pooled(evidence.references.rows.real)
+    real = pooled(compared(evidence).real)
     rows = []
     for name in dict.fromkeys(evidence.params.report.sweep):
         judged = evidence.sets[name]
@@ -54,8 +55,8 @@ def temperature(evidence: Evidence) -> Table:
 
 def references(evidence: Evidence) -> Table:
     """Ceiling, floors and the best set of the sweep, each with its share of the ceiling's IoU."""
-    real = pooled(evidence.references.rows.real)
-    kept = evidence.references.rows
+    kept = compared(evidence)
+    real = pooled(kept.real)
     rows = [
         _reference_row(name, name, pooled(items), real, ("scores/references.json",))
         for name, items in (("real", kept.real), ("flat", kept.flat), ("wrong", kept.wrong))
@@ -73,6 +74,23 @@ def references(evidence: Evidence) -> Table:
     return Table("references", columns, tuple(rows))
 
 
+def compared(evidence: Evidence) -> ReferenceRows:
+    """Ceiling and floors on the layouts that the sweep was made for, so that like meets like.
+
+    A sweep that is limited to some of the held-out layouts has them scored on no others; without a
+    sweep all of them count.
+    """
+    swept = {
+        item.layout for name in evidence.params.report.sweep for item in evidence.sets[name].items
+    }
+    rows = evidence.references.rows
+    picked = {
+        kind: [item for item in getattr(rows, kind) if item.layout in swept]
+        for kind in ("real", "flat", "wrong")
+    }
+    return rows.model_copy(update=picked) if all(picked.values()) else rows
+
+
 def _reference_row(
     key: str, name: str, found: Scores, real: Scores, sources: tuple[str, ...]
 ) -> Row:
@@ -84,7 +102,7 @@ def _reference_row(
 
 def judge_per_class(evidence: Evidence) -> Table:
     """The judge's IoU and accuracy per class: real photos, the best set, and the floors."""
-    kept = evidence.references.rows
+    kept = compared(evidence)
     groups: dict[str, list[Scores]] = {"real": [pooled(kept.real)]}
     sources = ["scores/references.json", "evidence/params.yaml"]
     if evidence.params.report.sweep:

@@ -55,7 +55,7 @@ def score_set(
         "judge": segmenter.digest(),
         "items": _items(segmenter, scenes.image, scenes.layout.classes, names),
     }
-    files.write_json(out, content)
+    files.write_records(out, content)
 
 
 def score_references(prepared: Path, judge: Path, out: Path, threads: int | None = None) -> None:
@@ -97,7 +97,7 @@ def score_references(prepared: Path, judge: Path, out: Path, threads: int | None
             for kind, photos in images.items()
         },
     }
-    files.write_json(out, content)
+    files.write_records(out, content)
 
 
 def score_arms(
@@ -130,7 +130,7 @@ def score_arms(
             "items": _items(segmenter, scenes.image, scenes.layout.classes, names),
         }
     _check_equal_steps(runs)
-    files.write_json(out, {"kind": "arms", "classes": list(val.table.names), "runs": runs})
+    files.write_records(out, {"kind": "arms", "classes": list(val.table.names), "runs": runs})
 
 
 def mean_colours(folder: SceneFolder) -> np.ndarray:

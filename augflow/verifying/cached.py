@@ -23,7 +23,7 @@ class Cache:
     def file(self, digest: str) -> Path | None:
         """The copy with that digest, None where there is none or it is damaged."""
         path = self.root / "files" / "md5" / digest[:2] / digest[2:]
-        if not path.is_file() or _md5(path) != digest.removesuffix(".dir"):
+        if not path.is_file() or md5(path) != digest.removesuffix(".dir"):
             return None
         return path
 
@@ -53,7 +53,7 @@ def differences(path: Path, recorded: str, cache: Cache) -> list[Finding]:
     if listed is None:
         if _folder_md5(path, as_written=True) == recorded:
             return []
-        return [Finding(path.as_posix(), f"md5 {recorded}", f"md5 {_folder_md5(path)}")]
+        return [Finding(path.as_posix(), f"md5 {recorded}", f"md5 {md5(path)}")]
     there = dict(_files(path))
     found_all = [
         Finding((path / name).as_posix(), "no such file", "a file")
@@ -71,7 +71,7 @@ def differences(path: Path, recorded: str, cache: Cache) -> list[Finding]:
 
 
 def _of_file(path: Path, recorded: str, cache: Cache) -> Finding | None:
-    digest = _md5(path)
+    digest = md5(path)
     if digest == recorded:
         return None
     bytes_differ = Finding(path.as_posix(), f"md5 {recorded}", f"md5 {digest}")
@@ -120,14 +120,21 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
             yield path.relative_to(folder).as_posix(), path
 
 
+def md5(path: Path) -> str:
+    """The digest that DVC gives a file or a folder."""
+    if path.is_dir():
+        return _folder_md5(path)
+    return hashlib.md5(path.read_bytes()).hexdigest()
+
+
 def _folder_md5(folder: Path, as_written: bool = False) -> str:
-    """The digest that DVC gives a folder; with PNGs as `files.write_png` makes them, or as found."""
+    """The digest that DVC gives a folder, its PNGs as found or as `files.write_png` makes them."""
     entries = []
     with tempfile.TemporaryDirectory() as scratch:
         for name, path in _files(folder):
             if as_written and path.suffix == ".png":
                 path = _rewritten(path, Path(scratch) / "image.png")
-            entries.append({"md5": _md5(path), "relpath": name})
+            entries.append({"md5": md5(path), "relpath": name})
     entries.sort(key=lambda entry: entry["relpath"])
     return hashlib.md5(json.dumps(entries, sort_keys=True).encode()).hexdigest() + ".dir"
 
@@ -138,7 +145,3 @@ def _rewritten(path: Path, scratch: Path) -> Path:
     except (DataError, ValueError):
         return path
     return scratch
-
-
-def _md5(path: Path) -> str:
-    return hashlib.md5(path.read_bytes()).hexdigest()

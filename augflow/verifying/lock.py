@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from augflow.verifying.cached import Cache, differences
+from augflow.verifying.cached import Cache, differences, md5
 from augflow.verifying.findings import Check, Finding
 
 if TYPE_CHECKING:
     from augflow.project import Project
 
 _LOCK, _PARAMS = "dvc.lock", "params.yaml"
-_GONE = "no such path"
 
 
 class _NoStatusError(Exception):
@@ -99,18 +98,15 @@ def _status(root: Path) -> dict[str, list[Any]]:
     if not (root / ".dvc").is_dir():
         raise _NoStatusError(f"{root / '.dvc'} (dvc init makes it)")
     with tempfile.TemporaryDirectory() as state:
-        return json.loads(_dvc(root, ["status", "--json"], {"DVC_SITE_CACHE_DIR": state}))
-
-
-def _dvc(root: Path, words: list[str], environment: Mapping[str, str]) -> str:
-    ran = subprocess.run(
-        [sys.executable, "-m", "dvc", *words], cwd=root, capture_output=True, text=True,
-        env={**os.environ, "DVC_NO_ANALYTICS": "1", **environment}, check=False,
-    )  # fmt: skip
+        ran = subprocess.run(
+            [sys.executable, "-m", "dvc", "status", "--json"], cwd=root, capture_output=True,
+            env={**os.environ, "DVC_NO_ANALYTICS": "1", "DVC_SITE_CACHE_DIR": state},
+            text=True, check=False,
+        )  # fmt: skip
     if ran.returncode:
         reason = " ".join(ran.stderr.split())[-300:] or f"exit code {ran.returncode}"
-        raise _NoStatusError(f"an answer of dvc {words[0]} ({reason})")
-    return ran.stdout
+        raise _NoStatusError(f"an answer of dvc status ({reason})")
+    return json.loads(ran.stdout)
 
 
 def _sorted(status: Mapping[str, list[Any]], records: _Records) -> _Differences:
@@ -123,9 +119,7 @@ def _sorted(status: Mapping[str, list[Any]], records: _Records) -> _Differences:
             if entry == "changed command":
                 found.commands.append(stage)
             elif isinstance(entry, dict):
-                outs = entry.get("changed outs", {})
-                # what DVC could not restore from its cache may still be as recorded
-                found.outs |= {path: how for path, how in outs.items() if how != "not in cache"}
+                found.outs |= entry.get("changed outs", {})
                 _sort_deps(entry.get("changed deps", {}), stage, found)
     return found
 
@@ -145,9 +139,12 @@ def _add(check: Check, project: Project, records: _Records, found: _Differences)
         check.add(Finding(f"dvc.yaml: {stage}", records.stages[stage]["cmd"], "another command"))
     for finding in _params(project.root / _PARAMS, records, found.params):
         check.add(finding)
-    _add_outs(check, project.root, records, found.outs)
+    touched = _add_outs(check, project.root, records, found.outs)
     for (path, how), stages in sorted(found.deps.items()):
-        _add_dep(check, path, how, stages, records, found, project.params.data.root)
+        if how == "deleted" and PurePosixPath(path) == PurePosixPath(project.params.data.root):
+            check.lacks(path)
+        else:
+            _add_dep(check, path, how, stages, records, touched)
 
 
 def _params(path: Path, records: _Records, changed: Mapping[str, list[str]]) -> Iterator[Finding]:
@@ -175,37 +172,44 @@ def _leaves(content: object, prefix: str = "") -> dict[str, str]:
     return found
 
 
-def _add_outs(check: Check, root: Path, records: _Records, outs: Mapping[str, str]) -> None:
-    modified = {path for path, how in outs.items() if how == "modified"}
-    for path, how in outs.items():
-        if how in ("deleted", "new"):
+def _add_outs(check: Check, root: Path, records: _Records, outs: Mapping[str, str]) -> set[str]:
+    """The outputs that are absent or of other bytes; DVC also lists those it has no copy of."""
+    touched = set()
+    cache = Cache(_cache_folder(root)) if outs else None
+    for path in sorted(outs):
+        if not (root / path).exists():
             check.lacks(path)
-    if not modified:
-        return
-    cache = Cache(Path(_dvc(root, ["cache", "dir"], {}).strip()))
-    for path in sorted(modified):
-        for finding in differences(root / path, records.outs[path], cache):
-            check.add(finding)
+        elif cache is None or md5(root / path) == records.outs[path]:
+            continue
+        else:
+            for finding in differences(root / path, records.outs[path], cache):
+                check.add(finding)
+        touched.add(path)
+    return touched
+
+
+def _cache_folder(root: Path) -> Path:
+    from dvc.config import Config
+
+    folder = root / ".dvc"
+    return folder / Config(str(folder.resolve()))["cache"].get("dir", "cache")
 
 
 def _add_dep(
-    check: Check, path: str, how: str, stages: list[str], records: _Records,
-    found: _Differences, raw: str,
-) -> None:  # fmt: skip
+    check: Check, path: str, how: str, stages: list[str], records: _Records, touched: set[str]
+) -> None:
     recorded = {stage: records.read_by(stage, path) for stage in stages}
     if path in records.outs:
         # whether the output is what its own stage left is looked at with the outputs
         stale = [stage for stage, digest in recorded.items() if digest != records.outs[path]]
-        if stale and how != "deleted":
+        if stale and path not in touched:
             what = f"what {_few(stale)} read (md5 {recorded[stale[0]]})"
             check.add(Finding(path, what, f"what was made since (md5 {records.outs[path]})"))
     elif records.below(path):
-        if not records.below(path) & set(found.outs):
+        if not records.below(path) & touched:
             check.add(Finding(path, f"what {_few(stages)} read", "other files"))
-    elif how == "deleted" and PurePosixPath(path) == PurePosixPath(raw):
-        check.lacks(path)
     else:
-        got = _GONE if how == "deleted" else "other content"
+        got = "no such path" if how == "deleted" else "other content"
         what = f"what {_few(stages)} ran with (md5 {recorded[stages[0]]})"
         check.add(Finding(path, what, got))
 

@@ -1,11 +1,13 @@
 """Spread, comparison and tables against numbers worked out by hand."""
 
+import dataclasses
 import math
 
 import pytest
 
 from augflow.reporting import evidence as evidences
 from augflow.reporting import gathering
+from augflow.reporting.judged import compared
 from augflow.reporting.spread import GAIN, NO_GAIN, UNKNOWN, WORSE, difference, spread
 from augflow.reporting.tables import computed
 from augflow.reporting.verdict import verdict
@@ -182,3 +184,17 @@ def test_one_round_has_no_spread_to_tell_temperatures_by(tmp_path):
 def test_instance_ids_are_named_as_the_boundaries_source(tmp_path):
     evidence = loaded(tmp_path, Study(boundary_source="instances", runs={}))
     assert "come from instance ids" in said(verdict(evidence, computed(evidence)).sentences[-1])
+
+
+def test_ceiling_and_floors_are_measured_on_the_layouts_of_the_sweep(evidence):
+    rows = evidence.references.rows
+    scored = {item.layout for found in evidence.sets.values() for item in found.items}
+    extra = rows.real[0].model_copy(update={"name": "other", "layout": "other"})
+    wider = rows.model_copy(update={"real": [*rows.real, extra], "flat": [*rows.flat, extra]})
+    seen = dataclasses.replace(
+        evidence, references=evidence.references.model_copy(update={"rows": wider})
+    )
+    kept = compared(seen)
+    assert {item.layout for item in (*kept.real, *kept.flat)} <= scored
+    assert len(kept.real) == len(rows.real)
+    assert len(kept.flat) == len(rows.flat)

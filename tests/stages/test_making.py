@@ -1,4 +1,4 @@
-"""Train, synthesize, transfer and synth on four scenes: deterministic, complete, whole or absent."""
+"""Train, synthesize, transfer, synth on four scenes: deterministic, complete, whole or absent."""
 
 import numpy as np
 import pytest
@@ -72,7 +72,8 @@ def test_a_set_holds_every_round_of_every_layout_with_its_seed(generator, prepar
     out = made(tmp_path, generator, prepared, seed=5)
     found = read_set(out)
     names = SceneFolder(prepared, "val").names
-    assert [(row.layout, row.round) for row in found.rows] == [(n, r) for n in names for r in (0, 1)]
+    expected = [(name, number) for name in names for number in (0, 1)]
+    assert [(row.layout, row.round) for row in found.rows] == expected
     for row in found.rows:
         assert row.seed == photo_seed(5, row.layout, row.round)
         assert row.temperature == 0.8

@@ -6,10 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests import tiny_study
 
 from augflow.project import Project
 from augflow.verifying.workspace import Workspace
+from tests import tiny_study
 
 
 @pytest.fixture(scope="session")
