@@ -171,8 +171,10 @@ class Project:
     def report(self) -> None:
         """Stage report."""
         from augflow.stages.report import report
+        from augflow.verifying import record
 
         report(self.params, self.data, self.reports)
+        record(self)
 
     def _retrain(
         self, name: str, arm: ArmParams, params: SegmenterParams, seed: int, out: Path

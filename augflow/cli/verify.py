@@ -38,7 +38,8 @@ def verify(
     found = verified(Project(), 1 if level else 0)
     checks = _as_table(console, found) if console.is_terminal else _as_lines(found)
     state = state_of(checks)
-    console.print(f"level {level}: {state}", style="bold", highlight=False)
+    hint = "; dvc repro makes what is absent" if state == "cannot be checked" else ""
+    console.print(f"level {level}: {state}{hint}", style="bold", highlight=False)
     if json is not None:
         content = {"level": level, "state": state, "checks": [check.facts() for check in checks]}
         files.write_json(json, content)
@@ -83,5 +84,5 @@ def _details(check: Check) -> list[str]:
         lines = [*lines[:_MOST], f"and {len(lines) - _MOST} more, see --json"]
     if check.absent:
         more = f" and {len(check.absent) - 3} more" if len(check.absent) > 3 else ""
-        lines.append(f"absent: {', '.join(check.absent[:3])}{more}; dvc repro makes them")
+        lines.append(f"absent: {', '.join(check.absent[:3])}{more}")
     return [*lines, *check.notes]

@@ -23,6 +23,11 @@ def config_a():
     return describe("full_glow", "config_a", CITYSCAPES, (256, 256))
 
 
+@pytest.fixture(scope="module")
+def tiny():
+    return describe("full_glow", "tiny", CITYSCAPES)
+
+
 # millions of parameters, Full-Glow, table 3
 TABLE_3 = {
     "config_a": 155.3, "config_b": 155.5, "config_c": 155.5, "config_d": 431, "config_e": 348,
@@ -77,12 +82,13 @@ def test_operations_of_one_step_are_those_worked_out_on_paper(monkeypatch):
     assert found.flops_forward == 2 * (coupling + matrix + factors + prior)
 
 
-def test_activations_grow_with_the_area():
-    small = describe("full_glow", "tiny", CITYSCAPES, (48, 72))
-    large = describe("full_glow", "tiny", CITYSCAPES, (96, 72))
-    assert large.parameters == small.parameters
-    assert 1.8 < large.memory.activations / small.memory.activations <= 2
-    assert 1.9 < large.flops / small.flops <= 2
+def test_costs_are_a_constant_and_a_share_of_the_area():
+    third, second, first = (
+        describe("full_glow", "tiny", CITYSCAPES, (height, 72)) for height in (144, 96, 48)
+    )
+    assert third.parameters == second.parameters == first.parameters
+    for costs in (lambda d: d.flops, lambda d: d.memory.activations):
+        assert costs(third) - costs(second) == costs(second) - costs(first) > 0
 
 
 @pytest.mark.parametrize("system", ["full_glow", "glow"])
@@ -97,25 +103,30 @@ def test_parts_and_latents_leave_nothing_out(system):
     assert sum(c * h * w for c, h, w in found.latents) == 3 * 48 * 72
 
 
-def test_json_is_one_object_with_exact_numbers():
-    result = run("full_glow", "--preset", "tiny", "--size", "32x48", "--json")
+def test_json_is_one_object_with_exact_numbers(tiny):
+    result = run("full_glow", "--preset", "tiny", "--size", "48x72", "--json")
     assert result.exit_code == 0
     content = json.loads(result.stdout)
-    found = describe("full_glow", "tiny", CITYSCAPES, (32, 48))
-    assert content["parameters"] == found.parameters
-    assert content["size"] == [32, 48]
-    assert content["latents"] == [[6, 16, 24], [12, 8, 12], [48, 4, 6]]
-    assert content["memory"] == sum(content["memory_parts"].values()) == found.memory.total
+    assert content["parameters"] == tiny.parameters
+    assert content["size"] == [48, 72]
+    assert content["latents"] == [[6, 24, 36], [12, 12, 18], [48, 6, 9]]
+    assert content["flops"] == tiny.flops
+    assert content["memory"] == sum(content["memory_parts"].values()) == tiny.memory.total
+
+
+def test_size_replaces_that_of_the_preset():
+    generator = on_meta("full_glow", "tiny", CITYSCAPES, (32, 48))
+    assert generator.size == (32, 48)
 
 
 def test_the_table_has_units():
-    result = run("full_glow", "--preset", "tiny", "--classes", "streets")
+    result = run("glow", "--preset", "tiny", "--classes", "streets")
     assert result.exit_code == 0
     rows = dict(line.strip("│ ").split("│") for line in result.stdout.splitlines() if "│" in line)
     rows = {name.strip(): value.strip() for name, value in rows.items()}
-    found = describe("full_glow", "tiny", table("streets"))
-    assert rows["parameters"] == f"{found.parameters / 1e6:.4g} M"
-    assert rows["operations of a training step"] == f"{found.flops / 1e9:.4g} GFLOP"
+    found = describe("glow", "tiny", table("streets"))
+    assert rows["parameters"] == f"{found.parameters / 1e3:.4g} k"
+    assert rows["operations of a training step"] == f"{found.flops / 1e6:.4g} MFLOP"
     assert rows["memory of a training step"] == f"{found.memory.total / 2**20:.4g} MiB"
     assert rows["latents of level 1"] == "6 x 24 x 36"
 

@@ -227,8 +227,8 @@ def test_weights_of_another_generator_are_named(space):
     save_file(weights, folder / "weights.safetensors")
     found = lines(check_models(space))
     assert [line.split(": ")[0] for line in found] == [f"{folder}/weights.safetensors"]
-    edit_json("data/mini/segmenters/both/0/config.json",
-              lambda content: content["training"].update(train_on=["real"]))  # fmt: skip
+    config = Path("data/mini/segmenters/both/0/config.json")
+    edit_json(config, lambda content: content["training"].update(train_on=["real"]))
     assert any(
         "both/0/config.json: training.train_on" in line for line in lines(check_models(space))
     )
@@ -256,13 +256,13 @@ def test_scores_of_other_photographs_and_networks_are_named(study, space):
     edit_json(study.score("t05"), lambda content: content["items"].pop())
     edit_json(study.score("more"), lambda content: content.update(judge="another"))
     edit_json(study.score("arms"), lambda content: content["runs"].pop("both-0"))
-    edit_json(study.score("references"),
-              lambda content: content["rows"]["wrong"][0].update(name="nobody"))  # fmt: skip
+    references = study.score("references")
+    edit_json(references, lambda content: content["rows"]["wrong"][0].update(name="nobody"))
     found = "\n".join(lines(check_scores(space)))
     assert f"{study.score('t05')}: photographs: expected 8, got 7" in found
     assert f"{study.score('more')}: judge: expected" in found
     assert f"{study.score('arms')}: runs: expected ['both-0', 'real-0'], got ['real-0']" in found
-    assert f"{study.score('references')}: wrong: nobody for" in found
+    assert f"{references}: wrong: nobody for" in found
 
 
 def test_clone_without_data_cannot_be_checked_but_its_report_can(study, run):
@@ -314,8 +314,9 @@ def test_forged_numbers_are_found_by_making_them_again(study):
         row[0], row[1] = row[1] + 1, row[0] - 1
 
     edit_json(study.score("t05"), to_another_column)
-    edit_json("data/mini/generators/flow/config.json",
-              lambda content: content["facts"].update(val_bpd=content["facts"]["val_bpd"] - 1e-4))  # fmt: skip
+    config = Path("data/mini/generators/flow/config.json")
+    bits = files.read_json(config)["facts"]["val_bpd"]
+    edit_json(config, lambda content: content["facts"].update(val_bpd=bits - 1e-4))
     machines, space = Machines(study), Workspace(study)
     assert check_scores(space).state == "holds"
     name = files.read_json(study.score("t05"))["items"][0]["name"]
@@ -323,7 +324,7 @@ def test_forged_numbers_are_found_by_making_them_again(study):
         f"{study.score('t05')}: {name}: confusion, row "
     )
     assert [line.partition(": expected")[0] for line in lines(check_training(space, machines))] == [
-        "data/mini/generators/flow/config.json: val_bpd"
+        f"{config}: val_bpd"
     ]
 
 
