@@ -12,6 +12,7 @@ from augflow.generators import weights_digest
 from augflow.params import SetParams
 from augflow.photographs import sampled
 from augflow.scenes import SceneFolder
+from augflow.stages.train import spread
 from augflow.synthetic import NewPhoto, SetFacts, write_set
 
 log = logging.getLogger("augflow")
@@ -20,7 +21,7 @@ log = logging.getLogger("augflow")
 def synthesize(
     name: str, params: SetParams, generator: Path, prepared: Path, out: Path, *, threads: int
 ) -> None:
-    """Writes a set of `params.rounds` photographs per layout.
+    """Writes a set of `params.rounds` photographs per layout, of `params.limit` evenly spread ones.
 
     A photograph's seed belongs to the set's seed, its layout and its round; sets that differ in
     temperature alone are drawn from equal noise.
@@ -60,7 +61,7 @@ def photo_seed(seed: int, layout: str, number: int) -> int:
 
 
 def _photos(maker: FlowGenerator, scenes: SceneFolder, params: SetParams) -> Iterator[NewPhoto]:
-    for row in range(min(len(scenes), params.limit or len(scenes))):
+    for row in spread(len(scenes), params.limit or len(scenes)):
         layout = scenes.scenes([row]).layout
         name = scenes.names[row]
         drawn = [photo_seed(params.seed, name, number) for number in range(params.rounds)]

@@ -14,6 +14,7 @@ from augflow.params import TransferParams
 from augflow.photographs import transferred
 from augflow.scenes import SceneFolder
 from augflow.stages.synthesize import set_facts
+from augflow.stages.train import spread
 from augflow.synthetic import NewPhoto, write_set
 
 log = logging.getLogger("augflow")
@@ -90,9 +91,8 @@ def _photos(
 ) -> Iterator[NewPhoto]:
     maps = contents.scenes().layout.classes.numpy()
     drives = np.array(contents.drives)
-    count = min(len(layouts), params.limit or len(layouts))
-    for row in np.unique(np.linspace(0, len(layouts) - 1, count).astype(int)):
-        name, layout = layouts.names[row], layouts.scenes([int(row)]).layout
+    for row in spread(len(layouts), params.limit or len(layouts)):
+        name, layout = layouts.names[row], layouts.scenes([row]).layout
         others = np.array([other != name for other in contents.names])
         elsewhere = others & (drives != layouts.drives[row])
         allowed = elsewhere if elsewhere.any() else others

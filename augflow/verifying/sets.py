@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from augflow.params import SetParams, TransferParams
 from augflow.scenes import SceneFolder
 from augflow.stages.synthesize import photo_seed
+from augflow.stages.train import spread
 from augflow.synthetic import FACTS, MANIFEST, SetFacts, SetRow, SyntheticSet, read_facts, read_set
 from augflow.synthetic.manifest import label_path
 from augflow.verifying.findings import Check, Finding, pixel_finding
@@ -73,7 +74,8 @@ def _check_drawn(
     check: Check, where: str, section: SetParams, scenes: SceneFolder, rows: Rows
 ) -> None:
     """One photograph per layout and round, each from the seed that belongs to it."""
-    layouts = scenes.names[: section.limit or len(scenes)]
+    picked = spread(len(scenes), section.limit or len(scenes))
+    layouts = [scenes.names[row] for row in picked]
     wanted = {(layout, turn) for layout in layouts for turn in range(section.rounds)}
     listed = {(row.layout, row.round) for row in rows}
     for layout, turn in sorted(wanted - listed):
