@@ -44,7 +44,8 @@ def read_layouts(
     """All label maps below a folder, resized (nearest) to a generator's size.
 
     What the files hold is decided for the folder as a whole: colour files are colour maps; ids are
-    train ids unless some file holds an id that only the published ids know. Boundary maps come from
+    what the published endings of the names say, else train ids unless some file holds an id that
+    only the published ids know. Boundary maps come from
     `maps` (boundary maps, or 16-bit instance ids), else from class edges and connected components.
 
     Args:
@@ -59,7 +60,7 @@ def read_layouts(
     """
     paths = label_files(folder)
     decoded, faults = _decoded(paths)
-    kind = labels if labels != "auto" else _kind(decoded, table)
+    kind = labels if labels != "auto" else _kind(paths, decoded, table)
     edges = _map_files(maps) if maps is not None else None
     found = []
     for name, path in paths.items():
@@ -67,7 +68,7 @@ def read_layouts(
             continue
         try:
             classes = _classes(decoded[name], table, kind)
-            boundary = _boundary(name, classes, table, edges, maps)
+            boundary = _boundary(classes, table, _map_of(name, edges, maps), size)
         except DataError as fault:
             faults.append(f"{path}: {fault}")
             continue
@@ -110,19 +111,21 @@ def core_name(path: Path) -> str:
     return path.stem
 
 
-def single_layout(path: Path, table: ClassTable, size: tuple[int, int], labels: Labels) -> Layout:
-    """One label map as a layout of a generator's size.
+def single_layout(
+    path: Path, table: ClassTable, size: tuple[int, int], labels: Labels, edges: Path | None
+) -> Layout:
+    """One label map as a layout of a generator's size, with the map `edges` if there is one.
 
     Raises:
         DataError: unreadable, or holds what the table does not know.
     """
     ids = files.read_ids(path)
-    kind = labels if labels != "auto" else _kind({path.stem: ids}, table)
+    kind = labels if labels != "auto" else _kind({path.stem: path}, {path.stem: ids}, table)
     try:
         classes = _classes(ids, table, kind)
     except DataError as fault:
         raise DataError(f"{path}: {fault}") from fault
-    return _layout(classes, _boundary(path.stem, classes, table, None, None), size)
+    return _layout(classes, _boundary(classes, table, edges, size), size)
 
 
 def _pngs(folder: Path) -> list[Path]:
@@ -150,12 +153,17 @@ def _decoded(paths: dict[str, Path]) -> tuple[dict[str, np.ndarray], list[str]]:
     return decoded, faults
 
 
-def _kind(decoded: dict[str, np.ndarray], table: ClassTable) -> Labels:
-    """Published ids as soon as one file holds an id that is no train id; 255 is in both."""
+def _kind(paths: dict[str, Path], decoded: dict[str, np.ndarray], table: ClassTable) -> Labels:
+    """What the files hold: their names say so, else one id that is no train id decides for all."""
+    stems = [path.stem for path in paths.values()]
+    if any(stem.endswith("_gtFine_labelTrainIds") for stem in stems):
+        return "train_ids"
+    if any(stem.endswith("_gtFine_labelIds") for stem in stems):
+        return "label_ids"
     grey = [ids for ids in decoded.values() if ids.ndim == 2]
     if not grey:
         return "colours"
-    highest = max((int(ids[ids != IGNORE].max(initial=0)) for ids in grey), default=0)
+    highest = max(int(ids[ids != IGNORE].max(initial=0)) for ids in grey)
     return "label_ids" if highest >= table.count else "train_ids"
 
 
@@ -167,31 +175,37 @@ def _classes(ids: np.ndarray, table: ClassTable, kind: Labels) -> np.ndarray:
     return table.from_raw(ids) if kind == "label_ids" else table.from_train(ids)
 
 
-def _boundary(
-    name: str, classes: np.ndarray, table: ClassTable, edges: dict[str, Path] | None,
-    folder: Path | None,
-) -> np.ndarray:  # fmt: skip
-    if edges is None:
-        return boundaries.boundary_map(boundaries.guessed_instances(classes, table.things))
-    if name not in edges:
+def _map_of(name: str, maps: dict[str, Path] | None, folder: Path | None) -> Path | None:
+    if maps is None:
+        return None
+    if name not in maps:
         raise DataError(f"no map of that name in {folder}; add it, or leave --boundary out")
-    ids = files.read_ids(edges[name])
+    return maps[name]
+
+
+def _boundary(
+    classes: np.ndarray, table: ClassTable, edges: Path | None, size: tuple[int, int]
+) -> np.ndarray:
+    """The boundary map at a generator's size, (h, w) uint8."""
+    if edges is None:
+        guess = boundaries.guessed_instances(classes, table.things)
+        return boundaries.resized(boundaries.boundary_map(guess), size)
+    ids = files.read_ids(edges)
     if ids.shape != classes.shape:
-        raise DataError(
-            f"{edges[name]} is {ids.shape}, the layout {classes.shape}; make them equal"
-        )
-    if ids.dtype == np.int32 or edges[name].stem.endswith(MAP_SUFFIXES[:2]):
-        return boundaries.boundary_map(ids)
+        raise DataError(f"{edges} is {ids.shape}, the layout {classes.shape}; make them equal")
+    if ids.dtype == np.int32 or edges.stem.endswith(MAP_SUFFIXES[:2]):
+        return boundaries.resized(boundaries.boundary_map(ids), size)
     values = set(np.unique(ids).tolist())
-    if not (values <= {0, 1} or values <= {0, 255}):
-        raise DataError(
-            f"{edges[name]} holds {len(values)} values; expected a boundary map (0 and 1, or 0 and "
-            "255) or 16-bit instance ids"
-        )
-    return ids > 0
+    if values <= {0, 1} or values <= {0, 255}:
+        return boundaries.resized(ids > 0, size)
+    if ids.shape == size:
+        return ids
+    raise DataError(
+        f"{edges} holds {len(values)} grey values; expected a boundary map (0 and 1, or 0 and 255; "
+        f"greys at {size[0]}x{size[1]} only) or 16-bit instance ids"
+    )
 
 
 def _layout(classes: np.ndarray, boundary: np.ndarray, size: tuple[int, int]) -> Layout:
-    small = cv2.resize(classes, size[::-1], interpolation=cv2.INTER_NEAREST)
-    edges = boundaries.resized(boundary, size)
-    return Layout(torch.from_numpy(small)[None], torch.from_numpy(edges)[None].float() / 255)
+    small = cv2.resize(classes, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+    return Layout(torch.from_numpy(small)[None], torch.from_numpy(boundary)[None].float() / 255)

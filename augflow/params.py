@@ -152,6 +152,12 @@ class RetrainParams(Section):
     segmenter: SegmenterParams
     seeds: Annotated[tuple[int, ...], Field(min_length=1)]
 
+    @model_validator(mode="after")
+    def _has_one_place_for_seeds(self) -> RetrainParams:
+        if self.segmenter.seed != 0:
+            raise ValueError("segmenter.seed is not looked at here: list seeds in retrain.seeds")
+        return self
+
 
 class ReportParams(Section):
     """What the report shows."""
@@ -188,6 +194,13 @@ class Params(Section):
     retrain: RetrainParams
     report: ReportParams
     verify: VerifyParams = VerifyParams()
+
+    @model_validator(mode="after")
+    def _painted_scenes_have_their_place(self) -> Params:
+        place = f"data/{self.study}/raw"
+        if self.data.reader == "streets" and self.data.root != place:
+            raise ValueError(f"data.root: embedded scenes are painted at {place!r}, set it to that")
+        return self
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Params:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from shutil import rmtree
 from typing import TypeVar
 
 from augflow import files
@@ -103,6 +104,7 @@ class Project:
         facts = (section.model_dump(mode="json"), threads, folder_digest(self.prepared))
         run = self.run("train", name, *facts)
         train(name, section, self.prepared, self.generator(name), run=run, threads=threads)
+        rmtree(run)  # a finished run is not resumed: trained again, it begins anew
 
     def synthesize(self, name: str) -> None:
         """Stage synthesize, one set."""
@@ -126,22 +128,21 @@ class Project:
 
     def judge(self) -> None:
         """Stage judge: a segmenter trained on the real training photographs."""
+        arm = ArmParams(train_on=("real",), reads="prepared")
         params = self.params.judge
-        self._retrain(
-            "judge",
-            ArmParams(train_on=("real",), reads="prepared"),
-            params,
-            params.seed,
-            self.judge_folder,
-        )
+        rmtree(self._retrain("judge", arm, params, params.seed, self.judge_folder))
 
     def retrain(self, arm: str) -> None:
         """Stage retrain: one arm, once per seed."""
         section = _named(self.params.arms, arm, "arms")
         params = self.params.retrain.segmenter
         with files.fresh_folder(self.data / "segmenters" / arm) as folder:
-            for seed in self.params.retrain.seeds:
+            runs = [
                 self._retrain(arm, section, params, seed, folder / str(seed))
+                for seed in self.params.retrain.seeds
+            ]
+        for run in runs:
+            rmtree(run)
 
     def score_set(self, name: str) -> None:
         """Stage score: the judge looks at a synthetic set."""
@@ -178,18 +179,22 @@ class Project:
 
     def _retrain(
         self, name: str, arm: ArmParams, params: SegmenterParams, seed: int, out: Path
-    ) -> None:
+    ) -> Path:
+        """Trains one network; returns the folder of its resume state, which is done with."""
         from augflow.stages.retrain import retrain
         from augflow.stages.runs import folder_digest
 
         sets = {name: self.synthetic(name) for name in arm.train_on if name != "real"}
         digests = {name: folder_digest(path) for name, path in sets.items()}
+        own = [Path(path) for path in (params.config, params.checkpoint) if path]
         facts = (
             arm.model_dump(mode="json"), params.model_dump(mode="json"),
             self.params.threads, folder_digest(self.prepared), digests,
+            [files.digest_file(path) for path in own if path.is_file()],
         )  # fmt: skip
         run = self.run("retrain", f"{name}-{seed}", *facts)
         retrain(self.prepared, sets, arm, params, seed, out, run, threads=self.params.threads)
+        return run
 
 
 def _named(sections: dict[str, T], name: str, where: str) -> T:

@@ -19,7 +19,7 @@ VERSION_FILE = "augflow.version"
 """Stands for the code of the installed package where a stage's dependencies are listed."""
 
 _GITIGNORE = ".venv/\n__pycache__/\n.augflow/\ndata/\n"
-_DVCIGNORE = "__pycache__\n*.pyc\n.venv\n.augflow\n.git\n"
+_DVCIGNORE = "__pycache__\n*.pyc\n.venv\n.augflow\n.*.part\n.git\n"
 _DVC_CONFIG = "[core]\n    analytics = false\n    check_update = false\n    autostage = false\n"
 _NO_GIT = "    no_scm = true\n"
 
@@ -117,7 +117,7 @@ def pipeline(text: str, made: bool) -> str:
         stage["deps"] = [VERSION_FILE, *kept]
     if not made:
         prepare = content["stages"]["prepare"]
-        prepare["outs"].remove("${data.root}")
+        prepare["outs"].remove("data/${study}/raw")
         prepare["deps"].append("${data.root}")
     return yaml.dump(content, Dumper=_indented(), sort_keys=False, width=100)
 

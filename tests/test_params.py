@@ -11,7 +11,7 @@ from augflow.params import DataParams, checked, load
 
 WHOLE = {
     "study": "demo",
-    "data": {"reader": "streets", "root": "data/raw", "size": [64, 96]},
+    "data": {"reader": "streets", "root": "data/demo/raw", "size": [64, 96]},
     "generators": {
         "full": {"system": "full_glow", "preset": "tiny", "training": {"steps": 10}},
     },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 
 import augflow
@@ -23,14 +24,17 @@ def run_folder(stage: str, name: str, *facts: object) -> Path:
 
 
 def learning_code() -> str:
-    """A digest of the source files that decide what a training ends with."""
+    """A digest of the source files and libraries that decide what a training ends with."""
     root = Path(augflow.__file__).parent
     parts = [
-        root / "boundaries.py", root / "scenes.py", root / "seeds.py", root / "learners.py",
-        root / "training.py", *root.glob("flows/*.py"), *root.glob("generators/*.py"),
-        *root.glob("segmenters/**/*.py"),
+        *(root / f"{name}.py" for name in ("boundaries", "classes", "learners", "machine",
+                                           "pictures", "scenes", "seeds", "training")),
+        root / "stages" / "train.py", root / "stages" / "retrain.py", *root.glob("flows/*.py"),
+        *root.glob("generators/*.py"), *root.glob("segmenters/**/*.py"),
+        *root.glob("synthetic/*.py"),
     ]  # fmt: skip
-    return files.digest_bytes(b"".join(path.read_bytes() for path in sorted(parts)))
+    code = b"".join(path.read_bytes() for path in sorted(parts))
+    return files.digest_bytes(code + version("torch").encode())
 
 
 def folder_digest(folder: Path) -> str:

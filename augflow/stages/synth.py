@@ -17,19 +17,25 @@ from augflow.generators import weights_digest
 from augflow.layouts import Labels, NamedLayout, read_layouts, single_layout
 from augflow.photographs import Photograph, sampled, transferred
 from augflow.scenes import Scene
+from augflow.seeds import deterministic
 from augflow.stages.synthesize import photo_seed
-from augflow.synthetic import FACTS, NewPhoto, SetFacts, SetRow, write_set
+from augflow.synthetic import FACTS, MANIFEST, NewPhoto, SetFacts, SetRow, write_set
 
 SHEET_ROWS, SHEET, SPLIT = 24, "contact_sheet.png", "train"
+THREADS = 2
+"""Fixed, whatever the machine has: bytes depend on it."""
+
+OWN = {FACTS, MANIFEST, SHEET, "leftImg8bit", "gtFine"}
 
 
 def synth(
     layouts: Path, generator: Path, out: Path, *, temperature: float, samples: int = 1,
-    seed: int = 0, labels: Labels = "auto", maps: Path | None = None,
+    seed: int = 0, labels: Labels = "auto", maps: Path | None = None, threads: int = THREADS,
 ) -> list[SetRow]:  # fmt: skip
     """Writes a synthetic set for the label maps of a folder, and a contact sheet.
 
-    A photograph depends on its layout (content and name), the seed and its number alone.
+    A photograph depends on its layout (content and name), the seed and its number alone, on one
+    machine and for one number of threads.
 
     Returns:
         The manifest's rows.
@@ -40,6 +46,7 @@ def synth(
     """
     check_out(out, layouts)
     machine.keep_pages()
+    deterministic(0, threads)
     maker = generators.load(generator)
     found = read_layouts(layouts, maker.table, maker.size, labels=labels, maps=maps)
     sheet: dict[str, list[np.ndarray]] = {}
@@ -59,6 +66,7 @@ def synth(
 def transfer_content(
     content: Path, content_layout: Path | None, layouts: Path, generator: Path, out: Path, *,
     latents: Literal["z", "eps"] = "z", labels: Labels = "auto", maps: Path | None = None,
+    threads: int = THREADS,
 ) -> list[SetRow]:  # fmt: skip
     """Writes a set that shows one photograph's content in every layout of a folder.
 
@@ -72,6 +80,7 @@ def transfer_content(
         latents: what is carried over, see `photographs.transferred`.
         labels: what the label maps hold.
         maps: boundary maps or instance ids of the layouts.
+        threads: intra-op threads; equal threads give equal bytes on one machine.
 
     Raises:
         DataError: with every fault of the inputs, or because `out` must not be written to.
@@ -79,8 +88,9 @@ def transfer_content(
     """
     check_out(out, layouts)
     machine.keep_pages()
+    deterministic(0, threads)
     maker = generators.load(generator)
-    scene = _content_scene(content, content_layout or label_beside(content), maker, labels)
+    scene = _content_scene(content, content_layout, maker, labels)
     found = read_layouts(layouts, maker.table, maker.size, labels=labels, maps=maps)
     shown = scene.image[0].permute(1, 2, 0).numpy()
     sheet: dict[str, list[np.ndarray]] = {}
@@ -95,7 +105,7 @@ def transfer_content(
 
 
 def check_out(out: Path, layouts: Path) -> None:
-    """Refuses to write where something would be lost or mixed up.
+    """Refuses to write where something would be lost or mixed up; an older set is replaced.
 
     Raises:
         DataError: `out` is, holds or lies in the layouts' folder, or holds files of another kind.
@@ -105,30 +115,40 @@ def check_out(out: Path, layouts: Path) -> None:
         raise DataError(
             f"{out}: is, holds or lies in the layouts' folder {layouts}; give another with --out"
         )
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / FACTS).exists())):
-        raise DataError(f"{out}: holds other files; give a new folder with --out")
+    if out.exists() and not out.is_dir():
+        raise DataError(f"{out}: is a file; give a folder with --out")
+    found = {path.name for path in out.iterdir()} if out.exists() else set()
+    strange = sorted(found - OWN) if FACTS in found else sorted(found)
+    if strange:
+        raise DataError(f"{out}: holds {', '.join(strange[:5])}; give a new folder with --out")
 
 
-def label_beside(photo: Path) -> Path:
-    """The label map that belongs to a photograph of a prepared folder or of the Cityscapes layout.
+def label_beside(photo: Path) -> tuple[Path, Path | None]:
+    """The label map that belongs to a photograph, and its boundary map or instance ids if any.
+
+    Known are the prepared folder and the Cityscapes layout.
 
     Raises:
-        DataError: there is none.
+        DataError: there is no label map.
     """
-    places = [photo.parent.parent / "classes" / photo.name]
+    places = [(photo.parent.parent / "classes" / photo.name,
+               photo.parent.parent / "boundary" / photo.name)]  # fmt: skip
     if photo.stem.endswith("_leftImg8bit") and len(photo.parents) > 3:
         core = photo.stem.removesuffix("_leftImg8bit")
-        city, split = photo.parent.name, photo.parent.parent.name
-        places.append(photo.parents[3] / "gtFine" / split / city / f"{core}_gtFine_labelIds.png")
-    for place in places:
-        if place.exists():
-            return place
+        truth = photo.parents[3] / "gtFine" / photo.parent.parent.name / photo.parent.name
+        places.append(
+            (truth / f"{core}_gtFine_labelIds.png", truth / f"{core}_gtFine_instanceIds.png")
+        )
+    for label, edges in places:
+        if label.exists():
+            return label, edges if edges.exists() else None
     raise DataError(f"{photo}: its label map is not beside it; give it with --content-layout")
 
 
-def _content_scene(photo: Path, label: Path, maker: FlowGenerator, labels: Labels) -> Scene:
+def _content_scene(photo: Path, label: Path | None, maker: FlowGenerator, labels: Labels) -> Scene:
     pixels = files.read_photo(photo)
-    layout = single_layout(label, maker.table, maker.size, labels)
+    label, edges = (label, None) if label else label_beside(photo)
+    layout = single_layout(label, maker.table, maker.size, labels, edges)
     small = cv2.resize(pixels, maker.size[::-1], interpolation=cv2.INTER_AREA)
     return Scene(torch.from_numpy(small).permute(2, 0, 1)[None], layout)
 

@@ -121,7 +121,7 @@ def test_a_project_depends_on_nothing_that_it_lacks(preset, project):
         assert (target / script).read_bytes() == (HOME / script).read_bytes(), name
     assert (target / "augflow.version").read_text() == f"augflow {__version__}\n"
     own = preset in MAKES_ITS_OWN
-    assert ("${data.root}" in stages["prepare"]["outs"]) == own
+    assert ("data/${study}/raw" in stages["prepare"]["outs"]) == own
     assert ("${data.root}" in stages["prepare"]["deps"]) != own
     assert "data/${study}/prepared" in stages["prepare"]["outs"]
 

@@ -6,13 +6,13 @@ import shutil
 
 import pytest
 import yaml
-from tests import tiny_study
-from tests.mini_network import MINI
 from typer.testing import CliRunner
 
 from augflow import files
 from augflow.cli import app
 from augflow.project import Project
+from tests import tiny_study
+from tests.mini_network import MINI
 
 
 def run(*words):
