@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from augflow.errors import ModelError
 from augflow.flows.conditional import FlowConditions, FlowGenerator
 from augflow.flows.density import dequantized, quantized
 from augflow.scenes import Layout, Scene
@@ -39,6 +40,7 @@ def sampled(
 
     Raises:
         DataError: the layout is not of the generator's size.
+        ModelError: a value is not finite.
     """
     conditions = generator.condition(_single(layout))
     return [
@@ -74,7 +76,13 @@ def centred(pixels: Tensor) -> Tensor:
 
 
 def _stored(generator: FlowGenerator, image: Tensor, conditions: FlowConditions) -> Photograph:
-    pixels = quantized(torch.nan_to_num(image, nan=0.0))
+    if not torch.isfinite(image).all():
+        share = float((~torch.isfinite(image)).double().mean())
+        raise ModelError(
+            f"{share:.1%} of a photograph's values are not finite: the flow cannot be inverted "
+            "here; lower the temperature, or train with a floor under the coupling scale"
+        )
+    pixels = quantized(image)
     bits = generator.bits_per_dim(centred(pixels), conditions)
     return Photograph(pixels[0].permute(1, 2, 0).numpy(), float(bits))
 

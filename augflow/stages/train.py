@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,10 +65,16 @@ def train(
             "val_scenes": len(held_out),
             "round_trip": round_trip(best, held_out.scenes(spread(len(held_out), 8))),
         }
+        facts = {key: None if _is_lost(value) else value for key, value in facts.items()}
         generators.save(folder, params.system, best, facts)
         files.write_csv(folder / "history.csv", history, ("step", *COLUMNS))
         if (run / "samples").exists():
             shutil.copytree(run / "samples", folder / "samples")
+
+
+def _is_lost(value: object) -> bool:
+    """Whether a number is none: a flow that cannot be inverted has no round-trip error."""
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def spread(count: int, wanted: int) -> list[int]:
