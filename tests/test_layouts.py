@@ -108,3 +108,38 @@ def test_a_layout_without_its_map_is_named(tmp_path):
     files.write_png(tmp_path / "b" / "other.png", classes())
     with pytest.raises(DataError, match=r"a\.png: no map of that name"):
         layouts.read_layouts(tmp_path / "l", CITY, SIZE, maps=tmp_path / "b")
+
+
+def test_layouts_are_read_as_prepare_reads_them(
+    prepared, four_scenes, four_scenes_params, tmp_path
+):
+    from augflow.scenes import SceneFolder
+    from augflow.stages.prepare import prepare
+
+    small = four_scenes_params.model_copy(update={"size": (16, 24)})
+    prepare(small, tmp_path / "prepared")
+    scenes = SceneFolder(tmp_path / "prepared", "val")
+    truth = four_scenes / "gtFine" / "val"
+    found = layouts.read_layouts(truth, CITY, (16, 24), maps=truth)
+    assert [item.name for item in found] == scenes.names
+    expected = scenes.scenes().layout
+    for n, item in enumerate(found):
+        assert np.array_equal(item.layout.classes[0], expected.classes[n])
+        assert np.allclose(item.layout.boundary[0], expected.boundary[n], atol=1e-6)
+
+
+def test_prepared_boundary_maps_are_taken_with_their_greys(prepared):
+    from augflow.scenes import SceneFolder
+
+    scenes = SceneFolder(prepared, "val")
+    found = layouts.read_layouts(
+        prepared / "val" / "classes", CITY, scenes.size, maps=prepared / "val" / "boundary"
+    )
+    expected = scenes.scenes().layout.boundary
+    assert all(np.allclose(item.layout.boundary[0], expected[n]) for n, item in enumerate(found))
+
+
+def test_published_endings_say_what_the_ids_are(tmp_path):
+    files.write_png(tmp_path / "a_gtFine_labelIds.png", np.full(SIZE, 7, np.uint8))
+    (found,) = layouts.read_layouts(tmp_path, CITY, SIZE)
+    assert set(found.layout.classes.unique().tolist()) == {0}

@@ -171,7 +171,7 @@ def test_layouts_of_another_size_are_refused_with_the_right_one(variant):
 
 def test_a_size_that_levels_cannot_halve_names_the_next():
     config = FullGlowConfig(size=(30, 48), steps=(1, 1, 1))
-    with pytest.raises(ParamsError, match="24x48 and 32x56"):
+    with pytest.raises(ParamsError, match="24x48 and 32x48"):
         generators.built("full_glow", config, table("idd_lite"))
 
 

@@ -214,3 +214,25 @@ def test_seeds_do_not_depend_on_anything_but_names():
     assert photo_seed(1, "a", 0) == seeds.derive(1, "a", 0)
     assert len({photo_seed(s, n, k) for s in (0, 1) for n in "ab" for k in (0, 1)}) == 8
     assert table("streets").count == 10
+
+
+def test_the_command_transfers_as_the_stage_does(generator, prepared, tmp_path):
+    params = TransferParams(generator="g", layouts="val", contents="train", limit=1)
+    transfer("t", params, generator, prepared, tmp_path / "t", threads=2)
+    (row,) = read_rows(tmp_path / "t")
+    for kind, out in (("classes", "l"), ("boundary", "b")):
+        path = prepared / "val" / kind / f"{row.layout}.png"
+        files.write_png(tmp_path / out / path.name, files.read_ids(path))
+    made = making.transfer_content(
+        prepared / "train" / "image" / f"{row.content}.png", None, tmp_path / "l", generator,
+        tmp_path / "out", labels="train_ids", maps=tmp_path / "b",
+    )  # fmt: skip
+    assert made[0].digest == row.digest
+
+
+def test_a_set_with_other_files_beside_it_is_not_replaced(generator, layouts, tmp_path):
+    making.synth(layouts, generator, tmp_path / "out", temperature=0.8)
+    making.synth(layouts, generator, tmp_path / "out", temperature=0.9)
+    (tmp_path / "out" / "notes.md").write_text("mine")
+    with pytest.raises(DataError, match=r"holds notes\.md"):
+        making.synth(layouts, generator, tmp_path / "out", temperature=0.8)
