@@ -115,6 +115,8 @@ def check_out(out: Path, layouts: Path) -> None:
         raise DataError(
             f"{out}: is, holds or lies in the layouts' folder {layouts}; give another with --out"
         )
+    if here == Path.cwd():
+        raise DataError(f"{out}: is the current folder; give one of its own with --out")
     if out.exists() and not out.is_dir():
         raise DataError(f"{out}: is a file; give a folder with --out")
     found = {path.name for path in out.iterdir()} if out.exists() else set()

@@ -1,5 +1,7 @@
 """Train, synthesize, transfer, synth on four scenes: deterministic, complete, whole or absent."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -186,6 +188,13 @@ def test_synth_does_not_write_where_something_would_be_lost(generator, layouts, 
         making.synth(layouts, generator, tmp_path / "mine", temperature=0.8)
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
     assert len(list(layouts.iterdir())) == 2
+
+
+def test_the_current_folder_is_not_replaced(generator, layouts, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(DataError, match="current folder"):
+        making.synth(layouts, generator, Path(), temperature=0.8)
 
 
 def test_content_without_a_label_map_is_asked_for(generator, layouts, tmp_path):
