@@ -18,10 +18,11 @@ from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 from augflow import generators
 from augflow.classes import ClassTable
 from augflow.errors import ParamsError
-from augflow.flows.conditional import FlowGenerator
+from augflow.flows.conditional import LikelihoodGenerator
 from augflow.flows.density import dequantized
 from augflow.generators.presets import configured
 from augflow.scenes import Layout
+from augflow.synthesizer import Generator
 
 # where parameters of a name live; the first prefix that fits counts
 _PARTS = {
@@ -70,7 +71,7 @@ class Description:
     classes: str
     parameters: int
     parts: dict[str, int]
-    latents: tuple[tuple[int, int, int], ...]
+    latents: tuple[tuple[int, ...], ...]
     flops: int
     flops_forward: int
     memory: Memory
@@ -105,7 +106,7 @@ def describe(
         classes=table.name,
         parameters=sum(p.numel() for p in generator.parameters()),
         parts=parameters_by_part(generator),
-        latents=generator.target.shape.latents(generator.size),
+        latents=generator.latent_shapes(),
         flops=flops,
         flops_forward=flops_forward,
         memory=Memory(weights, weights, 2 * weights, kept),
@@ -114,7 +115,7 @@ def describe(
 
 def on_meta(
     system: str, preset: str, table: ClassTable, size: tuple[int, int] | None = None
-) -> FlowGenerator:
+) -> Generator:
     """A generator without memory: its parameters have shapes and no numbers.
 
     Raises:
@@ -132,7 +133,7 @@ def on_meta(
     return generator.to("meta")
 
 
-def parameters_by_part(generator: FlowGenerator) -> dict[str, int]:
+def parameters_by_part(generator: Generator) -> dict[str, int]:
     """How many parameters the parts of a generator have; every parameter is in one part."""
     counts: Counter[str] = Counter()
     for name, parameter in generator.named_parameters():
@@ -145,7 +146,7 @@ def _part(name: str) -> str:
     return next((part for prefix, part in _PARTS.items() if fnmatchcase(name, prefix + "*")), name)
 
 
-def _costs(generator: FlowGenerator) -> tuple[int, int, int]:
+def _costs(generator: Generator) -> tuple[int, int, int]:
     """Operations of a training step, those of its forward pass, and bytes kept in between."""
     own = {_storage(parameter) for parameter in generator.parameters()}
     kept: dict[int, torch.UntypedStorage] = {}
@@ -170,18 +171,25 @@ def _storage(tensor: Tensor) -> int:
     return tensor.untyped_storage()._cdata
 
 
-def _loss(generator: FlowGenerator) -> Tensor:
-    """Equation 11 of Full-Glow for one scene, but for constant factors."""
+def _loss(generator: Generator) -> Tensor:
+    """What is differentiated for one scene, but for constant factors.
+
+    Of a flow its log-densities (equation 11 of Full-Glow); of others one photograph, without the
+    networks that only judge it.
+    """
     with torch.device("meta"):
-        image = torch.zeros(1, 3, *generator.size, dtype=torch.uint8)
         layout = Layout(
             torch.zeros(1, *generator.size, dtype=torch.uint8), torch.zeros(1, *generator.size)
         )
+        if not isinstance(generator, LikelihoodGenerator):
+            latents = [torch.zeros(1, *shape) for shape in generator.latent_shapes()]
+            return generator.paint(latents, generator.condition(layout)).sum()
+        image = torch.zeros(1, 3, *generator.size, dtype=torch.uint8)
         planes = torch.zeros(1, generator.planes_count, *generator.size)
         x = dequantized(image, torch.zeros(1, 3, *generator.size))
-        conditions, source = generator.params(layout, planes)
-        target = generator.target.encode(x, conditions.levels).log_prob
-        return -(target + generator.source_weight * source).sum()
+        terms = generator.terms(x, layout, planes)
+        loss = terms.target if terms.source is None else terms.target + terms.source
+        return -loss.sum() + sum(terms.extra.values())
 
 
 def _conv_backward_flops(

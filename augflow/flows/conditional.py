@@ -1,57 +1,22 @@
-"""What every generator offers, and the flow under conditions made from layouts."""
+"""Generators with an exact likelihood, and the flow under conditions made from layouts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol, Self, runtime_checkable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from augflow import seeds
-from augflow.classes import ClassTable
-from augflow.errors import DataError
 from augflow.flows.conditioners import Learned, LevelParams, TraceConditioner
 from augflow.flows.density import bits_per_dim, discrete_log_prob
 from augflow.flows.glow import Draw, Glow, Level, drawn, given
 from augflow.flows.transforms import squeeze
-from augflow.params import Section
 from augflow.scenes import Layout
-from augflow.seeds import Noise
-
-
-class Conditions(Protocol):
-    """All that depends on the layouts alone, computed once and used for every sample."""
-
-    def __len__(self) -> int:
-        """The number of layouts."""
-        ...
-
-    def rows(self, rows: Sequence[int]) -> Self:
-        """The conditions of some layouts; a layout may be taken several times."""
-        ...
-
-
-@runtime_checkable
-class Synthesizer(Protocol):
-    """Every generator: flow, GAN, IMLE."""
-
-    table: ClassTable
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of its photographs."""
-        ...
-
-    def condition(self, layout: Layout) -> Conditions:
-        """All that depends on the layouts alone."""
-        ...
-
-    def sample(self, conditions: Conditions, noise: Noise, temperature: float = 1.0) -> Tensor:
-        """Photographs, (N, 3, H, W) in [0, 1]."""
-        ...
+from augflow.synthesizer import Generator, Likelihood
 
 
 @dataclass(frozen=True)
@@ -74,22 +39,26 @@ class FlowConditions:
         return FlowConditions(tuple(level.inverted() for level in self.levels), self.count)
 
 
-class FlowGenerator(nn.Module):
-    """A generator whose photographs have an exact likelihood.
+@dataclass(frozen=True)
+class Terms:
+    """What a flow's loss is made of, gradients included.
 
-    Subclasses set `config`, `table` and `target` (the flow of photographs) and say how a layout
-    becomes `FlowConditions`.
+    Attributes:
+        target: log-density of the dequantized photographs given their layouts, (N,) nats.
+        source: log-density of the dequantized layout planes, (N,) nats; None without a source.
+        extra: further scalars of the loss, weighted already, by the name they are logged under.
     """
 
-    config: Section
-    table: ClassTable
-    target: Glow
+    target: Tensor
+    source: Tensor | None = None
+    extra: dict[str, Tensor] = field(default_factory=dict)
 
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of its photographs."""
-        height, width = self.config.model_dump()["size"]
-        return height, width
+
+class LikelihoodGenerator(Generator):
+    """A generator whose photographs have an exact likelihood."""
+
+    likelihood: ClassVar[Likelihood] = "conditional"
+    encodes = True
 
     @property
     def planes_count(self) -> int:
@@ -98,13 +67,59 @@ class FlowGenerator(nn.Module):
 
     @property
     def source_weight(self) -> float:
-        """Lambda of Full-Glow's equation 11; 0 without a source."""
+        """Lambda, the weight of the source's term (Full-Glow, equation 11); 0 without a source."""
         return 0.0
 
-    @property
-    def dims(self) -> int:
-        """The number of values of a photograph, 3 H W."""
-        return 3 * self.size[0] * self.size[1]
+    def initialise(self, image: Tensor, layout: Layout, noise: Tensor) -> None:
+        """Sets every actnorm from a batch of dequantized photographs with their layouts."""
+        raise NotImplementedError
+
+    def terms(self, image: Tensor, layout: Layout, planes: Tensor) -> Terms:
+        """The parts of the loss on a batch.
+
+        Shapes:
+            image: (N, 3, H, W) in [0, 1), dequantized.
+            planes: (N, planes_count, H, W) in [0, 1): the noise that dequantizes the layout.
+        """
+        raise NotImplementedError
+
+    def log_prob(self, image: Tensor, conditions: Any) -> Tensor:
+        """Log-probability of 8-bit photographs given their layouts, from one dequantization.
+
+        Shapes:
+            image: (N, 3, H, W) in [0, 1), dequantized (see `density.dequantized`).
+            returns: (N,), nats.
+        """
+        raise NotImplementedError
+
+    def bits_per_dim(self, image: Tensor, conditions: Any) -> Tensor:
+        """Conditional bits per dimension, (N,).
+
+        References:
+            Full-Glow, section 5.
+        """
+        return bits_per_dim(self.log_prob(image, conditions), self.dims)
+
+    def encode(self, image: Tensor, conditions: Any) -> tuple[Tensor, ...]:
+        """The latents of photographs, (N, 3, H, W) in [0, 1], to a tuple of tensors."""
+        raise NotImplementedError
+
+    def encode_noise(self, image: Tensor, conditions: Any) -> tuple[Tensor, ...]:
+        """The latents standardised under their priors: what `sample` would have had to draw."""
+        raise NotImplementedError
+
+    def decode(self, latents: Sequence[Tensor], conditions: Any) -> Tensor:
+        """The exact inverse of `encode` under the same conditions; not clipped."""
+        raise NotImplementedError
+
+
+class FlowGenerator(LikelihoodGenerator):
+    """One flow of photographs, `target`, whose step parameters come from the layout.
+
+    Subclasses set `config`, `table` and `target` and say how a layout becomes `FlowConditions`.
+    """
+
+    target: Glow
 
     def params(self, layout: Layout, noise: Tensor | None = None) -> tuple[FlowConditions, Tensor]:
         """Parameters for a batch of layouts, and the source flow's log-density of each, (N,) nats.
@@ -115,9 +130,15 @@ class FlowGenerator(nn.Module):
         """
         raise NotImplementedError
 
-    def initialise(self, image: Tensor, layout: Layout, noise: Tensor) -> None:
-        """Sets every actnorm from a batch of dequantized photographs with their layouts."""
-        raise NotImplementedError
+    def latent_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """See `Generator.latent_shapes`: one tensor per level."""
+        return self.target.shape.latents(self.size)
+
+    def terms(self, image: Tensor, layout: Layout, planes: Tensor) -> Terms:
+        """See `LikelihoodGenerator.terms`."""
+        conditions, source = self.params(layout, planes)
+        target = self.target.encode(image, conditions.levels).log_prob
+        return Terms(target, source if self.source_weight else None)
 
     @torch.no_grad()
     def condition(self, layout: Layout) -> FlowConditions:
@@ -126,77 +147,37 @@ class FlowGenerator(nn.Module):
         Raises:
             DataError: the layouts are not of the generator's size.
         """
-        self._check_size(layout)
+        self.check_size(layout)
         return self.params(layout)[0].inverted()
 
     @torch.no_grad()
-    def sample(self, conditions: FlowConditions, noise: Noise, temperature: float = 1.0) -> Tensor:
-        """Photographs at a temperature; row n depends on layout n and noise n alone.
-
-        Shapes:
-            returns: (N, 3, H, W) in [0, 1].
-
-        References:
-            Full-Glow, section 5.3.
-        """
-        like = next(self.parameters())
-        shapes = self.target.shape.latents(self.size)
-        eps = [torch.from_numpy(noise.normal(*shape)).to(like) for shape in shapes]
-        return self._decoded(drawn(eps, temperature), conditions).clamp(0, 1)
-
-    @torch.no_grad()
     def log_prob(self, image: Tensor, conditions: FlowConditions) -> Tensor:
-        """Log-probability of 8-bit photographs given their layouts, from one dequantization.
-
-        Shapes:
-            image: (N, 3, H, W) in [0, 1), dequantized (see `density.dequantized`).
-            returns: (N,), nats.
-        """
+        """See `LikelihoodGenerator.log_prob`."""
         encoding = self.target.encode(image, conditions.levels)
         return discrete_log_prob(encoding.log_prob, self.dims)
 
-    def bits_per_dim(self, image: Tensor, conditions: FlowConditions) -> Tensor:
-        """Conditional bits per dimension, (N,).
-
-        References:
-            Full-Glow, section 5.
-        """
-        return bits_per_dim(self.log_prob(image, conditions), self.dims)
-
     @torch.no_grad()
     def encode(self, image: Tensor, conditions: FlowConditions) -> tuple[Tensor, ...]:
-        """The latents of photographs, one tensor per level.
-
-        Shapes:
-            image: (N, 3, H, W) in [0, 1].
-        """
+        """See `LikelihoodGenerator.encode`; one tensor per level."""
         return self.target.encode(image, conditions.levels).latents
 
     @torch.no_grad()
     def encode_noise(self, image: Tensor, conditions: FlowConditions) -> tuple[Tensor, ...]:
-        """The latents standardised under their priors: what `sample` would have had to draw."""
+        """See `LikelihoodGenerator.encode_noise`."""
         return self.target.encode(image, conditions.levels).noise
 
     @torch.no_grad()
     def decode(self, latents: Sequence[Tensor], conditions: FlowConditions) -> Tensor:
-        """The exact inverse of `encode` under the same conditions; not clipped."""
+        """See `LikelihoodGenerator.decode`."""
         return self._decoded(given(latents), conditions)
 
-    @torch.no_grad()
-    def decode_noise(self, noise: Sequence[Tensor], conditions: FlowConditions) -> Tensor:
-        """The exact inverse of `encode_noise` under the same conditions; not clipped."""
-        return self._decoded(drawn(noise), conditions)
+    def paint(self, latents: Sequence[Tensor], conditions: FlowConditions) -> Tensor:
+        """See `Generator.paint`."""
+        return self._decoded(drawn(latents), conditions)
 
     def _decoded(self, draw: Draw, conditions: FlowConditions) -> Tensor:
         like = next(self.parameters()).new_zeros(1).expand(len(conditions), 3, *self.size)
         return self.target.decode(draw, conditions.levels, like)
-
-    def _check_size(self, layout: Layout) -> None:
-        if layout.size != self.size:
-            raise DataError(
-                f"layouts are {layout.size[0]}x{layout.size[1]}; this generator makes photographs "
-                f"of {self.size[0]}x{self.size[1]}: resize them (nearest) to that"
-            )
 
 
 @torch.no_grad()

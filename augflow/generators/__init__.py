@@ -11,22 +11,24 @@ from torch import Tensor
 from augflow import files
 from augflow.classes import ClassTable
 from augflow.errors import ModelError, ParamsError, nearest
-from augflow.flows.conditional import FlowGenerator, Synthesizer
 from augflow.generators.full_glow import FullGlow
 from augflow.generators.glow import Glow
 from augflow.generators.presets import FULL_GLOW, GLOW, FullGlowConfig, GlowConfig, configured
-from augflow.params import GeneratorParams, Section, checked
+from augflow.learners import GeneratorLearner, LikelihoodLearner
+from augflow.params import GeneratorParams, Section, TrainingParams, checked
+from augflow.synthesizer import Generator
 
-__all__ = ["SYSTEMS", "FlowGenerator", "Synthesizer", "System", "built", "load", "save"]
+__all__ = ["SYSTEMS", "Generator", "System", "built", "learner", "load", "save"]
 
 
 @dataclass(frozen=True)
 class System:
-    """A row of the table: the class, its configuration, its presets."""
+    """A row of the table: the class, its configuration, its presets, and how it learns."""
 
-    maker: type[FlowGenerator]
+    maker: type[Generator]
     config: type[Section]
     presets: dict[str, dict[str, Any]]
+    learner: type[GeneratorLearner] = LikelihoodLearner
 
 
 SYSTEMS = {
@@ -52,13 +54,18 @@ def config_of(params: GeneratorParams, size: tuple[int, int]) -> Section:
     return configured(row.config, row.presets, params.preset, {"size": size, **params.overrides})
 
 
-def built(name: str, config: Section, table: ClassTable, seed: int = 0) -> FlowGenerator:
+def built(name: str, config: Section, table: ClassTable, seed: int = 0) -> Generator:
     """A new generator of a system with fresh weights."""
     maker: Any = system(name).maker
     return maker(config, table, seed)
 
 
-def save(folder: Path, name: str, generator: FlowGenerator, facts: dict[str, Any]) -> str:
+def learner(name: str, generator: Generator, params: TrainingParams) -> GeneratorLearner:
+    """What trains a generator of a system."""
+    return system(name).learner(generator, params)
+
+
+def save(folder: Path, name: str, generator: Generator, facts: dict[str, Any]) -> str:
     """Writes `weights.safetensors` and `config.json`.
 
     Args:
@@ -89,7 +96,7 @@ def save(folder: Path, name: str, generator: FlowGenerator, facts: dict[str, Any
     return digest
 
 
-def load(folder: Path) -> FlowGenerator:
+def load(folder: Path) -> Generator:
     """Reads a generator that `save` wrote.
 
     Raises:

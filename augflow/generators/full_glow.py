@@ -7,7 +7,6 @@ References:
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from augflow import boundaries, seeds
@@ -24,6 +23,7 @@ from augflow.flows.density import dequantized
 from augflow.flows.glow import Encoding, Glow, GlowShape
 from augflow.generators.presets import FullGlowConfig, GlowConfig
 from augflow.scenes import Layout
+from augflow.synthesizer import class_planes
 
 
 class FullGlow(FlowGenerator):
@@ -122,8 +122,7 @@ class FullGlow(FlowGenerator):
         classes = layout.classes.long()
         if self._config.source == "palette":
             return self.palette[classes].permute(0, 3, 1, 2)
-        hot = F.one_hot(classes.clamp(max=self.table.count), self.table.count + 1)
-        return (hot[..., : self.table.count].permute(0, 3, 1, 2) * 255).to(torch.uint8)
+        return class_planes(classes, self.table.count) * 255
 
     def initialise(self, image: Tensor, layout: Layout, noise: Tensor) -> None:
         """See `FlowGenerator.initialise`; the source first, as the target reads its trace."""

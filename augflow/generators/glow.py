@@ -6,6 +6,8 @@ References:
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -18,10 +20,13 @@ from augflow.flows.glow import GlowShape
 from augflow.generators.full_glow import check_size
 from augflow.generators.presets import GlowConfig
 from augflow.scenes import Layout
+from augflow.synthesizer import Likelihood
 
 
 class Glow(FlowGenerator):
     """One tower with learned constants, of the same shape as Full-Glow's target."""
+
+    likelihood: ClassVar[Likelihood] = "unconditional"
 
     def __init__(self, config: GlowConfig, table: ClassTable, seed: int = 0) -> None:
         """Builds the tower.

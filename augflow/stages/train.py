@@ -11,14 +11,11 @@ import numpy as np
 import torch
 
 from augflow import files, generators, machine, pictures, seeds, training
-from augflow.flows.conditional import FlowGenerator
-from augflow.learners import LikelihoodLearner, held_out_bits, round_trip
+from augflow.learners import GeneratorLearner
 from augflow.params import GeneratorParams, TrainingParams
 from augflow.scenes import SceneFolder
+from augflow.synthesizer import Generator
 
-COLUMNS = (
-    "loss", "bpd_target", "bpd_source", "grad_norm", "learning_rate", "round_trip", "val_bpd",
-)  # fmt: skip
 CURVE_SCENES, SAMPLED_LAYOUTS, SAMPLE_TEMPERATURES = 48, 6, (0.0, 0.5, 0.8, 1.0)
 
 
@@ -47,27 +44,28 @@ def train(
     scenes, held_out = SceneFolder(prepared, "train"), SceneFolder(prepared, "val")
     config = generators.config_of(params, scenes.size)
     generator = generators.built(params.system, config, scenes.table, params.training.seed)
-    learner = LikelihoodLearner(generator, params.training)
+    learner = generators.learner(params.system, generator, params.training)
     _initialise(learner, scenes, params.training)
     history = training.fit(
         learner, scenes.scenes(),
         steps=params.training.steps, batch_size=params.training.batch_size,
-        seed=params.training.seed, columns=COLUMNS, names=scenes.names, run=run,
+        seed=params.training.seed, columns=learner.columns, names=scenes.names, run=run,
         save_every=params.training.save_every, log_every=params.training.log_every,
         watch=_Watch(learner, held_out, params.training, run / "samples"),
     )  # fmt: skip
-    with learner.averaged() as best, files.fresh_folder(out) as folder:
+    with files.fresh_folder(out) as folder:
         facts = {
             "name": name,
             "preset": params.preset,
             "training": params.training.model_dump(mode="json"),
-            "val_bpd": held_out_bits(best, held_out.scenes()),
+            "likelihood": generator.likelihood,
             "val_scenes": len(held_out),
-            "round_trip": round_trip(best, held_out.scenes(spread(len(held_out), 8))),
+            **learner.measured(held_out.scenes()),
         }
         facts = {key: None if _is_lost(value) else value for key, value in facts.items()}
-        generators.save(folder, params.system, best, facts)
-        files.write_csv(folder / "history.csv", history, ("step", *COLUMNS))
+        with learner.averaged() as best:
+            generators.save(folder, params.system, best, facts)
+        files.write_csv(folder / "history.csv", history, ("step", *learner.columns))
         if (run / "samples").exists():
             shutil.copytree(run / "samples", folder / "samples")
 
@@ -82,16 +80,17 @@ def spread(count: int, wanted: int) -> list[int]:
     return sorted({int(row) for row in np.linspace(0, count - 1, min(wanted, count))})
 
 
-def _initialise(learner: LikelihoodLearner, scenes: SceneFolder, params: TrainingParams) -> None:
+def _initialise(learner: GeneratorLearner, scenes: SceneFolder, params: TrainingParams) -> None:
+    learner.attend(scenes.scenes())
     count = min(params.init_scenes, len(scenes))
     learner.initialise(scenes.scenes(training.batch_rows(params.seed + 1, 0, count, len(scenes))))
 
 
 @dataclass(frozen=True)
 class _Watch:
-    """Held-out bits, round-trip error and pictures, every so many steps."""
+    """What the learner measures on held-out scenes, and pictures, every so many steps."""
 
-    learner: LikelihoodLearner
+    learner: GeneratorLearner
     held_out: SceneFolder
     params: TrainingParams
     samples: Path
@@ -109,14 +108,11 @@ class _Watch:
 
     def _measured(self) -> dict[str, float]:
         rows = spread(len(self.held_out), CURVE_SCENES)
-        scenes = self.held_out.scenes(rows)
-        with self.learner.averaged() as generator:
-            error = round_trip(generator, scenes[list(range(min(4, len(rows))))])
-            return {"val_bpd": held_out_bits(generator, scenes), "round_trip": error}
+        return self.learner.measured(self.held_out.scenes(rows))
 
 
 @torch.no_grad()
-def sample_sheet(generator: FlowGenerator, held_out: SceneFolder) -> np.ndarray:
+def sample_sheet(generator: Generator, held_out: SceneFolder) -> np.ndarray:
     """A page of samples: a row per layout (classes, photograph, one sample per temperature)."""
     rows = spread(len(held_out), SAMPLED_LAYOUTS)
     scenes = held_out.scenes(rows)
