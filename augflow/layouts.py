@@ -60,14 +60,14 @@ def read_layouts(
     """
     paths = label_files(folder)
     decoded, faults = _decoded(paths)
-    kind = labels if labels != "auto" else _kind(paths, decoded, table)
-    edges = _map_files(maps) if maps is not None else None
+    kind = labels if labels != "auto" else kind_of(paths, decoded, table)
+    edges = map_files(maps) if maps is not None else None
     found = []
     for name, path in paths.items():
         if name not in decoded:
             continue
         try:
-            classes = _classes(decoded[name], table, kind)
+            classes = train_ids(decoded[name], table, kind)
             boundary = _boundary(classes, table, _map_of(name, edges, maps), size)
         except DataError as fault:
             faults.append(f"{path}: {fault}")
@@ -120,9 +120,9 @@ def single_layout(
         DataError: unreadable, or holds what the table does not know.
     """
     ids = files.read_ids(path)
-    kind = labels if labels != "auto" else _kind({path.stem: path}, {path.stem: ids}, table)
+    kind = labels if labels != "auto" else kind_of({path.stem: path}, {path.stem: ids}, table)
     try:
-        classes = _classes(ids, table, kind)
+        classes = train_ids(ids, table, kind)
     except DataError as fault:
         raise DataError(f"{path}: {fault}") from fault
     return _layout(classes, _boundary(classes, table, edges, size), size)
@@ -137,7 +137,8 @@ def _pngs(folder: Path) -> list[Path]:
     return paths
 
 
-def _map_files(folder: Path) -> dict[str, Path]:
+def map_files(folder: Path) -> dict[str, Path]:
+    """Core name -> boundary map or instance ids of every layout below a folder."""
     paths = _pngs(folder)
     some = [path for path in paths if path.stem.endswith(MAP_SUFFIXES)]
     return {core_name(path): path for path in some or paths}
@@ -153,7 +154,7 @@ def _decoded(paths: dict[str, Path]) -> tuple[dict[str, np.ndarray], list[str]]:
     return decoded, faults
 
 
-def _kind(paths: dict[str, Path], decoded: dict[str, np.ndarray], table: ClassTable) -> Labels:
+def kind_of(paths: dict[str, Path], decoded: dict[str, np.ndarray], table: ClassTable) -> Labels:
     """What the files hold: their names say so, else one id that is no train id decides for all."""
     stems = [path.stem for path in paths.values()]
     if any(stem.endswith("_gtFine_labelTrainIds") for stem in stems):
@@ -167,7 +168,8 @@ def _kind(paths: dict[str, Path], decoded: dict[str, np.ndarray], table: ClassTa
     return "label_ids" if highest >= table.count else "train_ids"
 
 
-def _classes(ids: np.ndarray, table: ClassTable, kind: Labels) -> np.ndarray:
+def train_ids(ids: np.ndarray, table: ClassTable, kind: Labels) -> np.ndarray:
+    """The train ids of what a file of a kind holds, (H, W) uint8."""
     if ids.ndim == 3:
         return table.from_colours(ids)
     if kind == "colours":

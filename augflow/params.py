@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -12,6 +13,7 @@ from augflow.errors import ParamsError, nearest
 Size = tuple[Annotated[int, Field(ge=8)], Annotated[int, Field(ge=8)]]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+Temperature = Annotated[float, Field(ge=0, le=2)]
 
 
 class Section(BaseModel):
@@ -55,13 +57,24 @@ class DataParams(Section):
 
 
 class TrainingParams(Section):
-    """How long and how a generator learns."""
+    """How long and how a generator learns.
+
+    The learning rate rises over `warmup_steps`, falls to zero from `decay_from` on (a share of all
+    steps), is multiplied by `gamma` every `gamma_every` steps, and is a tenth from `drop_from` on.
+    """
 
     steps: Count
     batch_size: Count = 1
     learning_rate: Annotated[float, Field(gt=0)] = 1e-4
     warmup_steps: Annotated[int, Field(ge=0)] = 0
     decay_from: Fraction = 1.0
+    gamma: Annotated[float, Field(gt=0, le=1)] = 1.0
+    gamma_every: Count = 100
+    drop_from: Fraction = 1.0
+    betas: tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]] = (
+        0.9,
+        0.999,
+    )
     clip_norm: Annotated[float, Field(gt=0)] | None = None
     ema: Annotated[float, Field(ge=0, lt=1)] | None = None
     flip: bool = False
@@ -84,14 +97,33 @@ class GeneratorParams(Section):
 
 
 class SetParams(Section):
-    """A synthetic set: `rounds` photographs per layout of a split at one temperature."""
+    """A synthetic set: `rounds` photographs per layout of a split and temperature.
+
+    With `best_of`, so many are drawn and the `rounds` likeliest of them are kept.
+    """
 
     generator: str
     layouts: Literal["train", "val"]
-    temperature: Annotated[float, Field(ge=0, le=2)]
+    temperatures: Annotated[tuple[Temperature, ...], Field(min_length=1)]
     rounds: Count = 1
+    best_of: Count | None = None
     seed: int = 0
     limit: Count | None = None
+
+    @property
+    def drawn(self) -> int:
+        """How many photographs are drawn per layout and temperature."""
+        return self.best_of or self.rounds
+
+    @model_validator(mode="after")
+    def _keeps_what_it_draws(self) -> SetParams:
+        _no_doubles("temperatures", self.temperatures)
+        if self.drawn < self.rounds:
+            raise ValueError(
+                f"best_of is {self.best_of}, expected {self.rounds} (rounds) or more: "
+                "no more photographs can be kept than are drawn"
+            )
+        return self
 
 
 class TransferParams(Section):
@@ -160,12 +192,47 @@ class RetrainParams(Section):
 
 
 class ReportParams(Section):
-    """What the report shows."""
+    """What the report shows.
+
+    `sweep` names a set per system, that of the main system first. Pages of samples have a row for
+    each of so many `layouts` and a column for each of the `temperatures` that a set has.
+    """
 
     title: str
     sweep: tuple[str, ...]
-    samples: tuple[str, ...]
+    temperatures: tuple[Temperature, ...]
     layouts: Count = 6
+    training_time: str | None = None
+
+    @model_validator(mode="after")
+    def _shows_each_once(self) -> ReportParams:
+        _no_doubles("sweep", self.sweep)
+        _no_doubles("temperatures", self.temperatures)
+        return self
+
+
+class DiversityParams(Section):
+    """How the diversity of `generators` is measured.
+
+    `samples` photographs are made for each of so many held-out `layouts` at each temperature.
+    `features` names what the perceptual measure looks at; `weights` is the file of `vgg19`'s.
+    """
+
+    generators: tuple[str, ...]
+    layouts: Count
+    samples: Annotated[int, Field(ge=2)] = 100
+    clusters: Count = 9
+    repeats: Count = 10
+    features: Literal["pixels", "scattering", "random_vgg", "vgg19"] = "scattering"
+    weights: str | None = None
+    temperatures: Annotated[tuple[Temperature, ...], Field(min_length=1)]
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _names_each_once(self) -> DiversityParams:
+        _no_doubles("generators", self.generators)
+        _no_doubles("temperatures", self.temperatures)
+        return self
 
 
 class VerifyParams(Section):
@@ -193,6 +260,7 @@ class Params(Section):
     arms: dict[str, ArmParams]
     retrain: RetrainParams
     report: ReportParams
+    diversity: DiversityParams | None = None
     verify: VerifyParams = VerifyParams()
 
     @model_validator(mode="after")
@@ -212,7 +280,8 @@ class Params(Section):
         uses += [(f"arms.{k}.train_on", name, ["real", *sets])
                  for k, arm in self.arms.items() for name in arm.train_on]  # fmt: skip
         uses += [("report.sweep", name, sets) for name in self.report.sweep]
-        uses += [("report.samples", name, sets) for name in self.report.samples]
+        uses += [("diversity.generators", name, generators)
+                 for name in (self.diversity.generators if self.diversity else ())]  # fmt: skip
         wrong = [
             f"{where}: no {name!r}; {nearest(name, known)}"
             for where, name, known in uses
@@ -221,6 +290,24 @@ class Params(Section):
         if wrong:
             raise ValueError("; ".join(wrong))
         return self
+
+    @model_validator(mode="after")
+    def _systems_can_be_compared(self) -> Params:
+        """The sets of the sweep: a generator each, all on the same layouts."""
+        swept = {name: self.sets[name] for name in self.report.sweep if name in self.sets}
+        _no_doubles("report.sweep: generators", [section.generator for section in swept.values()])
+        places = {name: f"{section.layouts}, limit {section.limit}"
+                  for name, section in swept.items()}  # fmt: skip
+        if len(set(places.values())) > 1:
+            shown = "; ".join(f"{name} has {place}" for name, place in places.items())
+            raise ValueError(f"report.sweep: systems are compared on the same layouts, but {shown}")
+        return self
+
+
+def _no_doubles(where: str, values: Sequence[object]) -> None:
+    doubled = sorted({str(value) for value in values if values.count(value) > 1})
+    if doubled:
+        raise ValueError(f"{where}: {', '.join(doubled)} more than once; name each once")
 
 
 def load(path: Path = Path("params.yaml")) -> Params:
@@ -285,4 +372,6 @@ def _fields_at(section: type[BaseModel], loc: tuple) -> list[str]:
         if type(None) in get_args(current):
             current = next(kind for kind in get_args(current) if kind is not type(None))
     is_section = isinstance(current, type) and issubclass(current, BaseModel)
-    return list(current.model_fields) if is_section else []
+    if not is_section:
+        return []
+    return [field.alias or name for name, field in current.model_fields.items()]

@@ -1,4 +1,4 @@
-"""Single photographs from a generator, as they are stored: 8 bits, with what they cost in bits.
+"""Single photographs from a generator, as they are stored: 8 bits, with their bits where known.
 
 Every photograph is made by itself. Convolution kernels round differently for different batch sizes,
 and a photograph's bytes must depend on its layout, seed and temperature alone.
@@ -8,33 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from augflow.errors import ModelError
-from augflow.flows.conditional import FlowConditions, FlowGenerator
+from augflow.flows.conditional import LikelihoodGenerator
 from augflow.flows.density import dequantized, quantized
 from augflow.scenes import Layout, Scene
 from augflow.seeds import Noise
+from augflow.synthesizer import Generator
 
 
 @dataclass(frozen=True)
 class Photograph:
     """Pixels and their bits per dimension under the generator, measured at the centres of the bins.
 
+    Generators without a likelihood know no bits.
+
     Shapes:
         image: (H, W, 3) uint8, RGB.
     """
 
     image: np.ndarray
-    log_p_bpd: float
+    log_p_bpd: float | None
 
 
 def sampled(
-    generator: FlowGenerator, layout: Layout, seeds: Sequence[int], temperature: float
+    generator: Generator, layout: Layout, seeds: Sequence[int], temperature: float
 ) -> list[Photograph]:
     """One photograph per seed for one layout; what the layout decides is worked out once.
 
@@ -49,17 +52,44 @@ def sampled(
     ]
 
 
+def sampled_at(
+    generator: Generator, layout: Layout, seeds: Sequence[int], temperatures: Sequence[float]
+) -> list[list[Photograph]]:
+    """For each temperature what `sampled` gives, from conditions worked out once for all of them.
+
+    Raises:
+        DataError: the layout is not of the generator's size.
+        ModelError: a value is not finite.
+    """
+    conditions = generator.condition(_single(layout))
+    return [
+        [
+            _stored(generator, generator.sample(conditions, Noise([seed]), degree), conditions)
+            for seed in seeds
+        ]
+        for degree in temperatures
+    ]
+
+
 def transferred(
-    generator: FlowGenerator, content: Scene, layout: Layout, latents: Literal["z", "eps"]
+    generator: Generator, content: Scene, layout: Layout, latents: Literal["z", "eps"]
 ) -> Photograph:
     """The content of one photograph in another layout.
 
     `z` carries the latents over as they are (the paper), `eps` carries what the priors' Gaussians
     were drawn with, so that latents follow the new layout's priors.
 
+    Raises:
+        ModelError: the generator cannot tell a photograph's latents, or a value is not finite.
+
     References:
         Full-Glow, section 5.4.
     """
+    if not isinstance(generator, LikelihoodGenerator):
+        raise ModelError(
+            "this generator cannot tell the latents of a photograph, so no content can be moved: "
+            "take a flow"
+        )
     there = generator.condition(_single(content.layout))
     here = generator.condition(_single(layout))
     image = centred(content.image)
@@ -75,7 +105,7 @@ def centred(pixels: Tensor) -> Tensor:
     return dequantized(pixels, torch.full(pixels.shape, 0.5))
 
 
-def _stored(generator: FlowGenerator, image: Tensor, conditions: FlowConditions) -> Photograph:
+def _stored(generator: Generator, image: Tensor, conditions: Any) -> Photograph:
     if not torch.isfinite(image).all():
         share = float((~torch.isfinite(image)).double().mean())
         raise ModelError(
@@ -83,8 +113,10 @@ def _stored(generator: FlowGenerator, image: Tensor, conditions: FlowConditions)
             "here; lower the temperature, or train with a floor under the coupling scale"
         )
     pixels = quantized(image)
-    bits = generator.bits_per_dim(centred(pixels), conditions)
-    return Photograph(pixels[0].permute(1, 2, 0).numpy(), float(bits))
+    bits = None
+    if isinstance(generator, LikelihoodGenerator):
+        bits = float(generator.bits_per_dim(centred(pixels), conditions))
+    return Photograph(pixels[0].permute(1, 2, 0).numpy(), bits)
 
 
 def _single(layout: Layout) -> Layout:

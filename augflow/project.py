@@ -169,6 +169,17 @@ class Project:
 
         score_arms(self.prepared, self.segmenters, self.score("arms"), threads=self.params.threads)
 
+    def diversity(self, name: str) -> None:
+        """Stage diversity, one generator."""
+        from augflow.stages.diversity import diversity
+
+        section = self.params.diversity
+        listed = {one: section for one in section.generators} if section else {}
+        diversity(
+            name, _named(listed, name, "diversity.generators"), self.generator(name),
+            self.prepared, self.score(f"diversity/{name}"), threads=self.params.threads,
+        )  # fmt: skip
+
     def report(self) -> None:
         """Stage report."""
         from augflow.stages.report import report

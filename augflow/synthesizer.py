@@ -42,6 +42,7 @@ class Generator(nn.Module):
         latents: `gaussian` latents may be interpolated and scaled by a temperature; `dropout`
             latents are coins.
         encodes: whether a photograph's latents can be told (`encode_noise`).
+        attributes: names of what `condition` can be asked for beside the layout.
     """
 
     config: Section
@@ -49,6 +50,7 @@ class Generator(nn.Module):
     likelihood: ClassVar[Likelihood] = "none"
     latents: ClassVar[Literal["gaussian", "dropout"]] = "gaussian"
     encodes: ClassVar[bool] = False
+    attributes: ClassVar[tuple[str, ...]] = ()
 
     @property
     def size(self) -> tuple[int, int]:

@@ -25,11 +25,23 @@ TABLE = ClassTable(
 
 PERFECT = [[8, 0, 0], [0, 4, 0], [0, 0, 0]]
 SWEEP = {
-    # mean class IoU of a round: (6/9 + 3/6) / 2 = 7/12, and (8/10 + 2/4) / 2 = 13/20
-    "t08": (0.8, [[[6, 2, 0], [1, 3, 0], [0, 0, 0]], [[8, 0, 0], [2, 2, 0], [0, 0, 0]]]),
-    # (4/8 + 2/6) / 2 = 5/12, twice
-    "t10": (1.0, [[[4, 4, 0], [0, 2, 0], [0, 0, 0]]] * 2),
+    # set -> temperature -> a matrix per round
+    "sweep": {
+        # mean class IoU of a round: (6/9 + 3/6) / 2 = 7/12, and (8/10 + 2/4) / 2 = 13/20
+        0.8: [[[6, 2, 0], [1, 3, 0], [0, 0, 0]], [[8, 0, 0], [2, 2, 0], [0, 0, 0]]],
+        # (4/8 + 2/6) / 2 = 5/12, twice
+        1.0: [[[4, 4, 0], [0, 2, 0], [0, 0, 0]]] * 2,
+    },
+    # pictures of another system: 0.8, then 0.5
+    "pix2pix": {1.0: [[[8, 1, 0], [1, 8, 0], [0, 0, 0]]] * 2},
+    "dual_glow": {
+        0.5: [[[2, 1, 0], [1, 2, 0], [0, 0, 0]]] * 2,
+        1.0: [[[2, 2, 0], [1, 1, 0], [0, 0, 0]]] * 2,
+    },
 }
+MAKERS = {"sweep": "full_glow", "pix2pix": "pix2pix", "dual_glow": "dual_glow"}
+"""The generator of each set of the sweep."""
+
 HALF, SIX, SEVEN, EIGHT = (
     [[hits, misses, 0], [misses, hits, 0], [0, 0, 0]]
     for hits, misses in ((2, 1), (6, 2), (14, 3), (8, 1))
@@ -41,7 +53,7 @@ RUNS = {"real": [HALF, SIX], "real_classic": [SIX, SIX], "real_synthetic": [SEVE
 ARMS = {
     "real": {"train_on": ["real"], "reads": "prepared"},
     "real_classic": {"train_on": ["real"], "reads": "prepared", "augment": "classic"},
-    "real_synthetic": {"train_on": ["real", "t08"], "reads": "synthetic/t08"},
+    "real_synthetic": {"train_on": ["real", "sweep"], "reads": "synthetic/sweep"},
 }
 
 
@@ -56,22 +68,23 @@ class Study:
     arms: dict = field(default_factory=lambda: dict(ARMS))
     transfers: bool = True
     boundary_source: str = "components"
+    time: str | None = "30 minutes"
 
     def params(self) -> Params:
         """The study's `params.yaml`."""
-        rounds = {name: len(matrices) for name, (_, matrices) in self.sweep.items()}
         network = {"steps": 100}
         return Params.model_validate({
             "study": "madeup",
             "data": {"reader": "folder", "root": "photos", "size": SIZE, "levels": 2},
             "generators": {
                 "full_glow": {"system": "full_glow", "preset": "tiny", "training": {"steps": 300}},
-                "glow": {"system": "glow", "preset": "tiny", "training": {"steps": 300}},
+                **{name: {"system": name, "preset": "tiny", "training": {"steps": 300}}
+                   for name in ("glow", "dual_glow", "pix2pix")},
             },
             "sets": {
-                name: {"generator": "full_glow", "layouts": "val", "temperature": temperature,
-                       "rounds": rounds[name]}
-                for name, (temperature, _) in self.sweep.items()
+                name: {"generator": MAKERS[name], "layouts": "val", "temperatures": list(found),
+                       "rounds": len(next(iter(found.values())))}
+                for name, found in self.sweep.items()
             },
             "transfers": {"moved": {"generator": "full_glow", "layouts": "val"}}
             if self.transfers else {},
@@ -79,7 +92,7 @@ class Study:
             "arms": self.arms,
             "retrain": {"segmenter": network, "seeds": [0, 1]},
             "report": {"title": self.title, "sweep": list(self.sweep), "layouts": 3,
-                       "samples": list(self.sweep)},
+                       "temperatures": [0.5, 0.8, 1.0], "training_time": self.time},
         })  # fmt: skip
 
     def write(self, root: Path) -> Params:
@@ -89,10 +102,10 @@ class Study:
         for name in params.generators:
             _generator(root / "generators" / name, name)
         for name, section in params.sets.items():
-            _synthetic(root / "synthetic" / name, name, section.temperature, section.rounds)
-            _scores(root / "scores" / f"{name}.json", name, *self.sweep[name])
+            _synthetic(root / "synthetic" / name, name, section.temperatures, section.rounds)
+            _scores(root / "scores" / f"{name}.json", name, self.sweep[name])
         if self.transfers:
-            _synthetic(root / "synthetic" / "moved", "moved", 1.0, 1, content="train_1")
+            _synthetic(root / "synthetic" / "moved", "moved", (1.0,), 1, content="train_1")
         _references(root / "scores" / "references.json")
         if self.runs:
             _arms(root / "scores" / "arms.json", self.runs)
@@ -144,7 +157,13 @@ def _prepared(root: Path, scenes: dict[str, int], boundary_source: str) -> None:
 
 
 def _generator(root: Path, name: str) -> None:
-    lower = 0.0 if name == "full_glow" else 0.5
+    if name == "pix2pix":
+        rows = [{"step": step, "loss_d": 1 / step} for step in range(10, 310, 10)]
+        files.write_csv(root / "history.csv", rows, ("step", "loss_d"))
+        facts = {"likelihood": "none", "val_scenes": 4, "val_distance": 0.25}
+        files.write_json(root / "config.json", {"parameters": 777, "facts": facts})
+        return
+    lower = {"full_glow": 0.0, "glow": 0.5, "dual_glow": -0.25}[name]
     rows = [
         {"step": step, "loss": 6 * 0.99**step + 3 + lower,
          "val_bpd": 4 + lower + 100 / step if step % 100 == 0 else None,
@@ -152,7 +171,8 @@ def _generator(root: Path, name: str) -> None:
         for step in range(10, 310, 10)
     ]  # fmt: skip
     files.write_csv(root / "history.csv", rows, ("step", "loss", "val_bpd", "round_trip"))
-    facts = {"val_bpd": 4.25 + lower, "val_scenes": 4, "round_trip": 0.0003}
+    facts = {"likelihood": "unconditional"} if name == "glow" else {}
+    facts |= {"val_bpd": 4.25 + lower, "val_scenes": 4, "round_trip": 0.0003}
     files.write_json(root / "config.json", {"parameters": 123456, "facts": facts})
 
 
@@ -161,26 +181,30 @@ def _history(path: Path, columns: tuple[str, ...]) -> None:
     files.write_csv(path, rows, ("step", *columns))
 
 
-def _synthetic(root: Path, name: str, degree: float, rounds: int, content: str = "") -> None:
-    facts = SetFacts(name, "weights", degree, rounds, TABLE, SIZE)
+def _synthetic(
+    root: Path, name: str, degrees: tuple[float, ...], rounds: int, content: str = ""
+) -> None:
+    facts = SetFacts(name, "weights", degrees, rounds, TABLE, SIZE)
     write_set(root, facts, [
-        NewPhoto(f"val_{index}_r{turn}", f"val_{index}", "val", "city",
-                 photo(index, turn, int(10 * degree)), classes_of(index), turn, content=content)
-        for index in range(4) for turn in range(rounds)
+        NewPhoto(f"val_{index}_t{place}_r{turn}", f"val_{index}", "val", "city",
+                 photo(index, turn, int(10 * degree), len(name)), classes_of(index), degree, turn,
+                 content=content)
+        for index in range(4) for place, degree in enumerate(degrees) for turn in range(rounds)
     ])  # fmt: skip
 
 
-def _scores(path: Path, name: str, temperature: float, matrices: list) -> None:
+def _scores(path: Path, name: str, sweep: dict) -> None:
     nothing = np.zeros((3, 3), int).tolist()
     # a round's matrix is split over two photographs: scores must come from their sum
     items = [
-        item(f"val_{place}_r{turn}", part, f"val_{place}", turn)
+        {**item(f"val_{place}_t{index}_r{turn}", part, f"val_{place}", turn), "temperature": degree}
+        for index, (degree, matrices) in enumerate(sweep.items())
         for turn, matrix in enumerate(matrices)
         for place, part in enumerate(
             ([matrix[0], nothing[1], nothing[2]], [nothing[0], matrix[1], matrix[2]])
         )
     ]
-    content = {"kind": "set", "set": name, "temperature": temperature, "classes": list(NAMES),
+    content = {"kind": "set", "set": name, "temperatures": list(sweep), "classes": list(NAMES),
                "judge": "the judge", "items": items}  # fmt: skip
     files.write_json(path, content)
 

@@ -10,13 +10,17 @@ import augflow
 ROOT = Path(augflow.__file__).parent
 
 FLOORS = [
-    {"errors", "seeds", "params", "files", "classes", "machine"},
-    {"boundaries", "scenes", "datasets", "flows", "metrics", "layouts", "pictures", "synthetic"},
+    {"errors", "seeds", "params", "files", "classes", "machine", "edits"},
+    {
+        "boundaries", "scenes", "datasets", "flows", "metrics", "layouts",
+        "pictures", "synthetic", "synthesizer", "rebalancing", "editing", "objects", "shapes",
+        "attributes", "shares",
+    },
     {"learners", "training"},
-    {"generators", "segmenters", "photographs", "describing"},
+    {"generators", "segmenters", "photographs", "describing", "importing"},
     {"stages", "reporting", "verifying", "project", "template"},
     {"cli"},
-]
+]  # fmt: skip
 HEAVY = {
     "dvc", "mmseg", "mmengine", "mmcv", "albumentations", "pandas", "matplotlib", "jinja2",
     "sklearn", "torchvision",

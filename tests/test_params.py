@@ -15,7 +15,7 @@ WHOLE = {
     "generators": {
         "full": {"system": "full_glow", "preset": "tiny", "training": {"steps": 10}},
     },
-    "sets": {"t08": {"generator": "full", "layouts": "val", "temperature": 0.8}},
+    "sets": {"t08": {"generator": "full", "layouts": "val", "temperatures": [0.8]}},
     "transfers": {"moved": {"generator": "full", "layouts": "val"}},
     "judge": {"steps": 5},
     "arms": {
@@ -23,7 +23,7 @@ WHOLE = {
         "both": {"train_on": ["real", "t08"], "reads": "synthetic/t08"},
     },
     "retrain": {"segmenter": {"steps": 5}, "seeds": [0, 1]},
-    "report": {"title": "Demo", "sweep": ["t08"], "samples": ["t08"]},
+    "report": {"title": "Demo", "sweep": ["t08"], "temperatures": [0.8]},
 }
 
 
@@ -49,7 +49,7 @@ def loaded(tmp_path):
 def test_whole_parameters_are_read(loaded):
     params = loaded()
     assert params.data.size == (64, 96)
-    assert params.sets["t08"].temperature == 0.8
+    assert params.sets["t08"].temperatures == (0.8,)
     assert params.verify.items == 2
 
 
@@ -63,7 +63,7 @@ def test_sections_are_immutable(loaded):
     [
         ("generators__full__training__stpes", r"generators\.full\.training\.stpes.*'steps'"),
         ("data__labls", r"data\.labls: no such parameter.*did you mean 'labels'"),
-        ("sets__t08__temprature", r"sets\.t08\.temprature.*'temperature'"),
+        ("sets__t08__tempratures", r"sets\.t08\.tempratures.*'temperatures'"),
         ("reprot", r"reprot: no such parameter.*'report'"),
         ("retrain__segmenter__step", r"retrain\.segmenter\.step:.*'steps'"),
     ],
@@ -84,7 +84,6 @@ def test_a_misspelt_parameter_is_named_with_the_nearest_one(loaded, place, messa
             r"arms\.both\.train_on: no 't80'; known: real, t08; did you mean 't08'",
         ),
         ("report__sweep", ["t09"], r"report\.sweep: no 't09'.*'t08'"),
-        ("report__samples", ["t09"], r"report\.samples: no 't09'"),
     ],
 )
 def test_a_name_of_nothing_is_an_error_where_it_is_used(loaded, place, value, message):
@@ -95,7 +94,15 @@ def test_a_name_of_nothing_is_an_error_where_it_is_used(loaded, place, value, me
 @pytest.mark.parametrize(
     ("place", "value", "message"),
     [
-        ("sets__t08__temperature", 2.5, r"sets\.t08\.temperature: .*got 2\.5"),
+        ("sets__t08__temperatures", [2.5], r"sets\.t08\.temperatures\.0: .*got 2\.5"),
+        ("sets__t08__temperatures", [], r"sets\.t08\.temperatures: .*at least 1 item"),
+        ("sets__t08__temperatures", [0.5, 0.7, 0.5], r"temperatures: 0\.5 more than once"),
+        ("report__sweep", ["t08", "t08"], r"report: sweep: t08 more than once"),
+        (
+            "sets__t08",
+            {"generator": "full", "layouts": "val", "temperatures": [1], "rounds": 3, "best_of": 2},
+            r"sets\.t08: best_of is 2, expected 3 \(rounds\) or more",
+        ),
         ("data__size", [4, 96], r"data\.size\.0: .*got 4"),
         ("data__reader", "cityscape", r"data\.reader: .*got 'cityscape'"),
         ("study", "My Study", r"study: .*got 'My Study'"),
@@ -188,3 +195,15 @@ def test_one_section_can_be_checked_alone():
 def test_a_misspelt_parameter_of_an_optional_section_is_named_too(loaded, place, value, message):
     with pytest.raises(ParamsError, match=message):
         loaded(**{place: value})
+
+
+def test_the_systems_of_a_sweep_are_compared_on_the_same_layouts(loaded):
+    one = {"generator": "full", "layouts": "val", "temperatures": [0.5]}
+    other = {**WHOLE["generators"], "plain": WHOLE["generators"]["full"]}
+    both = {"sets__b": {**one, "generator": "plain"}, "generators": other}
+    assert loaded(**both, report__sweep=["t08", "b"]).report.sweep == ("t08", "b")
+    with pytest.raises(ParamsError, match="generators: full more than once"):
+        loaded(sets__b=one, report__sweep=["t08", "b"])
+    both["sets__b"] = {**both["sets__b"], "limit": 3}
+    with pytest.raises(ParamsError, match=r"same layouts, but t08 has val, limit None; b has val"):
+        loaded(**both, report__sweep=["t08", "b"])

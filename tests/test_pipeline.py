@@ -44,6 +44,10 @@ def test_every_stage_writes_where_the_project_looks(stages):
         f"retrain@{arm}": {relative(project.segmenter(arm, 0).parent)} for arm in params.arms
     }
     expected |= {f"score@{name}": {relative(project.score(name))} for name in params.sets}
+    expected |= {
+        f"diversity@{name}": {relative(project.score(f"diversity/{name}"))}
+        for name in params.diversity.generators
+    }
     expected["score_references"] = {relative(project.score("references"))}
     expected["score_arms"] = {relative(project.score("arms"))}
     expected["report"] = {relative(project.reports)}
@@ -57,10 +61,12 @@ def test_every_stage_depends_on_its_own_source(stages):
         assert f"augflow/stages/{stage}.py" in deps, name
 
 
-def test_a_temperature_touches_only_what_depends_on_it(stages):
+def test_a_set_touches_only_what_depends_on_it(stages):
     data = Project(ROOT).data
-    users = {name for name, (_, deps) in stages.items() if relative(data / "synthetic/t05") in deps}
-    assert users == {"score@t05"}
+    users = {
+        name for name, (_, deps) in stages.items() if relative(data / "synthetic/sweep") in deps
+    }
+    assert users == {"score@sweep"}
 
 
 def test_dependencies_exist(stages):

@@ -32,9 +32,11 @@ PARAMS = {
         },
     },
     "sets": {
-        "t05": {"generator": "flow", "layouts": "val", "temperature": 0.5, "rounds": 2},
-        "more": {"generator": "flow", "layouts": "train", "temperature": 0.8, "seed": 1,
+        "t05": {"generator": "flow", "layouts": "val", "temperatures": [0.5], "rounds": 2},
+        "more": {"generator": "flow", "layouts": "train", "temperatures": [0.8], "seed": 1,
                  "limit": 4},
+        "best": {"generator": "flow", "layouts": "val", "temperatures": [0.5, 0.9], "rounds": 2,
+                 "best_of": 3, "limit": 1},
     },
     "transfers": {"moved": {"generator": "flow", "layouts": "val", "limit": 2}},
     "judge": _NETWORK,
@@ -43,7 +45,8 @@ PARAMS = {
         "both": {"train_on": ["real", "more"], "reads": "synthetic/more"},
     },
     "retrain": {"segmenter": _NETWORK, "seeds": [0]},
-    "report": {"title": "Mini", "sweep": ["t05"], "samples": ["t05"], "layouts": 2},
+    "report": {"title": "Mini", "sweep": ["t05"], "temperatures": [0.5], "layouts": 2},
+    "diversity": {"generators": ["flow"], "layouts": 2, "samples": 3, "temperatures": [0.8]},
     "verify": {"items": 2},
 }  # fmt: skip
 
@@ -68,6 +71,7 @@ def make(root: Path) -> None:
     for name in PARAMS["sets"]:
         project.score_set(name)
     project.score_references()
+    project.diversity("flow")
     for name in PARAMS["arms"]:
         project.retrain(name)
     project.score_arms()

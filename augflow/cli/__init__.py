@@ -17,6 +17,8 @@ COMMANDS = (
     "init",
     "check_data",
     "train",
+    "import_weights",
+    "edit_layout",
     "synth",
     "transfer",
     "score",

@@ -26,22 +26,25 @@ def describe(
     from augflow.classes import table
     from augflow.describing import describe as describe_system
 
-    found = describe_system(system, preset, table(classes), _sides(size))
+    found = describe_system(system, preset, table(classes), None if size is None else sides(size))
     if as_json:
         print(json.dumps(found.facts(), indent=2))
     else:
         _print(found)
 
 
-def _sides(text: str | None) -> tuple[int, int] | None:
+def sides(text: str) -> tuple[int, int]:
+    """Height and width of `HxW`.
+
+    Raises:
+        ParamsError: not of that form.
+    """
     from augflow.errors import ParamsError
 
-    if text is None:
-        return None
-    sides = text.lower().split("x")
-    if len(sides) != 2 or not all(side.isdecimal() and int(side) for side in sides):
+    parts = text.lower().split("x")
+    if len(parts) != 2 or not all(part.isdecimal() and int(part) for part in parts):
         raise ParamsError(f"--size: expected height x width as 256x512, got {text!r}")
-    return int(sides[0]), int(sides[1])
+    return int(parts[0]), int(parts[1])
 
 
 def _print(found: Description) -> None:

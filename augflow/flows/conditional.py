@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,9 +12,9 @@ import torch
 from torch import Tensor
 
 from augflow import seeds
-from augflow.flows.conditioners import Learned, LevelParams, TraceConditioner
+from augflow.flows.conditioners import HoldsActNorms, LevelParams
 from augflow.flows.density import bits_per_dim, discrete_log_prob
-from augflow.flows.glow import Draw, Glow, Level, drawn, given
+from augflow.flows.glow import Draw, Encoding, Glow, Level, drawn, given
 from augflow.flows.transforms import squeeze
 from augflow.scenes import Layout
 from augflow.synthesizer import Generator, Likelihood
@@ -64,6 +65,11 @@ class LikelihoodGenerator(Generator):
     def planes_count(self) -> int:
         """The number of planes in which the source flow sees a layout; 0 without a source."""
         return 0
+
+    @property
+    def target_weight(self) -> float:
+        """The weight of the photographs' bits per dimension in the loss."""
+        return 1.0
 
     @property
     def source_weight(self) -> float:
@@ -121,6 +127,11 @@ class FlowGenerator(LikelihoodGenerator):
 
     target: Glow
 
+    @property
+    def stretch(self) -> float:
+        """What photographs in [0, 1) are multiplied by before the flow sees them."""
+        return 1.0
+
     def params(self, layout: Layout, noise: Tensor | None = None) -> tuple[FlowConditions, Tensor]:
         """Parameters for a batch of layouts, and the source flow's log-density of each, (N,) nats.
 
@@ -137,7 +148,7 @@ class FlowGenerator(LikelihoodGenerator):
     def terms(self, image: Tensor, layout: Layout, planes: Tensor) -> Terms:
         """See `LikelihoodGenerator.terms`."""
         conditions, source = self.params(layout, planes)
-        target = self.target.encode(image, conditions.levels).log_prob
+        target = self._encoded(image, conditions).log_prob
         return Terms(target, source if self.source_weight else None)
 
     @torch.no_grad()
@@ -153,18 +164,17 @@ class FlowGenerator(LikelihoodGenerator):
     @torch.no_grad()
     def log_prob(self, image: Tensor, conditions: FlowConditions) -> Tensor:
         """See `LikelihoodGenerator.log_prob`."""
-        encoding = self.target.encode(image, conditions.levels)
-        return discrete_log_prob(encoding.log_prob, self.dims)
+        return discrete_log_prob(self._encoded(image, conditions).log_prob, self.dims)
 
     @torch.no_grad()
     def encode(self, image: Tensor, conditions: FlowConditions) -> tuple[Tensor, ...]:
         """See `LikelihoodGenerator.encode`; one tensor per level."""
-        return self.target.encode(image, conditions.levels).latents
+        return self._encoded(image, conditions).latents
 
     @torch.no_grad()
     def encode_noise(self, image: Tensor, conditions: FlowConditions) -> tuple[Tensor, ...]:
         """See `LikelihoodGenerator.encode_noise`."""
-        return self.target.encode(image, conditions.levels).noise
+        return self._encoded(image, conditions).noise
 
     @torch.no_grad()
     def decode(self, latents: Sequence[Tensor], conditions: FlowConditions) -> Tensor:
@@ -177,7 +187,14 @@ class FlowGenerator(LikelihoodGenerator):
 
     def _decoded(self, draw: Draw, conditions: FlowConditions) -> Tensor:
         like = next(self.parameters()).new_zeros(1).expand(len(conditions), 3, *self.size)
-        return self.target.decode(draw, conditions.levels, like)
+        return self.target.decode(draw, conditions.levels, like) / self.stretch
+
+    def _encoded(self, image: Tensor, conditions: FlowConditions) -> Encoding:
+        encoding = self.target.encode(image * self.stretch, conditions.levels)
+        if self.stretch == 1:
+            return encoding
+        scaled = encoding.log_prob + self.dims * math.log(self.stretch)
+        return replace(encoding, log_prob=scaled)
 
 
 @torch.no_grad()
@@ -186,7 +203,7 @@ def initialised_level(
     number: int,
     x: Tensor,
     params: LevelParams,
-    conditioner: Learned | TraceConditioner,
+    conditioner: HoldsActNorms,
 ) -> tuple[LevelParams, Tensor]:
     """Sets the actnorms of one level from `x` and passes `x` on to the next.
 

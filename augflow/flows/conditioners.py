@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -84,6 +84,14 @@ class Trace:
     actnorm: tuple[Tensor, ...]
     conv: tuple[Tensor, ...]
     coupling: tuple[Tensor, ...]
+
+
+class HoldsActNorms(Protocol):
+    """A conditioner whose actnorms the data-dependent initialisation can set."""
+
+    def initialise_step(self, step: int, mean: Tensor, std: Tensor) -> ActNormParams:
+        """Sets a step's actnorm so that channels of this mean and std come out as 0 and 1."""
+        ...
 
 
 ActNormKind = Literal["raw", "log"]
@@ -215,6 +223,30 @@ class Head(nn.Module):
         return change + self.bias[:, None]
 
 
+class CouplingFeatures(nn.ModuleList):
+    """K networks of two convolutions each, from coupling outputs of the source to features.
+
+    References:
+        Full-Glow, section 5.1 and appendix D.
+    """
+
+    def __init__(self, steps: int, inputs: int, width: int, features: int) -> None:
+        """Makes the convolutions for `inputs` channels of source trace plus boundary map."""
+        super().__init__(
+            [
+                StackedConv(steps, inputs, width, 3, padding=1),
+                StackedConv(steps, width, features, 3, padding=1),
+            ]
+        )
+
+    def forward(self, trace: Trace, boundary: Tensor | None) -> Tensor:
+        """Features of all steps at once, (N, K * F, H, W); boundary (N, B, H, W) or None."""
+        found = _stacked(trace.coupling, boundary)
+        for conv in self:
+            found = F.relu(conv(found))
+        return found
+
+
 class TraceConditioner(nn.Module):
     """Makes all parameters of a target level from the source level's trace and the boundary map.
 
@@ -244,12 +276,7 @@ class TraceConditioner(nn.Module):
             steps, inputs, (square if strict_lu else 2 * square) + (0 if strict_lu else channels),
             size, shape,
         )  # fmt: skip
-        self.coupling = nn.ModuleList(
-            [
-                StackedConv(steps, inputs, width, 3, padding=1),
-                StackedConv(steps, width, features, 3, padding=1),
-            ]
-        )
+        self.coupling = CouplingFeatures(steps, inputs, width, features)
         factors = [random_lu(channels, rng) for _ in range(steps)]
         permutation, sign, lower, upper, log_s = (
             torch.stack(f) for f in zip(*factors, strict=True)
@@ -276,10 +303,7 @@ class TraceConditioner(nn.Module):
         raw, shift = self.actnorm(_stacked(trace.actnorm, boundary)).chunk(2, -1)  # (K, N, C)
         scale = _scale(raw, self.kind)
         convs = self._matrices(self.conv(_stacked(trace.conv, boundary)))
-        features = _stacked(trace.coupling, boundary)
-        for conv in self.coupling:
-            features = F.relu(conv(features))
-        shares = nets.shares(features)
+        shares = nets.shares(self.coupling(trace, boundary))
         steps = tuple(
             StepParams(
                 ActNormParams(scale[k], shift[k]),
@@ -307,6 +331,37 @@ class TraceConditioner(nn.Module):
         self.actnorm.bias[step, self.channels :] = -mean
         raw, shift = self.actnorm.bias[step].chunk(2)
         return ActNormParams(_scale(raw, self.kind)[None], shift[None])
+
+
+class CouplingConditioner(nn.Module):
+    """Learned constants for actnorm and 1x1; the couplings read the source level's trace.
+
+    References:
+        C-Flow (Pumarola et al. 2020), as Full-Glow, section 3, describes it.
+    """
+
+    def __init__(
+        self, learned: Learned, steps: int, inputs: int, width: int, features: int
+    ) -> None:
+        """Makes the networks for `inputs` channels of source trace plus boundary map."""
+        super().__init__()
+        self.learned = learned
+        self.coupling = CouplingFeatures(steps, inputs, width, features)
+
+    def forward(self, trace: Trace, boundary: Tensor | None, nets: CouplingNets) -> LevelParams:
+        """Parameters of every step for a batch of layouts.
+
+        Shapes:
+            boundary: (N, B, H, W) or None.
+        """
+        shares = nets.shares(self.coupling(trace, boundary))
+        own: LevelParams = self.learned()
+        steps = zip(own.steps, shares, strict=True)
+        return replace(own, steps=tuple(replace(step, share=share) for step, share in steps))
+
+    def initialise_step(self, step: int, mean: Tensor, std: Tensor) -> ActNormParams:
+        """See `Learned.initialise_step`."""
+        return self.learned.initialise_step(step, mean, std)
 
 
 def _stacked(trace: tuple[Tensor, ...], boundary: Tensor | None) -> Tensor:

@@ -23,6 +23,11 @@ def gaussian_log_prob(z: Tensor, mean: Tensor, log_sd: Tensor) -> Tensor:
     return terms.sum((1, 2, 3))
 
 
+def standard_log_prob(z: Tensor) -> Tensor:
+    """Log-density under a standard normal distribution, (N, C, H, W) to (N,) nats."""
+    return -0.5 * (z * z + math.log(2 * math.pi)).sum((1, 2, 3))
+
+
 def dequantized(pixels: Tensor, noise: Tensor) -> Tensor:
     """Spreads each 8-bit value over its bin: (k + u) / 256.
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from augflow.flows.conditioners import Learned, LevelParams, Trace, TraceConditioner
+from augflow.flows.conditioners import HoldsActNorms, LevelParams, Trace
 from augflow.flows.density import gaussian_log_prob
 from augflow.flows.networks import CouplingNets, ZeroConv
 from augflow.flows.transforms import (
@@ -45,11 +46,12 @@ class Level(nn.Module):
     """K steps of actnorm, 1x1 convolution and affine coupling on one resolution."""
 
     def __init__(
-        self, steps: int, channels: int, features: int, width: int, edge: str, floor: float
-    ) -> None:
+        self, steps: int, channels: int, features: int, width: int, edge: str, floor: float,
+        bound: float | None = None,
+    ) -> None:  # fmt: skip
         """Makes the coupling networks; all other parameters come from outside."""
         super().__init__()
-        self.nets = CouplingNets(steps, channels, features, width, edge)
+        self.nets = CouplingNets(steps, channels, features, width, edge, bound)
         self.actnorm, self.conv, self.coupling = ActNorm(), InvertibleConv(), AffineCoupling(floor)
 
     def forward(self, x: Tensor, params: LevelParams) -> tuple[Tensor, Tensor, Trace]:
@@ -85,7 +87,7 @@ class Level(nn.Module):
 
     @torch.no_grad()
     def initialise(
-        self, x: Tensor, params: LevelParams, conditioner: Learned | TraceConditioner
+        self, x: Tensor, params: LevelParams, conditioner: HoldsActNorms
     ) -> LevelParams:
         """Sets every actnorm from the data, one step after the other.
 
@@ -106,6 +108,11 @@ class Level(nn.Module):
         return replace(params, steps=tuple(steps))
 
 
+PriorKind = Literal["learned", "normal", "features", "mean"]
+"""What a level's Gaussian depends on: the kept half and features, nothing, features alone; or its
+mean is the features as they are and its scale is 1."""
+
+
 class Prior(nn.Module):
     """The Gaussian of the factored-out half given the kept half (and features of the layout).
 
@@ -118,22 +125,35 @@ class Prior(nn.Module):
     """
 
     def __init__(
-        self, kept: int, latents: int, features: int, edge: str, bound: float | None
-    ) -> None:
+        self, kept: int, latents: int, features: int, edge: str, bound: float | None,
+        kind: PriorKind = "learned",
+    ) -> None:  # fmt: skip
         """Makes the zero convolution: every prior starts as N(0, 1).
 
         With `bound` the log standard deviation is kept within +-bound by a tanh.
         """
         super().__init__()
-        self.features, self.bound = features, bound
-        self.conv = ZeroConv(kept + features, 2 * latents, edge)
+        self.features, self.bound, self.kind = features, bound, kind
+        if kind in ("learned", "features"):
+            inputs = features + (kept if kind == "learned" else 0)
+            self.conv = ZeroConv(inputs, 2 * latents, edge)
 
-    def forward(self, kept: Tensor, features: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Mean and log standard deviation, each (N, latents, H, W)."""
+    def forward(self, kept: Tensor, features: Tensor | None, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log standard deviation, each (N, latents, H, W).
+
+        Shapes:
+            kept: (N, kept, H, W).
+            features: (N, features, H, W), where the layout has a say.
+            like: any tensor of the latents' shape.
+        """
+        if self.kind == "normal":
+            return torch.zeros_like(like), torch.zeros_like(like)
         if self.features:
             assert features is not None
-            kept = torch.cat([kept, features], 1)
-        mean, log_sd = self.conv(kept).to(kept.dtype).chunk(2, 1)
+            if self.kind == "mean":
+                return features.to(kept.dtype), torch.zeros_like(like)
+            kept = features if self.kind == "features" else torch.cat([kept, features], 1)
+        mean, log_sd = self.conv(kept).to(like.dtype).chunk(2, 1)
         if self.bound is not None:
             log_sd = self.bound * torch.tanh(log_sd / self.bound)
         return mean, log_sd
@@ -151,6 +171,8 @@ class GlowShape:
     edge: str = "ones"
     floor: float = 0.0
     prior_bound: float | None = None
+    prior: PriorKind = "learned"
+    coupling_bound: float | None = None
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -183,7 +205,7 @@ class Glow(nn.Module):
         self.shape = shape
         last = len(shape.steps) - 1
         self.levels = nn.ModuleList(
-            Level(steps, c, features, width, shape.edge, shape.floor)
+            Level(steps, c, features, width, shape.edge, shape.floor, shape.coupling_bound)
             for steps, c, features, width in zip(
                 shape.steps, shape.channels, shape.features, shape.widths, strict=True
             )
@@ -195,6 +217,7 @@ class Glow(nn.Module):
                 features,
                 shape.edge,
                 shape.prior_bound,
+                shape.prior,
             )
             for n, (c, features) in enumerate(
                 zip(shape.channels, shape.prior_features, strict=True)
@@ -214,7 +237,7 @@ class Glow(nn.Module):
             if traced:
                 traces.append(trace)
             x, out = self._divided(x, number)
-            mean, log_sd = self.priors[number](x, level_params.prior)
+            mean, log_sd = self.priors[number](x, level_params.prior, out)
             log_prob = log_prob + log_det + gaussian_log_prob(out, mean, log_sd)
             latents.append(out)
             noise.append((out - mean) * (-log_sd).exp())
@@ -233,7 +256,8 @@ class Glow(nn.Module):
         x = like.new_zeros(len(like), *shapes[-1])
         last = len(params) - 1
         for number in range(last, -1, -1):
-            mean, log_sd = self.priors[number](x, params[number].prior)
+            like_latents = x.new_zeros(len(x), *shapes[number])
+            mean, log_sd = self.priors[number](x, params[number].prior, like_latents)
             out = draw(number, mean, log_sd)
             x = out if number == last else torch.cat([x, out], 1)
             level = self.levels[number]

@@ -18,14 +18,17 @@ class StackedConv(nn.Module):
     """K convolutions side by side, (N, K * C_in, H, W) -> (N, K * C_out, H', W').
 
     `weight` is (K, C_out, C_in, k, k) and `bias` (K, C_out), so that step k's network is slice k.
+    A `shared` one reads a single input, (N, C_in, H, W), for all steps.
     """
 
     def __init__(
-        self, steps: int, inputs: int, outputs: int, kernel: int, *, padding: int = 0
-    ) -> None:
+        self, steps: int, inputs: int, outputs: int, kernel: int, *, padding: int = 0,
+        stride: int = 1, shared: bool = False,
+    ) -> None:  # fmt: skip
         """Makes the weights with the default initialisation of a plain convolution."""
         super().__init__()
-        self.steps, self.padding = steps, padding
+        self.steps, self.padding, self.stride = steps, padding, stride
+        self.groups = 1 if shared else steps
         self.weight = nn.Parameter(torch.empty(steps, outputs, inputs, kernel, kernel))
         self.bias = nn.Parameter(torch.empty(steps, outputs))
         bound = 1 / math.sqrt(inputs * kernel * kernel)
@@ -35,8 +38,8 @@ class StackedConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """All steps at once."""
         return F.conv2d(
-            x, self.weight.flatten(0, 1), self.bias.flatten(), padding=self.padding,
-            groups=self.steps,
+            x, self.weight.flatten(0, 1), self.bias.flatten(), stride=self.stride,
+            padding=self.padding, groups=self.groups,
         )  # fmt: skip
 
 
@@ -94,15 +97,20 @@ class CouplingNets(nn.Module):
     """The coupling networks of a level: conv3x3, ReLU, conv1x1, ReLU, zero conv3x3, per step.
 
     The first convolution reads the untouched half and, where there is one, the condition. Being
-    linear it splits: the condition's share is computed for all steps at once, once per layout.
+    linear it splits: the condition's share is computed for all steps at once, once per layout. With
+    `bound` a tanh keeps raw scale and shift within +-bound.
 
     References:
         Full-Glow, equation 8; widths and initialisation as the authors' code (see `presets`).
     """
 
-    def __init__(self, steps: int, channels: int, features: int, width: int, edge: str) -> None:
+    def __init__(
+        self, steps: int, channels: int, features: int, width: int, edge: str,
+        bound: float | None = None,
+    ) -> None:  # fmt: skip
         """Makes the weights of `steps` networks of `width` hidden channels."""
         super().__init__()
+        self.bound = bound
         self.steps, self.untouched, self.width, self.edge = steps, channels // 2, width, edge
         self.first = nn.Parameter(torch.randn(steps, width, self.untouched + features, 3, 3) * 0.05)
         self.first_bias = nn.Parameter(torch.zeros(steps, width))
@@ -124,6 +132,10 @@ class CouplingNets(nn.Module):
         whole = F.conv2d(features, weight, bias, padding=1, groups=self.steps)
         return list(whole.chunk(self.steps, 1))
 
+    def condition_weight(self) -> Tensor:
+        """What first convolutions read the condition with, (K, width, F, 3, 3)."""
+        return self.first[:, :, self.untouched :]
+
     def per_step(self) -> list[StepNet]:
         """The networks of the steps: slices of the weights, the last gain folded in."""
         gain = (3 * self.scale).exp()  # (K, C)
@@ -137,7 +149,7 @@ class CouplingNets(nn.Module):
             strict=True,
         )
         return [
-            StepNet(first, first_bias, second, second_bias, last, last_bias, self.edge)
+            StepNet(first, first_bias, second, second_bias, last, last_bias, self.edge, self.bound)
             for first, first_bias, second, second_bias, last, last_bias in slices
         ]
 
@@ -153,6 +165,7 @@ class StepNet:
     last: Tensor
     last_bias: Tensor
     edge: str
+    bound: float | None = None
 
     def __call__(self, half: Tensor, share: Tensor | None) -> tuple[Tensor, Tensor]:
         """Raw scale and shift, each (N, C / 2, H, W); `share` already holds the first bias."""
@@ -162,5 +175,8 @@ class StepNet:
             hidden = F.conv2d(half, self.first, padding=1) + share
         hidden = F.relu(F.conv2d(F.relu(hidden), self.second, self.second_bias))
         out = bordered_conv(hidden, self.last, self.last_bias, self.edge)
-        raw_scale, shift = out.to(half.dtype).chunk(2, 1)
+        out = out.to(half.dtype)
+        if self.bound is not None:
+            out = self.bound * torch.tanh(out / self.bound)
+        raw_scale, shift = out.chunk(2, 1)
         return raw_scale, shift

@@ -11,10 +11,28 @@ from torch import Tensor
 from augflow import files
 from augflow.classes import ClassTable
 from augflow.errors import ModelError, ParamsError, nearest
+from augflow.generators.c_flow import C_FLOW, CFlow, CFlowConfig
+from augflow.generators.caflow import CAFlow
+from augflow.generators.caflow_presets import CAFLOW, CAFlowConfig
+from augflow.generators.caglow import CAGLOW, CAGlow, CAGlowConfig
+from augflow.generators.cglow import CGLOW, CGlow, CGlowConfig
+from augflow.generators.crn import CRN, Crn, CrnConfig
+from augflow.generators.c_glow import C_GLOW, CGlow, CGlowConfig
+from augflow.generators.dual_glow import DUAL_GLOW, DualGlow, DualGlowConfig
 from augflow.generators.full_glow import FullGlow
 from augflow.generators.glow import Glow
+from augflow.generators.imle import IMLE, Imle, ImleConfig
+from augflow.generators.pix2pix import PIX2PIX, Pix2Pix, Pix2PixConfig
 from augflow.generators.presets import FULL_GLOW, GLOW, FullGlowConfig, GlowConfig, configured
-from augflow.learners import GeneratorLearner, LikelihoodLearner
+from augflow.learners import (
+    GeneratorLearner,
+    LikelihoodLearner,
+    NearestLearner,
+    RegressionLearner,
+)
+from augflow.learners.adversarial import AdversarialLearner
+from augflow.learners.classifying import ClassifyingLearner
+from augflow.learners.latent_adversarial import LatentAdversarialLearner
 from augflow.params import GeneratorParams, Section, TrainingParams, checked
 from augflow.synthesizer import Generator
 
@@ -33,7 +51,16 @@ class System:
 
 SYSTEMS = {
     "full_glow": System(FullGlow, FullGlowConfig, FULL_GLOW),
+    "caflow": System(CAFlow, CAFlowConfig, CAFLOW),
+    "dual_glow": System(DualGlow, DualGlowConfig, DUAL_GLOW),
+    "c_flow": System(CFlow, CFlowConfig, C_FLOW),
+    "pix2pix": System(Pix2Pix, Pix2PixConfig, PIX2PIX, AdversarialLearner),
+    "c_glow": System(CGlow, CGlowConfig, C_GLOW),
     "glow": System(Glow, GlowConfig, GLOW),
+    "cglow": System(CGlow, CGlowConfig, CGLOW, ClassifyingLearner),
+    "caglow": System(CAGlow, CAGlowConfig, CAGLOW, LatentAdversarialLearner),
+    "crn": System(Crn, CrnConfig, CRN, RegressionLearner),
+    "imle": System(Imle, ImleConfig, IMLE, NearestLearner),
 }
 
 

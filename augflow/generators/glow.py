@@ -17,8 +17,8 @@ from augflow.flows.conditional import FlowConditions, FlowGenerator, initialised
 from augflow.flows.conditioners import Learned
 from augflow.flows.glow import Glow as Tower
 from augflow.flows.glow import GlowShape
-from augflow.generators.full_glow import check_size
 from augflow.generators.presets import GlowConfig
+from augflow.generators.two_towers import check_size
 from augflow.scenes import Layout
 from augflow.synthesizer import Likelihood
 
@@ -44,7 +44,7 @@ class Glow(FlowGenerator):
             config.steps,
             config.widths,
             none,
-            none,
+            self.prior_features(config, table),
             config.edge,
             config.floor,
             config.prior_bound,
@@ -55,6 +55,11 @@ class Glow(FlowGenerator):
                 Learned(k, c, rng, actnorm=config.actnorm, min_std=config.min_std)
                 for k, c in zip(config.steps, shape.channels, strict=True)
             )
+
+    @staticmethod
+    def prior_features(config: GlowConfig, table: ClassTable) -> tuple[int, ...]:
+        """Channels of features that each level's prior reads: none, the layout is ignored."""
+        return (0,) * len(config.steps)
 
     def params(self, layout: Layout, noise: Tensor | None = None) -> tuple[FlowConditions, Tensor]:
         """See `FlowGenerator.params`; there is no source, its log-density is 0."""

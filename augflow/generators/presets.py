@@ -42,31 +42,44 @@ class GlowConfig(Section):
         return self
 
 
-class FullGlowConfig(GlowConfig):
-    """Full-Glow. Defaults are the paper's, as its authors' code and its parameter counts have them.
+class TwoTowersConfig(GlowConfig):
+    """What the two-tower systems have in common.
 
     `source`: the source flow sees palette colours (3 planes) or one plane per class. `boundary`:
     the version of boundary map that every conditioning network gets, repeated to `boundary_planes`.
-    `head`: `flat` conditioning networks fit one size, `pooled` ones any; `strict_lu` emits only the
-    entries of L and U that are used. `features`: channels of the coupling's condition, `0` for as
-    many as the level has. `prior`: `glow` leaves the priors unconditional, `source` hands them the
-    source's output of their level. `source_weight` is lambda of equation 11.
+    `condition_width` is the hidden width of networks that make features of the source.
+    `source_weight` is lambda of Full-Glow's equation 11. `pixels`: the flows see an 8-bit value k
+    as (k + u) / 256 (`bins`) or as (k + u) / 255 (`unit`, as the authors' code). `layout_noise`: u
+    of a layout outside of training is a function of its `content`, or 0 (`none`, as their code).
     """
 
     source: Literal["palette", "one_hot"] = "palette"
     source_width: Count = 512
     boundary: Literal["none", "v1", "v2"] = "none"
     boundary_planes: Count = 3
+    condition_width: Count = 128
+    source_weight: Annotated[float, Field(ge=0)] = 1e-4
+    pixels: Literal["bins", "unit"] = "bins"
+    layout_noise: Literal["content", "none"] = "content"
+
+
+class FullGlowConfig(TwoTowersConfig):
+    """Full-Glow. Defaults are the paper's, as its authors' code and its parameter counts have them.
+
+    `head`: `flat` conditioning networks fit one size, `pooled` ones any; `strict_lu` emits only the
+    entries of L and U that are used. `features`: channels of the coupling's condition, `0` for as
+    many as the level has. `prior`: `glow` leaves the priors unconditional, `source` hands them the
+    source's output of their level.
+    """
+
     head: Literal["flat", "pooled"] = "flat"
     head_convs: tuple[Count, Count, Count] = (8, 4, 2)
     head_hidden: tuple[Count, Count, Count] = (32, 64, 48)
     head_grid: Count = 4
     head_bound: Annotated[float, Field(gt=0)] | None = None
     strict_lu: bool = False
-    condition_width: Count = 128
     features: Annotated[int, Field(ge=0)] = 0
     prior: Literal["glow", "source"] = "glow"
-    source_weight: Annotated[float, Field(ge=0)] = 1e-4
 
 
 _PAPER: dict[str, Any] = {"size": (256, 256)}
@@ -107,10 +120,16 @@ FULL_GLOW: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 
-GLOW: dict[str, dict[str, Any]] = {
-    name: {key: value for key, value in preset.items() if key in GlowConfig.model_fields}
-    for name, preset in FULL_GLOW.items()
-}
+
+def shared(config: type[Section]) -> dict[str, dict[str, Any]]:
+    """Full-Glow's presets as far as another system has the same fields: equal depth and width."""
+    return {
+        name: {key: value for key, value in preset.items() if key in config.model_fields}
+        for name, preset in FULL_GLOW.items()
+    }
+
+
+GLOW = shared(GlowConfig)
 
 
 def configured(

@@ -8,12 +8,16 @@ from augflow.learners.base import (
     schedule,
 )
 from augflow.learners.likelihood import LikelihoodLearner, held_out_bits, round_trip
+from augflow.learners.nearest import NearestLearner
+from augflow.learners.regression import RegressionLearner
 
 __all__ = [
     "GeneratorLearner",
     "Learner",
     "LikelihoodLearner",
+    "NearestLearner",
     "NotFiniteError",
+    "RegressionLearner",
     "flipped",
     "held_out_bits",
     "round_trip",

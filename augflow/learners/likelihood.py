@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -19,7 +21,7 @@ class LikelihoodLearner(GeneratorLearner):
     """Maximum likelihood of photographs given layouts, and of layouts: equation 11 of Full-Glow."""
 
     generator: LikelihoodGenerator
-    columns = (
+    columns: ClassVar[tuple[str, ...]] = (
         "loss", "bpd_target", "bpd_source", "grad_norm", "learning_rate", "round_trip", "val_bpd",
     )  # fmt: skip
 
@@ -67,6 +69,7 @@ class LikelihoodLearner(GeneratorLearner):
         terms = generator.terms(image, layout, planes)
         loss = bits_per_dim(discrete_log_prob(terms.target, generator.dims), generator.dims).mean()
         numbers = {"bpd_target": float(loss.detach())}
+        loss = generator.target_weight * loss
         if terms.source is not None:
             dims = planes[0].numel()
             source = bits_per_dim(discrete_log_prob(terms.source, dims), dims).mean()

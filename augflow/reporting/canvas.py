@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 INK, MUTED, RULE = "#1f2933", "#66727f", "#e6e9ed"
 ACCENT, REAL, FLAT, WRONG = "#2f6db5", "#2c8a5b", "#8a94a0", "#c08a2b"
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 SERIES = ("#2f6db5", "#d1682c", "#2c8a5b", "#a8456b", "#7559a6", "#8c7636", "#3b97a6", "#5c6670")
 
 _DPI = 200
@@ -93,8 +94,9 @@ def mosaic(path: Path, rows: Sequence[Sequence[np.ndarray]], headings: Sequence[
     w = int(np.clip(1600 // count, 140, min(420, 3 * width)))
     h, gap = round(w * height / width), max(4, w // 40)
     total = count * w + (count - 1) * gap
-    type_size = max(15, min(total // 66, round(1.6 * w / max(map(len, headings)))))
-    head = 2 * type_size
+    lines = [line for heading in headings for line in heading.splitlines()]
+    type_size = max(13, min(total // 66, round(1.6 * w / max(map(len, lines)))))
+    head = round((0.7 + 1.3 * max(len(heading.splitlines()) for heading in headings)) * type_size)
     sheet = np.full((head + len(rows) * (h + gap) - gap, total, 3), 255, np.uint8)
     for r, row in enumerate(rows):
         for c, picture in enumerate(row):

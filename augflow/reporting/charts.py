@@ -1,4 +1,4 @@
-"""Figures made of numbers: temperature, classes, arms, learning."""
+"""Figures made of numbers: systems, temperature, classes, arms, learning."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from augflow.reporting.canvas import (
     ACCENT,
     FLAT,
     INK,
+    MARKERS,
     MUTED,
     REAL,
     SERIES,
@@ -30,8 +31,10 @@ _LINES = (("real", "real photos", REAL), ("flat", "flat paint", FLAT),
 
 
 def temperature(tables: Mapping[str, Table], path: Path) -> None:
-    """Scores of the judge over temperature with their spread, between ceiling and floors."""
-    with figure(path, 7.2, 5.6) as drawn:
+    """Scores of the judge over temperature, a line per system, between ceiling and floors."""
+    makers = list(dict.fromkeys(str(r.cells["generator"]) for r in tables["temperature"].rows))
+    legend_rows = -(-(len(makers) + len(_LINES)) // 4)
+    with figure(path, 7.2, 5.4 + 0.2 * legend_rows) as drawn:
         grid = drawn.add_gridspec(2, 2, height_ratios=(1.5, 1))
         panels = {
             "class_iou": drawn.add_subplot(grid[0, :]),
@@ -39,30 +42,79 @@ def temperature(tables: Mapping[str, Table], path: Path) -> None:
             "pixel_accuracy": drawn.add_subplot(grid[1, 1]),
         }
         for measure, axes in panels.items():
-            _temperature_panel(tables, measure, axes)
+            _levels(tables, measure, axes)
+            for index, maker in reversed(list(enumerate(makers))):
+                _temperature_line(tables, measure, axes, maker, index)
+            axes.set_title(measure.replace("_", " ").replace("iou", "IoU"))
+            axes.set_xlabel("temperature")
+            axes.margins(y=0.1)
+            percent_axis(axes, "y", "")
         handles, labels = panels["class_iou"].get_legend_handles_labels()
-        drawn.legend(handles, labels, loc="outside upper center", ncols=4)
+        split = len(_LINES)
+        drawn.legend(
+            [*handles[:split], *handles[:split - 1:-1]], [*labels[:split], *labels[:split - 1:-1]],
+            loc="outside upper center", ncols=4,
+        )  # fmt: skip
 
 
-def _temperature_panel(tables: Mapping[str, Table], measure: str, axes: Axes) -> None:
-    rows = sorted(tables["temperature"].rows, key=lambda row: _number(row.cells["temperature"]))
-    x = np.array([_number(row.cells["temperature"]) for row in rows])
-    y = np.array([_number(row.cells[f"{measure}.mean"]) for row in rows])
-    spread = np.array([_number(row.cells[f"{measure}.std"]) for row in rows])
+def _levels(tables: Mapping[str, Table], measure: str, axes: Axes) -> None:
     for key, label, colour in _LINES:
         level = _number(tables["references"].row(key).cells[measure])
         axes.axhline(level, color=colour, linewidth=1.4, linestyle=(0, (5, 2)), label=label)
-    axes.fill_between(x, y - spread, y + spread, color=ACCENT, alpha=0.18, linewidth=0)
-    axes.errorbar(x, y, spread, color=ACCENT, marker="o", markersize=4, capsize=2.5,
-                  elinewidth=1, label="synthetic photos")  # fmt: skip
-    if measure == "class_iou":
+
+
+def _temperature_line(
+    tables: Mapping[str, Table], measure: str, axes: Axes, maker: str, index: int
+) -> None:
+    """Mean and spread of one system; the main system, the first, is drawn over the others."""
+    rows = sorted(
+        (row for row in tables["temperature"].rows if row.cells["generator"] == maker),
+        key=lambda row: _number(row.cells["temperature"]),
+    )
+    x, y, spread = (
+        np.array([_number(row.cells[column]) for row in rows])
+        for column in ("temperature", f"{measure}.mean", f"{measure}.std")
+    )
+    colour, marker = _look(index)
+    main = index == 0
+    axes.errorbar(x, y, spread, color=colour, marker=marker, markersize=4 if main else 3,
+                  capsize=2, elinewidth=0.8, linewidth=2.2 if main else 1.2,
+                  linestyle="-" if index < len(SERIES) else "--", label=maker)  # fmt: skip
+    if main and measure == "class_iou":
         top = int(np.argmax(y))
         axes.annotate(f"{100 * y[top]:.1f} %", (x[top], y[top]), xytext=(0, 9), ha="center",
-                      textcoords="offset points", fontweight="bold", color=ACCENT)  # fmt: skip
-    axes.set_title(measure.replace("_", " ").replace("iou", "IoU"))
-    axes.set_xlabel("temperature")
-    axes.margins(y=0.14)
-    percent_axis(axes, "y", "")
+                      textcoords="offset points", fontweight="bold", color=colour)  # fmt: skip
+
+
+def _look(index: int) -> tuple[str, str]:
+    """The colour and marker of a system by its place in the sweep."""
+    return SERIES[index % len(SERIES)], MARKERS[index % len(MARKERS)]
+
+
+def systems(tables: Mapping[str, Table], path: Path) -> None:
+    """Class IoU of each system at its best temperature, between floors and ceiling."""
+    made = [row for row in tables["systems"].rows if row.cells["generator"] is not None]
+    places = {row.key: index for index, row in enumerate(made)}
+    rows = sorted(made, key=lambda row: _number(row.cells["class_iou.mean"]))
+    with figure(path, 7.2, 1.3 + 0.34 * len(rows)) as drawn:
+        axes = drawn.add_subplot()
+        for key, label, colour in _LINES:
+            level = _number(tables["references"].row(key).cells["class_iou"])
+            axes.axvline(level, color=colour, linewidth=1.4, linestyle=(0, (5, 2)), label=label)
+        for place, row in enumerate(rows):
+            mean, std = (_number(row.cells[f"class_iou.{part}"]) for part in ("mean", "std"))
+            colour, marker = _look(places[row.key])
+            axes.errorbar(mean, place, xerr=std if np.isfinite(std) else None, color=colour,
+                          marker=marker, markersize=6, capsize=3, elinewidth=1.4)  # fmt: skip
+            degree = _number(row.cells["temperature"])
+            axes.annotate(f"{100 * mean:.1f} % at T = {degree:g}", (1.01, place), va="center",
+                          color=INK, xycoords=("axes fraction", "data"))  # fmt: skip
+        axes.set_yticks(range(len(rows)), [row.key for row in rows])
+        axes.set_ylim(-0.6, len(rows) - 0.4)
+        axes.grid(axis="y", visible=False)
+        axes.margins(x=0.06)
+        percent_axis(axes, "x", "mean class IoU of the judge")
+        drawn.legend(loc="outside upper center", ncols=3)
 
 
 def classes(tables: Mapping[str, Table], path: Path) -> None:
@@ -73,7 +125,7 @@ def classes(tables: Mapping[str, Table], path: Path) -> None:
         places = np.arange(len(rows))
         groups = [("flat", "flat paint", FLAT, "|"),
                   ("wrong", "photo of another layout", WRONG, "|"),
-                  ("best", "synthetic, best temperature", ACCENT, "o"),
+                  ("best", "main system, best temperature", ACCENT, "o"),
                   ("real", "real photos", REAL, "o")]  # fmt: skip
         for key, label, colour, marker in groups:
             if f"{key}.iou" in rows[0].cells:
@@ -116,22 +168,23 @@ def arms(tables: Mapping[str, Table], path: Path) -> None:
 
 
 def learning(evidence: Evidence, path: Path) -> None:
-    """The generators' loss in training, and bits per dimension on held-out scenes."""
-    with figure(path, 7.2, 3.2) as drawn:
+    """Loss in training, and bits per dimension on held-out scenes, of generators with such bits."""
+    bitwise = [name for name, trained in evidence.generators.items() if trained.has("val_bpd")]
+    with figure(path, 7.2, 3.2 + 0.2 * (len(bitwise) // 3)) as drawn:
         panels = drawn.subplots(1, 2)
-        for index, (name, trained) in enumerate(evidence.generators.items()):
-            where = f"evidence/generators/{name}.csv"
-            colour = SERIES[index % len(SERIES)]
-            _smoothed(panels[0], *series(trained.history, "loss", where), colour, name)
+        for index, name in enumerate(bitwise):
+            trained, where = evidence.generators[name], f"evidence/generators/{name}.csv"
+            colour, marker = _look(index)
+            faint = len(bitwise) <= 4
+            _smoothed(panels[0], *series(trained.history, "loss", where), colour, None, faint)
             steps, bits = series(trained.history, "val_bpd", where)
-            panels[1].plot(steps, bits, color=colour, marker="o", markersize=3, label=name)
-            if bits:
-                panels[1].annotate(f"{bits[-1]:.2f}", (steps[-1], bits[-1]), xytext=(4, 4),
-                                   textcoords="offset points", color=colour)  # fmt: skip
+            panels[1].plot(steps, bits, color=colour, marker=marker, markersize=3, linewidth=1.4,
+                           linestyle="-" if index < len(SERIES) else "--",
+                           label=f"{name} {bits[-1]:.2f}")  # fmt: skip
         _framed(panels[0], "training loss")
         _framed(panels[1], "held-out bits per dimension")
         handles, labels = panels[1].get_legend_handles_labels()
-        drawn.legend(handles, labels, loc="outside upper center", ncols=4)
+        drawn.legend(handles, labels, loc="outside upper center", ncols=3)
 
 
 def segmenters(histories: Mapping[str, History], path: Path) -> None:

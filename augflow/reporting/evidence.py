@@ -6,14 +6,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from augflow import files
 from augflow.classes import ClassTable
 from augflow.errors import DataError
 from augflow.params import Params
 from augflow.params import load as load_params
-from augflow.reporting import score_files
+from augflow.reporting import diversity_files, score_files
+from augflow.reporting.diversity_files import DiversityScores
 from augflow.reporting.score_files import ArmScores, References, SetScores
 from augflow.scenes import SPLITS, table_from
 
@@ -24,16 +25,27 @@ History = list[dict[str, str]]
 class Trained:
     """A trained generator: its facts at the end, and the rows of its history, cells as text.
 
-    `val_bpd` and `round_trip` are None where training recorded none at the end.
+    Facts are None where training recorded none. `likelihood` says what its bits are of: of the
+    photograph given its layout (`conditional`), alone (`unconditional`), or of nothing (`none`).
     """
 
     system: str
     preset: str
     parameters: int | None
-    val_bpd: float | None
-    val_scenes: int | None
-    round_trip: float | None
     history: History
+    val_bpd: float | None = None
+    val_scenes: int | None = None
+    round_trip: float | None = None
+    val_distance: float | None = None
+    likelihood: Literal["conditional", "unconditional", "none"] = "conditional"
+
+    def has(self, column: str) -> bool:
+        """Whether the history holds anything in a column."""
+        return any(row.get(column) for row in self.history)
+
+
+FACTS = ("val_bpd", "val_scenes", "round_trip", "val_distance", "likelihood")
+"""The facts of a generator's `config.json` that a report keeps, as far as they are there."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +62,7 @@ class Evidence:
     sets: Mapping[str, SetScores]
     references: References
     arms: ArmScores | None
+    diversity: Mapping[str, DiversityScores]
     generators: Mapping[str, Trained]
     segmenters: Mapping[str, History]
 
@@ -73,6 +86,7 @@ def load(folder: Path) -> Evidence:
         sets=scored.sets,
         references=scored.references,
         arms=scored.arms,
+        diversity=diversity_files.load(folder / "scores/diversity", params, table),
         generators=_generators(params, held / "generators"),
         segmenters=_histories(list(segmenter_folders(params)), held / "segmenters"),
     )

@@ -10,7 +10,7 @@ from augflow import files
 from augflow.classes import IGNORE
 from augflow.errors import DataError
 from augflow.params import Params
-from augflow.reporting.evidence import segmenter_folders
+from augflow.reporting.evidence import FACTS, segmenter_folders
 from augflow.scenes import table_from
 
 
@@ -41,7 +41,7 @@ def gather(params: Params, study: Path, out: Path) -> None:
             kept = {
                 "system": section.system, "preset": section.preset,
                 "parameters": record.get("parameters"),
-                **{fact: final.get(fact) for fact in ("val_bpd", "val_scenes", "round_trip")},
+                **{fact: final[fact] for fact in FACTS if final.get(fact) is not None},
             }  # fmt: skip
             files.write_json(out / "evidence" / "generators" / f"{name}.json", kept)
             _copy(folder / "history.csv", out / "evidence" / "generators" / f"{name}.csv")
@@ -51,22 +51,23 @@ def gather(params: Params, study: Path, out: Path) -> None:
 
 
 def _required(params: Params, study: Path) -> list[Path]:
-    shown = dict.fromkeys([*params.report.sweep, *params.report.samples])
-    makers = dict.fromkeys(params.sets[name].generator for name in shown)
+    makers = dict.fromkeys(params.sets[name].generator for name in params.report.sweep)
     prepared = study / "prepared"
     return [
         prepared / "dataset.json",
         prepared / "scenes.csv",
         study / "scores" / "references.json",
         *(study / "scores" / f"{name}.json" for name in params.report.sweep),
-        *(study / "synthetic" / name / "manifest.csv" for name in params.report.samples),
+        *(study / "synthetic" / name / "manifest.csv" for name in params.report.sweep),
         *(study / "generators" / name / kind for name in makers
           for kind in ("config.json", "history.csv")),
     ]  # fmt: skip
 
 
 def _score_names(params: Params) -> list[str]:
-    return ["references", "arms", *params.sets, *params.transfers]
+    listed = params.diversity.generators if params.diversity else ()
+    diverse = [f"diversity/{name}" for name in listed]
+    return ["references", "arms", *params.sets, *params.transfers, *diverse]
 
 
 def _copy(source: Path, target: Path) -> None:

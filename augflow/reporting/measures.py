@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-import numpy as np
-
-from augflow.metrics.confusion import Scores, scores
+from augflow.metrics.confusion import Scores
 from augflow.reporting.evidence import Evidence
-from augflow.reporting.score_files import Item
 from augflow.reporting.spread import spread
 from augflow.reporting.table import Cell, Column
 
@@ -16,21 +14,33 @@ MEASURES = ("pixel_accuracy", "class_accuracy", "class_iou")
 ABSENT_ZERO = ("class_accuracy_absent_zero", "class_iou_absent_zero")
 
 
-def best(evidence: Evidence) -> str:
-    """The set of the sweep with the highest mean class IoU; the first of equals."""
-    sweep = evidence.params.report.sweep
-    return max(sweep, key=lambda name: mean(by_round(evidence.sets[name].items), "class_iou"))
+@dataclass(frozen=True)
+class Point:
+    """One temperature of a set: its place among the set's, and the temperature itself."""
+
+    name: str
+    index: int
+    temperature: float
+
+    @property
+    def key(self) -> str:
+        """The key of its row in the table `temperature`."""
+        return f"{self.name}@{self.index}"
 
 
-def by_round(items: Sequence[Item]) -> list[Scores]:
-    """Scores of each round, its photographs' matrices summed first."""
-    rounds = sorted({item.round for item in items})
-    return [pooled([item for item in items if item.round == r]) for r in rounds]
+def points(evidence: Evidence, name: str) -> list[Point]:
+    """The temperatures of a set."""
+    return [Point(name, *pair) for pair in enumerate(evidence.params.sets[name].temperatures)]
 
 
-def pooled(items: Sequence[Item]) -> Scores:
-    """Scores of some photographs, their matrices summed first."""
-    return scores(np.sum([np.array(item.confusion, np.int64) for item in items], axis=0))
+def rounds_at(evidence: Evidence, point: Point) -> list[Scores]:
+    """Scores of each round at a temperature."""
+    return evidence.sets[point.name].rounds[point.temperature]
+
+
+def best(evidence: Evidence, name: str) -> Point:
+    """The temperature of a set with the highest mean class IoU; the first of equals."""
+    return max(points(evidence, name), key=lambda p: mean(rounds_at(evidence, p), "class_iou"))
 
 
 def means(rounds: Sequence[Scores]) -> Scores:

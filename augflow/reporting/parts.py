@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from augflow.reporting.diverse import shown_level
 from augflow.reporting.evidence import Evidence
+from augflow.reporting.judged import system_column
 from augflow.reporting.measures import best
-from augflow.reporting.pictures import diverse_set
+from augflow.reporting.pictures import diverse
+from augflow.reporting.sampled import MAIN, page_name
 from augflow.reporting.table import Piece, Row, Said, Table
 
 
@@ -50,7 +53,10 @@ def parts(evidence: Evidence, tables: Mapping[str, Table]) -> list[Part]:
     """All parts in reading order; one without tables and figures says nothing."""
     return [
         _photographs(evidence),
+        _systems(evidence, tables),
+        _pages(evidence),
         _judged(evidence, tables),
+        _diverse(evidence, tables),
         _trained_on(tables),
         Part("Content moved into other structures", (Picture("transfer", "photo", (
             "Content transfer: the latents of the first photograph, encoded under its own layout, "
@@ -61,21 +67,69 @@ def parts(evidence: Evidence, tables: Mapping[str, Table]) -> list[Part]:
     ]  # fmt: skip
 
 
+PAGE = (
+    "One layout a row: class map, boundary map, the real photograph, and a synthetic one (round 0) "
+    "at each shown temperature T. Layouts are spread evenly over the sorted names, not picked by "
+    "eye."
+)
+BEST = (
+    "Best temperature: the one of highest mean class IoU over rounds, on the same photographs that "
+    "are scored, so that it flatters systems sampled at many temperatures a little."
+)
+
+
 def _photographs(evidence: Evidence) -> Part:
-    pictures = [Picture("samples", "photo", (
-        "One layout a row: class map, boundary map, the real photograph, and a synthetic one "
-        "(round 0) of each shown set at its temperature T. Layouts are spread evenly over the "
-        "sorted names, not picked by eye."
-    ))]  # fmt: skip
-    name = diverse_set(evidence)
-    if name is not None:
+    sweep = evidence.params.report.sweep
+    main = f" of {evidence.params.sets[sweep[0]].generator}" if sweep else ""
+    pictures = [Picture(MAIN, "photo", f"Samples{main}. {PAGE}")]
+    point = diverse(evidence)
+    if point is not None:
         pictures.append(Picture("diversity", "photo", (
-            f"Samples of one layout that differ only in their noise, set {name} at temperature "
-            f"{evidence.params.sets[name].temperature:g}. Spread: standard deviation over these "
+            f"Samples of one layout that differ only in their noise, set {point.name} at "
+            f"temperature {point.temperature:g}. Spread: standard deviation over these "
             "samples per pixel, mean of the three channels, white for none to dark blue for 64 of "
             "256 grey values or more."
         )))  # fmt: skip
     return Part("The photographs", tuple(pictures), ())
+
+
+def _systems(evidence: Evidence, tables: Mapping[str, Table]) -> Part:
+    title = "The systems"
+    if "systems" not in tables:
+        return Part(title, (), ())
+    pictures = (
+        Picture("systems_iou", "chart", (
+            "Class IoU of the judge on photographs of the same validation layouts, each system at "
+            "its best temperature T: mean over rounds of sampling, bars one standard deviation to "
+            "both sides. Dashed: real photographs, flat paint, photographs of other layouts."
+        )),
+        Picture("systems", "photo", (
+            "One layout a row: class map, the real photograph, and what each system makes of the "
+            "layout (round 0) at its best temperature T."
+        )),
+    )  # fmt: skip
+    time = evidence.params.report.training_time
+    caption = (
+        "Held-out bits per dimension, of the photograph given its layout (conditional) or alone "
+        "(unconditional); a dash where a system has no likelihood. The judge's scores at the best "
+        f"temperature T, in %: mean ± standard deviation over rounds of sampling. {BEST} Below: "
+        "real photographs (ceiling), flat paint and photographs of other layouts (floors)."
+    )
+    caption += f" Training time of every system: {time}." if time else ""
+    view = _view(tables["systems"], caption, (
+        "generator=row", "system", "preset", "parameters", "steps", "likelihood",
+        "bits/dim=val_bpd", "T=temperature", "pixel accuracy=pixel_accuracy±",
+        "class accuracy=class_accuracy±", "class IoU=class_iou±", "IoU at T 1=class_iou_at_1±",
+        "of real=class_iou.of_real",
+    ))  # fmt: skip
+    return Part(title, pictures, (view,))
+
+
+def _pages(evidence: Evidence) -> Part:
+    """Samples of every system but the main one, whose page stands at the top."""
+    makers = [evidence.params.sets[name].generator for name in evidence.params.report.sweep[1:]]
+    pictures = [Picture(page_name(m), "photo", f"Samples of {m}. {PAGE}") for m in makers]
+    return Part("Pictures, system by system", tuple(pictures), ())
 
 
 def _judged(evidence: Evidence, tables: Mapping[str, Table]) -> Part:
@@ -83,41 +137,80 @@ def _judged(evidence: Evidence, tables: Mapping[str, Table]) -> Part:
     if "temperature" in tables:
         views.append(_view(
             tables["temperature"],
-            f"The judge on synthetic photographs per temperature: mean ± standard deviation over "
-            f"rounds of sampling, in %. {MEASURED}",
-            ("set", "T=temperature", "rounds", "photos", "pixel accuracy=pixel_accuracy±",
+            f"The judge on synthetic photographs per system and temperature: mean ± standard "
+            f"deviation over rounds of sampling, in %. {MEASURED}",
+            ("generator", "set", "T=temperature", "rounds", "photos",
+             "pixel accuracy=pixel_accuracy±",
              "class accuracy=class_accuracy±", "class IoU=class_iou±",
              "IoU, absent as 0=class_iou_absent_zero.mean", "of real=class_iou.of_real"),
         ))  # fmt: skip
         pictures.append(Picture("temperature", "chart", (
             "The judge, a segmenter trained on real training photographs, looks at synthetic "
-            "photographs of validation layouts. Line: mean over rounds; bars: standard deviation "
-            "over rounds. Dashed: the same judge on the real photographs (ceiling), on layouts "
-            "painted with each class's mean colour, and on photographs of other layouts (floors)."
+            "photographs of validation layouts. Lines: each system's mean over rounds; bars: "
+            "standard deviation over rounds. Dashed: the same judge on the real photographs "
+            "(ceiling), on layouts painted with each class's mean colour, and on photographs of "
+            "other layouts (floors)."
         )))  # fmt: skip
     views.append(_view(
         tables["references"],
-        "Ceiling and floors in %: real = real validation photographs; best = the set of highest "
-        "mean class IoU; flat = each class painted with its mean colour in the training "
+        "Ceiling and floors in %: real = real validation photographs; best = the main system "
+        "at its best temperature; flat = each class painted with its mean colour in the training "
         "photographs; wrong = the photograph of another layout. Last column: class IoU over that "
         "of real.",
-        ("row", "set", "pixel accuracy=pixel_accuracy", "class accuracy=class_accuracy",
+        ("row", "set", "T=temperature", "pixel accuracy=pixel_accuracy",
+         "class accuracy=class_accuracy",
          "class IoU=class_iou", "IoU, absent as 0=class_iou_absent_zero",
          "of real=class_iou.of_real"),
     ))  # fmt: skip
-    top = f" ({best(evidence)})" if evidence.params.report.sweep else ""
+    sweep = evidence.params.report.sweep
     pictures.append(Picture("classes", "chart", (
-        f"The judge's IoU of each class on real photographs, on the best set{top}, mean over "
-        "rounds, and on the floors."
+        f"The judge's IoU of each class on real photographs{_best(evidence)}, and on the floors."
     )))  # fmt: skip
-    groups = [g for g in ("real", "best", "flat", "wrong")
-              if f"{g}.iou" in {c.name for c in tables["judge_per_class"].columns}]  # fmt: skip
+    makers = [f"{evidence.params.sets[n].generator}={system_column(evidence, n)}" for n in sweep]
     views.append(_view(
         tables["judge_per_class"],
-        "The judge's IoU of each class, in %; a dash where a class neither is there nor predicted.",
-        ("class", *(f"{group}={group}.iou" for group in groups)),
+        "The judge's IoU of each class, in %, systems at their best temperature; a dash where a "
+        "class neither is there nor predicted.",
+        ("class", "real=real.iou", *makers, "flat=flat.iou", "wrong=wrong.iou"),
     ))  # fmt: skip
     return Part("Can the judge read them?", tuple(pictures), tuple(views))
+
+
+def _best(evidence: Evidence) -> str:
+    """Words for the main system at its best temperature."""
+    if not evidence.params.report.sweep:
+        return ""
+    point = best(evidence, evidence.params.report.sweep[0])
+    maker = evidence.params.sets[point.name].generator
+    return f", on photographs of {maker} at temperature {point.temperature:g} (mean over rounds)"
+
+
+def _diverse(evidence: Evidence, tables: Mapping[str, Table]) -> Part:
+    title = "How much do they differ for one layout?"
+    if "diversity" not in tables:
+        return Part(title, (), ())
+    scores = next(iter(evidence.diversity.values()))
+    table = tables["diversity"]
+    return Part(title, (), (
+        _view(
+            table,
+            f"For each of {len(scores.layouts)} validation layouts, {scores.samples} photographs "
+            f"at temperature {shown_level(scores).temperature:g} are divided by k-means into "
+            f"{scores.clusters} clusters. Variance among one random member of each, pixels in "
+            f"[0, 1], times 100: mean over the pixels of a class, {scores.repeats} picks, and the "
+            "layouts. Flat paint is one picture a layout. Diversity says nothing of whether "
+            "photographs look real: noise has most of it.",
+            tuple(column.name for column in table.columns),
+        ),
+        _view(
+            tables["diversity_spread"],
+            "The same over all pixels per temperature; the variance among all photographs, times "
+            "100 too; and the perceptual distance of two of them: the squared difference of unit "
+            f"feature vectors ({scores.features}), summed over layers.",
+            ("generator", "T=temperature", "layouts", "photos a layout=samples",
+             "among clusters=clustered", "variance", "perceptual"),
+        ),
+    ))  # fmt: skip
 
 
 def _trained_on(tables: Mapping[str, Table]) -> Part:
@@ -175,19 +268,22 @@ def _learning(tables: Mapping[str, Table]) -> Part:
     if "generators" not in tables:
         return Part("The generators", (), ())
     pictures = (Picture("learning", "chart", (
-        "Left: training loss, points faint and a running mean over a fiftieth of them. Right: bits "
+        "Left: training loss, a running mean over a fiftieth of the points. Right: bits "
         "per dimension on a fixed choice of held-out scenes; the table has those on all of them. "
         "They are of the photograph given its layout, or of the photograph alone for generators "
-        "without conditions. The first twentieth of a curve may lie above the frame. Numbers: "
+        "without conditions. Generators without a likelihood are left out. The first twentieth of "
+        "a curve may lie above the frame. Numbers: "
         "tables/bpd_curve.csv."
     )),)  # fmt: skip
     caption = (
         "Parameters, training steps, bits per dimension over all held-out scenes at the "
         "end, and the round-trip error: the largest difference, in 8-bit grey values, between a "
-        "held-out photograph and its latents decoded again."
+        "held-out photograph and its latents decoded again. Distance: what a generator without a "
+        "likelihood measured on held-out scenes in its place, as its training does."
     )
-    shown = ("generator", "system", "preset", "parameters", "steps", "held-out bits/dim=val_bpd",
-             "scenes=val_scenes",             "round trip=round_trip")  # fmt: skip
+    shown = ("generator", "system", "preset", "parameters", "steps", "likelihood",
+             "held-out bits/dim=val_bpd", "distance=val_distance", "scenes=val_scenes",
+             "round trip=round_trip")  # fmt: skip
     return Part("The generators", pictures, (_view(tables["generators"], caption, shown),))
 
 

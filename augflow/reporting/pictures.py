@@ -1,4 +1,4 @@
-"""Figures made of photographs: samples, diversity, transfer, data."""
+"""Photographs of a study opened one by one; figures of diversity, transfer and data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from augflow import files
 from augflow.errors import DataError
 from augflow.reporting.canvas import mosaic
 from augflow.reporting.evidence import Evidence
-from augflow.reporting.measures import best
+from augflow.reporting.measures import Point, best
 from augflow.scenes import SPLITS
 from augflow.synthetic import MANIFEST, SetRow, read_rows
 
@@ -70,56 +70,41 @@ class Photos:
             )
         return pixels
 
-    def of(self, layout: str) -> list[SetRow]:
-        """The rows of a layout by round."""
-        found = [row for row in self.rows if row.layout == layout]
+    def at(self, layout: str, temperature: float) -> list[SetRow]:
+        """The rows of a layout at a temperature, by round.
+
+        Raises:
+            DataError: there are none.
+        """
+        found = [row for row in self.rows if (row.layout, row.temperature) == (layout, temperature)]
+        if not found:
+            raise DataError(
+                f"{self.root / MANIFEST}: no photograph of {layout} at temperature "
+                f"{temperature:g}; run synthesize again"
+            )
         return sorted(found, key=lambda row: row.round)
-
-
-def samples(evidence: Evidence, study: Path, prepared: Prepared, path: Path) -> None:
-    """Layouts in rows: class map, boundary map, photograph, then a sample of each shown set.
-
-    The layouts are spread evenly over all that the sets have in common, not picked by eye.
-    """
-    names = list(dict.fromkeys(evidence.params.report.samples))
-    sets = {name: Photos(study / "synthetic" / name) for name in names}
-    if not sets:
-        return
-    common = set.intersection(*({row.layout for row in s.rows} for s in sets.values()))
-    shown = evenly(sorted(common), evidence.params.report.layouts)
-    rows = [
-        [prepared.classes(name), prepared.boundary(name), prepared.photo(name),
-         *(s.photo(s.of(name)[0]) for s in sets.values())]
-        for name in shown
-    ]  # fmt: skip
-    degrees = [evidence.params.sets[name].temperature for name in names]
-    unique = len(set(degrees)) == len(degrees)
-    headings = [f"T = {t}" if unique else n for t, n in zip(degrees, names, strict=True)]
-    if rows:
-        mosaic(path, rows, ["classes", "boundaries", "real photo", *headings])
 
 
 def diversity(evidence: Evidence, study: Path, prepared: Prepared, path: Path) -> None:
     """Several samples of a layout at one temperature, and how far they spread."""
-    name = diverse_set(evidence)
-    if name is None or not (study / "synthetic" / name / MANIFEST).exists():
+    point = diverse(evidence)
+    if point is None:
         return
-    drawn = Photos(study / "synthetic" / name)
-    count = min(evidence.params.sets[name].rounds, 5)
-    full = sorted({row.layout for row in drawn.rows if len(drawn.of(row.layout)) >= count})
+    drawn = Photos(study / "synthetic" / point.name)
+    count = min(evidence.params.sets[point.name].rounds, 5)
     rows = []
-    for layout in evenly(full, 4):
-        photos = [drawn.photo(row) for row in drawn.of(layout)[:count]]
+    for layout in evenly(sorted({row.layout for row in drawn.rows}), 4):
+        photos = [drawn.photo(row) for row in drawn.at(layout, point.temperature)[:count]]
         rows.append([prepared.classes(layout), *photos, spread_map(photos)])
-    if rows:
-        mosaic(path, rows, ["classes", *(f"sample {n + 1}" for n in range(count)), "spread"])
+    mosaic(path, rows, ["classes", *(f"sample {n + 1}" for n in range(count)), "spread"])
 
 
-def diverse_set(evidence: Evidence) -> str | None:
-    """The set whose rounds are shown side by side: the best one, or the first of several rounds."""
-    report = evidence.params.report
-    order = [*([best(evidence)] if report.sweep else []), *report.samples]
-    return next((name for name in order if evidence.params.sets[name].rounds > 1), None)
+def diverse(evidence: Evidence) -> Point | None:
+    """The main system at its best, if it was sampled in several rounds there."""
+    sweep = evidence.params.report.sweep
+    if not sweep or evidence.params.sets[sweep[0]].rounds < 2:
+        return None
+    return best(evidence, sweep[0])
 
 
 def spread_map(photos: Sequence[np.ndarray]) -> np.ndarray:

@@ -9,11 +9,10 @@ from augflow.reporting.measures import (
     MEASURES,
     class_values,
     mean,
-    pooled,
     spread_columns,
     spreads,
 )
-from augflow.reporting.score_files import Run
+from augflow.reporting.score_files import Run, pooled
 from augflow.reporting.spread import difference, spread
 from augflow.reporting.table import Cell, Column, Row, Table
 

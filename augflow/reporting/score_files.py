@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, TypeVar
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from augflow import files
 from augflow.classes import ClassTable
 from augflow.errors import AugflowError, DataError
+from augflow.metrics.confusion import Scores, scores
 from augflow.params import Params
 
 Counts = list[Annotated[int, Field(ge=0)]]
@@ -33,6 +36,7 @@ class Item(Record):
     name: str
     layout: str = ""
     round: int = 0
+    temperature: float | None = None
     confusion: list[Counts]
 
 
@@ -44,8 +48,24 @@ class SetScores(Record):
 
     classes: list[str]
     judge: str
-    temperature: float | None = None
+    temperatures: list[float]
     items: Items
+
+    @cached_property
+    def rounds(self) -> dict[float | None, list[Scores]]:
+        """Scores of each round of each temperature, the photographs' matrices summed first."""
+        return {
+            degree: [pooled(found[turn]) for turn in sorted(found)]
+            for degree, found in self.groups.items()
+        }
+
+    @cached_property
+    def groups(self) -> dict[float | None, dict[int, list[Item]]]:
+        """Temperature -> round -> the items whose matrices are summed together."""
+        grouped: dict[float | None, dict[int, list[Item]]] = {}
+        for item in self.items:
+            grouped.setdefault(item.temperature, {}).setdefault(item.round, []).append(item)
+        return grouped
 
 
 class ReferenceRows(Record):
@@ -78,6 +98,11 @@ class ArmScores(Record):
 
     classes: list[str]
     runs: dict[str, Run]
+
+
+def pooled(items: Sequence[Item]) -> Scores:
+    """Scores of some photographs, their matrices summed first."""
+    return scores(np.sum([np.array(item.confusion, np.int64) for item in items], axis=0))
 
 
 @dataclass(frozen=True)
@@ -136,9 +161,8 @@ def _groups(
     sets: dict[str, SetScores], references: References | None, arms: ArmScores | None
 ) -> Iterator[tuple[str, list[str], list[list[Item]]]]:
     """Per file: its name, its classes, and the items whose matrices are summed together."""
-    for name, scores in sets.items():
-        rounds = sorted({item.round for item in scores.items})
-        yield name, scores.classes, [[i for i in scores.items if i.round == r] for r in rounds]
+    for name, seen in sets.items():
+        yield name, seen.classes, [g for found in seen.groups.values() for g in found.values()]
     if references is not None:
         rows = references.rows
         yield "references", references.classes, [rows.real, rows.flat, rows.wrong]
@@ -165,11 +189,24 @@ def _misfits(table: ClassTable, classes: list[str], groups: Sequence[list[Item]]
 
 
 def _strays(name: str, scores: SetScores, judge: str, params: Params) -> list[str]:
-    """What tells that a set was scored for another study: judge or temperature."""
+    """What tells that a set was scored for another study: judge or temperatures."""
     faults = []
     if scores.judge != judge:
         faults.append(f"judge {scores.judge} is not the references' judge {judge}")
-    wanted = params.sets[name].temperature if name in params.sets else scores.temperature
-    if scores.temperature is not None and scores.temperature != wanted:
-        faults.append(f"temperature {scores.temperature:g} is not that of params ({wanted:g})")
+    if name not in params.sets:
+        return faults
+    wanted = params.sets[name].temperatures
+    if tuple(scores.temperatures) != wanted:
+        faults.append(f"temperatures {_listed(scores.temperatures)} are not those of params "
+                      f"({_listed(wanted)})")  # fmt: skip
+    absent = [degree for degree in wanted if degree not in scores.groups]
+    if absent:
+        faults.append(f"no photograph of temperature {_listed(absent)}")
+    strange = [degree for degree in scores.groups if degree not in wanted]
+    if strange:
+        faults.append(f"photographs of temperature {_listed(strange)}, not in params")
     return faults
+
+
+def _listed(degrees: Sequence[float | None]) -> str:
+    return ", ".join("unknown" if degree is None else f"{degree:g}" for degree in degrees)

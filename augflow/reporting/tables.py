@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from augflow.reporting.diverse import diversity, diversity_spread
 from augflow.reporting.evidence import Evidence
-from augflow.reporting.judged import judge_per_class, references, temperature
+from augflow.reporting.judged import judge_per_class, references, systems, temperature
 from augflow.reporting.retrained import arms, arms_per_class, comparisons, runs
 from augflow.reporting.table import Table
 from augflow.reporting.trained import bpd_curve, classes, data, generators
 
 TABLES: dict[str, Callable[[Evidence], Table]] = {
+    "systems": systems,
     "temperature": temperature,
     "references": references,
     "judge_per_class": judge_per_class,
+    "diversity": diversity,
+    "diversity_spread": diversity_spread,
     "arms": arms,
     "runs": runs,
     "comparisons": comparisons,

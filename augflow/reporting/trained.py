@@ -16,21 +16,23 @@ def generators(evidence: Evidence) -> Table:
     rows = []
     for name, trained in evidence.generators.items():
         where = f"evidence/generators/{name}.csv"
-        steps = [number(row.get("step", ""), where) or 0 for row in trained.history]
         cells: dict[str, Cell] = {
             "generator": name,
             "system": trained.system,
             "preset": trained.preset,
             "parameters": trained.parameters,
-            "steps": int(max(steps, default=0)),
-            "val_bpd": _final(trained, "val_bpd", where),
+            "steps": last_step(trained, where),
+            "likelihood": trained.likelihood,
+            "val_bpd": final(trained, "val_bpd", where),
+            "val_distance": final(trained, "val_distance", where),
             "val_scenes": trained.val_scenes,
-            "round_trip": _final(trained, "round_trip", where),
+            "round_trip": final(trained, "round_trip", where),
         }
         rows.append(Row(name, cells, (where, f"evidence/generators/{name}.json")))
     columns = (
         Column("generator"), Column("system"), Column("preset"), Column("parameters", "count"),
-        Column("steps", "count"), Column("val_bpd", "bits"), Column("val_scenes", "count"),
+        Column("steps", "count"), Column("likelihood"), Column("val_bpd", "bits"),
+        Column("val_distance", "bits"), Column("val_scenes", "count"),
         Column("round_trip", "tiny"),
     )  # fmt: skip
     return Table("generators", columns, tuple(rows))
@@ -48,7 +50,13 @@ def bpd_curve(evidence: Evidence) -> Table:
     return Table("bpd_curve", columns, tuple(rows))
 
 
-def _final(trained: Trained, column: str, where: str) -> float | None:
+def last_step(trained: Trained, where: str) -> int:
+    """How many steps a generator trained for."""
+    steps = [number(row.get("step", ""), where) or 0 for row in trained.history]
+    return int(max(steps, default=0))
+
+
+def final(trained: Trained, column: str, where: str) -> float | None:
     """What was measured at the very end, or else last in the history."""
     recorded: float | None = getattr(trained, column)
     values = series(trained.history, column, where)[1]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from augflow.params import Params
+from augflow.reporting.citations import Citations, listed
 from augflow.reporting.evidence import Evidence
-from augflow.reporting.measures import by_round
+from augflow.reporting.measures import best, points, rounds_at
+from augflow.reporting.order import order_sentences
 from augflow.reporting.retrained import kind
 from augflow.reporting.spread import GAIN, NO_GAIN, UNKNOWN, WORSE, difference
-from augflow.reporting.table import Claim, Piece, Row, Said, Table
+from augflow.reporting.table import Claim, Row, Said, Table
 
-_MARK = "\x1f"
 TONES = {GAIN: "good", NO_GAIN: "plain", WORSE: "bad", UNKNOWN: "plain"}
 
 
@@ -36,31 +37,6 @@ class Verdict:
     claims: tuple[Claim, ...]
 
 
-class Citations:
-    """Cites cells of tables in sentences, and keeps a claim for each."""
-
-    def __init__(self, tables: Mapping[str, Table]) -> None:
-        """Cites cells of these tables."""
-        self.tables = tables
-        self.claims: dict[str, Claim] = {}
-
-    def cell(self, table: str, row: Row, column: str) -> str:
-        """A mark that stands for a cell until `said` resolves it."""
-        claim = self.tables[table].claim(row, column)
-        if claim is None:
-            return self.tables[table].piece(row, column).text
-        name = f"verdict.{claim.id}"
-        self.claims[name] = replace(claim, id=name, file="report.html", how="verdict")
-        return f"{_MARK}{name}{_MARK}"
-
-    def said(self, text: str) -> Said:
-        """A text with marks as pieces."""
-        parts = text.split(_MARK)
-        pieces = [Piece(self.claims[part].text, part) if index % 2 else Piece(part)
-                  for index, part in enumerate(parts)]  # fmt: skip
-        return tuple(piece for piece in pieces if piece.text)
-
-
 def verdict(evidence: Evidence, tables: Mapping[str, Table]) -> Verdict:
     """Draws the verdict from the tables of a study."""
     cite = Citations(tables)
@@ -68,6 +44,7 @@ def verdict(evidence: Evidence, tables: Mapping[str, Table]) -> Verdict:
     tiles: list[Tile] = []
     if "temperature" in tables:
         sentences += _temperature(evidence, tables, cite, tiles)
+        sentences += order_sentences(evidence, tables, cite)
     outcomes: dict[str, list[str]] = {}
     if "comparisons" in tables:
         sentences += _comparisons(tables, cite, tiles, outcomes, evidence.params)
@@ -87,15 +64,17 @@ def _temperature(
 ) -> list[str]:
     rows = {row.key: row for row in tables["references"].rows}
     top, real = rows["best"], rows["real"]
-    row = tables["temperature"].row(str(top.cells["set"]))
+    main = evidence.params.report.sweep[0]
+    row = tables["temperature"].row(best(evidence, main).key)
     degree = cite.cell("temperature", row, "temperature")
     share = cite.cell("references", top, "class_iou.of_real")
     iou = cite.cell("references", top, "class_iou")
     ceiling = cite.cell("references", real, "class_iou")
     tiles.append(Tile(cite.said(degree), "best temperature, by the judge's class IoU"))
     tiles.append(Tile(cite.said(share), "of the judge's class IoU on real photos"))
+    maker = evidence.params.sets[main].generator
     sentences = [
-        f"The judge reads the synthetic photos best at temperature {degree}: class IoU {iou} %, "
+        f"The judge reads the photos of {maker} best at temperature {degree}: class IoU {iou} %, "
         f"which is {share} of the {ceiling} % that it reaches on real photos of the same scenes.",
         _ties(evidence, tables["temperature"], row, cite),
     ]
@@ -109,11 +88,13 @@ def _temperature(
 
 
 def _ties(evidence: Evidence, table: Table, top: Row, cite: Citations) -> str:
-    """Which temperatures cannot be told from the best one."""
-    values = {row.key: [s.class_iou for s in by_round(evidence.sets[row.key].items)]
-              for row in table.rows}  # fmt: skip
+    """Which temperatures of the same system cannot be told from the best one."""
+    swept = points(evidence, str(top.cells["set"]))
+    if len(swept) == 1:
+        return "It was sampled at this temperature alone."
+    values = {p.key: [s.class_iou for s in rounds_at(evidence, p)] for p in swept}
     tied = []
-    for row in table.rows:
+    for row in (table.row(point.key) for point in swept):
         found = difference(values[top.key], values[row.key])
         if row.key != top.key and found.margin is not None and found.outcome != GAIN:
             tied.append(cite.cell("temperature", row, "temperature"))
@@ -123,11 +104,7 @@ def _ties(evidence: Evidence, table: Table, top: Row, cite: Citations) -> str:
     if not tied:
         return f"Over {rounds} rounds of sampling every other temperature is clearly lower."
     word = "temperature" if len(tied) == 1 else "temperatures"
-    return f"Over {rounds} rounds of sampling it cannot be told from {word} {_listed(tied)}."
-
-
-def _listed(words: Sequence[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+    return f"Over {rounds} rounds of sampling it cannot be told from {word} {listed(tied)}."
 
 
 def _comparisons(
@@ -146,7 +123,7 @@ def _comparisons(
         seeds = cite.cell("comparisons", found[0], "seeds")
         sentences.append(
             f"On real validation photos {arm} (trainings: {seeds}) differs in mean class IoU, in "
-            f"points ± 95 % margin, by {_listed(told)}."
+            f"points ± 95 % margin, by {listed(told)}."
         )
         if kind(params.arms[arm]) == "mixed":
             outcomes[arm] = [str(row.cells["outcome"]) for row in found]

@@ -8,7 +8,7 @@ from pathlib import Path
 from augflow import files
 from augflow.errors import AugflowError, DataError
 from augflow.params import Params
-from augflow.reporting import charts, claims, gathering, page, pictures
+from augflow.reporting import charts, claims, gathering, page, pictures, sampled
 from augflow.reporting import evidence as evidences
 from augflow.reporting.evidence import Evidence
 from augflow.reporting.table import Table
@@ -46,19 +46,21 @@ def _draw_numbers(evidence: Evidence, tables: Mapping[str, Table], folder: Path)
     figures = folder / "figures"
     if "temperature" in tables:
         charts.temperature(tables, figures / "temperature.png")
+        charts.systems(tables, figures / "systems_iou.png")
     charts.classes(tables, figures / "classes.png")
     if "arms" in tables:
         charts.arms(tables, figures / "arms.png")
         if evidence.segmenters:
             charts.segmenters(evidence.segmenters, figures / "segmenters.png")
-    if evidence.generators:
+    if any(trained.has("val_bpd") for trained in evidence.generators.values()):
         charts.learning(evidence, figures / "learning.png")
 
 
 def _draw_photographs(evidence: Evidence, study_dir: Path, folder: Path) -> None:
     prepared = pictures.Prepared(study_dir / "prepared", evidence.classes.palette)
     figures = folder / "figures"
-    pictures.samples(evidence, study_dir, prepared, figures / "samples.png")
+    sampled.pages(evidence, study_dir, prepared, figures)
+    sampled.side_by_side(evidence, study_dir, prepared, figures / "systems.png")
     pictures.diversity(evidence, study_dir, prepared, figures / "diversity.png")
     pictures.transfer(evidence, study_dir, prepared, figures / "transfer.png")
     pictures.contact_sheet(prepared, figures / "data.png")

@@ -26,13 +26,9 @@ def run_folder(stage: str, name: str, *facts: object) -> Path:
 def learning_code() -> str:
     """A digest of the source files and libraries that decide what a training ends with."""
     root = Path(augflow.__file__).parent
-    parts = [
-        *(root / f"{name}.py" for name in ("boundaries", "classes", "learners", "machine",
-                                           "pictures", "scenes", "seeds", "training")),
-        root / "stages" / "train.py", root / "stages" / "retrain.py", *root.glob("flows/*.py"),
-        *root.glob("generators/*.py"), *root.glob("segmenters/**/*.py"),
-        *root.glob("synthetic/*.py"),
-    ]  # fmt: skip
+    parts = [*root.glob("*.py"), root / "stages" / "train.py", root / "stages" / "retrain.py"]
+    for folder in ("flows", "generators", "learners", "metrics", "segmenters", "synthetic"):
+        parts += root.glob(f"{folder}/**/*.py")
     code = b"".join(path.read_bytes() for path in sorted(parts))
     return files.digest_bytes(code + version("torch").encode())
 

@@ -23,7 +23,7 @@ Named = tuple[str, str, int]
 """Name, layout and round of a photograph."""
 
 Item = dict[str, Any]
-"""One photograph: its name, layout, round and confusion matrix."""
+"""One photograph: its name, layout, round, confusion matrix, and temperature where it has one."""
 
 
 def score_set(
@@ -47,13 +47,17 @@ def score_set(
     segmenter = _segmenter(judge, table)
     names = [(row.name, row.layout, row.round) for row in made.rows]
     scenes = made.scenes()
+    items = _items(segmenter, scenes.image, scenes.layout.classes, names)
     content = {
         "kind": "set",
         "set": made.facts.name,
-        "temperature": made.facts.temperature,
+        "temperatures": list(made.facts.temperatures),
         "classes": list(table.names),
         "judge": segmenter.digest(),
-        "items": _items(segmenter, scenes.image, scenes.layout.classes, names),
+        "items": [
+            {**item, "temperature": row.temperature}
+            for item, row in zip(items, made.rows, strict=True)
+        ],
     }
     files.write_records(out, content)
 

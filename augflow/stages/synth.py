@@ -12,13 +12,13 @@ import torch
 
 from augflow import files, generators, machine, pictures
 from augflow.errors import DataError
-from augflow.flows.conditional import FlowGenerator
 from augflow.generators import weights_digest
 from augflow.layouts import Labels, NamedLayout, read_layouts, single_layout
 from augflow.photographs import Photograph, sampled, transferred
 from augflow.scenes import Scene
 from augflow.seeds import deterministic
 from augflow.stages.synthesize import photo_seed
+from augflow.synthesizer import Generator
 from augflow.synthetic import FACTS, MANIFEST, NewPhoto, SetFacts, SetRow, write_set
 
 SHEET_ROWS, SHEET, SPLIT = 24, "contact_sheet.png", "train"
@@ -58,7 +58,7 @@ def synth(
             _show(sheet, item, maker, made)
             for number, photo in enumerate(made):
                 name = item.name if samples == 1 else f"{item.name}_s{number}"
-                yield _new(item, photo, name, number, drawn[number])
+                yield _new(item, photo, name, temperature, number, drawn[number])
 
     return _write(out, maker, photos(), sheet, temperature, samples)
 
@@ -99,7 +99,7 @@ def transfer_content(
         for item in found:
             made = transferred(maker, scene, item.layout, latents)
             _show(sheet, item, maker, [Photograph(shown, 0.0), made])
-            yield _new(item, made, item.name, 0, 0, content.stem)
+            yield _new(item, made, item.name, 1.0, content=content.stem)
 
     return _write(out, maker, photos(), sheet, 1.0, 1)
 
@@ -147,7 +147,7 @@ def label_beside(photo: Path) -> tuple[Path, Path | None]:
     raise DataError(f"{photo}: its label map is not beside it; give it with --content-layout")
 
 
-def _content_scene(photo: Path, label: Path | None, maker: FlowGenerator, labels: Labels) -> Scene:
+def _content_scene(photo: Path, label: Path | None, maker: Generator, labels: Labels) -> Scene:
     pixels = files.read_photo(photo)
     label, edges = (label, None) if label else label_beside(photo)
     layout = single_layout(label, maker.table, maker.size, labels, edges)
@@ -156,17 +156,18 @@ def _content_scene(photo: Path, label: Path | None, maker: FlowGenerator, labels
 
 
 def _new(
-    item: NamedLayout, photo: Photograph, name: str, number: int, seed: int, content: str = ""
-) -> NewPhoto:
+    item: NamedLayout, photo: Photograph, name: str, temperature: float, number: int = 0,
+    seed: int = 0, content: str = "",
+) -> NewPhoto:  # fmt: skip
     return NewPhoto(
         name=name, layout=item.name, split=SPLIT, city="synthetic", image=photo.image,
-        classes=item.layout.classes[0].numpy(), round=number, seed=seed, content=content,
-        log_p_bpd=photo.log_p_bpd,
+        classes=item.layout.classes[0].numpy(), temperature=temperature, round=number, seed=seed,
+        content=content, log_p_bpd=photo.log_p_bpd,
     )  # fmt: skip
 
 
 def _show(
-    sheet: dict[str, list[np.ndarray]], item: NamedLayout, maker: FlowGenerator,
+    sheet: dict[str, list[np.ndarray]], item: NamedLayout, maker: Generator,
     made: Sequence[Photograph],
 ) -> None:  # fmt: skip
     if len(sheet) < SHEET_ROWS:
@@ -175,11 +176,11 @@ def _show(
 
 
 def _write(
-    out: Path, maker: FlowGenerator, photos: Iterator[NewPhoto],
+    out: Path, maker: Generator, photos: Iterator[NewPhoto],
     sheet: dict[str, list[np.ndarray]], temperature: float, rounds: int,
 ) -> list[SetRow]:  # fmt: skip
     digest = weights_digest(maker.state_dict())
-    facts = SetFacts(out.name, digest, temperature, rounds, maker.table, maker.size)
+    facts = SetFacts(out.name, digest, (temperature,), rounds, maker.table, maker.size)
     rows = write_set(out, facts, photos)
     files.write_png(out / SHEET, pictures.sheet(list(sheet.values()), scale=2))
     return rows

@@ -1,18 +1,20 @@
-"""A synthetic set: photographs for the layouts of a split, at one temperature."""
+"""A synthetic set: photographs for the layouts of a split, at one or several temperatures."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from augflow import generators, machine, seeds
-from augflow.flows.conditional import FlowGenerator
+from augflow.errors import ParamsError
 from augflow.generators import weights_digest
 from augflow.params import SetParams
-from augflow.photographs import sampled
+from augflow.photographs import Photograph, sampled_at
 from augflow.scenes import SceneFolder
 from augflow.stages.train import spread
+from augflow.synthesizer import Generator
 from augflow.synthetic import NewPhoto, SetFacts, write_set
 
 log = logging.getLogger("augflow")
@@ -21,10 +23,11 @@ log = logging.getLogger("augflow")
 def synthesize(
     name: str, params: SetParams, generator: Path, prepared: Path, out: Path, *, threads: int
 ) -> None:
-    """Writes a set of `params.rounds` photographs per layout, of `params.limit` evenly spread ones.
+    """Writes `params.rounds` photographs per temperature for `params.limit` evenly spread layouts.
 
-    A photograph's seed belongs to the set's seed, its layout and its round; sets that differ in
-    temperature alone are drawn from equal noise.
+    A photograph's seed belongs to the set's seed, its layout and its number, so that all
+    temperatures are drawn from equal noise. With `params.best_of` so many are drawn, and those of
+    the highest likelihood given the layout are kept, the likeliest as round 0.
 
     Args:
         name: the set's name in `params.yaml`.
@@ -35,24 +38,30 @@ def synthesize(
         threads: intra-op threads; equal threads give equal bytes on one machine.
 
     Raises:
+        ParamsError: the likeliest are asked of a generator without a likelihood.
         ModelError: the generator cannot be read.
         DataError: its size is not that of the layouts.
+
+    References:
+        Batzolis et al. 2021, "CAFLOW", section 4.4: the best of several samples by likelihood.
     """
     machine.keep_pages()
     seeds.deterministic(params.seed, threads)
     maker = generators.load(generator)
     scenes = SceneFolder(prepared, params.layouts)
-    facts = set_facts(name, maker, scenes, params.temperature, params.rounds)
+    _require_likelihood(name, params, maker)
+    facts = set_facts(name, maker, scenes, params.temperatures, params.rounds)
     rows = write_set(out, facts, _photos(maker, scenes, params))
-    log.info("%s: %d photographs at temperature %g", name, len(rows), params.temperature)
+    degrees = ", ".join(f"{degree:g}" for degree in params.temperatures)
+    log.info("%s: %d photographs at temperature %s", name, len(rows), degrees)
 
 
 def set_facts(
-    name: str, maker: FlowGenerator, scenes: SceneFolder, temperature: float, rounds: int
+    name: str, maker: Generator, scenes: SceneFolder, temperatures: tuple[float, ...], rounds: int
 ) -> SetFacts:
     """What `set.json` says of a set that `maker` makes for prepared layouts."""
     digest = weights_digest(maker.state_dict())
-    return SetFacts(name, digest, temperature, rounds, scenes.table, scenes.size)
+    return SetFacts(name, digest, temperatures, rounds, scenes.table, scenes.size)
 
 
 def photo_seed(seed: int, layout: str, number: int) -> int:
@@ -60,15 +69,42 @@ def photo_seed(seed: int, layout: str, number: int) -> int:
     return seeds.derive(seed, layout, number)
 
 
-def _photos(maker: FlowGenerator, scenes: SceneFolder, params: SetParams) -> Iterator[NewPhoto]:
+def photo_name(layout: str, temperature: int, count: int, number: int) -> str:
+    """The name of a photograph, with the index of its temperature where a set has several."""
+    return f"{layout}_t{temperature}_r{number}" if count > 1 else f"{layout}_r{number}"
+
+
+def _require_likelihood(name: str, params: SetParams, maker: Generator) -> None:
+    if params.best_of is not None and maker.likelihood != "conditional":
+        known = {"none": "knows no likelihood", "unconditional": "knows none given the layout"}
+        raise ParamsError(
+            f"params.yaml: sets.{name}.best_of: expected a generator that can say which of its "
+            f"photographs is likeliest, but {params.generator} {known[maker.likelihood]}; "
+            "leave best_of out"
+        )
+
+
+def _photos(maker: Generator, scenes: SceneFolder, params: SetParams) -> Iterator[NewPhoto]:
+    degrees = params.temperatures
     for row in spread(len(scenes), params.limit or len(scenes)):
         layout = scenes.scenes([row]).layout
         name = scenes.names[row]
-        drawn = [photo_seed(params.seed, name, number) for number in range(params.rounds)]
-        made = sampled(maker, layout, drawn, params.temperature)
-        for number, (seed, photo) in enumerate(zip(drawn, made, strict=True)):
-            yield NewPhoto(
-                name=f"{name}_r{number}", layout=name, split=params.layouts,
-                city=scenes.drives[row], image=photo.image, classes=layout.classes[0].numpy(),
-                round=number, seed=seed, log_p_bpd=photo.log_p_bpd,
-            )  # fmt: skip
+        drawn = [photo_seed(params.seed, name, number) for number in range(params.drawn)]
+        made = sampled_at(maker, layout, drawn, degrees)
+        for index, (degree, photos) in enumerate(zip(degrees, made, strict=True)):
+            for number, place in enumerate(_kept(photos, params)):
+                yield NewPhoto(
+                    name=photo_name(name, index, len(degrees), number), layout=name,
+                    split=params.layouts, city=scenes.drives[row], image=photos[place].image,
+                    classes=layout.classes[0].numpy(), temperature=degree, round=number,
+                    seed=drawn[place], log_p_bpd=photos[place].log_p_bpd,
+                )  # fmt: skip
+
+
+def _kept(photos: Sequence[Photograph], params: SetParams) -> list[int]:
+    """The places of the photographs that go into the set: all, or the likeliest by rank."""
+    if params.best_of is None:
+        return list(range(len(photos)))
+    bits = [photo.log_p_bpd for photo in photos]
+    known = [math.inf if value is None or math.isnan(value) else value for value in bits]
+    return sorted(range(len(photos)), key=lambda place: known[place])[: params.rounds]

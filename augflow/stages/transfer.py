@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from augflow import generators, machine, seeds
-from augflow.flows.conditional import FlowGenerator
 from augflow.params import TransferParams
 from augflow.photographs import transferred
 from augflow.scenes import SceneFolder
 from augflow.stages.synthesize import set_facts
 from augflow.stages.train import spread
+from augflow.synthesizer import Generator
 from augflow.synthetic import NewPhoto, write_set
 
 log = logging.getLogger("augflow")
@@ -47,7 +47,7 @@ def transfer(
     maker = generators.load(generator)
     layouts = SceneFolder(prepared, params.layouts)
     contents = SceneFolder(prepared, params.contents)
-    facts = set_facts(name, maker, layouts, 1.0, 1)
+    facts = set_facts(name, maker, layouts, (1.0,), 1)
     rows = write_set(out, facts, _photos(maker, layouts, contents, params))
     log.info("%s: %d photographs transferred", name, len(rows))
 
@@ -87,7 +87,7 @@ def best_content(layout: np.ndarray, contents: np.ndarray, allowed: np.ndarray, 
 
 
 def _photos(
-    maker: FlowGenerator, layouts: SceneFolder, contents: SceneFolder, params: TransferParams
+    maker: Generator, layouts: SceneFolder, contents: SceneFolder, params: TransferParams
 ) -> Iterator[NewPhoto]:
     maps = contents.scenes().layout.classes.numpy()
     drives = np.array(contents.drives)

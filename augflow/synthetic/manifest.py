@@ -20,7 +20,7 @@ class SetFacts:
 
     name: str
     generator: str
-    temperature: float
+    temperatures: tuple[float, ...]
     rounds: int
     table: ClassTable
     size: tuple[int, int]
@@ -34,7 +34,7 @@ class SetRow:
         name: the photograph's own name, once per set.
         layout: the scene whose layout it was made for.
         split: the split of that scene.
-        round: counts the photographs of one layout from 0.
+        round: counts the photographs of one layout and temperature from 0.
         seed: what its noise was drawn from.
         temperature: the factor on that noise.
         generator: digest of the weights that made it.
@@ -72,7 +72,7 @@ def facts_json(facts: SetFacts) -> dict[str, Any]:
     return {
         "set": facts.name,
         "generator": facts.generator,
-        "temperature": facts.temperature,
+        "temperatures": list(facts.temperatures),
         "rounds": facts.rounds,
         "classes": table_facts(facts.table),
         "size": list(facts.size),
@@ -89,8 +89,9 @@ def read_facts(folder: Path) -> SetFacts:
     try:
         height, width = content["size"]
         return SetFacts(
-            content["set"], content["generator"], float(content["temperature"]),
-            int(content["rounds"]), table_from(content["classes"]), (int(height), int(width)),
+            content["set"], content["generator"],
+            tuple(float(degree) for degree in content["temperatures"]), int(content["rounds"]),
+            table_from(content["classes"]), (int(height), int(width)),
         )  # fmt: skip
     except (KeyError, TypeError, ValueError) as fault:
         raise DataError(

@@ -37,6 +37,7 @@ class NewPhoto:
     city: str
     image: np.ndarray
     classes: np.ndarray
+    temperature: float = 1.0
     round: int = 0
     seed: int = 0
     content: str = ""
@@ -51,7 +52,8 @@ def write_set(out: Path, facts: SetFacts, photos: Iterable[NewPhoto]) -> list[Se
         The manifest's rows, in the order of `photos`.
 
     Raises:
-        ValueError: a name comes twice, or an array is not of the set's size and type.
+        ValueError: a name comes twice, a temperature is not one of the set's, or an array is not
+            of the set's size and type.
     """
     rows: list[SetRow] = []
     names: set[str] = set()
@@ -77,7 +79,7 @@ def _write_photo(folder: Path, facts: SetFacts, photo: NewPhoto) -> SetRow:
         files.write_png(folder / label_path(path, "instanceIds"), photo.instances.astype(np.uint16))
     return SetRow(
         name=photo.name, layout=photo.layout, split=photo.split, round=photo.round,
-        seed=photo.seed, temperature=facts.temperature, generator=facts.generator,
+        seed=photo.seed, temperature=photo.temperature, generator=facts.generator,
         content=photo.content, log_p_bpd=photo.log_p_bpd,
         digest=files.digest_array(photo.image), photo=path,
     )  # fmt: skip
@@ -86,6 +88,11 @@ def _write_photo(folder: Path, facts: SetFacts, photo: NewPhoto) -> SetRow:
 def _check(facts: SetFacts, photo: NewPhoto) -> None:
     if not photo.name or "/" in photo.name or photo.name.startswith("."):
         raise ValueError(f"{photo.name!r} is no file name")
+    if photo.temperature not in facts.temperatures:
+        raise ValueError(
+            f"{photo.name!r} has temperature {photo.temperature}, "
+            f"the set has {', '.join(map(str, facts.temperatures))}"
+        )
     for what, array in (("image", photo.image), ("classes", photo.classes)):
         expected = (*facts.size, 3) if what == "image" else facts.size
         if array.dtype != np.uint8 or array.shape != expected:

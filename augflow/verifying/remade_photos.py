@@ -63,11 +63,19 @@ def _made(space: Workspace, section: SetParams | TransferParams, row: SetRow) ->
     return transferred(maker, scene, layout, section.latents)
 
 
-def bits_finding(where: str, expected: float, got: float | None, elsewhere: bool) -> Finding | None:
+def bits_finding(
+    where: str, expected: float | None, got: float | None, elsewhere: bool
+) -> Finding | None:
     """Compares bits per dimension to all digits that a table holds, or to `BITS` elsewhere."""
-    if got is None or (math.isnan(expected) and math.isnan(got)):
+    if got is None or expected is None:
+        return None if got is expected else Finding(where, _text(expected), _text(got))
+    if math.isnan(expected) and math.isnan(got):
         return None
     near = elsewhere and abs(expected - got) <= BITS
     if near or files.cell(expected) == files.cell(got):
         return None
     return Finding(where, files.cell(expected), files.cell(got))
+
+
+def _text(value: float | None) -> str:
+    return "no number" if value is None else files.cell(value)

@@ -45,11 +45,17 @@ def _check_set(check: Check, space: Workspace, name: str) -> None:
     content = files.read_json(where)
     check.same(f"{where}: set", name, content["set"])
     if name in params.sets:
-        check.same(f"{where}: temperature", params.sets[name].temperature, content["temperature"])
+        wanted = list(params.sets[name].temperatures)
+        check.same(f"{where}: temperatures", wanted, content["temperatures"])
     _check_judge(check, space, where, content)
     if check.has(space.project.synthetic(name)):
-        named = [(row.name, row.layout, row.round) for row in space.rows(name)]
+        rows = space.rows(name)
+        named = [(row.name, row.layout, row.round) for row in rows]
         _check_items(check, where, content["items"], named, space.labelled(section.layouts))
+        degrees = {row.name: row.temperature for row in rows}
+        for item in content["items"]:
+            place = f"{where}: {item['name']}: temperature"
+            check.same(place, degrees.get(item["name"], "none"), item["temperature"])
 
 
 def _check_references(check: Check, space: Workspace) -> None:

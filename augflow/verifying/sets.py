@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from augflow.params import SetParams, TransferParams
 from augflow.scenes import SceneFolder
@@ -54,7 +55,7 @@ def _check_facts(
     check.same(f"{where}: set", name, facts.name)
     check.same(f"{where}: size", space.split(section.layouts).size, facts.size)
     if isinstance(section, SetParams):
-        check.same(f"{where}: temperature", section.temperature, facts.temperature)
+        check.same(f"{where}: temperatures", section.temperatures, facts.temperatures)
         check.same(f"{where}: rounds", section.rounds, facts.rounds)
     maker = space.project.generator(section.generator)
     if check.has(maker):
@@ -66,25 +67,52 @@ def _check_rows(
 ) -> None:
     for row in rows:
         check.same(f"{where}: {row.name}: generator", facts.generator, row.generator)
-        check.same(f"{where}: {row.name}: temperature", facts.temperature, row.temperature)
         check.same(f"{where}: {row.name}: split", section.layouts, row.split)
+        if row.temperature not in facts.temperatures:
+            expected = f"one of {', '.join(map(str, facts.temperatures))}"
+            place = f"{where}: {row.name}: temperature"
+            check.add(Finding(place, expected, str(row.temperature)))
 
 
 def _check_drawn(
     check: Check, where: str, section: SetParams, scenes: SceneFolder, rows: Rows
 ) -> None:
-    """One photograph per layout and round, each from the seed that belongs to it."""
+    """One photograph per layout, temperature and round, each from a seed that belongs to it."""
     picked = spread(len(scenes), section.limit or len(scenes))
-    layouts = [scenes.names[row] for row in picked]
-    wanted = {(layout, turn) for layout in layouts for turn in range(section.rounds)}
-    listed = {(row.layout, row.round) for row in rows}
-    for layout, turn in sorted(wanted - listed):
-        check.add(Finding(f"{where}: {layout}, round {turn}", "a photograph", "none"))
-    for layout, turn in sorted(listed - wanted):
-        check.add(Finding(f"{where}: {layout}, round {turn}", "no photograph", "one"))
-    for row in rows:
-        seed = photo_seed(section.seed, row.layout, row.round)
-        check.same(f"{where}: {row.name}: seed", seed, row.seed)
+    wanted = {
+        (scenes.names[row], degree, turn)
+        for row in picked for degree in section.temperatures for turn in range(section.rounds)
+    }  # fmt: skip
+    listed = {(row.layout, row.temperature, row.round) for row in rows}
+    for layout, degree, turn in sorted(wanted - listed):
+        place = f"{where}: {layout}, temperature {degree:g}, round {turn}"
+        check.add(Finding(place, "a photograph", "none"))
+    for layout, degree, turn in sorted(listed - wanted):
+        place = f"{where}: {layout}, temperature {degree:g}, round {turn}"
+        check.add(Finding(place, "no photograph", "one"))
+    if section.best_of is None:
+        for row in rows:
+            seed = photo_seed(section.seed, row.layout, row.round)
+            check.same(f"{where}: {row.name}: seed", seed, row.seed)
+    else:
+        _check_ranks(check, where, section, rows)
+
+
+def _check_ranks(check: Check, where: str, section: SetParams, rows: Rows) -> None:
+    """Each photograph is one of those that were drawn, none twice, and likelier than the next."""
+    ranked = sorted(rows, key=lambda row: (row.layout, row.temperature, row.round))
+    for (layout, degree), group in groupby(ranked, key=lambda row: (row.layout, row.temperature)):
+        kept = list(group)
+        drawn = {photo_seed(section.seed, layout, number) for number in range(section.drawn)}
+        for row in kept:
+            if row.seed not in drawn:
+                expected = f"the seed of one of {section.drawn} photographs"
+                check.add(Finding(f"{where}: {row.name}: seed", expected, str(row.seed)))
+        place = f"{where}: {layout}, temperature {degree:g}"
+        check.same(f"{place}: seeds", len(kept), len({row.seed for row in kept}))
+        bits = [row.log_p_bpd for row in kept]
+        known = [value for value in bits if value is not None]
+        check.same(f"{place}: bits by rank", sorted(known), bits)
 
 
 def _check_moved(

@@ -11,8 +11,8 @@ import numpy as np
 from augflow import files, seeds
 from augflow.classes import IGNORE
 from augflow.errors import DataError
-from augflow.flows.conditional import FlowGenerator
 from augflow.scenes import SceneFolder
+from augflow.synthesizer import Generator
 from augflow.synthetic import SetRow, read_rows
 from augflow.verifying.environment import Machines
 from augflow.verifying.findings import Check
@@ -83,7 +83,7 @@ class Workspace:
     def _split(self, split: str) -> SceneFolder:
         return SceneFolder(self.project.prepared, split)
 
-    def _generator(self, name: str) -> FlowGenerator:
+    def _generator(self, name: str) -> Generator:
         from augflow import generators
 
         return generators.load(self.project.generator(name))

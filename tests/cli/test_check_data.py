@@ -113,7 +113,7 @@ def test_parameters_bring_reader_and_classes(tmp_path):
         "judge": {"steps": 1},
         "arms": {},
         "retrain": {"segmenter": {"steps": 1}, "seeds": [0]},
-        "report": {"title": "Own", "sweep": [], "samples": []},
+        "report": {"title": "Own", "sweep": [], "temperatures": []},
     }
     path = tmp_path / "params.yaml"
     path.write_text(yaml.safe_dump(content))

@@ -6,7 +6,13 @@ import torch
 
 from augflow import generators
 from augflow.classes import table
+from augflow.generators.c_flow import CFlowConfig
+from augflow.generators.c_glow import CGlowConfig
+from augflow.generators.dual_glow import DualGlowConfig
+from augflow.generators.pix2pix import Pix2PixConfig
 from augflow.generators.presets import FullGlowConfig, GlowConfig
+from augflow.learners import LikelihoodLearner
+from augflow.generators.raw_glow import RELEASED
 from augflow.scenes import Layout, Scene
 
 SIZE = (16, 24)
@@ -38,12 +44,60 @@ OURS = {
     "min_std": 0.02, "prior": "source", "prior_bound": 3.0,
 }  # fmt: skip
 PAPER = {"size": (20, 24), "steps": (2, 2), "width": 16, "source_width": 16, "boundary": "v2"}
+TOWERS = {
+    key: OURS[key] for key in (
+        "size", "steps", "width", "source_width", "condition_width", "source", "boundary",
+        "boundary_planes", "floor", "actnorm", "min_std", "prior_bound",
+    )
+}  # fmt: skip
+RAW = {
+    "size": SIZE, "steps": (2, 2), "width": 16, "source": "one_hot", "boundary": "plane",
+    "matrix": "lu", "head_bound": 1.5, "floor": 0.05, "actnorm": "log", "min_std": 0.02,
+    "prior_bound": 3.0,
+}  # fmt: skip
 VARIANTS = {
     "full_glow ours": ("full_glow", FullGlowConfig(**OURS)),
     "full_glow ours v2": ("full_glow", FullGlowConfig(**{**OURS, "boundary": "v2"})),
     "full_glow ours, no maps": ("full_glow", FullGlowConfig(**{**OURS, "boundary": "none"})),
     "full_glow paper": ("full_glow", FullGlowConfig(**{**PAPER, "size": (24, 24)})),
+    "dual_glow": ("dual_glow", DualGlowConfig(**TOWERS, prior_features=8)),
+    "dual_glow released": (
+        "dual_glow",
+        DualGlowConfig(**TOWERS, prior="mean", fixed_temperature=0.7),
+    ),
+    "c_flow": ("c_flow", CFlowConfig(**TOWERS, features=6)),
+    "pix2pix": (
+        "pix2pix",
+        Pix2PixConfig(
+            size=SIZE, downs=3, width=8, dropout=(0, 1), patch=16, patch_width=8, jitter=2,
+            source="one_hot", boundary="v1", norm="instance",
+        ),
+    ),
+    "pix2pix batch": (
+        "pix2pix",
+        Pix2PixConfig(
+            size=SIZE, downs=3, width=8, dropout=(1,), patch=16, patch_width=8,
+            test_statistics="running",
+        ),
+    ),
+    "c_glow v1": ("c_glow", CGlowConfig(**RAW, conv_channels=8, linear_width=8, features=6)),
+    "c_glow v2": (
+        "c_glow",
+        CGlowConfig(**{**RAW, "steps": (2, 3), "boundary": "none"}, conv_channels=3, linear_width=4),
+    ),
+    "c_glow paper": ("c_glow", CGlowConfig(size=SIZE, steps=(2, 2), width=16, conv_channels=8)),
+    "c_glow released": (
+        "c_glow",
+        CGlowConfig(size=SIZE, steps=(1, 2), width=16, conv_channels=4, linear_width=4, **RELEASED),
+    ),
     "glow": ("glow", GlowConfig(size=SIZE, steps=(2, 2), width=16, floor=0.05, actnorm="log")),
+}
+
+
+FLOWS = {
+    key: row
+    for key, row in VARIANTS.items()
+    if generators.SYSTEMS[row[0]].learner is LikelihoodLearner
 }
 
 

@@ -6,18 +6,18 @@ import torch
 
 from augflow import generators, seeds, training
 from augflow.classes import table
-from augflow.errors import DataError, ModelError, ParamsError
+from augflow.errors import ModelError, ParamsError
 from augflow.generators import load, save
-from augflow.generators.presets import FULL_GLOW, FullGlowConfig, GlowConfig, configured
+from augflow.generators.presets import FULL_GLOW, FullGlowConfig, configured
 from augflow.learners import LikelihoodLearner, held_out_bits
 from augflow.params import TrainingParams
 from augflow.seeds import Noise
-from tests.generators.conftest import VARIANTS, built, fitted, scenes
+from tests.generators.conftest import FLOWS, VARIANTS, built, fitted, scenes
 
 CHEAP = TrainingParams(steps=300, batch_size=4, learning_rate=2e-3, warmup_steps=30, clip_norm=10.0)
 
 
-@pytest.fixture(scope="module", params=VARIANTS.keys())
+@pytest.fixture(scope="module", params=FLOWS.keys())
 def trained(request):
     """Each variant after 300 training steps, in double precision."""
     torch.set_num_threads(1)
@@ -57,8 +57,9 @@ def test_round_trip_stays_below_a_grey_value_in_single_precision(trained):
     assert float((back - image).abs().max()) < 0.5 / 256
 
 
-def test_log_prob_follows_from_the_jacobian(variant):
-    generator = built(variant)
+@pytest.mark.parametrize("name", FLOWS)
+def test_log_prob_follows_from_the_jacobian(name):
+    generator = built(FLOWS[name])
     scene = fitted(scenes(8), generator.size)
     learner = LikelihoodLearner(generator, CHEAP)
     learner.initialise(scene)
@@ -115,7 +116,8 @@ def test_samples_are_finite_in_range_and_moved_by_seed_and_temperature(trained):
         assert torch.isfinite(sample).all()
         assert sample.min() >= 0
         assert sample.max() <= 1
-    assert torch.equal(cold[0], cold[1])
+    if getattr(generator.config, "fixed_temperature", None) is None:
+        assert torch.equal(cold[0], cold[1])
     assert torch.equal(warm[0], warm[2])
     assert (warm[0] - warm[1]).abs().mean() > 1e-3
 
@@ -127,7 +129,7 @@ def test_training_lowers_the_bits(trained):
 
 def test_the_layout_decides_what_a_conditional_flow_makes(trained):
     generator, scene, _ = trained
-    if generator.source_weight == 0:
+    if generator.likelihood == "unconditional":
         pytest.skip("an unconditional flow ignores the layout")
     cold = generator.sample(generator.condition(scene.layout), Noise(range(len(scene))), 0.0)
     assert (cold[0] - cold[1]).abs().mean() > 1e-3
@@ -144,29 +146,6 @@ def test_boundary_maps_reach_the_parameters(trained):
         generator.log_prob(image, generator.condition(v)) for v in (layout, blank)
     )
     assert (with_maps - without).abs().max() > 1e-3
-
-
-def test_saved_and_loaded_generators_are_equal(trained, tmp_path):
-    generator, scene, _ = trained
-    name = (
-        "glow"
-        if isinstance(generator.config, GlowConfig)
-        and not isinstance(generator.config, FullGlowConfig)
-        else "full_glow"
-    )
-    save(tmp_path, name, generator, {})
-    again = load(tmp_path)
-    conditions = scene[[0]].layout
-    samples = [g.sample(g.condition(conditions), Noise([1]), 0.8) for g in (generator, again)]
-    assert torch.equal(*samples)
-
-
-def test_layouts_of_another_size_are_refused_with_the_right_one(variant):
-    generator = built(variant)
-    layout = scenes(1).layout
-    small = type(layout)(layout.classes[:, :8, :8], layout.boundary[:, :8, :8])
-    with pytest.raises(DataError, match=f"{generator.size[0]}x{generator.size[1]}"):
-        generator.condition(small)
 
 
 def test_a_size_that_levels_cannot_halve_names_the_next():

@@ -46,11 +46,11 @@ def test_a_finished_report_holds(made):
 
 def test_a_claim_says_where_its_number_comes_from(made):
     found = {c["id"]: c for c in files.read_json(made / "claims.json")["claims"]}
-    claim = found["temperature.t08.class_iou.mean"]
+    claim = found["temperature.sweep@0.class_iou.mean"]
     assert claim["value"] == pytest.approx(37 / 60)
     assert claim["text"] == "61.67"
     assert claim["file"] == "tables/temperature.csv"
-    assert "scores/t08.json" in claim["from"]
+    assert "scores/sweep.json" in claim["from"]
     assert claim["how"] == "temperature"
     assert all((made / source).exists() for c in found.values() for source in c["from"])
 
@@ -65,7 +65,7 @@ def test_every_number_of_a_table_is_claimed(made):
 
 def test_an_edited_cell_is_found(copy):
     replaced(copy / "tables" / "temperature.csv", "0.61666667", "0.71666667")
-    assert "tables/temperature.csv: row t08, column class_iou.mean" in places(copy)
+    assert "tables/temperature.csv: row sweep@0, column class_iou.mean" in places(copy)
 
 
 def test_an_edited_cell_is_found_under_fitting_digests(copy):
@@ -83,10 +83,10 @@ def test_a_dropped_row_is_found(copy):
 
 def test_an_edited_claim_is_found(copy):
     stored = files.read_json(copy / "claims.json")
-    claim = next(c for c in stored["claims"] if c["id"] == "temperature.t08.class_iou.mean")
+    claim = next(c for c in stored["claims"] if c["id"] == "temperature.sweep@0.class_iou.mean")
     claim["value"] += 0.01
     files.write_json(copy / "claims.json", stored)
-    assert places(copy) == ["claims.json: temperature.t08.class_iou.mean: value"]
+    assert places(copy) == ["claims.json: temperature.sweep@0.class_iou.mean: value"]
 
 
 def test_a_removed_claim_is_found(copy):
@@ -97,13 +97,13 @@ def test_a_removed_claim_is_found(copy):
 
 
 def test_an_edited_score_is_found_under_fitting_digests(copy):
-    content = files.read_json(copy / "scores" / "t08.json")
+    content = files.read_json(copy / "scores" / "sweep.json")
     content["items"][0]["confusion"][0][0] += 1
-    files.write_json(copy / "scores" / "t08.json", content)
+    files.write_json(copy / "scores" / "sweep.json", content)
     rewritten(copy)
     found = places(copy)
-    assert "claims.json: temperature.t08.class_iou.mean: value" in found
-    assert "tables/temperature.csv: row t08, column class_iou.mean" in found
+    assert "claims.json: temperature.sweep@0.class_iou.mean: value" in found
+    assert "tables/temperature.csv: row sweep@0, column class_iou.mean" in found
 
 
 def test_an_edited_history_is_found(copy):

@@ -67,7 +67,7 @@ def test_only_a_difference_above_its_margin_is_a_gain(ours, theirs, outcome):
 
 
 def test_temperature_scores_sum_the_photographs_of_a_round_first(tables):
-    cells = tables["temperature"].row("t08").cells
+    cells = tables["temperature"].row("sweep@0").cells
     assert cells["class_iou.mean"] == pytest.approx((7 / 12 + 13 / 20) / 2)
     assert cells["class_iou.std"] == pytest.approx((13 / 20 - 7 / 12) / math.sqrt(2))
     assert cells["pixel_accuracy.mean"] == pytest.approx((9 / 12 + 10 / 12) / 2)
@@ -80,10 +80,34 @@ def test_temperature_scores_sum_the_photographs_of_a_round_first(tables):
 def test_references_put_the_best_set_beside_ceiling_and_floors(tables):
     table = tables["references"]
     assert [row.key for row in table.rows] == ["real", "best", "flat", "wrong"]
-    assert table.row("best").cells["set"] == "t08"
+    assert table.row("best").cells["set"] == "sweep"
     ratios = {row.key: row.cells["class_iou.of_real"] for row in table.rows}
     # of the wrong photographs, class 0 has an IoU of 0.4 and class 1 of 0.25
     assert ratios == pytest.approx({"real": 1, "best": 37 / 60, "flat": 0.5, "wrong": 0.325})
+
+
+def test_systems_stand_at_their_best_temperature_above_ceiling_and_floors(tables):
+    table = tables["systems"]
+    floors = [f"reference.{key}" for key in ("real", "flat", "wrong")]
+    keys = ["full_glow", "pix2pix", "dual_glow", *floors]
+    assert [row.key for row in table.rows] == keys
+    ours = table.row("full_glow").cells
+    assert ours["temperature"] == 0.8
+    assert ours["class_iou.mean"] == pytest.approx(37 / 60)
+    assert ours["class_iou_at_1.mean"] == pytest.approx(5 / 12)
+    assert (ours["likelihood"], ours["val_bpd"]) == ("conditional", 4.25)
+    other = table.row("pix2pix").cells
+    assert (other["likelihood"], other["val_bpd"], other["parameters"]) == ("none", None, 777)
+    assert other["class_iou.mean"] == pytest.approx(0.8)
+    assert table.row("reference.real").cells["class_iou.mean"] == 1
+    assert table.row("reference.flat").cells["class_iou.of_real"] == pytest.approx(0.5)
+
+
+def test_each_system_has_its_column_of_classes(tables):
+    cells = tables["judge_per_class"].row(NAMES[0]).cells
+    # 8 of 8 + 1 + 1 pixels; the main system is the best column too
+    assert cells["system.pix2pix.iou"] == pytest.approx(0.8)
+    assert cells["system.full_glow.iou"] == cells["best.iou"]
 
 
 def test_a_class_that_is_nowhere_has_no_score(tables):
@@ -134,10 +158,10 @@ def test_data_count_scenes_and_pixels(tables):
 
 def test_numbers_are_written_in_one_way(tables):
     table = tables["temperature"]
-    row = table.row("t08")
+    row = table.row("sweep@0")
     assert table.piece(row, "class_iou.mean").text == "61.67"
     assert table.piece(row, "class_iou.of_real").text == "0.617"
-    assert table.piece(tables["temperature"].row("t10"), "temperature").text == "1.0"
+    assert table.piece(tables["temperature"].row("sweep@1"), "temperature").text == "1.0"
     comparison = tables["comparisons"].rows[0]
     assert tables["comparisons"].piece(comparison, "difference").text == "+20.00"
     assert b"0.61666667" in table.csv()
@@ -173,10 +197,13 @@ def test_the_headline_follows_the_outcomes(tmp_path, runs, words):
 
 
 def test_one_round_has_no_spread_to_tell_temperatures_by(tmp_path):
-    sweep = {name: (t, matrices[:1]) for name, (t, matrices) in Study().sweep.items()}
+    sweep = {
+        name: {t: matrices[:1] for t, matrices in found.items()}
+        for name, found in Study().sweep.items()
+    }
     evidence = loaded(tmp_path, Study(sweep=sweep, runs={}))
     tables = computed(evidence)
-    assert tables["temperature"].row("t08").cells["class_iou.std"] is None
+    assert tables["temperature"].row("sweep@0").cells["class_iou.std"] is None
     sentences = " ".join(said(s) for s in verdict(evidence, tables).sentences)
     assert "With one round" in sentences
 

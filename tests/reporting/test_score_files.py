@@ -22,10 +22,18 @@ def edited(path, change):
 
 
 FAULTS = {
-    "another judge": ("t08", lambda c: c.update(judge="other"), "judge other is not the reference"),
-    "other classes": ("t08", lambda c: c.update(classes=["a", "b"]), "classes a, b are not those"),
+    "another judge": (
+        "sweep",
+        lambda c: c.update(judge="other"),
+        "judge other is not the reference",
+    ),
+    "other classes": (
+        "sweep",
+        lambda c: c.update(classes=["a", "b"]),
+        "classes a, b are not those",
+    ),
     "a narrow matrix": (
-        "t08",
+        "sweep",
         lambda c: c["items"].append(item("x", [[1, 2], [3, 4]])),
         "confusion of x: expected 3 rows of 3 counts",
     ),
@@ -40,11 +48,25 @@ FAULTS = {
         "not one pixel of x .. x was scored",
     ),
     "another temperature": (
-        "t10",
-        lambda c: c.update(temperature=0.3),
-        "temperature 0.3 is not that of params (1)",
+        "sweep",
+        lambda c: c.update(temperatures=[0.3]),
+        "temperatures 0.3 are not those of params (0.8, 1)",
     ),
-    "no items": ("t10", lambda c: c.update(items=[]), "items: List should have at least 1 item"),
+    "a temperature without photographs": (
+        "dual_glow",
+        lambda c: c.update(items=c["items"][:2]),
+        "no photograph of temperature 1; score it again",
+    ),
+    "a photograph of another temperature": (
+        "pix2pix",
+        lambda c: c["items"][0].update(temperature=0.3),
+        "photographs of temperature 0.3, not in params",
+    ),
+    "no items": (
+        "pix2pix",
+        lambda c: c.update(items=[]),
+        "items: List should have at least 1 item",
+    ),
 }
 
 
@@ -58,12 +80,16 @@ def test_a_fault_is_named_with_its_file(folder, name, change, message):
 
 
 def test_all_faults_are_listed(folder):
-    (folder / "scores" / "t08.json").unlink()
+    (folder / "scores" / "sweep.json").unlink()
     (folder / "scores" / "references.json").write_text("{")
-    edited(folder / "scores" / "t10.json", lambda c: c.update(classes=["a"]))
+    edited(folder / "scores" / "pix2pix.json", lambda c: c.update(classes=["a"]))
     with pytest.raises(DataError) as fault:
         evidences.load(folder)
-    for part in ("t08.json: no such file", "references.json: not JSON", "t10.json: classes a"):
+    for part in (
+        "sweep.json: no such file",
+        "references.json: not JSON",
+        "pix2pix.json: classes a",
+    ):
         assert part in str(fault.value)
 
 

@@ -38,7 +38,7 @@ def generator(prepared, tmp_path_factory):
 
 def made(tmp_path, generator, prepared, name="set", **changes):
     params = SetParams(
-        **{"generator": "g", "layouts": "val", "temperature": 0.8, "rounds": 2, **changes}
+        **{"generator": "g", "layouts": "val", "temperatures": (0.8,), "rounds": 2, **changes}
     )
     synthesize(name, params, generator, prepared, tmp_path / name, threads=1)
     return tmp_path / name
@@ -102,9 +102,43 @@ def test_bits_in_the_manifest_are_those_of_the_stored_pixels(generator, prepared
 
 
 def test_temperature_zero_is_one_photograph_whatever_the_seed(generator, prepared, tmp_path):
-    rows = read_rows(made(tmp_path, generator, prepared, temperature=0.0))
+    rows = read_rows(made(tmp_path, generator, prepared, temperatures=(0.0,)))
     assert rows[0].digest == rows[1].digest
     assert rows[0].digest != rows[2].digest
+
+
+def test_temperatures_of_a_set_are_drawn_from_equal_noise(generator, prepared, tmp_path):
+    rows = read_rows(made(tmp_path, generator, prepared, temperatures=(0.8, 0.0)))
+    alone = read_rows(made(tmp_path, generator, prepared, "alone"))
+    first = rows[:4]
+    assert [row.name.split("_")[-2:] for row in first] == [
+        ["t0", "r0"], ["t0", "r1"], ["t1", "r0"], ["t1", "r1"],
+    ]  # fmt: skip
+    assert [row.temperature for row in first] == [0.8, 0.8, 0.0, 0.0]
+    assert [row.seed for row in first[:2]] == [row.seed for row in first[2:]]
+    assert [r.digest for r in rows if r.temperature == 0.8] == [r.digest for r in alone]
+
+
+def test_the_likeliest_of_several_are_kept_by_rank(generator, prepared, tmp_path):
+    every = read_rows(made(tmp_path, generator, prepared, rounds=5))
+    kept = read_rows(made(tmp_path, generator, prepared, "kept", rounds=2, best_of=5))
+    for layout in {row.layout for row in every}:
+        ranked = sorted((r for r in every if r.layout == layout), key=lambda r: r.log_p_bpd)
+        found = [row for row in kept if row.layout == layout]
+        assert [row.digest for row in found] == [row.digest for row in ranked[:2]]
+        assert [(row.round, row.seed) for row in found] == [
+            (rank, row.seed) for rank, row in enumerate(ranked[:2])
+        ]
+
+
+def test_the_likeliest_are_asked_of_conditional_likelihoods_alone(prepared, tmp_path):
+    overrides = {"steps": [1, 1, 1], "width": 8}
+    params = PARAMS.model_copy(update={"system": "glow", "overrides": overrides})
+    train("g", params, prepared, tmp_path / "g", run=tmp_path / "run", threads=1)
+    with pytest.raises(
+        ParamsError, match=r"sets\.set\.best_of: .*but g knows none given the layout"
+    ):
+        made(tmp_path, tmp_path / "g", prepared, best_of=3)
 
 
 @pytest.mark.parametrize("latents", ["z", "eps"])

@@ -32,11 +32,12 @@ def test_a_report_has_all_its_parts(made):
     figures = {path.stem for path in (made / "figures").iterdir()}
     assert figures == {
         "samples", "diversity", "temperature", "classes", "arms", "segmenters", "transfer",
-        "learning", "data",
+        "learning", "data", "systems", "systems_iou", "system_full_glow", "system_pix2pix",
+        "system_dual_glow",
     }  # fmt: skip
     tables = {path.stem for path in (made / "tables").iterdir()}
     assert tables == {
-        "temperature", "references", "judge_per_class", "arms", "runs", "comparisons",
+        "systems", "temperature", "references", "judge_per_class", "arms", "runs", "comparisons",
         "arms_per_class", "generators", "bpd_curve", "data", "classes",
     }  # fmt: skip
     assert {p.name for p in made.iterdir()} == {
@@ -58,7 +59,7 @@ def test_the_same_study_gives_the_same_bytes(study, made, tmp_path):
 
 def test_the_page_needs_nothing_from_elsewhere(made):
     page = (made / "report.html").read_text()
-    assert len(re.findall(r'src="data:image/(?:png|jpeg);base64,', page)) == 9
+    assert len(re.findall(r'src="data:image/(?:png|jpeg);base64,', page)) == 13
     plain = re.sub(r"data:image/(?:png|jpeg);base64,[A-Za-z0-9+/=]+", "", page)
     assert not re.search(r"http|//|@import|url\(|<link|<script|<iframe", plain)
     assert not re.search(r'src="(?!")', plain)
@@ -96,7 +97,7 @@ def test_the_sample_grid_shows_the_photographs_of_the_sets(study, made):
     # noise around one colour: the mean of a cell is the mean of its photograph
     grid = files.read_photo(made / "figures" / "samples.png").astype(float)
     photo = files.read_photo(
-        study[1] / "synthetic" / "t10" / "leftImg8bit/val/city/val_0_r0_leftImg8bit.png"
+        study[1] / "synthetic" / "sweep" / "leftImg8bit/val/city/val_0_t1_r0_leftImg8bit.png"
     )
     height, width = grid.shape[0], grid.shape[1]
     cell = grid[height // 6 : height // 4, int(width * 0.86) : int(width * 0.98)]
@@ -119,12 +120,13 @@ def test_missing_parts_shorten_the_report(tmp_path, study, absent):
     figures = {path.stem for path in (tmp_path / "out" / "figures").iterdir()}
     assert not figures & absent
     page = (tmp_path / "out" / "report.html").read_text()
-    assert page.count("<figure") == len(figures)
+    # the main system's page is shown once, under its name that does not depend on the study
+    assert page.count("<figure") == len(figures - {"system_full_glow"})
 
 
 def test_missing_files_are_listed_in_one_line(study, tmp_path):
     root = shutil.copytree(study[1], tmp_path / "data")
-    gone = ("scores/references.json", "scores/t10.json", "prepared/scenes.csv",
+    gone = ("scores/references.json", "scores/pix2pix.json", "prepared/scenes.csv",
             "generators/full_glow/history.csv")  # fmt: skip
     for name in gone:
         (root / name).unlink()
@@ -137,14 +139,18 @@ def test_missing_files_are_listed_in_one_line(study, tmp_path):
 
 def test_a_fault_names_the_studys_file_not_the_copy(study, tmp_path):
     root = shutil.copytree(study[1], tmp_path / "data")
-    (root / "scores" / "t08.json").write_text("[")
-    with pytest.raises(DataError, match=re.escape(f"{root}/scores/t08.json: not JSON")):
+    (root / "scores" / "sweep.json").write_text("[")
+    with pytest.raises(DataError, match=re.escape(f"{root}/scores/sweep.json: not JSON")):
         report(study[0], root, tmp_path / "out")
+
+
+def test_the_training_time_of_the_systems_is_told(made):
+    assert "Training time of every system: 30 minutes." in (made / "report.md").read_text()
 
 
 def test_a_repainted_photograph_is_not_shown(study, tmp_path):
     root = shutil.copytree(study[1], tmp_path / "data")
-    path = root / "synthetic" / "t08" / "leftImg8bit/val/city/val_0_r0_leftImg8bit.png"
+    path = root / "synthetic" / "sweep" / "leftImg8bit/val/city/val_0_t0_r0_leftImg8bit.png"
     pixels = files.read_photo(path).copy()
     pixels[0, 0] ^= 1
     files.write_png(path, pixels)

@@ -33,7 +33,7 @@ def synthetic(prepared, tmp_path_factory):
 def make_set(prepared, out, name="cityscapes", size=None):
     train = SceneFolder(prepared, "train")
     height, width = size or train.size
-    facts = SetFacts(out.name, "feed", 0.8, 2, table(name), (height, width))
+    facts = SetFacts(out.name, "feed", (1.0,), 2, table(name), (height, width))
     draw = np.random.default_rng(0)
     classes = train.scenes().layout.classes.numpy()[:, :height, :width]
     photos = [

@@ -53,8 +53,10 @@ def make_set(prepared, out, **changes):
             given = {"name": f"{layout}_r{turn}", "layout": layout, "classes": classes[row]}
             given |= changes if not photos else {}
             image = draw.integers(0, 256, (*val.size, 3)).astype(np.uint8)
-            photos.append(NewPhoto(split="val", city="a", round=turn, image=image, **given))
-    write_set(out, SetFacts("t08", "feed", 0.8, 2, val.table, val.size), photos)
+            photos.append(
+                NewPhoto(split="val", city="a", temperature=0.8, round=turn, image=image, **given)
+            )
+    write_set(out, SetFacts("t08", "feed", (0.8,), 2, val.table, val.size), photos)
     return out
 
 
@@ -63,8 +65,8 @@ def test_set_is_scored_against_its_layouts(prepared, judge, tmp_path):
     score_set(prepared, folder, judge, tmp_path / "t08.json", threads=1)
     content = files.read_json(tmp_path / "t08.json")
     network = load(judge)
-    assert {key: content[key] for key in ("kind", "set", "temperature", "judge")} == {
-        "kind": "set", "set": "t08", "temperature": 0.8, "judge": network.digest(),
+    assert {key: content[key] for key in ("kind", "set", "temperatures", "judge")} == {
+        "kind": "set", "set": "t08", "temperatures": [0.8], "judge": network.digest(),
     }  # fmt: skip
     assert tuple(content["classes"]) == table("cityscapes").names
     val = SceneFolder(prepared, "val")
@@ -73,6 +75,7 @@ def test_set_is_scored_against_its_layouts(prepared, judge, tmp_path):
     for number, item in enumerate(content["items"]):
         turn, row = divmod(number, len(val))
         assert (item["layout"], item["round"]) == (val.names[row], turn)
+        assert item["temperature"] == 0.8
         photo = files.read_photo(
             folder / f"leftImg8bit/val/a/{item['name']}_leftImg8bit.png"
         ).transpose(2, 0, 1)

@@ -20,7 +20,7 @@ from augflow.synthetic import (
 )
 
 SIZE = (6, 8)
-FACTS = SetFacts("t08", "0123abcd", 0.8, 2, table("streets"), SIZE)
+FACTS = SetFacts("t08", "0123abcd", (0.5, 0.8), 2, table("streets"), SIZE)
 
 
 def photo(number, **changes):
@@ -34,6 +34,7 @@ def photo(number, **changes):
         "city": "ulm",
         "image": draw.integers(0, 256, (*SIZE, 3)).astype(np.uint8),
         "classes": classes,
+        "temperature": 0.8,
         "round": number,
         "seed": 2**62 + number,
         "log_p_bpd": 3.5,
@@ -118,6 +119,7 @@ def test_nothing_is_left_when_making_a_photograph_fails(tmp_path):
         ({"classes": np.zeros((6, 8, 1), np.uint8)}, "classes of 'ulm_1'"),
         ({"instances": np.full(SIZE, 70000)}, "instances of 'ulm_1' hold 70000"),
         ({"name": "../ulm_1"}, "no file name"),
+        ({"temperature": 0.6}, r"'ulm_1' has temperature 0\.6, the set has 0\.5, 0\.8"),
     ],
 )
 def test_wrong_photographs_are_refused(tmp_path, changes, message):

@@ -152,15 +152,32 @@ def test_swapped_seeds_are_named(study, run):
     assert f"{T05}/manifest.csv: line 2: expected" in result.output
 
 
+def test_a_photograph_that_is_not_among_the_drawn_or_not_at_its_rank_is_named(space):
+    folder = Path("data/mini/synthetic/best")
+    assert lines(check_sets(space)) == []
+    first, second = read_rows(folder)[:2]
+    bits = {first.name: second.log_p_bpd, second.name: first.log_p_bpd}
+    seeds = {second.name: photo_seed(0, SCENE, 3)}
+    rewrite_manifest(folder, lambda row: {
+        **row,
+        "log_p_bpd": bits.get(row["name"], row["log_p_bpd"]),
+        "seed": seeds.get(row["name"], row["seed"]),
+    })  # fmt: skip
+    found = "\n".join(lines(check_sets(space)))
+    assert f"{second.name}: seed: expected the seed of one of 3 photographs" in found
+    assert f"manifest.csv: {SCENE}, temperature 0.5: bits by rank: expected [" in found
+    assert "temperature 0.9" not in found
+
+
 def test_changed_parameter_is_named_with_the_stages_that_ran_without_it(study, run):
-    params_with(sets__t05__temperature=0.6)
+    params_with(sets__t05__temperatures=[0.6])
     result = run()
     assert result.exit_code == 1
     assert (
-        "params.yaml: sets.t05.temperature: expected 0.5, with which synthesize@t05, report ran, "
-        "got 0.6" in result.output
+        "params.yaml: sets.t05.temperatures: expected [0.5], with which synthesize@t05, report "
+        "ran, got [0.6]" in result.output
     )
-    assert f"{T05}/set.json: temperature: expected 0.6, got 0.5" in result.output
+    assert f"{T05}/set.json: temperatures: expected (0.6,), got (0.5,)" in result.output
 
 
 def test_parameters_of_verify_belong_to_no_stage(study):
@@ -171,7 +188,7 @@ def test_parameters_of_verify_belong_to_no_stage(study):
 def test_changed_code_and_stages_not_run_are_named(study):
     with Path("augflow/seeds.py").open("a") as stream:
         stream.write("# another line\n")
-    section = {**tiny_study.PARAMS["sets"]["t05"], "temperature": 0.9}
+    section = {**tiny_study.PARAMS["sets"]["t05"], "temperatures": [0.9]}
     params_with(sets__t09=section)
     found = lines(check_lock(study))
     code = [line for line in found if line.startswith("augflow/seeds.py: expected what ")]
@@ -182,7 +199,7 @@ def test_changed_code_and_stages_not_run_are_named(study):
         in found
     )
     assert any(
-        line.startswith("params.yaml: sets.t09.temperature: expected nothing") for line in found
+        line.startswith("params.yaml: sets.t09.temperatures: expected nothing") for line in found
     )
 
 
@@ -205,7 +222,9 @@ def test_dropped_image_is_named_with_its_line_or_without(study, space):
     assert f"{PHOTO}: expected what was recorded, got no such file" in lines(check_sets(space))
     name = PHOTO.name.removesuffix("_leftImg8bit.png")
     rewrite_manifest(T05, lambda row: None if row["name"] == name else row)
-    missing = f"{T05}/manifest.csv: {SCENE}, round 1: expected a photograph, got none"
+    missing = (
+        f"{T05}/manifest.csv: {SCENE}, temperature 0.5, round 1: expected a photograph, got none"
+    )
     assert lines(check_sets(space)) == [missing]
 
 

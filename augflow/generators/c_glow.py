@@ -1,0 +1,110 @@
+"""C-Glow as the Full-Glow paper uses it: photographs from layouts.
+
+References:
+    Lu and Huang 2020, "Structured output learning with conditional generative flows" (c-Glow);
+    Full-Glow, section 5.1 and appendix D, for versions 1 and 2.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from augflow.classes import ClassTable
+from augflow.flows.conditional import FlowConditions, FlowGenerator
+from augflow.flows.glow import Glow
+from augflow.generators.raw_glow import RELEASED, REPAIRED, RawGlow, RawGlowConfig
+from augflow.scenes import Layout
+from augflow.synthesizer import class_planes
+
+
+class CGlowConfig(RawGlowConfig):
+    """C-Glow for photographs.
+
+    `source`: the conditioning networks see palette colours (3 planes) or one plane per class, in
+    [0, 1]. `boundary`: whether they see the boundary map too.
+    """
+
+    source: Literal["palette", "one_hot"] = "palette"
+    boundary: Literal["none", "plane"] = "none"
+
+
+_V1: dict[str, Any] = {
+    "size": (256, 256), "steps": (8,) * 3, "width": 104, "conv_channels": 52, "linear_width": 26,
+}  # fmt: skip
+_V2: dict[str, Any] = {
+    "size": (256, 256), "steps": (16,) * 4, "width": 512, "conv_channels": 20, "linear_width": 10,
+}  # fmt: skip
+_OURS: dict[str, Any] = {**REPAIRED, "source": "one_hot", "boundary": "plane"}
+_TINY: dict[str, Any] = {
+    "size": (48, 72), "steps": (3, 4, 4), "width": (48, 64, 96), "conv_channels": 16,
+    "linear_width": 24,
+}  # fmt: skip
+
+C_GLOW: dict[str, dict[str, Any]] = {
+    # the c-Glow paper's section 5.1
+    "paper": {"size": (256, 256), "steps": (8,) * 3},
+    # the authors' code, at version 1's numbers
+    "released": {**RELEASED, **_V1},
+    # the Full-Glow paper's versions 1 and 2, repaired
+    "v1": {**_OURS, **_V1},
+    "v2": {**_OURS, **_V2},
+    # version 1 is the shallower flow with the wider conditioning networks
+    "v1_tiny": {**_OURS, **_TINY, "floor": 0.3},
+    "v2_tiny": {
+        **_OURS, **_TINY, "floor": 0.3, "steps": (4, 6, 6), "conv_channels": 6, "linear_width": 10,
+    },
+    "released_tiny": {**RELEASED, **_TINY},
+    "v1_small": {
+        **_OURS, "size": (64, 96), "steps": (4, 6, 6), "width": (64, 128, 128),
+        "conv_channels": 24, "linear_width": 32,
+    },
+    "v2_small": {
+        **_OURS, "size": (64, 96), "steps": (4, 8, 8, 4), "width": (64, 128, 128, 128),
+        "conv_channels": 8, "linear_width": 12,
+    },
+}  # fmt: skip
+
+
+class CGlow(FlowGenerator):
+    """One tower; networks that read the raw layout make all parameters of its steps."""
+
+    def __init__(self, config: CGlowConfig, table: ClassTable, seed: int = 0) -> None:
+        """Builds tower and conditioning networks.
+
+        Raises:
+            ParamsError: the size does not fit the number of levels.
+        """
+        super().__init__()
+        self.config, self.table, self.layers = config, table, config
+        self.palette: Tensor
+        self.register_buffer("palette", torch.from_numpy(table.palette.copy()), persistent=False)
+        planes = 3 if config.source == "palette" else table.count
+        self.raw = RawGlow(config, 3, planes + (config.boundary == "plane"), seed)
+
+    @property
+    def target(self) -> Glow:  # type: ignore[override]
+        """See `FlowGenerator.target`."""
+        return self.raw.tower
+
+    def params(self, layout: Layout, noise: Tensor | None = None) -> tuple[FlowConditions, Tensor]:
+        """See `FlowGenerator.params`; there is no source, its log-density is 0."""
+        planes = self.planes(layout)
+        return self.raw.params(planes), planes.new_zeros(len(layout))
+
+    def planes(self, layout: Layout) -> Tensor:
+        """What the conditioning networks see, (N, C, H, W) in [0, 1]."""
+        like = next(self.parameters())
+        if self.layers.source == "palette":
+            planes = self.palette[layout.classes.long()].permute(0, 3, 1, 2).to(like) / 255
+        else:
+            planes = class_planes(layout.classes, self.table.count).to(like)
+        if self.layers.boundary == "none":
+            return planes
+        return torch.cat([planes, layout.boundary[:, None].to(like)], 1)
+
+    def initialise(self, image: Tensor, layout: Layout, noise: Tensor) -> None:
+        """See `LikelihoodGenerator.initialise`."""
+        self.raw.initialise(image, self.planes(layout))

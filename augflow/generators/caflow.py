@@ -1,0 +1,244 @@
+"""CAFLOW: latents of photographs, level by level under the latents of their layouts.
+
+References:
+    Batzolis et al. 2021, "CAFLOW: Conditional autoregressive flows".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from augflow import boundaries, seeds
+from augflow.classes import ClassTable
+from augflow.errors import ParamsError
+from augflow.flows.autoregressive import AutoRegressive, MultiScale
+from augflow.flows.blocks import Block, BlockParams, BlockShape
+from augflow.flows.conditional import LikelihoodGenerator, Terms, content_noise
+from augflow.flows.density import dequantized, discrete_log_prob, standard_log_prob
+from augflow.flows.dequantization import Dequantizer
+from augflow.generators.caflow_presets import CAFlowConfig
+from augflow.scenes import Layout
+from augflow.synthesizer import class_planes
+
+
+@dataclass(frozen=True)
+class CAFlowConditions:
+    """All that depends on the layouts: shares of first convolutions; and inverted matrices.
+
+    Attributes:
+        target: parameters of the flow of photographs, the same for every layout.
+        functions: parameters of each f_j^i by its name.
+        count: the number of layouts.
+    """
+
+    target: tuple[BlockParams, ...]
+    functions: Mapping[str, BlockParams]
+    count: int
+
+    def __len__(self) -> int:
+        """The number of layouts."""
+        return self.count
+
+    def rows(self, rows: Sequence[int]) -> CAFlowConditions:
+        """The conditions of some layouts; a layout may be taken several times."""
+        functions = {name: params.rows(rows) for name, params in self.functions.items()}
+        return CAFlowConditions(self.target, functions, len(rows))
+
+    def inverted(self) -> CAFlowConditions:
+        """The same with every matrix inverted, once for all later samples."""
+        functions = {name: params.inverted() for name, params in self.functions.items()}
+        return CAFlowConditions(
+            tuple(params.inverted() for params in self.target), functions, self.count
+        )
+
+
+class CAFlow(LikelihoodGenerator):
+    """Two unconditional flows, R of layouts and T of photographs, and flows between their latents.
+
+    Its latents are the noise z_j^i of the conditional flows, all standard normal: `encode` and
+    `encode_noise` give the same, and content moves alike by `z` and by `eps`.
+    """
+
+    config: CAFlowConfig
+
+    def __init__(self, config: CAFlowConfig, table: ClassTable, seed: int = 0) -> None:
+        """Builds the three kinds of flows.
+
+        Raises:
+            ParamsError: the size does not fit the number of levels.
+        """
+        super().__init__()
+        _check_size(config)
+        self.config, self.table = config, table
+        rng = torch.Generator().manual_seed(seeds.derive(seed, "rotations") % 2**63)
+        planes = 3 if config.source == "palette" else table.count
+        self.palette: Tensor
+        self.register_buffer("palette", torch.from_numpy(table.palette.copy()), persistent=False)
+        tower = BlockShape(
+            0, 0, 0, config.transitions, clamp=config.clamp, min_std=config.min_std
+        )  # fmt: skip
+        function = replace(
+            tower, steps=config.conditional_steps, width=config.conditional_width,
+            transitions=config.conditional_transitions,
+        )  # fmt: skip
+        with seeds.torch_seeded(seed):
+            source = replace(tower, steps=config.source_steps, width=config.source_width)
+            self.source = MultiScale(planes, config.levels, source, rng)
+            target = replace(tower, steps=config.target_steps, width=config.target_width)
+            self.target = MultiScale(3, config.levels, target, rng)
+            maps = 0 if config.boundary == "none" else 1
+            self.between = AutoRegressive(
+                [self.target.channels(level) for level in range(config.levels)],
+                [self.source.channels(level) + maps for level in range(config.levels)],
+                function, rng, shared=config.share, squeeze_last=config.last == "squeeze",
+            )  # fmt: skip
+            self.dequantizer: Dequantizer | None = None
+            if config.dequantization == "variational":
+                shape = replace(function, inputs=3, known=3, steps=config.dequantization_steps)
+                self.dequantizer = Dequantizer(shape, rng)
+
+    @property
+    def planes_count(self) -> int:
+        """See `LikelihoodGenerator.planes_count`."""
+        return self.source.inputs
+
+    @property
+    def source_weight(self) -> float:
+        """Lambda of section 4.3, for the loss that `loss_scale` asks for."""
+        scale = 1.0 if self.config.loss_scale == "per_dim" else math.log(2) / self.dims
+        return self.config.source_weight * scale
+
+    @property
+    def target_weight(self) -> float:
+        """See `LikelihoodGenerator.target_weight`; log 2 turns bits into nats."""
+        planes = self.planes_count * self.size[0] * self.size[1]
+        return 1.0 if self.config.loss_scale == "per_dim" else math.log(2) / planes
+
+    def latent_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """See `Generator.latent_shapes`: the z_j^i for i = 0 .. n - 1 and j = i .. 0."""
+        return tuple(
+            (channels, *self._resolution(j))
+            for (_, j), channels in self.between.latent_channels.items()
+        )
+
+    def params(self, layout: Layout, planes: Tensor | None = None) -> CAFlowConditions:
+        """Parameters of all flows for a batch of layouts."""
+        return self._params(layout, self.read_layout(layout, planes)[0])
+
+    def read_layout(
+        self, layout: Layout, planes: Tensor | None = None
+    ) -> tuple[tuple[Tensor, ...], Tensor]:
+        """The latents d_0 .. d_{n-1} of a batch of layouts, and their log-density (N,) in nats.
+
+        Shapes:
+            planes: (N, planes_count, H, W) in [0, 1), what the planes are dequantized with; drawn
+                from the layout's own content when not given.
+        """
+        latents, log_det = self.source.encode(self._planes(layout, planes), self.source.params())
+        return latents, log_det + torch.stack([standard_log_prob(d) for d in latents]).sum(0)
+
+    def dequantization(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Where in their bins photographs are looked at, and -log q of it, (N,) nats."""
+        if self.dequantizer is None:
+            return image, image.new_zeros(len(image))
+        moved, gain = self.dequantizer(image)
+        return moved, gain
+
+    def log_density(self, image: Tensor, conditions: CAFlowConditions) -> Tensor:
+        """Equation 9: log-density of dequantized photographs given their layouts, (N,) nats."""
+        latents, log_det = self.target.encode(image, conditions.target)
+        components = self.between.encode(latents, conditions.functions)
+        return log_det + torch.stack(components.log_probs).sum(0)
+
+    def terms(self, image: Tensor, layout: Layout, planes: Tensor) -> Terms:
+        """See `LikelihoodGenerator.terms`."""
+        latents, source = self.read_layout(layout, planes)
+        moved, gain = self.dequantization(image)
+        target = self.log_density(moved, self._params(layout, latents)) + gain
+        return Terms(target, source if self.source_weight else None)
+
+    @torch.no_grad()
+    def condition(self, layout: Layout) -> CAFlowConditions:
+        """See `Generator.condition`; shares of first convolutions, inverted matrices."""
+        self.check_size(layout)
+        return self.params(layout).inverted()
+
+    @torch.no_grad()
+    def log_prob(self, image: Tensor, conditions: CAFlowConditions) -> Tensor:
+        """See `LikelihoodGenerator.log_prob`; a bound if dequantization is variational."""
+        moved, gain = self.dequantization(image)
+        return discrete_log_prob(self.log_density(moved, conditions) + gain, self.dims)
+
+    @torch.no_grad()
+    def encode(self, image: Tensor, conditions: CAFlowConditions) -> tuple[Tensor, ...]:
+        """See `LikelihoodGenerator.encode`: the z_j^i."""
+        latents, _ = self.target.encode(image, conditions.target)
+        return self.between.encode(latents, conditions.functions).noise
+
+    @torch.no_grad()
+    def encode_noise(self, image: Tensor, conditions: CAFlowConditions) -> tuple[Tensor, ...]:
+        """See `LikelihoodGenerator.encode_noise`; the same as `encode`."""
+        return self.encode(image, conditions)
+
+    @torch.no_grad()
+    def decode(self, latents: Sequence[Tensor], conditions: CAFlowConditions) -> Tensor:
+        """See `LikelihoodGenerator.decode`."""
+        return self.paint(latents, conditions)
+
+    def paint(self, latents: Sequence[Tensor], conditions: CAFlowConditions) -> Tensor:
+        """See `Generator.paint`: section 4.4."""
+        found = self.between.decode(latents, conditions.functions)
+        return self.target.decode(found, conditions.target)
+
+    @torch.no_grad()
+    def initialise(self, image: Tensor, layout: Layout, noise: Tensor) -> None:
+        """See `LikelihoodGenerator.initialise`: R, T, then the flows between their latents."""
+        planes = self._planes(layout, noise)
+        self.source.encode(planes, self.source.params(), Block.initialise)
+        latents, _ = self.target.encode(image, self.target.params(), Block.initialise)
+        self.between.encode(latents, self.params(layout, noise).functions, Block.initialise)
+
+    def _params(self, layout: Layout, latents: Sequence[Tensor]) -> CAFlowConditions:
+        known = list(latents)
+        if self.config.boundary != "none":
+            maps = boundaries.pyramid(
+                layout.boundary.to(known[0]), self.config.levels, self.config.boundary
+            )
+            known = [torch.cat(pair, 1) for pair in zip(known, reversed(maps), strict=True)]
+        return CAFlowConditions(self.target.params(), self.between.params(known), len(layout))
+
+    def _planes(self, layout: Layout, noise: Tensor | None) -> Tensor:
+        """What R sees, dequantized: palette colours, or the top of the plane of a pixel's class."""
+        if self.config.source == "palette":
+            planes = self.palette[layout.classes.long()].permute(0, 3, 1, 2)
+        else:
+            planes = class_planes(layout.classes, self.table.count) * 255
+        if noise is None:
+            noise = content_noise(layout, self.planes_count).to(planes.device)
+        return dequantized(planes, noise)
+
+    def _resolution(self, j: int) -> tuple[int, int]:
+        """Height and width of what the functions f_j^i put out."""
+        halvings = self.config.levels - j + int(j > 0 or self.config.last == "squeeze")
+        return self.size[0] >> halvings, self.size[1] >> halvings
+
+
+def _check_size(config: CAFlowConfig) -> None:
+    """Refuses sizes that the levels cannot halve.
+
+    Raises:
+        ParamsError: names the next fitting sizes.
+    """
+    unit = 2 ** (config.levels + int(config.last == "squeeze"))
+    if any(side % unit for side in config.size):
+        lower = "x".join(str(max(unit, side // unit * unit)) for side in config.size)
+        upper = "x".join(str(-(-side // unit) * unit) for side in config.size)
+        raise ParamsError(
+            f"size {config.size[0]}x{config.size[1]}: {config.levels} levels, last: {config.last}, "
+            f"need sides divisible by {unit}; the next are {lower} and {upper}"
+        )

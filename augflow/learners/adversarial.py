@@ -1,0 +1,194 @@
+"""Learning against a discriminator: how pix2pix learns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from augflow import seeds
+from augflow.learners.base import GeneratorLearner, culprit, flipped, photo_noise, uniform
+from augflow.learners.patch_gan import PatchGAN
+from augflow.params import TrainingParams
+from augflow.scenes import Layout, Scene
+from augflow.synthesizer import Generator, Planes
+
+
+@dataclass(frozen=True)
+class Opponent:
+    """The discriminator that a generator wants, and what its own loss is made of.
+
+    Attributes:
+        patch: height and width in pixels of what one judgement sees.
+        width: channels after the discriminator's first convolution.
+        batch_norm: batch normalisation, or instance normalisation.
+        l1_weight: weight of the mean absolute error beside the adversarial loss.
+        jitter: by how many rows scenes are enlarged before a window of their size is cut out.
+    """
+
+    patch: int
+    width: int
+    batch_norm: bool
+    l1_weight: float
+    jitter: int
+
+
+class AdversarialGenerator(Generator):
+    """A generator that learns against a discriminator."""
+
+    @property
+    def opponent(self) -> Opponent:
+        """What it learns against."""
+        raise NotImplementedError
+
+    @property
+    def planes_count(self) -> int:
+        """The number of planes of its conditions."""
+        raise NotImplementedError
+
+    def paint_together(self, latents: Sequence[Tensor], conditions: Planes) -> Tensor:
+        """As `paint`, while learning: batch norms take the batch's statistics and keep count."""
+        raise NotImplementedError
+
+
+class AdversarialLearner(GeneratorLearner):
+    """Discriminator and generator in turns, one update of each per step.
+
+    The discriminator sees layout planes and photographs in [-1, 1], and is no part of the
+    generator that is saved. The papers' learning rate is 2e-4 with `betas` (0.5, 0.999).
+
+    References:
+        Isola et al. 2017, "Image-to-image translation with conditional adversarial networks",
+        equations 1 to 4 and section 3.3.
+    """
+
+    generator: AdversarialGenerator
+    columns = (
+        "loss", "loss_discriminator", "l1", "grad_norm", "learning_rate", "val_distance",
+    )  # fmt: skip
+
+    def __init__(self, generator: Any, params: TrainingParams) -> None:
+        """Makes the discriminator from `params.seed`."""
+        opponent = generator.opponent
+        with seeds.torch_seeded(seeds.derive(params.seed, "discriminator")):
+            self.discriminator = PatchGAN(
+                generator.planes_count + 3, opponent.patch, opponent.width, opponent.batch_norm
+            )
+        self.discriminator.to(next(generator.parameters()).device)
+        self.opponent: Opponent = opponent
+        networks = {"generator": generator, "discriminator": self.discriminator}
+        super().__init__(generator, params, networks)
+
+    def step(self, scene: Scene, rng: np.random.Generator, step: int) -> dict[str, float]:
+        """See `Learner.step`.
+
+        Raises:
+            NotFiniteError: before the weights in question are touched.
+        """
+        if self.params.flip:
+            scene = flipped(scene, rng)
+        if self.opponent.jitter:
+            scene = jittered(scene, self.opponent.jitter, rng)
+        rate = self.set_rate(step)
+        real, conditions = _signed(scene), self.generator.condition(scene.layout)
+        coins = [uniform((len(scene), *s), rng) for s in self.generator.latent_shapes()]
+        with self.precision():
+            fake = 2 * self.generator.paint_together(coins, conditions) - 1
+            judged = self.discriminator_loss(conditions.values, real, fake.detach())
+        self.descend(
+            "discriminator", judged, step,
+            lambda: culprit(
+                self.discriminator,
+                lambda: self.discriminator_loss(conditions.values, real, fake.detach()),
+            ),
+        )  # fmt: skip
+        self.discriminator.requires_grad_(False)
+        with self.precision():
+            loss, distance = self.generator_loss(conditions.values, real, fake)
+        norm = self.descend(
+            "generator", loss, step,
+            lambda: culprit(self.generator, lambda: self.generator.paint(coins, conditions)),
+        )  # fmt: skip
+        self.discriminator.requires_grad_(True)
+        self.follow(step)
+        return {
+            "loss": float(loss.detach()),
+            "loss_discriminator": float(judged.detach()),
+            "l1": float(distance.detach()) * 128,
+            "grad_norm": norm,
+            "learning_rate": rate,
+        }
+
+    def discriminator_loss(self, planes: Tensor, real: Tensor, fake: Tensor) -> Tensor:
+        """Half the cross-entropy of taking photographs for photographs and fakes for fakes.
+
+        Shapes:
+            planes: (N, C, H, W).
+            real, fake: (N, 3, H, W) in [-1, 1].
+            returns: a scalar, nats.
+        """
+        on_real = self._against(planes, real, 1.0)
+        on_fake = self._against(planes, fake, 0.0)
+        return 0.5 * (on_real + on_fake)
+
+    def generator_loss(self, planes: Tensor, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """The cross-entropy of passing for a photograph plus the weighted distance to the real one.
+
+        Shapes:
+            returns: the loss, and the mean absolute distance on [-1, 1]; scalars.
+        """
+        distance = F.l1_loss(fake, real)
+        passed = self._against(planes, fake, 1.0)
+        return passed + self.opponent.l1_weight * distance, distance
+
+    @staticmethod
+    def evaluate(generator: Any, scene: Scene) -> dict[str, float]:
+        """Mean absolute distance to held-out photographs, in 8-bit grey values, fixed coins."""
+        total, batch = 0.0, 16
+        for start in range(0, len(scene), batch):
+            part = scene[list(range(start, min(start + batch, len(scene))))]
+            noise = photo_noise(start, len(part))
+            made = generator.sample(generator.condition(part.layout), noise, 1.0)
+            error = (made * 2 - 1 - _signed(part)).abs().mean((1, 2, 3)) * 128
+            total += float(error.double().sum())
+        return {"val_distance": total / len(scene)}
+
+    def _against(self, planes: Tensor, photographs: Tensor, wanted: float) -> Tensor:
+        logits = self.discriminator(torch.cat([planes, photographs], 1)).float()
+        return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, wanted))
+
+
+def _signed(scene: Scene) -> Tensor:
+    """Photographs in [-1, 1], 8-bit values at the centres of their bins."""
+    return (scene.image.float() + 0.5) / 128 - 1
+
+
+def jittered(scene: Scene, rows: int, rng: np.random.Generator) -> Scene:
+    """Scenes enlarged by so many rows, and columns in proportion, each cut to size at random.
+
+    Photographs are enlarged bicubically, boundary maps bilinearly, classes to the nearest.
+
+    References:
+        Isola et al. 2017, section 6.2.
+    """
+    height, width = scene.layout.size
+    size = (height + rows, round(width * (height + rows) / height))
+    tops = rng.integers(0, size[0] - height + 1, len(scene))
+    lefts = rng.integers(0, size[1] - width + 1, len(scene))
+
+    def cut(values: Tensor, mode: str) -> Tensor:
+        large = F.interpolate(values.float(), size, mode=mode)
+        windows = [
+            one[:, top : top + height, left : left + width]
+            for one, top, left in zip(large, tops, lefts, strict=True)
+        ]
+        return torch.stack(windows)
+
+    image = cut(scene.image, "bicubic").round().clamp(0, 255).to(torch.uint8)
+    classes = cut(scene.layout.classes[:, None], "nearest-exact")[:, 0].to(torch.uint8)
+    return Scene(image, Layout(classes, cut(scene.layout.boundary[:, None], "bilinear")[:, 0]))

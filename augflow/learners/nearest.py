@@ -1,0 +1,187 @@
+"""Implicit maximum likelihood: every photograph draws the nearest sample of its layout closer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from augflow import seeds
+from augflow.learners.base import GeneratorLearner, culprit, flipped
+from augflow.learners.perceptual import Measure, PerceptualConfig, held_out_distances, measure
+from augflow.params import Count, Fraction, TrainingParams
+from augflow.rebalancing import Rarity, rarity, rarity_mask, rebalanced_batch
+from augflow.scenes import Scene
+
+
+class NearestConfig(PerceptualConfig):
+    """Algorithm 1: every `outer` steps a set of `set_size` scenes, `candidates` samples of each.
+
+    `rebalance_data` puts rare looks into the set more often, `rebalance_loss` makes them weigh more
+    in the distance. At the share `restart_encoder` of all steps the noise encoder starts anew, as
+    in the authors' code (with `training.drop_from` at the same place).
+    """
+
+    set_size: Count = 400
+    candidates: Count = 10
+    outer: Count = 10000
+    rebalance_data: bool = True
+    rebalance_loss: bool = True
+    restart_encoder: Annotated[Fraction, Field(gt=0)] | None = None
+
+
+@dataclass(frozen=True)
+class SceneSet:
+    """The scenes of an outer epoch; a scene may stand at several places, each with its own noise.
+
+    Shapes:
+        rows: (S,) rows of the training set.
+        masks: (S, 1, H, W), what each pixel counts, or None for all alike.
+    """
+
+    epoch: int
+    rows: np.ndarray
+    scene: Scene
+    masks: Tensor | None
+
+    def mask(self, places: Sequence[int]) -> Tensor | None:
+        """The masks of some places."""
+        return None if self.masks is None else self.masks[list(places)]
+
+
+class NearestLearner(GeneratorLearner):
+    """Conditional IMLE, algorithm 1.
+
+    An outer epoch's set, its coins and its candidates' noise are functions of (seed, epoch, place),
+    so of an epoch only the numbers of the nearest candidates have to be remembered. Batches are
+    drawn from the set: of the scenes that a step is given only their number counts.
+
+    References:
+        Li, Zhang and Malik 2019, "Diverse image synthesis from semantic layouts via conditional
+        IMLE", algorithm 1 and section 3.4.
+    """
+
+    columns = ("loss", "grad_norm", "learning_rate", "val_distance", "val_nearest")
+    scenes: Scene
+    measure: Measure
+    rarity: Rarity | None
+
+    def __init__(self, generator: Any, params: TrainingParams) -> None:
+        """Sets up the optimizer."""
+        super().__init__(generator, params)
+        self.config: NearestConfig = generator.config
+        self.choices = torch.zeros(self.config.set_size, dtype=torch.int64)
+        self._set: SceneSet | None = None
+
+    def attend(self, scenes: Scene) -> None:
+        """Keeps the scenes, balances the features' layers, and finds out which looks are rare."""
+        self.scenes, self._set = scenes, None
+        self.measure = measure(self.config, scenes.image)
+        wanted = self.config.rebalance_data or self.config.rebalance_loss
+        self.rarity = rarity(scenes, self.generator.table.count) if wanted else None
+
+    def step(self, scene: Scene, rng: np.random.Generator, step: int) -> dict[str, float]:
+        """See `Learner.step`; the first step of an outer epoch chooses its noise before.
+
+        Raises:
+            NotFiniteError: before the weights are touched.
+        """
+        self._restart(step)
+        epoch, place = divmod(step, self.config.outer)
+        if place == 0:
+            self.choose(epoch)
+        size = self.config.set_size
+        places = rng.choice(size, min(len(scene), size), replace=False).tolist()
+        rate = self.set_rate(step)
+        with self.precision():
+            loss = self.loss(epoch, places)
+        norm = self.descend("generator", loss, step, lambda: self._culprit(epoch, places))
+        self.follow(step)
+        return {"loss": float(loss.detach()), "grad_norm": norm, "learning_rate": rate}
+
+    @torch.no_grad()
+    def choose(self, epoch: int) -> None:
+        """Finds the nearest candidate of every place of an epoch's set, by brute force."""
+        for place in range(self.config.set_size):
+            self.choices[place] = int(self.distances(epoch, place).argmin())
+
+    @torch.no_grad()
+    def distances(self, epoch: int, place: int) -> Tensor:
+        """The distance of each candidate to the photograph at a place, (candidates,)."""
+        members = self.members(epoch)
+        one, count = members.scene[[place]], self.config.candidates
+        conditions = self.generator.condition(one.layout).rows([0] * count)
+        names = [self._name(epoch, place, number) for number in range(count)]
+        with self.precision():
+            painted = self.generator.paint(self.generator.draw(seeds.Noise(names)), conditions)
+            return self.measure(painted, one.image / 255, members.mask([place]))
+
+    def loss(self, epoch: int, places: Sequence[int]) -> Tensor:
+        """The mean distance of photographs to what is painted with their chosen noise."""
+        members = self.members(epoch)
+        scene = members.scene[places]
+        names = [self._name(epoch, place, int(self.choices[place])) for place in places]
+        latents = self.generator.draw(seeds.Noise(names))
+        painted = self.generator.paint(latents, self.generator.condition(scene.layout))
+        return self.measure(painted, scene.image / 255, members.mask(places)).mean()
+
+    def members(self, epoch: int) -> SceneSet:
+        """The set of an outer epoch."""
+        if self._set is None or self._set.epoch != epoch:
+            rng = seeds.generator(self.params.seed, "set", epoch)
+            rows = self._rows(rng)
+            scene = self.scenes[rows.tolist()]
+            if self.params.flip:
+                scene = flipped(scene, rng)
+            self._set = SceneSet(epoch, rows, scene, self._masks(rows, scene))
+        return self._set
+
+    def state(self) -> dict[str, Tensor]:
+        """See `Learner.state`."""
+        return {**super().state(), "nearest.choices": self.choices}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """See `Learner.restore`."""
+        super().restore(state)
+        self.choices.copy_(state["nearest.choices"])
+
+    @staticmethod
+    def evaluate(generator: Any, scene: Scene) -> dict[str, float]:
+        """See `held_out_distances`."""
+        return held_out_distances(generator, scene)
+
+    def _name(self, epoch: int, place: int, number: int) -> int:
+        return seeds.derive(self.params.seed, "candidate", epoch, place, number)
+
+    def _rows(self, rng: np.random.Generator) -> np.ndarray:
+        size = self.config.set_size
+        if self.config.rebalance_data and self.rarity is not None:
+            return rebalanced_batch(self.rarity, size, rng)
+        return np.resize(rng.permutation(len(self.scenes)), size)
+
+    def _masks(self, rows: np.ndarray, scene: Scene) -> Tensor | None:
+        if not self.config.rebalance_loss or self.rarity is None:
+            return None
+        classes = scene.layout.classes.numpy()
+        masks = [
+            rarity_mask(self.rarity.log_scores[row], own)
+            for row, own in zip(rows, classes, strict=True)
+        ]
+        return torch.from_numpy(np.stack(masks))[:, None]
+
+    def _restart(self, step: int) -> None:
+        share = self.config.restart_encoder
+        if share is not None and step == round(share * self.params.steps):
+            self.generator.restart_encoder(seeds.derive(self.params.seed, "restart"))
+            self.optimizers["generator"].state.clear()
+            self.restart_average()
+
+    def _culprit(self, epoch: int, places: Sequence[int]) -> str:
+        layer = culprit(self.generator, lambda: self.loss(epoch, places))
+        rows = ", ".join(str(row) for row in self.members(epoch).rows[list(places)])
+        return f"{layer} on rows {rows} of the training set (this learner picks its own)"

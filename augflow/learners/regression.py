@@ -1,0 +1,90 @@
+"""Regression on perceptual features: how CRN learns."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from augflow.learners.base import GeneratorLearner, culprit, flipped
+from augflow.learners.perceptual import Measure, PerceptualConfig, held_out_distances, measure
+from augflow.params import Count, TrainingParams
+from augflow.scenes import Scene
+
+
+class RegressionConfig(PerceptualConfig):
+    """Several guesses per layout: the best one of each class counts, all others a little.
+
+    `mean_weight` is the share of the mean over the guesses in the loss, so that no guess is left
+    behind for good.
+    """
+
+    outputs: Count = 1
+    mean_weight: Annotated[float, Field(ge=0, le=1)] = 0.001
+
+
+class RegressionLearner(GeneratorLearner):
+    """Brings the nearest of a generator's `outputs` closer to the photograph, class by class.
+
+    The generator's conditions are `Planes`, of which the first K + 1 say where each class is and
+    where none is known.
+
+    References:
+        Chen and Koltun 2017, section 3.3 and eq. 3.
+    """
+
+    columns = ("loss", "grad_norm", "learning_rate", "val_distance", "val_nearest")
+    measure: Measure
+
+    def __init__(self, generator: Any, params: TrainingParams) -> None:
+        """Sets up the optimizer."""
+        super().__init__(generator, params)
+        self.config: RegressionConfig = generator.config
+
+    def attend(self, scenes: Scene) -> None:
+        """Balances the layers of the features on the training photographs."""
+        self.measure = measure(self.config, scenes.image)
+
+    def step(self, scene: Scene, rng: np.random.Generator, step: int) -> dict[str, float]:
+        """See `Learner.step`.
+
+        Raises:
+            NotFiniteError: before the weights are touched.
+        """
+        if self.params.flip:
+            scene = flipped(scene, rng)
+        rate = self.set_rate(step)
+        with self.precision():
+            loss = self.loss(scene)
+        norm = self.descend(
+            "generator", loss, step, lambda: culprit(self.generator, lambda: self.loss(scene))
+        )
+        self.follow(step)
+        return {"loss": float(loss.detach()), "grad_norm": norm, "learning_rate": rate}
+
+    def loss(self, scene: Scene) -> Tensor:
+        """(1 - w) sum_p min_k d_pk + w mean_k sum_p d_pk, averaged over scenes.
+
+        d_pk is what the pixels of class p add to the distance of guess k, and w `mean_weight`. With
+        one guess it is the distance.
+        """
+        conditions = self.generator.condition(scene.layout)
+        guesses = self.generator.outputs(conditions)  # (N, outputs, 3, H, W)
+        regions = conditions.values[:, : self.generator.table.count + 1]
+        parts = torch.stack(
+            [
+                self.measure.by_region(guesses[n], scene.image[[n]] / 255, regions[n])
+                for n in range(len(scene))
+            ]
+        )  # (N, outputs, K + 1)
+        weight = self.config.mean_weight
+        nearest, mean = parts.min(1).values.sum(1), parts.mean(1).sum(1)
+        return ((1 - weight) * nearest + weight * mean).mean()
+
+    @staticmethod
+    def evaluate(generator: Any, scene: Scene) -> dict[str, float]:
+        """See `held_out_distances`."""
+        return held_out_distances(generator, scene)
