@@ -196,6 +196,8 @@ class ReportParams(Section):
 
     `sweep` names a set per system, that of the main system first. Pages of samples have a row for
     each of so many `layouts` and a column for each of the `temperatures` that a set has.
+    `configurations` are the generators of a table of depths and boundary maps, `released` names for
+    a generator that keeps the flaws of released code the one that is repaired.
     """
 
     title: str
@@ -203,6 +205,8 @@ class ReportParams(Section):
     temperatures: tuple[Temperature, ...]
     layouts: Count = 6
     training_time: str | None = None
+    configurations: tuple[str, ...] = ()
+    released: dict[str, str] = {}
 
     @model_validator(mode="after")
     def _shows_each_once(self) -> ReportParams:
@@ -235,6 +239,30 @@ class DiversityParams(Section):
         return self
 
 
+class AttributesParams(Section):
+    """How attributes are tested in photographs of `generators`.
+
+    A network that reads attributes is trained for so many `steps` on the real training photographs.
+    It looks at `samples` photographs for each of so many held-out `layouts`, before and after each
+    of a number of `changes` of their conditions.
+    """
+
+    generators: tuple[str, ...]
+    layouts: Count = 8
+    samples: Count = 3
+    changes: Count = 4
+    temperature: Temperature = 0.8
+    steps: Count = 400
+    batch_size: Count = 16
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _names_each_once(self) -> AttributesParams:
+        _no_doubles("generators", self.generators)
+        return self
+
+
 class VerifyParams(Section):
     """How many items of each stage `augflow verify --level 1` makes again.
 
@@ -261,6 +289,7 @@ class Params(Section):
     retrain: RetrainParams
     report: ReportParams
     diversity: DiversityParams | None = None
+    attributes: AttributesParams | None = None
     verify: VerifyParams = VerifyParams()
 
     @model_validator(mode="after")
@@ -282,6 +311,12 @@ class Params(Section):
         uses += [("report.sweep", name, sets) for name in self.report.sweep]
         uses += [("diversity.generators", name, generators)
                  for name in (self.diversity.generators if self.diversity else ())]  # fmt: skip
+        uses += [("attributes.generators", name, generators)
+                 for name in (self.attributes.generators if self.attributes else ())]  # fmt: skip
+        compared = sorted(self.sets[n].generator for n in self.report.sweep if n in self.sets)
+        uses += [("report.configurations", name, compared) for name in self.report.configurations]
+        uses += [("report.released", name, compared)
+                 for pair in self.report.released.items() for name in pair]  # fmt: skip
         wrong = [
             f"{where}: no {name!r}; {nearest(name, known)}"
             for where, name, known in uses

@@ -45,8 +45,8 @@ def at(row, column):
 
 def box(top, left, bottom, right):
     centre = [(top + bottom) / 2 / SIZE[0], (left + right) / 2 / SIZE[1]]
-    return {"rectangle": {"centre": centre,
-                          "size": [(bottom - top) / SIZE[0], (right - left) / SIZE[1]]}}  # fmt: skip
+    size = [(bottom - top) / SIZE[0], (right - left) / SIZE[1]]
+    return {"rectangle": {"centre": centre, "size": size}}
 
 
 def test_a_rectangle_is_the_pixels_whose_centres_it_holds():

@@ -25,8 +25,10 @@ History = list[dict[str, str]]
 class Trained:
     """A trained generator: its facts at the end, and the rows of its history, cells as text.
 
-    Facts are None where training recorded none. `likelihood` says what its bits are of: of the
-    photograph given its layout (`conditional`), alone (`unconditional`), or of nothing (`none`).
+    Facts are None where training recorded none. `levels` are the steps of each level of a flow,
+    `boundary` the version of boundary maps that it sees. `likelihood` says what its bits are of: of
+    the photograph given its layout (`conditional`), alone (`unconditional`), or of nothing
+    (`none`).
     """
 
     system: str
@@ -37,6 +39,8 @@ class Trained:
     val_scenes: int | None = None
     round_trip: float | None = None
     val_distance: float | None = None
+    levels: list[int] | None = None
+    boundary: str | None = None
     likelihood: Literal["conditional", "unconditional", "none"] = "conditional"
 
     def has(self, column: str) -> bool:

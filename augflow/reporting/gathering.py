@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,12 +43,19 @@ def gather(params: Params, study: Path, out: Path) -> None:
                 "system": section.system, "preset": section.preset,
                 "parameters": record.get("parameters"),
                 **{fact: final[fact] for fact in FACTS if final.get(fact) is not None},
+                **_shape(record.get("config", {})),
             }  # fmt: skip
             files.write_json(out / "evidence" / "generators" / f"{name}.json", kept)
             _copy(folder / "history.csv", out / "evidence" / "generators" / f"{name}.csv")
     for name, place in segmenter_folders(params).items():
         history = study / "segmenters" / place / "history.csv"
         _copy(history, out / "evidence" / "segmenters" / f"{name}.csv")
+
+
+def _shape(config: dict[str, Any]) -> dict[str, Any]:
+    """Depth and boundary maps of a generator, as far as its configuration knows them."""
+    named = {"levels": config.get("steps"), "boundary": config.get("boundary")}
+    return {name: value for name, value in named.items() if value is not None}
 
 
 def _required(params: Params, study: Path) -> list[Path]:

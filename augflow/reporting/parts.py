@@ -56,6 +56,7 @@ def parts(evidence: Evidence, tables: Mapping[str, Table]) -> list[Part]:
         _systems(evidence, tables),
         _pages(evidence),
         _judged(evidence, tables),
+        _ablated(tables),
         _diverse(evidence, tables),
         _trained_on(tables),
         Part("Content moved into other structures", (Picture("transfer", "photo", (
@@ -65,6 +66,31 @@ def parts(evidence: Evidence, tables: Mapping[str, Table]) -> list[Part]:
         _learning(tables),
         _data(evidence, tables),
     ]  # fmt: skip
+
+
+def _ablated(tables: Mapping[str, Table]) -> Part:
+    views = []
+    if "configurations" in tables:
+        views.append(_view(
+            tables["configurations"],
+            "Depth and boundary maps of one system at the temperature shown: steps per level from "
+            "the finest on, held-out bits per dimension, and the judge's scores as mean ± standard "
+            "deviation over rounds, in %.",
+            ("generator", "boundary maps", "steps per level", "steps", "parameters",
+             "bits/dim=val_bpd", "T=temperature", "pixel accuracy=pixel_accuracy±",
+             "class accuracy=class_accuracy±", "class IoU=class_iou±"),
+        ))  # fmt: skip
+    if "released" in tables:
+        views.append(_view(
+            tables["released"],
+            "Systems as their released code has them beside the same systems repaired, trained "
+            "equally long: held-out bits per dimension, and class IoU in % at the best temperature "
+            "of each.",
+            ("released", "repaired", "bits/dim, released=released.val_bpd",
+             "repaired=repaired.val_bpd", "class IoU, released=released.class_iou",
+             "repaired=repaired.class_iou", "gain in points=gain"),
+        ))  # fmt: skip
+    return Part("What depth, boundary maps and repairs are worth", (), tuple(views))
 
 
 PAGE = (

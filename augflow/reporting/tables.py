@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from augflow.reporting.ablations import configurations, released
 from augflow.reporting.diverse import diversity, diversity_spread
 from augflow.reporting.evidence import Evidence
 from augflow.reporting.judged import judge_per_class, references, systems, temperature
@@ -14,6 +15,8 @@ from augflow.reporting.trained import bpd_curve, classes, data, generators
 TABLES: dict[str, Callable[[Evidence], Table]] = {
     "systems": systems,
     "temperature": temperature,
+    "configurations": configurations,
+    "released": released,
     "references": references,
     "judge_per_class": judge_per_class,
     "diversity": diversity,
