@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import torch
@@ -79,10 +80,16 @@ def resized(boundary: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.maximum(np.rint(small * 255), small > 1e-6).astype(np.uint8)
 
 
-def pyramid(boundary: Tensor, levels: int, version: str) -> list[Tensor]:
+Filter = Literal["bilinear", "bicubic", "nearest"]
+
+
+def pyramid(
+    boundary: Tensor, levels: int, version: str, resize: Filter = "bilinear"
+) -> list[Tensor]:
     """The boundary map at the size of every level of a flow: H/2, H/4, ... H/2**levels.
 
-    Version `v1` holds floats, `v2` is 1 wherever `v1` is above 0.
+    Version `v1` holds floats, `v2` is 1 wherever `v1` is above 0. The paper resizes bilinearly; its
+    authors' code as Pillow does by default, `bicubic` from 7.0 on and `nearest` before, in bytes.
 
     Shapes:
         boundary: (N, H, W) in [0, 1].
@@ -95,10 +102,22 @@ def pyramid(boundary: Tensor, levels: int, version: str) -> list[Tensor]:
         raise ValueError(f"boundary version is {version!r}, expected 'v1' or 'v2'")
     height, width = boundary.shape[1:]
     maps = [
-        _bilinear(boundary[:, None], (height >> level, width >> level))
+        _smaller(boundary[:, None], (height >> level, width >> level), resize)
         for level in range(1, levels + 1)
     ]
     return maps if version == "v1" else [(m > 1e-6).to(boundary.dtype) for m in maps]
+
+
+def _smaller(maps: Tensor, size: tuple[int, int], resize: Filter) -> Tensor:
+    if resize == "bilinear":
+        return _bilinear(maps, size)
+    maps = (maps * 255).round()
+    if resize == "nearest":
+        return F.interpolate(maps, size=size, mode="nearest-exact") / 255
+    for step in ((maps.shape[2], size[1]), size):  # columns first, bytes in between, as Pillow
+        maps = F.interpolate(maps, size=step, mode="bicubic", antialias=True, align_corners=False)
+        maps = maps.round().clamp(0, 255)
+    return maps / 255
 
 
 def _bilinear(maps: Tensor, size: tuple[int, int]) -> Tensor:

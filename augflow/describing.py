@@ -34,6 +34,8 @@ _PARTS = {
     "conditioners.*.actnorm.": "conditioners of actnorm",
     "conditioners.*.conv.": "conditioners of 1x1",
     "conditioners.*.coupling.": "conditioners of couplings",
+    "unet.down": "U-Net, down",
+    "unet.up": "U-Net, up",
 }
 
 

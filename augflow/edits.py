@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -169,8 +169,13 @@ def read_edits(path: Path, table: ClassTable) -> EditList:
         raise ParamsError(f"{path}: not YAML: {' '.join(str(fault).split())}") from fault
     if not isinstance(content, list) or not content:
         raise ParamsError(f"{path}: expected a list of edits, each as `- add: ...`")
+    return checked_edits(content, path, table)
+
+
+def checked_edits(items: Sequence[object], path: Path, table: ClassTable) -> EditList:
+    """The edits of a list as YAML holds it; `path` is the file that they come from."""
     found = EditList(path, {}, {})
-    for number, item in enumerate(content, start=1):
+    for number, item in enumerate(items, start=1):
         try:
             edit = checked(Edit, item, f"edit {number}")
         except ParamsError as fault:

@@ -41,7 +41,7 @@ def read_layouts(
     folder: Path, table: ClassTable, size: tuple[int, int], *,
     labels: Labels = "auto", maps: Path | None = None,
 ) -> list[NamedLayout]:  # fmt: skip
-    """All label maps below a folder, resized (nearest) to a generator's size.
+    """All label maps below a folder, or one file, resized (nearest) to a generator's size.
 
     What the files hold is decided for the folder as a whole: colour files are colour maps; ids are
     what the published endings of the names say, else train ids unless some file holds an id that
@@ -49,11 +49,12 @@ def read_layouts(
     `maps` (boundary maps, or 16-bit instance ids), else from class edges and connected components.
 
     Args:
-        folder: the label maps, PNG.
+        folder: the label maps, PNG; or a single one.
         table: the classes they are read with.
         size: the generator's height and width.
         labels: what the files hold, if it is not to be guessed.
-        maps: a folder with a map per layout, of the same core name and size.
+        maps: a folder with a map per layout, of the same core name and size; or the file of a
+            single layout.
 
     Raises:
         DataError: with every fault of every file.
@@ -61,7 +62,7 @@ def read_layouts(
     paths = label_files(folder)
     decoded, faults = _decoded(paths)
     kind = labels if labels != "auto" else kind_of(paths, decoded, table)
-    edges = map_files(maps) if maps is not None else None
+    edges = _edges_of(paths, maps) if maps is not None else None
     found = []
     for name, path in paths.items():
         if name not in decoded:
@@ -79,11 +80,13 @@ def read_layouts(
 
 
 def label_files(folder: Path) -> dict[str, Path]:
-    """Core name -> file of every label map below a folder, sorted by name.
+    """Core name -> file of every label map below a folder, sorted by name; or of a single file.
 
     Raises:
         DataError: the folder is missing, holds no PNG, or a core name comes twice.
     """
+    if folder.is_file():
+        return {core_name(folder): folder}
     paths = _pngs(folder)
     for suffix in LABEL_SUFFIXES:
         some = [path for path in paths if path.stem.endswith(suffix)]
@@ -142,6 +145,14 @@ def map_files(folder: Path) -> dict[str, Path]:
     paths = _pngs(folder)
     some = [path for path in paths if path.stem.endswith(MAP_SUFFIXES)]
     return {core_name(path): path for path in some or paths}
+
+
+def _edges_of(paths: dict[str, Path], maps: Path) -> dict[str, Path]:
+    if not maps.is_file():
+        return map_files(maps)
+    if len(paths) > 1:
+        raise DataError(f"{maps}: is one file for {len(paths)} layouts; give a folder of maps")
+    return dict.fromkeys(paths, maps)
 
 
 def _decoded(paths: dict[str, Path]) -> tuple[dict[str, np.ndarray], list[str]]:
@@ -210,4 +221,4 @@ def _boundary(
 
 def _layout(classes: np.ndarray, boundary: np.ndarray, size: tuple[int, int]) -> Layout:
     small = cv2.resize(classes, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
-    return Layout(torch.from_numpy(small)[None], torch.from_numpy(boundary)[None].float() / 255)
+    return Layout(torch.tensor(small)[None], torch.tensor(boundary)[None].float() / 255)

@@ -96,6 +96,16 @@ class GeneratorParams(Section):
     training: TrainingParams
 
 
+class PredictorParams(Section):
+    """A flow that predicts class maps from photographs, as the mean of so many `samples`."""
+
+    system: Literal["c_glow"] = "c_glow"
+    preset: str
+    overrides: dict[str, Any] = {}
+    training: TrainingParams
+    samples: Count = 10
+
+
 class SetParams(Section):
     """A synthetic set: `rounds` photographs per layout of a split and temperature.
 
@@ -263,6 +273,28 @@ class AttributesParams(Section):
         return self
 
 
+class ExploreParams(Section):
+    """What is shown of the latents of `generators`: paths, styles and edits.
+
+    Paths of so many `steps` between two draws, and the draws themselves, are shown for so many
+    held-out `layouts`. `edits` is a list as `augflow edit-layout` takes it, without files to paste
+    from; by default an object is removed, a class turned into another, and an object added.
+    """
+
+    generators: Annotated[tuple[str, ...], Field(min_length=1)]
+    layouts: Count = 3
+    steps: Annotated[int, Field(ge=2)] = 7
+    path: Literal["spherical", "linear"] = "spherical"
+    temperature: Temperature = 0.8
+    seed: int = 0
+    edits: Annotated[tuple[dict[str, Any], ...], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _names_each_once(self) -> ExploreParams:
+        _no_doubles("generators", self.generators)
+        return self
+
+
 class VerifyParams(Section):
     """How many items of each stage `augflow verify --level 1` makes again.
 
@@ -284,12 +316,14 @@ class Params(Section):
     generators: dict[str, GeneratorParams]
     sets: dict[str, SetParams]
     transfers: dict[str, TransferParams] = {}
+    predictors: dict[str, PredictorParams] = {}
     judge: SegmenterParams
     arms: dict[str, ArmParams]
     retrain: RetrainParams
     report: ReportParams
     diversity: DiversityParams | None = None
     attributes: AttributesParams | None = None
+    explore: ExploreParams | None = None
     verify: VerifyParams = VerifyParams()
 
     @model_validator(mode="after")
@@ -313,6 +347,8 @@ class Params(Section):
                  for name in (self.diversity.generators if self.diversity else ())]  # fmt: skip
         uses += [("attributes.generators", name, generators)
                  for name in (self.attributes.generators if self.attributes else ())]  # fmt: skip
+        uses += [("explore.generators", name, generators)
+                 for name in (self.explore.generators if self.explore else ())]  # fmt: skip
         compared = sorted(self.sets[n].generator for n in self.report.sweep if n in self.sets)
         uses += [("report.configurations", name, compared) for name in self.report.configurations]
         uses += [("report.released", name, compared)

@@ -45,9 +45,9 @@ def sampled(
         DataError: the layout is not of the generator's size.
         ModelError: a value is not finite.
     """
-    conditions = generator.condition(_single(layout))
+    conditions = generator.condition(single(layout))
     return [
-        _stored(generator, generator.sample(conditions, Noise([seed]), temperature), conditions)
+        stored(generator, generator.sample(conditions, Noise([seed]), temperature), conditions)
         for seed in seeds
     ]
 
@@ -61,10 +61,10 @@ def sampled_at(
         DataError: the layout is not of the generator's size.
         ModelError: a value is not finite.
     """
-    conditions = generator.condition(_single(layout))
+    conditions = generator.condition(single(layout))
     return [
         [
-            _stored(generator, generator.sample(conditions, Noise([seed]), degree), conditions)
+            stored(generator, generator.sample(conditions, Noise([seed]), degree), conditions)
             for seed in seeds
         ]
         for degree in temperatures
@@ -90,14 +90,14 @@ def transferred(
             "this generator cannot tell the latents of a photograph, so no content can be moved: "
             "take a flow"
         )
-    there = generator.condition(_single(content.layout))
-    here = generator.condition(_single(layout))
+    there = generator.condition(single(content.layout))
+    here = generator.condition(single(layout))
     image = centred(content.image)
     if latents == "z":
         moved = generator.decode(generator.encode(image, there), here)
     else:
         moved = generator.decode_noise(generator.encode_noise(image, there), here)
-    return _stored(generator, moved, here)
+    return stored(generator, moved, here)
 
 
 def centred(pixels: Tensor) -> Tensor:
@@ -105,7 +105,12 @@ def centred(pixels: Tensor) -> Tensor:
     return dequantized(pixels, torch.full(pixels.shape, 0.5))
 
 
-def _stored(generator: Generator, image: Tensor, conditions: Any) -> Photograph:
+def stored(generator: Generator, image: Tensor, conditions: Any) -> Photograph:
+    """A generator's output (1, 3, H, W) as a photograph, with its bits under the same conditions.
+
+    Raises:
+        ModelError: a value is not finite.
+    """
     if not torch.isfinite(image).all():
         share = float((~torch.isfinite(image)).double().mean())
         raise ModelError(
@@ -119,7 +124,8 @@ def _stored(generator: Generator, image: Tensor, conditions: Any) -> Photograph:
     return Photograph(pixels[0].permute(1, 2, 0).numpy(), bits)
 
 
-def _single(layout: Layout) -> Layout:
+def single(layout: Layout) -> Layout:
+    """The layout, if it is one: photographs are made one by one."""
     if len(layout) != 1:
         raise ValueError(f"expected one layout, got {len(layout)}")
     return layout

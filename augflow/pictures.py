@@ -34,5 +34,15 @@ def sheet(rows: Sequence[Sequence[np.ndarray]], *, gap: int = 2, scale: int = 1)
     return page
 
 
+def framed(
+    tile: np.ndarray, colour: tuple[int, int, int] = (255, 255, 255), width: int = 2
+) -> np.ndarray:
+    """A tile within a frame of a colour, (H, W, 3) -> (H + 2 width, W + 2 width, 3) uint8."""
+    height, breadth = tile.shape[:2]
+    page = np.full((height + 2 * width, breadth + 2 * width, 3), colour, np.uint8)
+    page[width:-width, width:-width] = tile
+    return page
+
+
 def _rgb(tile: np.ndarray) -> np.ndarray:
     return np.repeat(tile[:, :, None], 3, 2) if tile.ndim == 2 else tile

@@ -48,6 +48,10 @@ class Project:
         """The folder of a generator."""
         return self.data / "generators" / name
 
+    def predictor(self, name: str) -> Path:
+        """The folder of a predictor of class maps."""
+        return self.data / "predictors" / name
+
     def synthetic(self, name: str) -> Path:
         """The folder of a synthetic or transferred set."""
         return self.data / "synthetic" / name
@@ -126,6 +130,30 @@ class Project:
             threads=self.params.threads,
         )  # fmt: skip
 
+    def train_predictor(self, name: str) -> None:
+        """Stage predict, one predictor: it learns."""
+        from augflow.stages.predict import train_predictor
+        from augflow.stages.runs import folder_digest
+
+        section = _named(self.params.predictors, name, "predictors")
+        threads = self.params.threads
+        facts = (section.model_dump(mode="json"), threads, folder_digest(self.prepared))
+        run = self.run("predict", name, *facts)
+        train_predictor(
+            name, section, self.prepared, self.predictor(name), run=run, threads=threads
+        )
+        rmtree(run)
+
+    def score_predictor(self, name: str) -> None:
+        """Stage predict, one predictor: it looks at the held-out photographs."""
+        from augflow.stages.predict import score_predictor
+
+        section = _named(self.params.predictors, name, "predictors")
+        score_predictor(
+            name, section, self.prepared, self.predictor(name), self.score(f"predictors/{name}"),
+            threads=self.params.threads,
+        )  # fmt: skip
+
     def judge(self) -> None:
         """Stage judge: a segmenter trained on the real training photographs."""
         arm = ArmParams(train_on=("real",), reads="prepared")
@@ -178,6 +206,32 @@ class Project:
         diversity(
             name, _named(listed, name, "diversity.generators"), self.generator(name),
             self.prepared, self.score(f"diversity/{name}"), threads=self.params.threads,
+        )  # fmt: skip
+
+    def attributes(self) -> None:
+        """Stage attributes; without a section it leaves a file that says so."""
+        from augflow.stages.attributes import attributes
+
+        section, out = self.params.attributes, self.score("attributes")
+        if section is None:
+            files.write_records(out, {"kind": "attributes", "generators": {}})
+            return
+        folders = {name: self.generator(name) for name in section.generators}
+        attributes(section, folders, self.prepared, out, threads=self.params.threads)
+
+    def explored(self, name: str) -> Path:
+        """What stage explore shows of a generator."""
+        return self.data / "explored" / name
+
+    def explore(self, name: str) -> None:
+        """Stage explore, one generator."""
+        from augflow.stages.explore import explore
+
+        section = self.params.explore
+        listed = {one: section for one in section.generators} if section else {}
+        explore(
+            name, _named(listed, name, "explore.generators"), self.generator(name),
+            self.prepared, self.explored(name), threads=self.params.threads,
         )  # fmt: skip
 
     def report(self) -> None:

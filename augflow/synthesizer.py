@@ -63,6 +63,11 @@ class Generator(nn.Module):
         """The number of values of a photograph, 3 H W."""
         return 3 * self.size[0] * self.size[1]
 
+    @property
+    def bound(self) -> bool:
+        """Whether its bits per dimension are an upper bound of the exact ones."""
+        return False
+
     def latent_shapes(self) -> tuple[tuple[int, ...], ...]:
         """The shapes of one photograph's latents, without the batch axis."""
         raise NotImplementedError

@@ -14,10 +14,10 @@ FLOORS = [
     {
         "boundaries", "scenes", "datasets", "flows", "metrics", "layouts",
         "pictures", "synthetic", "synthesizer", "rebalancing", "editing", "objects", "shapes",
-        "attributes", "shares",
+        "attributes", "shares", "frames", "suggestions",
     },
     {"learners", "training"},
-    {"generators", "segmenters", "photographs", "describing", "importing"},
+    {"generators", "segmenters", "photographs", "latents", "describing", "importing"},
     {"stages", "reporting", "verifying", "project", "template"},
     {"cli"},
 ]  # fmt: skip

@@ -143,3 +143,19 @@ def test_published_endings_say_what_the_ids_are(tmp_path):
     files.write_png(tmp_path / "a_gtFine_labelIds.png", np.full(SIZE, 7, np.uint8))
     (found,) = layouts.read_layouts(tmp_path, CITY, SIZE)
     assert set(found.layout.classes.unique().tolist()) == {0}
+
+
+def test_a_single_file_is_one_layout_with_the_map_that_is_given(tmp_path):
+    files.write_png(tmp_path / "a_gtFine_labelIds.png", CITY.raw_ids[classes()])
+    edges = np.zeros(SIZE, np.uint8)
+    edges[5, 7] = 1
+    files.write_png(tmp_path / "maps" / "other.png", edges)
+    label = tmp_path / "a_gtFine_labelIds.png"
+    (found,) = layouts.read_layouts(label, CITY, SIZE, maps=tmp_path / "maps" / "other.png")
+    assert found.name == "a"
+    assert np.array_equal(found.layout.classes[0].numpy(), classes())
+    assert found.layout.boundary[0].nonzero().tolist() == [[5, 7]]
+    files.write_png(tmp_path / "two" / "a.png", classes())
+    files.write_png(tmp_path / "two" / "b.png", classes())
+    with pytest.raises(DataError, match="one file for 2 layouts"):
+        layouts.read_layouts(tmp_path / "two", CITY, SIZE, maps=tmp_path / "maps" / "other.png")

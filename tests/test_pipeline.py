@@ -37,6 +37,12 @@ def test_every_stage_writes_where_the_project_looks(stages):
     params = project.params
     expected = {"prepare": {relative(project.prepared), params.data.root}}
     expected |= {f"train@{name}": {relative(project.generator(name))} for name in params.generators}
+    expected |= {
+        f"predict@{name}": {
+            relative(project.predictor(name)), relative(project.score(f"predictors/{name}"))
+        }
+        for name in params.predictors
+    }  # fmt: skip
     expected["judge"] = {relative(project.judge_folder)}
     expected |= {f"synthesize@{name}": {relative(project.synthetic(name))} for name in params.sets}
     expected |= {f"transfer@{n}": {relative(project.synthetic(n))} for n in params.transfers}
@@ -48,6 +54,10 @@ def test_every_stage_writes_where_the_project_looks(stages):
         f"diversity@{name}": {relative(project.score(f"diversity/{name}"))}
         for name in params.diversity.generators
     }
+    expected |= {
+        f"explore@{name}": {relative(project.explored(name))} for name in params.explore.generators
+    }
+    expected["attributes"] = {relative(project.score("attributes"))}
     expected["score_references"] = {relative(project.score("references"))}
     expected["score_arms"] = {relative(project.score("arms"))}
     expected["report"] = {relative(project.reports)}

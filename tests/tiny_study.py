@@ -38,6 +38,7 @@ PARAMS = {
         "best": {"generator": "flow", "layouts": "val", "temperatures": [0.5, 0.9], "rounds": 2,
                  "best_of": 3, "limit": 1},
     },
+    "predictors": {},
     "transfers": {"moved": {"generator": "flow", "layouts": "val", "limit": 2}},
     "judge": _NETWORK,
     "arms": {
@@ -47,6 +48,8 @@ PARAMS = {
     "retrain": {"segmenter": _NETWORK, "seeds": [0]},
     "report": {"title": "Mini", "sweep": ["t05"], "temperatures": [0.5], "layouts": 2},
     "diversity": {"generators": ["flow"], "layouts": 2, "samples": 3, "temperatures": [0.8]},
+    "attributes": {"generators": ["flow"], "layouts": 2, "samples": 1, "changes": 1, "steps": 2},
+    "explore": {"generators": ["flow"], "layouts": 2, "steps": 3},
     "verify": {"items": 2},
 }  # fmt: skip
 
@@ -72,6 +75,8 @@ def make(root: Path) -> None:
         project.score_set(name)
     project.score_references()
     project.diversity("flow")
+    project.attributes()
+    project.explore("flow")
     for name in PARAMS["arms"]:
         project.retrain(name)
     project.score_arms()

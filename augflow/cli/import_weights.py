@@ -16,6 +16,14 @@ class Origin(StrEnum):
     pix2pix = "pix2pix"
 
 
+class Filter(StrEnum):
+    """How a boundary map was made smaller."""
+
+    bicubic = "bicubic"
+    nearest = "nearest"
+    bilinear = "bilinear"
+
+
 class Maps(StrEnum):
     """The version of boundary map that a network learned with."""
 
@@ -40,6 +48,10 @@ def import_weights(
         Maps,
         typer.Option(help="glow2 with boundary maps: v1, or v2 if it learned with --do_ceil."),
     ] = Maps.v1,
+    boundary_filter: Annotated[
+        Filter,
+        typer.Option(help="glow2: how Pillow resized them: bicubic, nearest before its version 7."),
+    ] = Filter.bicubic,
 ) -> None:
     """Reads weights of the papers' code: `augflow synth --generator OUT` uses them.
 
@@ -50,7 +62,8 @@ def import_weights(
     from augflow.stages.import_weights import import_weights as read
 
     generator = read(
-        origin.value, file, out, table(classes), sides(size), boundary=boundary.value
+        origin.value, file, out, table(classes), sides(size), boundary=boundary.value,
+        boundary_filter=boundary_filter.value,
     )  # fmt: skip
     count = sum(p.numel() for p in generator.parameters())
     typer.echo(f"{count / 1e6:.1f} M parameters in {out}; augflow synth --generator {out}")

@@ -18,35 +18,109 @@ class LabelKind(StrEnum):
     colours = "colours"
 
 
-Layouts = Annotated[Path, typer.Option(help="Folder of label maps: ids or colours, PNG.")]
+Layouts = Annotated[
+    Path, typer.Option(help="A label map (ids or colours, PNG), or a folder of them.")
+]
 Generator = Annotated[
     Path | None, typer.Option(help="Folder of a trained generator; else the project's first.")
 ]
 Boundary = Annotated[
-    Path | None, typer.Option(help="Folder of boundary maps or 16-bit instance ids of the layouts.")
+    Path | None,
+    typer.Option(help="Boundary maps or 16-bit instance ids of the layouts: a folder, or a file."),
 ]
 Labels = Annotated[LabelKind, typer.Option(help="What the label maps hold.")]
+Frames = Annotated[
+    bool, typer.Option("--frames", help="Also write a video (MP4) and an animated picture (PNG).")
+]
+
+TEMPERATURE = 0.8
 
 
 def synth(
     layouts: Layouts,
-    temp: Annotated[float, typer.Option(min=0, max=2, help="Temperature.")] = 0.8,
+    temp: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=2,
+            help="Temperature of the noise; 0.8 where not given. The latents of a photograph "
+            "(--latent-from) have none.",
+        ),
+    ] = None,
     generator: Generator = None,
-    samples: Annotated[int, typer.Option(min=1, help="Photographs per layout.")] = 1,
-    seed: Annotated[int, typer.Option(help="Of the noise.")] = 0,
+    samples: Annotated[
+        int | None, typer.Option(min=1, help="Photographs per layout; 1 where not given.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the noise; 0 where not given.")] = None,
+    same_noise: Annotated[
+        bool, typer.Option("--same-noise", help="The same noise, and so style, for all layouts.")
+    ] = False,
+    latent_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="IMG|seed:N",
+            help="Latents for all layouts: those of a photograph, or of a manifest's seed.",
+        ),
+    ] = None,
+    latent_layout: Annotated[
+        Path | None, typer.Option(help="The photograph's label map; else the one beside it.")
+    ] = None,
     boundary: Boundary = None,
     labels: Labels = LabelKind.auto,
+    frames: Frames = False,
     out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("synthetic"),
 ) -> None:
     """Makes labelled photographs for label maps: photos, labels, a manifest, a contact sheet."""
-    from augflow.stages.synth import SHEET
+    from augflow.errors import ParamsError
+    from augflow.stages.contents import end_of
+    from augflow.stages.synth import SHEET, synth_from
     from augflow.stages.synth import synth as make
 
-    rows = make(
-        layouts, generator or default_generator(), out, temperature=temp, samples=samples,
-        seed=seed, labels=labels.value, maps=boundary,
-    )  # fmt: skip
+    if latent_from is not None:
+        _no_choice_of_noise(samples, seed, same_noise)
+        end = end_of(latent_from, latent_layout, "--latent-from", "--latent-layout")
+        if end.seed is None:
+            no_temperature(temp, "--latent-from is a photograph")
+        rows = synth_from(
+            end, layouts, generator or default_generator(), out, frames=frames,
+            temperature=TEMPERATURE if temp is None else temp, labels=labels.value, maps=boundary,
+        )  # fmt: skip
+    elif latent_layout is not None:
+        raise ParamsError("--latent-layout: give the photograph it belongs to with --latent-from")
+    else:
+        rows = make(
+            layouts, generator or default_generator(), out, frames=frames, same_noise=same_noise,
+            temperature=TEMPERATURE if temp is None else temp, samples=samples or 1,
+            seed=seed or 0, labels=labels.value, maps=boundary,
+        )  # fmt: skip
     typer.echo(f"{len(rows)} photographs in {out}; look at {out / SHEET}")
+
+
+def no_temperature(temp: float | None, why: str) -> None:
+    """Refuses a temperature where nothing is drawn.
+
+    Raises:
+        ParamsError: one is given.
+    """
+    from augflow.errors import ParamsError
+
+    if temp is not None:
+        raise ParamsError(
+            f"--temp {temp:g}: {why}, whose latents are taken as they are; leave --temp out"
+        )
+
+
+def _no_choice_of_noise(samples: int | None, seed: int | None, same_noise: bool) -> None:
+    from augflow.errors import ParamsError
+
+    given = {"--samples": samples is not None, "--seed": seed is not None,
+             "--same-noise": same_noise}  # fmt: skip
+    clashing = [option for option, there in given.items() if there]
+    if clashing:
+        raise ParamsError(
+            f"--latent-from and {', '.join(clashing)}: the latents are given and the same for all "
+            "layouts; leave one of them out"
+        )
 
 
 def default_generator() -> Path:

@@ -20,7 +20,7 @@ class Told:
     """What an encoder is told beside noise.
 
     Shapes:
-        maps: what `LatentEncoder.read` made of the layout, one (N, width, h, w) per level.
+        maps: what `LatentEncoder.read` made of the layout, one map per level.
         attributes: (N, A).
         codes: (N, U) in [-1, 1].
     """
@@ -38,9 +38,10 @@ class LatentEncoder(nn.Module):
     """E(c, noise): standardised latents z_l = mean_l + sd_l * noise_l, from the top level down.
 
     Mean and scale of a level are what convolutions make of the layout at its resolution, the
-    attributes, the codes, and the latents above. All start at 0 and 1, so that an untrained encoder
-    hands on its noise: what the flow makes then is a sample of its own. Given condition and codes
-    the map is invertible, so a photograph's noise can be told.
+    attributes, the codes, and the latents above; the cells' shares of the layout's planes reach the
+    last convolution directly, as those of a class-conditional Gaussian. All start at 0 and 1, so
+    that an untrained encoder hands on its noise: what the flow makes then is a sample of its own.
+    Given condition and codes the map is invertible, so a photograph's noise can be told.
 
     References:
         Liu et al. 2019, "Conditional Adversarial Generative Flow" (CAGlow), section 3.2, encoder;
@@ -73,19 +74,22 @@ class LatentEncoder(nn.Module):
         self.first = nn.ModuleList(nn.Conv2d(w, w, 3, padding=1) for w in widths)
         self.second = nn.ModuleList(nn.Conv2d(w, w, 3, padding=1) for w in widths)
         self.out = nn.ModuleList(
-            ZeroConv(w, 2 * shape[0]) for w, shape in zip(widths, shapes, strict=True)
+            ZeroConv(w + planes, 2 * shape[0]) for w, shape in zip(widths, shapes, strict=True)
         )
+        for layer in (*self.down, *self.above, *self.first):
+            assert isinstance(layer, nn.Conv2d)
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
 
     def read(self, planes: Tensor) -> tuple[Tensor, ...]:
-        """All that depends on layouts alone: one (N, width, h, w) per level.
+        """All that depends on layouts alone: one (N, width + planes, h, w) per level.
 
         Shapes:
             planes: (N, planes, H, W).
         """
         x, maps = F.pixel_unshuffle(planes, 2), []
-        for conv in self.down:
+        for level, conv in enumerate(self.down, start=1):
             x = F.relu(conv(x))
-            maps.append(x)
+            maps.append(torch.cat([x, F.avg_pool2d(planes, 2**level).to(x.dtype)], 1))
         return tuple(maps)
 
     def forward(self, noise: Sequence[Tensor], told: Told) -> tuple[Tensor, ...]:
@@ -120,14 +124,16 @@ class LatentEncoder(nn.Module):
         self, level: int, told: Told, above: tuple[Tensor, Tensor] | None, like: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Hidden maps, mean and log standard deviation of a level."""
-        hidden = told.maps[level]
+        width = self.told[level].out_features
+        hidden, shares = told.maps[level][:, :width], told.maps[level][:, width:]
         if above is not None:
             over = torch.cat([above[0].to(like.dtype), above[1]], 1)
             hidden = hidden + self.above[level](_doubled(over))
         said = self.told[level](torch.cat([told.attributes, told.codes], 1))
         hidden = F.relu(hidden + said[..., None, None])
         hidden = hidden + self.second[level](F.relu(self.first[level](hidden)))
-        mean, log_sd = self.out[level](F.relu(hidden)).to(like.dtype).chunk(2, 1)
+        last = torch.cat([F.relu(hidden), shares], 1)
+        mean, log_sd = self.out[level](last).to(like.dtype).chunk(2, 1)
         return hidden, mean, BOUND * torch.tanh(log_sd / BOUND)
 
 

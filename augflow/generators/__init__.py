@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from augflow import files
 from augflow.classes import ClassTable
 from augflow.errors import ModelError, ParamsError, nearest
 from augflow.generators.c_flow import C_FLOW, CFlow, CFlowConfig
+from augflow.generators.c_glow import C_GLOW, CondGlow, CondGlowConfig
 from augflow.generators.caflow import CAFlow
 from augflow.generators.caflow_presets import CAFLOW, CAFlowConfig
 from augflow.generators.caglow import CAGLOW, CAGlow, CAGlowConfig
 from augflow.generators.cglow import CGLOW, CGlow, CGlowConfig
 from augflow.generators.crn import CRN, Crn, CrnConfig
-from augflow.generators.c_glow import C_GLOW, CGlow, CGlowConfig
 from augflow.generators.dual_glow import DUAL_GLOW, DualGlow, DualGlowConfig
 from augflow.generators.full_glow import FullGlow
 from augflow.generators.glow import Glow
@@ -36,7 +36,7 @@ from augflow.learners.latent_adversarial import LatentAdversarialLearner
 from augflow.params import GeneratorParams, Section, TrainingParams, checked
 from augflow.synthesizer import Generator
 
-__all__ = ["SYSTEMS", "Generator", "System", "built", "learner", "load", "save"]
+__all__ = ["SYSTEMS", "Generator", "System", "built", "fill", "learner", "load", "save"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ SYSTEMS = {
     "dual_glow": System(DualGlow, DualGlowConfig, DUAL_GLOW),
     "c_flow": System(CFlow, CFlowConfig, C_FLOW),
     "pix2pix": System(Pix2Pix, Pix2PixConfig, PIX2PIX, AdversarialLearner),
-    "c_glow": System(CGlow, CGlowConfig, C_GLOW),
+    "c_glow": System(CondGlow, CondGlowConfig, C_GLOW),
     "glow": System(Glow, GlowConfig, GLOW),
     "cglow": System(CGlow, CGlowConfig, CGLOW, ClassifyingLearner),
     "caglow": System(CAGlow, CAGlowConfig, CAGLOW, LatentAdversarialLearner),
@@ -92,13 +92,13 @@ def learner(name: str, generator: Generator, params: TrainingParams) -> Generato
     return system(name).learner(generator, params)
 
 
-def save(folder: Path, name: str, generator: Generator, facts: dict[str, Any]) -> str:
+def save(folder: Path, name: str, generator: Any, facts: dict[str, Any]) -> str:
     """Writes `weights.safetensors` and `config.json`.
 
     Args:
         folder: where to.
         name: the system's name in the table.
-        generator: what to write.
+        generator: what to write: a `Generator`, or a predictor.
         facts: whatever else belongs to the record (preset, steps, final numbers).
 
     Returns:
@@ -129,33 +129,43 @@ def load(folder: Path) -> Generator:
     Raises:
         ModelError: files are missing, damaged, or do not fit each other.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load as from_bytes
-
     from augflow.scenes import table_from
 
-    path = folder / "weights.safetensors"
-    if not path.exists() or not (folder / "config.json").exists():
+    path = folder / "config.json"
+    if not (folder / "weights.safetensors").exists() or not path.exists():
         raise ModelError(
             f"{folder}: no generator here (expected weights.safetensors and config.json); "
             "train one, or give the folder of one with --generator"
         )
-    record = files.read_json(folder / "config.json")
+    record = files.read_json(path)
     row = system(record["system"])
-    config = checked(row.config, record["config"], str(folder / "config.json"))
+    config = checked(row.config, record["config"], str(path))
     generator = built(record["system"], config, table_from(record["classes"]))
+    fill(generator, folder, record["weights"])
+    return generator.eval()
+
+
+def fill(model: nn.Module, folder: Path, digest: str) -> None:
+    """Puts the weights of a folder into a model that was built from its configuration.
+
+    Raises:
+        ModelError: the file is damaged, its digest another, or it does not fit the model.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load as from_bytes
+
+    path = folder / "weights.safetensors"
     try:
         tensors = from_bytes(path.read_bytes())
-    except SafetensorError as fault:
+    except (SafetensorError, FileNotFoundError) as fault:
         raise ModelError(f"{path}: not a whole safetensors file ({fault}); restore it") from fault
-    if weights_digest(tensors) != record["weights"]:
+    if weights_digest(tensors) != digest:
         raise ModelError(f"{path}: weights are not those that config.json records; restore both")
     try:
-        generator.load_state_dict(tensors)
+        model.load_state_dict(tensors)
     except RuntimeError as fault:
         reason = " ".join(str(fault).split())[:200]
         raise ModelError(f"{path}: weights do not fit the configuration: {reason}") from fault
-    return generator.eval()
 
 
 def weights_digest(tensors: dict[str, Tensor]) -> str:

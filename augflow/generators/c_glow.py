@@ -20,7 +20,7 @@ from augflow.scenes import Layout
 from augflow.synthesizer import class_planes
 
 
-class CGlowConfig(RawGlowConfig):
+class CondGlowConfig(RawGlowConfig):
     """C-Glow for photographs.
 
     `source`: the conditioning networks see palette colours (3 planes) or one plane per class, in
@@ -39,8 +39,8 @@ _V2: dict[str, Any] = {
 }  # fmt: skip
 _OURS: dict[str, Any] = {**REPAIRED, "source": "one_hot", "boundary": "plane"}
 _TINY: dict[str, Any] = {
-    "size": (48, 72), "steps": (3, 4, 4), "width": (48, 64, 96), "conv_channels": 16,
-    "linear_width": 24,
+    "size": (48, 72), "steps": (4, 6, 6), "width": (48, 64, 96), "conv_channels": 32,
+    "linear_width": 32,
 }  # fmt: skip
 
 C_GLOW: dict[str, dict[str, Any]] = {
@@ -54,7 +54,8 @@ C_GLOW: dict[str, dict[str, Any]] = {
     # version 1 is the shallower flow with the wider conditioning networks
     "v1_tiny": {**_OURS, **_TINY, "floor": 0.3},
     "v2_tiny": {
-        **_OURS, **_TINY, "floor": 0.3, "steps": (4, 6, 6), "conv_channels": 6, "linear_width": 10,
+        **_OURS, **_TINY, "floor": 0.3, "steps": (6, 10, 10), "conv_channels": 8,
+        "linear_width": 10,
     },
     "released_tiny": {**RELEASED, **_TINY},
     "v1_small": {
@@ -68,10 +69,10 @@ C_GLOW: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-class CGlow(FlowGenerator):
+class CondGlow(FlowGenerator):
     """One tower; networks that read the raw layout make all parameters of its steps."""
 
-    def __init__(self, config: CGlowConfig, table: ClassTable, seed: int = 0) -> None:
+    def __init__(self, config: CondGlowConfig, table: ClassTable, seed: int = 0) -> None:
         """Builds tower and conditioning networks.
 
         Raises:

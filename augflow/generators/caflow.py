@@ -119,6 +119,11 @@ class CAFlow(LikelihoodGenerator):
         planes = self.planes_count * self.size[0] * self.size[1]
         return 1.0 if self.config.loss_scale == "per_dim" else math.log(2) / planes
 
+    @property
+    def bound(self) -> bool:
+        """See `Generator.bound`: with variational dequantization they are."""
+        return self.dequantizer is not None
+
     def latent_shapes(self) -> tuple[tuple[int, ...], ...]:
         """See `Generator.latent_shapes`: the z_j^i for i = 0 .. n - 1 and j = i .. 0."""
         return tuple(
@@ -177,13 +182,12 @@ class CAFlow(LikelihoodGenerator):
     @torch.no_grad()
     def encode(self, image: Tensor, conditions: CAFlowConditions) -> tuple[Tensor, ...]:
         """See `LikelihoodGenerator.encode`: the z_j^i."""
-        latents, _ = self.target.encode(image, conditions.target)
-        return self.between.encode(latents, conditions.functions).noise
+        return self._noise(image, conditions)
 
     @torch.no_grad()
     def encode_noise(self, image: Tensor, conditions: CAFlowConditions) -> tuple[Tensor, ...]:
         """See `LikelihoodGenerator.encode_noise`; the same as `encode`."""
-        return self.encode(image, conditions)
+        return self._noise(image, conditions)
 
     @torch.no_grad()
     def decode(self, latents: Sequence[Tensor], conditions: CAFlowConditions) -> Tensor:
@@ -202,6 +206,10 @@ class CAFlow(LikelihoodGenerator):
         self.source.encode(planes, self.source.params(), Block.initialise)
         latents, _ = self.target.encode(image, self.target.params(), Block.initialise)
         self.between.encode(latents, self.params(layout, noise).functions, Block.initialise)
+
+    def _noise(self, image: Tensor, conditions: CAFlowConditions) -> tuple[Tensor, ...]:
+        latents, _ = self.target.encode(image, conditions.target)
+        return self.between.encode(latents, conditions.functions).noise
 
     def _params(self, layout: Layout, latents: Sequence[Tensor]) -> CAFlowConditions:
         known = list(latents)

@@ -32,12 +32,13 @@ class Pix2PixConfig(Section):
     """pix2pix. Defaults are the paper's, as its authors' code has them.
 
     `downs` halvings, `width` channels after the first, `norm` and `dropout` (which blocks, counted
-    from the innermost) make the U-Net. With batch norm, `test_statistics` says what a photograph is
-    normalised by: `image` its own statistics, as the authors' test mode at batch 1, `running` those
-    gathered while learning (of the weights before any `ema`). It sees `source` colours (3 planes)
-    or one plane per class, and the `boundary` map. `patch` is what one judgement of the
-    discriminator sees, `patch_width` its first channels. `jitter` enlarges scenes by so many rows
-    and cuts them to size at random; the paper enlarges 256 to 286 for that.
+    from the innermost) make the U-Net, `init_std` its first weights. With batch norm,
+    `test_statistics` says what a photograph is normalised by: `image` its own statistics, as the
+    authors' test mode at batch 1, `running` those gathered while learning (of the weights before
+    any `ema`). It sees `source` colours (3 planes) or one plane per class, and the `boundary` map.
+    `patch` is what one judgement of the discriminator sees, `patch_width` its first channels.
+    `jitter` enlarges scenes by so many rows and cuts them to size at random; the paper enlarges 256
+    to 286 for that. Learning rate and betas are the training's: the paper's 2e-4, (0.5, 0.999).
     """
 
     size: tuple[Count, Count]
@@ -46,6 +47,7 @@ class Pix2PixConfig(Section):
     norm: Literal["batch", "instance"] = "batch"
     test_statistics: Literal["running", "image"] = "image"
     dropout: tuple[Annotated[int, Field(ge=0)], ...] = (1, 2, 3)
+    init_std: Annotated[float, Field(gt=0)] = 0.02
     source: Literal["palette", "one_hot"] = "palette"
     boundary: Literal["none", "v1", "v2"] = "none"
     patch: Literal[16, 34, 70, 142, 286] = 70
@@ -73,13 +75,13 @@ class Pix2PixConfig(Section):
 
 
 _OURS: dict[str, Any] = {
-    "source": "one_hot", "boundary": "v1", "norm": "instance", "dropout": (0, 1), "patch": 34,
-    "patch_width": 32,
+    "source": "one_hot", "boundary": "v1", "norm": "instance", "dropout": (0,), "patch": 34,
+    "patch_width": 32, "init_std": 0.1,
 }  # fmt: skip
 PIX2PIX: dict[str, dict[str, Any]] = {
     "unet_256": {"size": (256, 256), "jitter": 30},
     "tiny": {**_OURS, "size": (48, 72), "downs": 3, "width": 32},
-    "small": {**_OURS, "size": (64, 96), "downs": 5, "width": 32, "dropout": (0, 1, 2)},
+    "small": {**_OURS, "size": (64, 96), "downs": 5, "width": 32, "dropout": (0, 1)},
 }
 
 
@@ -108,7 +110,7 @@ class Pix2Pix(AdversarialGenerator):
             self.unet = UNet(
                 UNetShape(
                     self.planes_count, config.size, config.downs, config.width,
-                    config.norm == "batch", config.dropout,
+                    config.norm == "batch", config.dropout, config.init_std,
                 )
             )  # fmt: skip
 

@@ -46,7 +46,8 @@ class TwoTowersConfig(GlowConfig):
     """What the two-tower systems have in common.
 
     `source`: the source flow sees palette colours (3 planes) or one plane per class. `boundary`:
-    the version of boundary map that every conditioning network gets, repeated to `boundary_planes`.
+    the version of boundary map that every conditioning network gets, repeated to `boundary_planes`,
+    made smaller by `boundary_filter` (the paper's is bilinear, its authors' code differs).
     `condition_width` is the hidden width of networks that make features of the source.
     `source_weight` is lambda of Full-Glow's equation 11. `pixels`: the flows see an 8-bit value k
     as (k + u) / 256 (`bins`) or as (k + u) / 255 (`unit`, as the authors' code). `layout_noise`: u
@@ -57,6 +58,7 @@ class TwoTowersConfig(GlowConfig):
     source_width: Count = 512
     boundary: Literal["none", "v1", "v2"] = "none"
     boundary_planes: Count = 3
+    boundary_filter: Literal["bilinear", "bicubic", "nearest"] = "bilinear"
     condition_width: Count = 128
     source_weight: Annotated[float, Field(ge=0)] = 1e-4
     pixels: Literal["bins", "unit"] = "bins"

@@ -137,7 +137,9 @@ class TwoTowers(FlowGenerator):
         if config.boundary == "none":
             return [None] * count
         like = next(self.parameters())
-        pyramid = boundaries.pyramid(layout.boundary.to(like), count, config.boundary)
+        pyramid = boundaries.pyramid(
+            layout.boundary.to(like), count, config.boundary, config.boundary_filter
+        )
         return [m.expand(-1, config.boundary_planes, -1, -1) for m in pyramid]
 
     def initialise(self, image: Tensor, layout: Layout, noise: Tensor) -> None:

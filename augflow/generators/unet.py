@@ -30,7 +30,8 @@ class UNetShape:
         downs: how often the input is halved.
         width: channels after the first halving; they double up to eight times that.
         batch_norm: batch normalisation, or instance normalisation without weights.
-        dropout: which blocks drop channels' values on the way up, counted from the innermost.
+        dropout: which blocks drop values on the way up, counted from the innermost.
+        init_std: standard deviation of the convolutions' first weights.
     """
 
     inputs: int
@@ -39,6 +40,7 @@ class UNetShape:
     width: int
     batch_norm: bool
     dropout: tuple[int, ...]
+    init_std: float = 0.02
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -60,7 +62,7 @@ class UNet(nn.Module):
     """
 
     def __init__(self, shape: UNetShape) -> None:
-        """Draws convolutions from N(0, 0.02) and the gains of batch norms from N(1, 0.02)."""
+        """Draws the weights of convolutions around 0, the gains of batch norms around 1."""
         super().__init__()
         self.shape = shape
         channels, last = shape.channels, shape.downs - 1
@@ -76,7 +78,8 @@ class UNet(nn.Module):
             inner = 0 < level < last
             self.down_norms.append(Norm(width, shape.batch_norm) if inner else nn.Identity())
             self.up_norms.append(Norm(outputs, shape.batch_norm) if level else nn.Identity())
-        self.apply(_drawn)
+        for module in self.modules():
+            _draw(module, shape.init_std)
 
     def forward(
         self, x: Tensor, uniforms: Sequence[Tensor], share: float, statistics: Statistics
@@ -141,10 +144,10 @@ def dropped(x: Tensor, uniforms: Tensor, share: float) -> Tensor:
     return x * (uniforms >= share) / (1 - share)
 
 
-def _drawn(module: nn.Module) -> None:
+def _draw(module: nn.Module, std: float) -> None:
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-        nn.init.normal_(module.weight, 0, 0.02)
+        nn.init.normal_(module.weight, 0, std)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
     elif isinstance(module, Norm) and module.batch_norm:
-        nn.init.normal_(module.weight, 1, 0.02)
+        nn.init.normal_(module.weight, 1, std)

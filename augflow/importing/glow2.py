@@ -1,9 +1,8 @@
 """Checkpoints of the authors' Full-Glow code (github.com/MoeinSorkhei/glow2).
 
-They hold one small network per step; ours hold those of a level stacked. Two things are not in the
-file and differ: their layouts are colour images, resized so that colours blend at borders, ours are
-class maps painted with the palette; and their boundary maps are resized by Pillow's default filter
-of the day, ours bilinearly, as the paper says.
+They hold one small network per step; ours hold those of a level stacked. What differs and is not in
+the file: their layouts are colour images, resized so that colours blend at borders, with colours
+for classes that are not learned; ours are class maps painted with the palette, black elsewhere.
 """
 
 from __future__ import annotations
@@ -12,10 +11,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor
 
+from augflow.boundaries import Filter
 from augflow.classes import ClassTable
 from augflow.errors import ModelError
 from augflow.generators.full_glow import FullGlow
@@ -55,8 +55,9 @@ class Piece:
 
 
 def read_glow2(
-    path: Path, table: ClassTable, size: tuple[int, int], boundary: Literal["v1", "v2"] = "v1"
-) -> FullGlow:
+    path: Path, table: ClassTable, size: tuple[int, int], boundary: Literal["v1", "v2"] = "v1",
+    boundary_filter: Filter = "bicubic",
+) -> FullGlow:  # fmt: skip
     """A Full-Glow with the weights of a checkpoint; depths and widths are those of the file.
 
     Args:
@@ -64,13 +65,15 @@ def read_glow2(
         table: the classes of the layouts.
         size: height and width of the photographs it learned on.
         boundary: the version of boundary map it learned with, if it did: `v2` is `--do_ceil`.
+        boundary_filter: how its boundary maps were made smaller: by Pillow's default.
 
     Raises:
         ModelError: not a checkpoint of that code, or not of that size.
         ParamsError: a size that no such network can have.
     """
     found = tensors_of(path, "model_state_dict")
-    config = _config(path, found, size, boundary)
+    options = {"boundary": boundary, "boundary_filter": boundary_filter}
+    config = _config(path, found, size, options)
     try:
         generator = FullGlow(config, table)
     except ValueError as fault:
@@ -87,7 +90,7 @@ def read_glow2(
 
 
 def _config(
-    path: Path, found: Mapping[str, Tensor], size: tuple[int, int], boundary: Literal["v1", "v2"]
+    path: Path, found: Mapping[str, Tensor], size: tuple[int, int], maps: dict[str, Any]
 ) -> FullGlowConfig:
     """What the file's names and shapes say of the network."""
     depths: dict[int, int] = {}
@@ -103,8 +106,8 @@ def _config(
     first = "right_glow.blocks.0.flows.0"
     if f"{first}.inv_conv.w_p" not in found:
         raise ModelError(
-            f"{path}: {first}.inv_conv.w_p is missing: it was trained without --do_lu, and matrices "
-            "that are no LU product are not read; take one that was trained with it"
+            f"{path}: {first}.inv_conv.w_p is missing: it was trained without --do_lu, and "
+            "matrices that are no LU product are not read; take one that was trained with it"
         )
 
     def width(name: str) -> int:
@@ -124,7 +127,7 @@ def _config(
         condition_width=width(f"{first}.coupling.cond_net.conv_net.0.bias"),
         head_convs=(convs[0], convs[1], convs[2]),
         head_hidden=(hidden[0], hidden[1], hidden[2]),
-        boundary=boundary if conditions > 12 else "none",
+        **(maps if conditions > 12 else {}),
         pixels="unit",
         layout_noise="none",
     )

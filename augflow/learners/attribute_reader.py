@@ -30,6 +30,9 @@ class AttributeReader(nn.Module):
             self.convs = nn.ModuleList(
                 nn.Conv2d(a, b, 3, 2, 1) for a, b in zip(inputs, WIDTHS, strict=True)
             )
+            for conv in self.convs:
+                assert isinstance(conv, nn.Conv2d)
+                nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
             self.head = nn.Linear(4 * WIDTHS[-1], attributes)
 
     def forward(self, image: Tensor) -> Tensor:

@@ -247,17 +247,16 @@ def matching_loss(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
 
 
 def latent_loss(real: Sequence[Tensor], gaussians: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
-    """How unlikely real latents are under the encoder's Gaussians, nats per dimension.
+    """How unlikely real latents are under the encoder's Gaussians, nats; the mean over levels.
 
-    A constant is left out. It matches the latents themselves, pair by pair, where the paper matches
-    features of them alone.
+    It is per dimension, and a constant is left out. It matches the latents themselves, pair by
+    pair, where the paper matches features of them alone.
     """
-    total = sum(
-        (0.5 * ((z - mean) * (-log_sd).exp()).square() + log_sd).sum()
+    terms = [
+        (0.5 * ((z - mean) * (-log_sd).exp()).square() + log_sd).mean()
         for z, (mean, log_sd) in zip(real, gaussians, strict=True)
-    )
-    assert isinstance(total, Tensor)
-    return total / sum(z.numel() for z in real)
+    ]
+    return torch.stack(terms).mean()
 
 
 @torch.no_grad()

@@ -4,7 +4,7 @@ AMP, the attribute mean probability of a photograph, is the mean over attributes
 probabilities that classifiers give them.
 
 References:
-    Liu et al. 2019, "Conditional Adversarial Generative Flow" (CAGlow), section 4.3, tables 2 and 3.
+    Liu et al. 2019, "Conditional Adversarial Generative Flow" (CAGlow), section 4.3.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ def accuracy(probabilities: np.ndarray, wanted: np.ndarray) -> np.ndarray:
         probabilities: (N, A) in [0, 1]; an attribute is there from 0.5 on.
         wanted: (N, A) of 0 and 1, NaN where nothing was asked for.
         returns: (A,), NaN where nothing was ever asked for.
+
+    References:
+        CAGlow, table 2.
     """
     asked = ~np.isnan(wanted)
     right = ((probabilities >= 0.5) == (wanted == 1)) & asked
@@ -63,6 +66,9 @@ def change(before: np.ndarray, after: np.ndarray, others: np.ndarray) -> float |
     Shapes:
         before, after: (S, A), the same photographs before and after a change.
         others: (A,) bool, the attributes that should have stayed.
+
+    References:
+        CAGlow, table 3.
     """
     if not others.any():
         return None

@@ -123,6 +123,12 @@ def _headings(texts: Sequence[str], size: tuple[int, int], type_size: int) -> np
         return np.asarray(canvas.buffer_rgba())[..., :3]
 
 
+def lettered(text: str, size: tuple[int, int]) -> np.ndarray:
+    """A white picture (h, w) with lines of text in its middle, as large as they fit."""
+    longest = max(map(len, text.splitlines()), default=1)
+    return _headings([text], size, max(8, min(size[0] // 7, round(1.6 * size[1] / longest))))
+
+
 def scaled(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A picture for the eye at another size: smooth, by area when it shrinks.
 

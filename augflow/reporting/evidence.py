@@ -13,8 +13,10 @@ from augflow.classes import ClassTable
 from augflow.errors import DataError
 from augflow.params import Params
 from augflow.params import load as load_params
-from augflow.reporting import diversity_files, score_files
+from augflow.reporting import attribute_file, diversity_files, predictor_files, score_files
+from augflow.reporting.attribute_file import AttributeScores
 from augflow.reporting.diversity_files import DiversityScores
+from augflow.reporting.predictor_files import PredictorScores
 from augflow.reporting.score_files import ArmScores, References, SetScores
 from augflow.scenes import SPLITS, table_from
 
@@ -67,8 +69,10 @@ class Evidence:
     references: References
     arms: ArmScores | None
     diversity: Mapping[str, DiversityScores]
+    predictors: Mapping[str, PredictorScores]
     generators: Mapping[str, Trained]
     segmenters: Mapping[str, History]
+    attributes: AttributeScores | None = None
 
 
 def load(folder: Path) -> Evidence:
@@ -91,8 +95,10 @@ def load(folder: Path) -> Evidence:
         references=scored.references,
         arms=scored.arms,
         diversity=diversity_files.load(folder / "scores/diversity", params, table),
+        predictors=predictor_files.load(folder / "scores/predictors", params, table),
         generators=_generators(params, held / "generators"),
         segmenters=_histories(list(segmenter_folders(params)), held / "segmenters"),
+        attributes=attribute_file.load(folder / "scores/attributes.json", params),
     )
 
 

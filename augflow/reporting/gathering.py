@@ -75,7 +75,9 @@ def _required(params: Params, study: Path) -> list[Path]:
 def _score_names(params: Params) -> list[str]:
     listed = params.diversity.generators if params.diversity else ()
     diverse = [f"diversity/{name}" for name in listed]
-    return ["references", "arms", *params.sets, *params.transfers, *diverse]
+    predicted = [f"predictors/{name}" for name in params.predictors]
+    tested = ["attributes"] if params.attributes else []
+    return ["references", "arms", *params.sets, *params.transfers, *diverse, *predicted, *tested]
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from augflow.reporting.diverse import shown_level
 from augflow.reporting.evidence import Evidence
+from augflow.reporting.explored import EDITS, PATHS, STYLES
 from augflow.reporting.judged import system_column
 from augflow.reporting.measures import best
 from augflow.reporting.pictures import diverse
@@ -58,6 +59,9 @@ def parts(evidence: Evidence, tables: Mapping[str, Table]) -> list[Part]:
         _judged(evidence, tables),
         _ablated(tables),
         _diverse(evidence, tables),
+        _attributed(evidence, tables),
+        _predicted(tables),
+        _latents(evidence),
         _trained_on(tables),
         Part("Content moved into other structures", (Picture("transfer", "photo", (
             "Content transfer: the latents of the first photograph, encoded under its own layout, "
@@ -237,6 +241,72 @@ def _diverse(evidence: Evidence, tables: Mapping[str, Table]) -> Part:
              "among clusters=clustered", "variance", "perceptual"),
         ),
     ))  # fmt: skip
+
+
+def _attributed(evidence: Evidence, tables: Mapping[str, Table]) -> Part:
+    title, scores = "Do attributes come out as asked for?", evidence.attributes
+    if scores is None or "attributes" not in tables:
+        return Part(title, (), ())
+    changes = tables["attribute_changes"]
+    return Part(title, (), (
+        _view(
+            tables["attributes"],
+            "A small network trained on the real training photographs reads attributes: dark and "
+            "bright (terciles of the mean luminance) and much of a class (more than the median "
+            f"layout). {scores.samples} photographs for each of {len(scores.layouts)} validation "
+            f"layouts at temperature {scores.temperature:g}. Light is asked for where a system "
+            "can be; classes come from the layout. Variance: of the mean probability over "
+            "layouts, what was asked for taken off.",
+            ("photographs", "accuracy", "light", "classes=layout", "variance"),
+        ),
+        _view(
+            changes,
+            "One condition after the other is changed: the light, where a system can be asked for "
+            "it, then whole classes of the layout. How far the mean probability of all other "
+            "attributes moves at each change.",
+            tuple(column.name for column in changes.columns),
+        ),
+    ))  # fmt: skip
+
+
+def _predicted(tables: Mapping[str, Table]) -> Part:
+    title = "How well does a flow predict class maps from photographs?"
+    if "predictions" not in tables:
+        return Part(title, (), ())
+    table = tables["predictions"]
+    caption = (
+        "C-Glow in its own use, structured prediction: a class map is the mean of so many samples, "
+        "rounded. Real validation photographs, in %; the judge's look at the same photographs "
+        "stands beside it."
+    )
+    heads = ("predictor", "photos=photographs", "samples", "pixel accuracy=pixel_accuracy",
+             "class accuracy=class_accuracy", "class IoU=class_iou")  # fmt: skip
+    return Part(title, (), (_view(table, caption, heads),))
+
+
+def _latents(evidence: Evidence) -> Part:
+    title, section = "Latents: interpolation, style, edits", evidence.params.explore
+    if section is None:
+        return Part(title, (), ())
+    form = {"spherical": "along the arc on the sphere", "linear": "along the straight line"}
+    drawn = f"at temperature {section.temperature:g}, not picked by eye"
+    changes = "given in params.yaml" if section.edits else "chosen by the layout's content"
+    pictures = (
+        Picture(PATHS, "photo", (
+            f"Interpolation: from one draw of the latents to another, {form[section.path]} at "
+            f"equal shares, for one layout a row. Two draws {drawn}, the same for all layouts. "
+            "Systems whose latents are coins (dropout) have nothing between two draws."
+        )),
+        Picture(STYLES, "photo", (
+            "Style: each of the two draws over different layouts. What a row has in common is the "
+            f"draw's; drawn {drawn}."
+        )),
+        Picture(EDITS, "photo", (
+            f"Edits, one upon the other, {changes}. A row is made from one draw of the latents "
+            f"{drawn}: what was not edited should stay."
+        )),
+    )  # fmt: skip
+    return Part(title, pictures, ())
 
 
 def _trained_on(tables: Mapping[str, Table]) -> Part:

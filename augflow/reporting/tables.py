@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from augflow.reporting.ablations import configurations, released
+from augflow.reporting.attributed import attribute_changes, attributes
 from augflow.reporting.diverse import diversity, diversity_spread
 from augflow.reporting.evidence import Evidence
 from augflow.reporting.judged import judge_per_class, references, systems, temperature
+from augflow.reporting.predicted import predictions
 from augflow.reporting.retrained import arms, arms_per_class, comparisons, runs
 from augflow.reporting.table import Table
 from augflow.reporting.trained import bpd_curve, classes, data, generators
@@ -21,6 +23,9 @@ TABLES: dict[str, Callable[[Evidence], Table]] = {
     "judge_per_class": judge_per_class,
     "diversity": diversity,
     "diversity_spread": diversity_spread,
+    "attributes": attributes,
+    "attribute_changes": attribute_changes,
+    "predictions": predictions,
     "arms": arms,
     "runs": runs,
     "comparisons": comparisons,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from augflow import files, generators, importing
+from augflow.boundaries import Filter
 from augflow.classes import ClassTable
 from augflow.errors import DataError
 from augflow.synthesizer import Generator
@@ -16,6 +17,7 @@ OWN = {"weights.safetensors", "config.json"}
 def import_weights(
     origin: Literal["glow2", "pix2pix"], file: Path, out: Path, table: ClassTable,
     size: tuple[int, int], *, boundary: Literal["v1", "v2"] = "v1",
+    boundary_filter: Filter = "bicubic",
 ) -> Generator:  # fmt: skip
     """Reads a checkpoint and writes `weights.safetensors` and `config.json` to `out`.
 
@@ -26,6 +28,7 @@ def import_weights(
         table: the classes of the layouts.
         size: height and width of the photographs.
         boundary: the version of boundary map that a `glow2` learned with, if it did.
+        boundary_filter: how that map was made smaller.
 
     Raises:
         DataError: `out` holds other things than a generator.
@@ -35,7 +38,8 @@ def import_weights(
     _check_out(out)
     generator: Generator
     if origin == "glow2":
-        generator, system = importing.read_glow2(file, table, size, boundary), "full_glow"
+        generator = importing.read_glow2(file, table, size, boundary, boundary_filter)
+        system = "full_glow"
     else:
         generator, system = importing.read_pix2pix(file, table, size), "pix2pix"
     facts = {
@@ -51,8 +55,7 @@ def import_weights(
 
 def _check_out(out: Path) -> None:
     """Only a generator's folder is replaced."""
-    other = (
-        sorted(path.name for path in out.iterdir() if path.name not in OWN) if out.exists() else []
-    )
+    there = [path.name for path in out.iterdir()] if out.exists() else []
+    other = sorted(set(there) - OWN)
     if other:
         raise DataError(f"{out}: holds {other[0]!r}, which is no generator's; name a new folder")

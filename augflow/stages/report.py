@@ -8,7 +8,7 @@ from pathlib import Path
 from augflow import files
 from augflow.errors import AugflowError, DataError
 from augflow.params import Params
-from augflow.reporting import charts, claims, gathering, page, pictures, sampled
+from augflow.reporting import charts, claims, explored, gathering, page, pictures, sampled
 from augflow.reporting import evidence as evidences
 from augflow.reporting.evidence import Evidence
 from augflow.reporting.table import Table
@@ -63,4 +63,5 @@ def _draw_photographs(evidence: Evidence, study_dir: Path, folder: Path) -> None
     sampled.side_by_side(evidence, study_dir, prepared, figures / "systems.png")
     pictures.diversity(evidence, study_dir, prepared, figures / "diversity.png")
     pictures.transfer(evidence, study_dir, prepared, figures / "transfer.png")
+    explored.figures(evidence.params, study_dir, prepared, figures)
     pictures.contact_sheet(prepared, figures / "data.png")

@@ -6,17 +6,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
-import cv2
 import numpy as np
-import torch
 
 from augflow import files, generators, machine, pictures
 from augflow.errors import DataError
+from augflow.frames import write_frames
 from augflow.generators import weights_digest
-from augflow.layouts import Labels, NamedLayout, read_layouts, single_layout
+from augflow.latents import painted
+from augflow.layouts import Labels, NamedLayout, read_layouts
 from augflow.photographs import Photograph, sampled, transferred
-from augflow.scenes import Scene
 from augflow.seeds import deterministic
+from augflow.stages.contents import End, content_scene
 from augflow.stages.synthesize import photo_seed
 from augflow.synthesizer import Generator
 from augflow.synthetic import FACTS, MANIFEST, NewPhoto, SetFacts, SetRow, write_set
@@ -25,17 +25,24 @@ SHEET_ROWS, SHEET, SPLIT = 24, "contact_sheet.png", "train"
 THREADS = 2
 """Fixed, whatever the machine has: bytes depend on it."""
 
-OWN = {FACTS, MANIFEST, SHEET, "leftImg8bit", "gtFine"}
+FRAMES, STRIPS, PATH = "frames", "strips", "path.json"
+OWN = {FACTS, MANIFEST, SHEET, "leftImg8bit", "gtFine", FRAMES, STRIPS, PATH}
+
+SHARED = "all layouts"
+"""Stands for a layout's name in the seeds of noise that all layouts share."""
 
 
 def synth(
     layouts: Path, generator: Path, out: Path, *, temperature: float, samples: int = 1,
-    seed: int = 0, labels: Labels = "auto", maps: Path | None = None, threads: int = THREADS,
+    seed: int = 0, same_noise: bool = False, frames: bool = False, labels: Labels = "auto",
+    maps: Path | None = None, threads: int = THREADS,
 ) -> list[SetRow]:  # fmt: skip
     """Writes a synthetic set for the label maps of a folder, and a contact sheet.
 
     A photograph depends on its layout (content and name), the seed and its number alone, on one
-    machine and for one number of threads.
+    machine and for one number of threads. With `same_noise` the layout's name does not matter:
+    photographs of one number share their noise, and so their style, over all layouts. With
+    `frames` those of one number become a video and an animated picture, by the layouts' names.
 
     Returns:
         The manifest's rows.
@@ -53,14 +60,71 @@ def synth(
 
     def photos() -> Iterator[NewPhoto]:
         for item in found:
-            drawn = [photo_seed(seed, item.name, number) for number in range(samples)]
+            whose = SHARED if same_noise else item.name
+            drawn = [photo_seed(seed, whose, number) for number in range(samples)]
             made = sampled(maker, item.layout, drawn, temperature)
             _show(sheet, item, maker, made)
             for number, photo in enumerate(made):
                 name = item.name if samples == 1 else f"{item.name}_s{number}"
-                yield _new(item, photo, name, temperature, number, drawn[number])
+                yield new_photo(item, photo, name, temperature, number, drawn[number])
 
-    return _write(out, maker, photos(), sheet, temperature, samples)
+    rows = _write(out, maker, photos(), sheet, temperature, samples)
+    if frames:
+        _animate(out, rows)
+    return rows
+
+
+def synth_from(
+    end: End, layouts: Path, generator: Path, out: Path, *, temperature: float = 1.0,
+    frames: bool = False, labels: Labels = "auto", maps: Path | None = None,
+    threads: int = THREADS,
+) -> list[SetRow]:  # fmt: skip
+    """Writes a set that shows the label maps of a folder in the style of given latents.
+
+    Those of a photograph are standardised under its own layout and follow the new layout's priors.
+
+    Args:
+        end: where the latents come from.
+        layouts: the label maps to fill.
+        generator: the generator's folder.
+        out: the set's folder.
+        temperature: of the draws of a seed; has no meaning for a photograph.
+        frames: also writes a video and an animated picture, by the layouts' names.
+        labels: what the label maps hold.
+        maps: boundary maps or instance ids of the layouts.
+        threads: intra-op threads; equal threads give equal bytes on one machine.
+
+    Raises:
+        DataError: with every fault of the inputs, or because `out` must not be written to.
+        ModelError: the generator cannot be read, or has no such latents.
+
+    References:
+        Li et al. 2019, "Diverse Image Synthesis from Semantic Layouts via Conditional IMLE",
+        section 4.4 and figures 5 and 7.
+    """
+    check_out(out, layouts)
+    machine.keep_pages()
+    deterministic(0, threads)
+    maker = generators.load(generator)
+    seed = end.seed
+    given = end.latents(maker, temperature, labels) if seed is None else None
+    degree, content = (1.0, end.name) if given else (temperature, "")
+    found = read_layouts(layouts, maker.table, maker.size, labels=labels, maps=maps)
+    sheet: dict[str, list[np.ndarray]] = {}
+
+    def photos() -> Iterator[NewPhoto]:
+        for item in found:
+            if given is not None:
+                (made,) = painted(maker, [given], item.layout)
+            else:
+                (made,) = sampled(maker, item.layout, [seed or 0], degree)
+            _show(sheet, item, maker, [made])
+            yield new_photo(item, made, item.name, degree, seed=seed or 0, content=content)
+
+    rows = _write(out, maker, photos(), sheet, degree, 1)
+    if frames:
+        _animate(out, rows)
+    return rows
 
 
 def transfer_content(
@@ -90,7 +154,7 @@ def transfer_content(
     machine.keep_pages()
     deterministic(0, threads)
     maker = generators.load(generator)
-    scene = _content_scene(content, content_layout, maker, labels)
+    scene = content_scene(content, content_layout, maker, labels, "--content-layout")
     found = read_layouts(layouts, maker.table, maker.size, labels=labels, maps=maps)
     shown = scene.image[0].permute(1, 2, 0).numpy()
     sheet: dict[str, list[np.ndarray]] = {}
@@ -99,7 +163,7 @@ def transfer_content(
         for item in found:
             made = transferred(maker, scene, item.layout, latents)
             _show(sheet, item, maker, [Photograph(shown, 0.0), made])
-            yield _new(item, made, item.name, 1.0, content=content.stem)
+            yield new_photo(item, made, item.name, 1.0, content=content.stem)
 
     return _write(out, maker, photos(), sheet, 1.0, 1)
 
@@ -125,40 +189,11 @@ def check_out(out: Path, layouts: Path) -> None:
         raise DataError(f"{out}: holds {', '.join(strange[:5])}; give a new folder with --out")
 
 
-def label_beside(photo: Path) -> tuple[Path, Path | None]:
-    """The label map that belongs to a photograph, and its boundary map or instance ids if any.
-
-    Known are the prepared folder and the Cityscapes layout.
-
-    Raises:
-        DataError: there is no label map.
-    """
-    places = [(photo.parent.parent / "classes" / photo.name,
-               photo.parent.parent / "boundary" / photo.name)]  # fmt: skip
-    if photo.stem.endswith("_leftImg8bit") and len(photo.parents) > 3:
-        core = photo.stem.removesuffix("_leftImg8bit")
-        truth = photo.parents[3] / "gtFine" / photo.parent.parent.name / photo.parent.name
-        places.append(
-            (truth / f"{core}_gtFine_labelIds.png", truth / f"{core}_gtFine_instanceIds.png")
-        )
-    for label, edges in places:
-        if label.exists():
-            return label, edges if edges.exists() else None
-    raise DataError(f"{photo}: its label map is not beside it; give it with --content-layout")
-
-
-def _content_scene(photo: Path, label: Path | None, maker: Generator, labels: Labels) -> Scene:
-    pixels = files.read_photo(photo)
-    label, edges = (label, None) if label else label_beside(photo)
-    layout = single_layout(label, maker.table, maker.size, labels, edges)
-    small = cv2.resize(pixels, maker.size[::-1], interpolation=cv2.INTER_AREA)
-    return Scene(torch.from_numpy(small).permute(2, 0, 1)[None], layout)
-
-
-def _new(
+def new_photo(
     item: NamedLayout, photo: Photograph, name: str, temperature: float, number: int = 0,
     seed: int = 0, content: str = "",
 ) -> NewPhoto:  # fmt: skip
+    """A photograph of a user's layout on its way into a set."""
     return NewPhoto(
         name=name, layout=item.name, split=SPLIT, city="synthetic", image=photo.image,
         classes=item.layout.classes[0].numpy(), temperature=temperature, round=number, seed=seed,
@@ -184,3 +219,12 @@ def _write(
     rows = write_set(out, facts, photos)
     files.write_png(out / SHEET, pictures.sheet(list(sheet.values()), scale=2))
     return rows
+
+
+def _animate(out: Path, rows: Sequence[SetRow]) -> None:
+    """The photographs of each number in time."""
+    numbers = sorted({row.round for row in rows})
+    for number in numbers:
+        name = "layouts" if len(numbers) == 1 else f"layouts_s{number}"
+        shown = [files.read_photo(out / row.photo) for row in rows if row.round == number]
+        write_frames(out / FRAMES / name, shown)

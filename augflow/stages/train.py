@@ -59,6 +59,7 @@ def train(
             "preset": params.preset,
             "training": params.training.model_dump(mode="json"),
             "likelihood": generator.likelihood,
+            "bound": generator.bound,
             "val_scenes": len(held_out),
             **learner.measured(held_out.scenes()),
         }

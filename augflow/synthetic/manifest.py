@@ -34,11 +34,12 @@ class SetRow:
         name: the photograph's own name, once per set.
         layout: the scene whose layout it was made for.
         split: the split of that scene.
-        round: counts the photographs of one layout and temperature from 0.
+        round: counts the photographs of one layout and temperature from 0, along a path too.
         seed: what its noise was drawn from.
         temperature: the factor on that noise.
         generator: digest of the weights that made it.
-        content: the scene whose content was moved into the layout; empty for a free sample.
+        content: the scene whose content was moved into the layout, or the two ends of a path;
+            empty for a free sample.
         log_p_bpd: its own bits per dimension under the generator, None where nothing is known.
         digest: `files.digest_array` of its pixels.
         photo: its PNG, relative to the set folder.

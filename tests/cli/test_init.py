@@ -145,8 +145,9 @@ def test_every_project_is_one_that_dvc_reads(project):
     assert len(lines) == len(PRESETS)
     for preset, line in zip(PRESETS, lines, strict=True):
         study = params.load(source().preset(preset))
-        stages = 5 + len(study.generators) + 2 * len(study.sets) + len(study.transfers)
+        stages = 6 + len(study.generators) + 2 * len(study.sets) + len(study.transfers)
         stages += len(study.arms) + len(study.diversity.generators)
+        stages += len(study.explore.generators) + len(study.predictors)
         assert line.startswith(f"{stages} True True"), line
         assert "'analytics': False" in line
         assert "'check_update': False" in line

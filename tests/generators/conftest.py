@@ -7,12 +7,17 @@ import torch
 from augflow import generators
 from augflow.classes import table
 from augflow.generators.c_flow import CFlowConfig
-from augflow.generators.c_glow import CGlowConfig
+from augflow.generators.c_glow import CondGlowConfig
+from augflow.generators.caflow_presets import CAFlowConfig
+from augflow.generators.caglow import CAGlowConfig
+from augflow.generators.cglow import CGlowConfig
+from augflow.generators.crn import CrnConfig
 from augflow.generators.dual_glow import DualGlowConfig
+from augflow.generators.imle import ImleConfig
 from augflow.generators.pix2pix import Pix2PixConfig
 from augflow.generators.presets import FullGlowConfig, GlowConfig
-from augflow.learners import LikelihoodLearner
 from augflow.generators.raw_glow import RELEASED
+from augflow.learners import LikelihoodLearner
 from augflow.scenes import Layout, Scene
 
 SIZE = (16, 24)
@@ -55,7 +60,24 @@ RAW = {
     "matrix": "lu", "head_bound": 1.5, "floor": 0.05, "actnorm": "log", "min_std": 0.02,
     "prior_bound": 3.0,
 }  # fmt: skip
+CAFLOW = {
+    "size": SIZE, "levels": 2, "source_steps": 1, "target_steps": 2, "conditional_steps": 1,
+    "source_width": 8, "target_width": 16, "conditional_width": 8, "min_std": 0.02,
+}  # fmt: skip
+CASCADE = {"size": SIZE, "widths": (8, 8), "features": ("pixels",)}
+IMLE_SMALL = {
+    **CASCADE, "encoder_width": 8, "set_size": 6, "candidates": 3, "outer": 5,
+}  # fmt: skip
+GLOW_SMALL = {
+    "size": SIZE, "steps": (2, 2), "width": 16, "floor": 0.05, "actnorm": "log", "min_std": 0.02,
+    "prior_bound": 3.0,
+}  # fmt: skip
+ENCODER = {"encoder_widths": (8, 8), "block_widths": (8, 8)}
 VARIANTS = {
+    "crn": ("crn", CrnConfig(**CASCADE, outputs=3)),
+    "crn, one output": ("crn", CrnConfig(**CASCADE)),
+    "imle": ("imle", ImleConfig(**IMLE_SMALL, style=3, noise=2, noise_grid=(2, 3))),
+    "imle, noise per pixel": ("imle", ImleConfig(**IMLE_SMALL)),
     "full_glow ours": ("full_glow", FullGlowConfig(**OURS)),
     "full_glow ours v2": ("full_glow", FullGlowConfig(**{**OURS, "boundary": "v2"})),
     "full_glow ours, no maps": ("full_glow", FullGlowConfig(**{**OURS, "boundary": "none"})),
@@ -80,24 +102,38 @@ VARIANTS = {
             test_statistics="running",
         ),
     ),
-    "c_glow v1": ("c_glow", CGlowConfig(**RAW, conv_channels=8, linear_width=8, features=6)),
+    "c_glow v1": ("c_glow", CondGlowConfig(**RAW, conv_channels=8, linear_width=8, features=6)),
     "c_glow v2": (
         "c_glow",
-        CGlowConfig(**{**RAW, "steps": (2, 3), "boundary": "none"}, conv_channels=3, linear_width=4),
+        CondGlowConfig(**{**RAW, "steps": (2, 3), "boundary": "none"}, conv_channels=3),
     ),
-    "c_glow paper": ("c_glow", CGlowConfig(size=SIZE, steps=(2, 2), width=16, conv_channels=8)),
+    "c_glow paper": ("c_glow", CondGlowConfig(size=SIZE, steps=(2, 2), width=16, conv_channels=8)),
     "c_glow released": (
         "c_glow",
-        CGlowConfig(size=SIZE, steps=(1, 2), width=16, conv_channels=4, linear_width=4, **RELEASED),
+        CondGlowConfig(size=SIZE, steps=(1, 2), width=16, conv_channels=4, **RELEASED),
+    ),
+    "caflow": ("caflow", CAFlowConfig(**CAFLOW, source="one_hot", boundary="v1", last="keep")),
+    "caflow shared": (
+        "caflow", CAFlowConfig(**{**CAFLOW, "levels": 3}, boundary="v2", last="keep", share=True)
+    ),
+    "caflow variational": (
+        "caflow", CAFlowConfig(**CAFLOW, dequantization="variational", dequantization_steps=1)
     ),
     "glow": ("glow", GlowConfig(size=SIZE, steps=(2, 2), width=16, floor=0.05, actnorm="log")),
+    "cglow": ("cglow", CGlowConfig(**GLOW_SMALL, priors="all", class_weight=0.1)),
+    "cglow, top only": ("cglow", CGlowConfig(**GLOW_SMALL)),
+    "caglow": (
+        "caglow",
+        CAGlowConfig(**GLOW_SMALL, **ENCODER, spectral=True, weights={"latents": 1.0}),
+    ),
+    "caglow paper": ("caglow", CAGlowConfig(**GLOW_SMALL, **ENCODER)),
 }
 
 
 FLOWS = {
     key: row
     for key, row in VARIANTS.items()
-    if generators.SYSTEMS[row[0]].learner is LikelihoodLearner
+    if issubclass(generators.SYSTEMS[row[0]].learner, LikelihoodLearner)
 }
 
 

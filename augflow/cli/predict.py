@@ -1,0 +1,58 @@
+"""`augflow predict`: class maps for a folder of photographs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from augflow.cli.synth import LabelKind, Labels
+
+
+def predict(
+    images: Annotated[Path, typer.Option(help="Folder of photographs, PNG or JPEG.")],
+    predictor: Annotated[
+        Path | None, typer.Option(help="Folder of a trained predictor; else the project's first.")
+    ] = None,
+    samples: Annotated[int, typer.Option(min=1, help="Samples whose mean a prediction is.")] = 10,
+    layouts: Annotated[
+        Path | None, typer.Option(help="Folder of label maps to score the predictions against.")
+    ] = None,
+    labels: Labels = LabelKind.auto,
+    out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("predicted"),
+) -> None:
+    """Predicts the class map of every photograph: label maps, a contact sheet, scores."""
+    from augflow.stages.predict_photos import SHEET, predict_photos
+
+    made = predict_photos(
+        images, predictor or default_predictor(), out, samples=samples, truth=layouts,
+        labels=labels.value,
+    )  # fmt: skip
+    typer.echo(f"{made.count} label maps in {out}; look at {out / SHEET}")
+    if made.scores is not None:
+        found = made.scores
+        typer.echo(
+            f"pixel accuracy {100 * found.pixel_accuracy:.2f}, "
+            f"class accuracy {100 * found.class_accuracy:.2f}, "
+            f"class IoU {100 * found.class_iou:.2f}"
+        )
+
+
+def default_predictor() -> Path:
+    """The first predictor of the project in the current folder.
+
+    Raises:
+        ParamsError: there is no project here, or it has no predictor.
+    """
+    from augflow.errors import ParamsError
+    from augflow.project import Project
+
+    if not Path("params.yaml").exists():
+        raise ParamsError("no params.yaml here: give the predictor's folder with --predictor")
+    project = Project()
+    if not project.params.predictors:
+        raise ParamsError(
+            "params.yaml: predictors: names none; add one, or give a folder with --predictor"
+        )
+    return project.predictor(next(iter(project.params.predictors)))

@@ -1,0 +1,184 @@
+"""What a generator's latents hold: paths between two of them, their style, and edited layouts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from augflow import files, generators, machine, pictures, seeds
+from augflow.classes import ClassTable
+from augflow.editing import edited
+from augflow.edits import Edit, Origin, checked_edits
+from augflow.errors import DataError, ParamsError
+from augflow.generators import weights_digest
+from augflow.latents import drawn, painted, path
+from augflow.objects import ObjectMap, guessed
+from augflow.params import ExploreParams
+from augflow.photographs import sampled
+from augflow.scenes import Layout, SceneFolder
+from augflow.stages.train import spread
+from augflow.suggestions import OTHER, largest_object, suggested
+from augflow.synthesizer import Generator
+
+log = logging.getLogger("augflow")
+
+RECORD, PATH, STYLE, EDITS = "record.json", "path", "style", "edits"
+
+
+@dataclass(frozen=True)
+class EditedLayout:
+    """A held-out layout, what it becomes edit by edit, and what each edit does in words."""
+
+    name: str
+    layouts: tuple[Layout, ...]
+    texts: tuple[str, ...]
+
+
+def explore(
+    name: str, params: ExploreParams, generator: Path, prepared: Path, out: Path, *, threads: int
+) -> None:
+    """Makes the pictures of a path, of two styles and of edits; all generators get the same.
+
+    `out` gets, for each of a few held-out layouts, `path/LAYOUT_NN.png` from one draw to the other
+    and `style/LAYOUT_0.png`, `_1.png` of the two draws; of one layout, `edits/NN.png` of the first
+    draw before and after each edit with the class maps `edits/NN_classes.png`; and `record.json`.
+    Generators whose latents are coins have no path.
+
+    Args:
+        name: the generator's name in `params.yaml`.
+        params: the section `explore`.
+        generator: the generator's folder.
+        prepared: the prepared folder.
+        out: the folder to write.
+        threads: intra-op threads; equal threads give equal bytes on one machine.
+
+    Raises:
+        ParamsError: the edits of `params` are wrong.
+        ModelError: the generator cannot be read.
+        DataError: its size is not that of the layouts, or no layout takes all edits of `params`.
+
+    References:
+        Li et al. 2019, "Diverse Image Synthesis from Semantic Layouts via Conditional IMLE",
+        figures 4, 5 and 7.
+    """
+    machine.keep_pages()
+    seeds.deterministic(params.seed, threads)
+    maker = generators.load(generator)
+    held_out = SceneFolder(prepared, "val")
+    rows = spread(len(held_out), params.layouts)
+    ends = [seeds.derive(params.seed, "latents", number) for number in range(2)]
+    changed = edited_layout(params, held_out, rows)
+    with files.fresh_folder(out) as folder:
+        for row in rows:
+            _show(folder, maker, held_out, row, ends, params)
+        _show_edits(folder / EDITS, maker, changed, ends[0], params)
+        files.write_json(folder / RECORD, {
+            "generator": name, "weights": weights_digest(maker.state_dict()),
+            "layouts": [held_out.names[row] for row in rows], "seeds": ends,
+            "steps": params.steps if maker.latents == "gaussian" else 0, "path": params.path,
+            "temperature": params.temperature, "edited": changed.name,
+            "edits": list(changed.texts),
+        })  # fmt: skip
+    log.info("%s: latents shown for %d layouts", name, len(rows))
+
+
+def edited_layout(
+    params: ExploreParams, held_out: SceneFolder, rows: Sequence[int]
+) -> EditedLayout:
+    """The first of some layouts that takes all edits of the section, or the most of our own.
+
+    Raises:
+        ParamsError: an edit is wrong in itself.
+        DataError: no layout takes them all.
+    """
+    if params.edits is not None:
+        return _as_told(_checked(params.edits, held_out.table), held_out, rows)
+    source = _richest(held_out)
+    found = {}
+    for row in rows:
+        picture = _objects(held_out.scenes([row]).layout, held_out.table)
+        found[row] = suggested(picture, source)
+    best = max(rows, key=lambda row: len(found[row]))
+    steps = found[best]
+    made = _after(held_out, best, [step.edit for step in steps], {OTHER: source})
+    return EditedLayout(held_out.names[best], made, tuple(step.text for step in steps))
+
+
+def _as_told(edits: Sequence[Edit], held_out: SceneFolder, rows: Sequence[int]) -> EditedLayout:
+    faults = []
+    for row in rows:
+        try:
+            made = _after(held_out, row, edits, {})
+        except DataError as fault:
+            faults.append(f"{held_out.names[row]}: {fault}")
+            continue
+        texts = tuple(f"edit {n}: {_kind(edit)}" for n, edit in enumerate(edits, start=1))
+        return EditedLayout(held_out.names[row], made, texts)
+    raise DataError(f"params.yaml: explore.edits: no layout takes them all: {'; '.join(faults)}")
+
+
+def _after(
+    held_out: SceneFolder, row: int, edits: Sequence[Edit], others: Mapping[Origin, ObjectMap]
+) -> tuple[Layout, ...]:
+    layout = held_out.scenes([row]).layout
+    return (layout, *edited(layout, held_out.table, edits, others))
+
+
+def _checked(items: Sequence[object], table: ClassTable) -> list[Edit]:
+    listed = checked_edits(items, Path("params.yaml"), table)
+    faults = dict(listed.faults)
+    for number, edit in listed.edits.items():
+        if edit.paste is not None and edit.paste.origin is not None:
+            faults[number] = "paste.from: there are no files here; paste from the layout itself"
+    if faults:
+        said = "; ".join(f"edit {n}: {text}" for n, text in sorted(faults.items()))
+        raise ParamsError(f"params.yaml: explore.edits: {said}")
+    return list(listed.edits.values())
+
+
+def _kind(edit: Edit) -> str:
+    return next(kind for kind in type(edit).model_fields if getattr(edit, kind) is not None)
+
+
+def _richest(held_out: SceneFolder) -> ObjectMap:
+    """The objects of the held-out layout that has the largest object to be cut out."""
+    maps = [_objects(held_out.scenes([row]).layout, held_out.table) for row in range(len(held_out))]
+    found = [largest_object(picture) for picture in maps]
+    sizes = [0 if mask is None else int(np.count_nonzero(mask)) for mask in found]
+    return maps[int(np.argmax(sizes))]
+
+
+def _objects(layout: Layout, table: ClassTable) -> ObjectMap:
+    return guessed(layout.classes[0].numpy(), table)
+
+
+def _show(
+    folder: Path, maker: Generator, held_out: SceneFolder, row: int, ends: Sequence[int],
+    params: ExploreParams,
+) -> None:  # fmt: skip
+    """The path on one layout, if there is one, and what the two draws are there."""
+    name, layout = held_out.names[row], held_out.scenes([row]).layout
+    if maker.latents == "gaussian":
+        first, last = (drawn(maker, seed, params.temperature) for seed in ends)
+        made = painted(maker, path((first, last), params.steps, params.path), layout)
+        for number, photo in enumerate(made):
+            files.write_png(folder / PATH / f"{name}_{number:02d}.png", photo.image)
+        styles = [made[0], made[-1]]
+    else:
+        styles = sampled(maker, layout, ends, params.temperature)
+    for number, photo in enumerate(styles):
+        files.write_png(folder / STYLE / f"{name}_{number}.png", photo.image)
+
+
+def _show_edits(
+    folder: Path, maker: Generator, changed: EditedLayout, seed: int, params: ExploreParams
+) -> None:
+    for number, layout in enumerate(changed.layouts):
+        (photo,) = sampled(maker, layout, [seed], params.temperature)
+        classes = pictures.coloured(layout.classes[0].numpy(), maker.table)
+        files.write_png(folder / f"{number:02d}_classes.png", classes)
+        files.write_png(folder / f"{number:02d}.png", photo.image)

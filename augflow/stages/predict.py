@@ -1,0 +1,150 @@
+"""A flow learns to predict class maps from photographs, and is scored on held-out ones."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from augflow import files, generators, machine, pictures, seeds, training
+from augflow.errors import ModelError
+from augflow.generators.c_glow_predictor import NAME, CGlowPredictor, config_of, load
+from augflow.learners.prediction import PredictionLearner, pixels
+from augflow.metrics import confusion_matrix
+from augflow.params import PredictorParams
+from augflow.scenes import SceneFolder
+from augflow.stages.train import CURVE_SCENES, SAMPLED_LAYOUTS, spread
+
+KIND = "predictor"
+"""What the files of scores call themselves."""
+
+
+def train_predictor(
+    name: str, params: PredictorParams, prepared: Path, out: Path, *, run: Path, threads: int
+) -> None:
+    """Trains a predictor, or goes on with a run that was killed, and writes it when it is done.
+
+    `out` gets `weights.safetensors` (averaged where `training.ema` is set), `config.json`,
+    `history.csv` and pages of predictions made on the way; nothing before the last step.
+
+    Args:
+        name: the predictor's name in `params.yaml`.
+        params: its section.
+        prepared: the prepared folder.
+        out: the predictor's folder.
+        run: folder of the resume state.
+        threads: intra-op threads; equal threads give equal bits on one machine.
+
+    Raises:
+        BusyError: another process trains this predictor.
+        ModelError: the loss stopped being finite.
+    """
+    machine.keep_pages()
+    schedule = params.training
+    seeds.deterministic(schedule.seed, threads)
+    scenes, held_out = SceneFolder(prepared, "train"), SceneFolder(prepared, "val")
+    predictor = CGlowPredictor(config_of(params, scenes.size), scenes.table, schedule.seed)
+    learner = PredictionLearner(predictor, schedule)
+    first = min(schedule.init_scenes, len(scenes))
+    learner.initialise(scenes.scenes(training.batch_rows(schedule.seed + 1, 0, first, len(scenes))))
+    history = training.fit(
+        learner, scenes.scenes(),
+        steps=schedule.steps, batch_size=schedule.batch_size, seed=schedule.seed,
+        columns=learner.columns, names=scenes.names, run=run, save_every=schedule.save_every,
+        log_every=schedule.log_every, watch=_watch(learner, held_out, run / "samples"),
+    )  # fmt: skip
+    with files.fresh_folder(out) as folder:
+        facts = {
+            "name": name,
+            "preset": params.preset,
+            "training": schedule.model_dump(mode="json"),
+            "val_scenes": len(held_out),
+            **learner.measured(held_out.scenes()),
+        }
+        with learner.averaged() as best:
+            generators.save(folder, NAME, best, facts)
+        files.write_csv(folder / "history.csv", history, ("step", *learner.columns))
+        shutil.copytree(run / "samples", folder / "samples")
+
+
+def score_predictor(
+    name: str, params: PredictorParams, prepared: Path, predictor: Path, out: Path, *, threads: int
+) -> None:
+    """Predicts the class maps of the held-out photographs from 1 sample and from `params.samples`.
+
+    Args:
+        name: the predictor's name in `params.yaml`.
+        params: its section.
+        prepared: the prepared folder.
+        predictor: the predictor's folder.
+        out: the JSON file: a confusion matrix per photograph and number of samples.
+        threads: intra-op threads.
+
+    Raises:
+        DataError: the prepared folder is damaged or of another size.
+        ModelError: the predictor is damaged or was trained on other classes.
+    """
+    seeds.deterministic(0, threads)
+    val = SceneFolder(prepared, "val")
+    maker = load(predictor)
+    if maker.table.names != val.table.names:
+        raise ModelError(
+            f"{predictor}: trained on classes {', '.join(maker.table.names)}; "
+            f"expected {', '.join(val.table.names)}; train it again"
+        )
+    content = {
+        "kind": KIND,
+        "predictor": name,
+        "weights": generators.weights_digest(maker.state_dict()),
+        "classes": list(val.table.names),
+        "samples": [
+            {"samples": count, "items": _items(maker, val, count)}
+            for count in sorted({1, params.samples})
+        ],
+    }
+    files.write_records(out, content)
+
+
+def _items(maker: CGlowPredictor, val: SceneFolder, samples: int) -> list[dict[str, object]]:
+    items: list[dict[str, object]] = []
+    for row, name in enumerate(val.names):
+        scene = val.scenes([row])
+        predicted = maker.predict(pixels(scene.image), samples)
+        truth = scene.layout.classes.numpy()
+        matrix = confusion_matrix(truth, predicted.numpy(), maker.table.count)
+        items.append({"name": name, "confusion": matrix.tolist()})
+    return items
+
+
+def _watch(
+    learner: PredictionLearner, held_out: SceneFolder, folder: Path
+) -> Callable[[int], dict[str, float]]:
+    """What is measured on held-out scenes, and pictures, every so many steps."""
+    params = learner.params
+
+    def watched(step: int) -> dict[str, float]:
+        last = step == params.steps
+        if step % params.sample_every == 0 or last:
+            with learner.averaged() as predictor:
+                files.write_png(folder / f"step_{step:06d}.png", _page(predictor, held_out))
+        if step % params.eval_every and not last:
+            return {}
+        return learner.measured(held_out.scenes(spread(len(held_out), CURVE_SCENES)))
+
+    return watched
+
+
+@torch.no_grad()
+def _page(predictor: CGlowPredictor, held_out: SceneFolder) -> np.ndarray:
+    """A row per photograph: the photograph, its class map, predictions of 1 and of all samples."""
+    scenes = held_out.scenes(spread(len(held_out), SAMPLED_LAYOUTS))
+    image = pixels(scenes.image)
+    maps = [scenes.layout.classes, predictor.predict(image, 1), predictor.predict(image)]
+    rows = []
+    for n, photo in enumerate(scenes.image):
+        tiles = [pictures.coloured(found[n].numpy(), held_out.table) for found in maps]
+        rows.append([photo.permute(1, 2, 0).numpy(), *tiles])
+    return pictures.sheet(rows, scale=2)

@@ -1,0 +1,206 @@
+"""Class maps for a user's own photographs: `augflow predict`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from augflow import files, generators, layouts, machine, pictures, seeds
+from augflow.classes import ClassTable
+from augflow.errors import DataError
+from augflow.generators.c_glow_predictor import CGlowPredictor, load
+from augflow.layouts import Labels
+from augflow.learners.prediction import pixels
+from augflow.metrics import Scores, confusion_matrix, scores
+
+MAPS, SHEET, FACTS = "labels", "contact_sheet.png", "predictions.json"
+OWN = {MAPS, SHEET, FACTS}
+SHEET_ROWS, THREADS = 24, 2
+SUFFIXES = (".png", ".jpg", ".jpeg")
+PHOTO_ENDING = "_leftImg8bit"
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photograph and, where it is known, its class map of the same size.
+
+    Shapes:
+        image: (H, W, 3) uint8.
+        truth: (H, W) uint8 train ids.
+    """
+
+    name: str
+    image: np.ndarray
+    truth: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """How many class maps were written, and how good they are where truth is known."""
+
+    count: int
+    scores: Scores | None
+
+
+def predict_photos(
+    images: Path, predictor: Path, out: Path, *, samples: int, truth: Path | None = None,
+    labels: Labels = "auto", threads: int = THREADS,
+) -> Predictions:  # fmt: skip
+    """Writes the class map of every photograph of a folder, and a contact sheet.
+
+    A map has its photograph's size and holds published ids. It is scored in that size: what is
+    resized is the prediction (nearest), never the truth.
+
+    Args:
+        images: the photographs, PNG or JPEG.
+        predictor: the predictor's folder.
+        out: the folder to write; an older one of this kind is replaced.
+        samples: whose mean a prediction is.
+        truth: label maps of the same core names, one for each photograph, to score against.
+        labels: what the label maps hold.
+        threads: intra-op threads; equal threads give equal bytes on one machine.
+
+    Raises:
+        DataError: with every fault of the photographs and label maps, or because `out` must not be
+            written to.
+        ModelError: the predictor cannot be read.
+    """
+    _check_out(out, images)
+    machine.keep_pages()
+    seeds.deterministic(0, threads)
+    maker = load(predictor)
+    photos = _photos(photo_files(images), _truths(truth, maker.table, labels), truth)
+    items: list[dict[str, object]] = []
+    rows: list[list[np.ndarray]] = []
+    with files.fresh_folder(out) as folder:
+        for photo in photos:
+            found = predicted(maker, photo.image, samples)
+            files.write_png(folder / MAPS / f"{photo.name}.png", maker.table.raw_ids[found])
+            items.append(_item(photo, found, maker.table.count))
+            if len(rows) < SHEET_ROWS:
+                rows.append(_tiles(photo, found, maker))
+        files.write_png(folder / SHEET, pictures.sheet(rows, scale=2))
+        facts = {
+            "weights": generators.weights_digest(maker.state_dict()),
+            "classes": list(maker.table.names),
+            "samples": samples,
+            "items": items,
+        }
+        files.write_records(folder / FACTS, facts)
+    return Predictions(len(photos), _scored(items) if truth is not None else None)
+
+
+def predicted(maker: CGlowPredictor, image: np.ndarray, samples: int) -> np.ndarray:
+    """The class map of a photograph in the photograph's size, (H, W) uint8 train ids."""
+    small = cv2.resize(image, maker.size[::-1], interpolation=cv2.INTER_AREA)
+    batch = pixels(torch.from_numpy(small).permute(2, 0, 1)[None].contiguous())
+    found = maker.predict(batch, samples)[0].numpy().astype(np.uint8)
+    return cv2.resize(found, image.shape[1::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+
+
+def photo_files(folder: Path) -> dict[str, Path]:
+    """Core name -> file of every photograph below a folder, sorted by name.
+
+    Raises:
+        DataError: the folder is missing, holds no photograph, or a core name comes twice.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; give a folder of photographs with --images")
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise DataError(f"{folder}: holds no photograph; expected {', '.join(SUFFIXES)} files")
+    named: dict[str, Path] = {}
+    doubled = []
+    for path in paths:
+        name = path.stem.removesuffix(PHOTO_ENDING)
+        if name in named:
+            doubled.append(f"{name} ({named[name]}, {path})")
+        named[name] = path
+    if doubled:
+        raise DataError(f"{folder}: names that come twice: {'; '.join(doubled)}; rename the files")
+    return dict(sorted(named.items()))
+
+
+def _truths(folder: Path | None, table: ClassTable, labels: Labels) -> dict[str, np.ndarray]:
+    """The class maps of a folder in their own sizes, by core name."""
+    if folder is None:
+        return {}
+    paths = layouts.label_files(folder)
+    decoded = {name: files.read_ids(path) for name, path in paths.items()}
+    kind = labels if labels != "auto" else layouts.kind_of(paths, decoded, table)
+    found, faults = {}, []
+    for name, ids in decoded.items():
+        try:
+            found[name] = layouts.train_ids(ids, table, kind)
+        except DataError as fault:
+            faults.append(f"{paths[name]}: {fault}")
+    if faults:
+        raise DataError("\n".join(faults))
+    return found
+
+
+def _photos(
+    paths: Mapping[str, Path], truths: Mapping[str, np.ndarray], folder: Path | None
+) -> list[Photo]:
+    photos, faults = [], []
+    for name, path in paths.items():
+        try:
+            image = files.read_photo(path)
+        except DataError as fault:
+            faults.append(str(fault))
+            continue
+        truth = truths.get(name)
+        if folder is not None and truth is None:
+            faults.append(f"{path}: no label map {name!r} in {folder}; add it or leave it out")
+        elif truth is not None and truth.shape != image.shape[:2]:
+            faults.append(
+                f"{path}: {image.shape[0]}x{image.shape[1]}, its label map "
+                f"{truth.shape[0]}x{truth.shape[1]}; make them equal"
+            )
+        photos.append(Photo(name, image, truth))
+    if faults:
+        raise DataError("\n".join(faults))
+    return photos
+
+
+def _item(photo: Photo, found: np.ndarray, count: int) -> dict[str, object]:
+    if photo.truth is None:
+        return {"name": photo.name}
+    matrix = confusion_matrix(photo.truth, found, count)
+    return {"name": photo.name, "confusion": matrix.tolist()}
+
+
+def _scored(items: list[dict[str, object]]) -> Scores:
+    return scores(np.sum([np.asarray(item["confusion"]) for item in items], axis=0))
+
+
+def _tiles(photo: Photo, found: np.ndarray, maker: CGlowPredictor) -> list[np.ndarray]:
+    """Photograph, prediction and truth at the predictor's size."""
+    size = maker.size[::-1]
+    tiles = [cv2.resize(photo.image, size, interpolation=cv2.INTER_AREA)]
+    for classes in (found, photo.truth):
+        if classes is not None:
+            small = cv2.resize(classes, size, interpolation=cv2.INTER_NEAREST_EXACT)
+            tiles.append(pictures.coloured(small, maker.table))
+    return tiles
+
+
+def _check_out(out: Path, images: Path) -> None:
+    """Refuses to write where something would be lost; older predictions are replaced."""
+    here, there = out.resolve(), images.resolve()
+    if here == there or here in there.parents or there in here.parents or here == Path.cwd():
+        raise DataError(
+            f"{out}: is the current folder, or is, holds or lies in the photographs' folder "
+            f"{images}; give another with --out"
+        )
+    if out.exists() and not out.is_dir():
+        raise DataError(f"{out}: is a file; give a folder with --out")
+    found = {path.name for path in out.iterdir()} if out.exists() else set()
+    strange = sorted(found - OWN) if FACTS in found else sorted(found)
+    if strange:
+        raise DataError(f"{out}: holds {', '.join(strange[:5])}; give a new folder with --out")

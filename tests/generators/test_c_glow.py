@@ -1,0 +1,193 @@
+"""C-Glow: the sizes the papers give it, conditioning networks that learn, and those that cannot."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from augflow import seeds
+from augflow.classes import table
+from augflow.errors import ParamsError
+from augflow.flows.raw_conditioner import RawConditioner, RawFeatures, RawHead, RawShape
+from augflow.generators.c_glow import C_GLOW, CondGlow, CondGlowConfig
+from augflow.generators.presets import configured
+from augflow.generators.raw_glow import RELEASED
+from augflow.learners import LikelihoodLearner
+from augflow.params import TrainingParams
+from augflow.seeds import Noise
+from tests.generators.conftest import RAW, SIZE, scenes
+
+FEW = TrainingParams(steps=6, batch_size=8, learning_rate=2e-3)
+V2 = {"steps": (16,) * 4, "width": 512, "conv_channels": 20, "linear_width": 10}
+
+
+def built(**changes):
+    config = CondGlowConfig(**{**RAW, "conv_channels": 8, "linear_width": 8, **changes})
+    return CondGlow(config, table("idd_lite"))
+
+
+def released():
+    config = CondGlowConfig(
+        size=SIZE, steps=(2, 2), width=16, conv_channels=8, linear_width=8, **RELEASED
+    )
+    return CondGlow(config, table("idd_lite"))
+
+
+def after_steps(generator):
+    """The names of the conditioning weights, and of those that six steps moved."""
+    learner = LikelihoodLearner(generator, FEW)
+    learner.initialise(scenes(8))
+    before = {name: p.detach().clone() for name, p in generator.named_parameters()}
+    for step in range(FEW.steps):
+        learner.step(scenes(8), seeds.generator(0, step), step)
+    names = [name for name in before if "conditioners" in name]
+    now = dict(generator.named_parameters())
+    return names, [name for name in names if not torch.equal(before[name], now[name])]
+
+
+@pytest.mark.parametrize(
+    ("side", "overrides", "millions"),
+    [(64, {}, 7.8), (128, {}, 20.3), (256, {}, 70.2), (64, V2, 51.9), (128, V2, 56.8),
+     (256, V2, 76.5)],
+)  # fmt: skip
+def test_released_versions_1_and_2_have_as_many_parameters_as_the_code(side, overrides, millions):
+    config = configured(CondGlowConfig, C_GLOW, "released", {**overrides, "size": (side, side)})
+    with torch.device("meta"):
+        generator = CondGlow(config, table("cityscapes"))
+    count = sum(p.numel() for p in generator.parameters()) / 1e6
+    assert count == pytest.approx(millions, rel=0.005)
+
+
+@pytest.mark.parametrize("preset", C_GLOW)
+def test_every_preset_can_be_built(preset):
+    config = configured(CondGlowConfig, C_GLOW, preset, {})
+    with torch.device("meta"):
+        generator = CondGlow(config, table("cityscapes"))
+    assert generator.size == config.size
+
+
+def test_version_1_is_shallower_with_wider_conditioning_networks():
+    for one, two in (("v1", "v2"), ("v1_tiny", "v2_tiny"), ("v1_small", "v2_small")):
+        shallow, deep = (configured(CondGlowConfig, C_GLOW, name, {}) for name in (one, two))
+        assert sum(shallow.steps) < sum(deep.steps)
+        assert shallow.conv_channels > deep.conv_channels
+        assert shallow.linear_width > deep.linear_width
+
+
+def test_every_conditioning_weight_learns():
+    names, moved = after_steps(built())
+    assert moved == names
+
+
+def test_conditioning_networks_of_the_released_code_never_learn():
+    names, moved = after_steps(released())
+    heads = [name for name in names if ".actnorm." in name or ".conv." in name]
+    alive = [name for name in moved if name in heads]
+    assert {name.rpartition(".")[2] for name in alive} == {"bias"}
+    assert all(".convs." not in name and ".linears." not in name for name in alive)
+    assert [name for name in moved if ".coupling.last" in name]
+
+
+def test_actnorm_and_matrix_of_the_released_code_are_the_same_for_every_layout():
+    live, dead = built(), released()
+    layout = scenes(6).layout
+    for generator, alike in ((live, False), (dead, True)):
+        after_steps(generator)
+        step = generator.condition(layout).levels[0].steps[0]
+        for values in (step.actnorm.scale, step.actnorm.shift, step.conv.weight):
+            assert torch.equal(values[0], values[1]) is alike
+
+
+def test_the_layout_decides_what_is_made():
+    generator = built()
+    after_steps(generator)
+    layout = scenes(2).layout
+    cold = generator.sample(generator.condition(layout), Noise([1, 1]), 0.0)
+    assert (cold[0] - cold[1]).abs().mean() > 1e-4
+
+
+def test_unknown_pixels_show_in_no_plane_and_boundaries_in_one_of_their_own():
+    generator = built()
+    layout = scenes(1).layout
+    layout.classes[0, :2] = 255
+    planes = generator.planes(layout)
+    assert planes.shape == (1, 8, *SIZE)
+    assert (planes[0, :7, :2] == 0).all()
+    assert (planes[0, :7, 2:].sum(0) == 1).all()
+    assert torch.equal(planes[:, 7], layout.boundary)
+
+
+@pytest.mark.parametrize("padding", [0, 1])
+def test_kernels_of_downscaling_convolutions_are_twice_the_padding_and_the_stride(padding):
+    shape = RawShape(4, 3, padding)
+    head = RawHead(2, 5, 6, (20, 28), shape)
+    assert [conv.weight.shape[-1] for conv in head.convs] == [2 * padding + 2] * 3
+    assert head(torch.rand(3, 5, 20, 28)).shape == (2, 3, 6)
+    features = RawFeatures(2, 5, 7, 4, shape)
+    assert features.down.weight.shape[-1] == 2 * padding + 4
+    assert features(torch.rand(3, 5, 20, 28)).shape == (3, 2 * 7, 5, 7)
+
+
+def test_stacked_networks_are_those_of_the_single_steps():
+    torch.manual_seed(0)
+    head = RawHead(3, 2, 4, (16, 24), RawShape(5, 6, 1))
+    torch.nn.init.normal_(head.last)
+    planes = torch.rand(2, 2, 16, 24)
+    stacked = head(planes)
+    for k in range(3):
+        maps = planes
+        for conv in head.convs:
+            maps = F.relu(F.conv2d(maps, conv.weight[k], conv.bias[k], stride=2, padding=1))
+        hidden = maps.flatten(1)
+        for linear in head.linears:
+            hidden = F.relu(hidden @ linear.weight[k] + linear.bias[k])
+        single = hidden @ head.last[k] + head.bias[k]
+        torch.testing.assert_close(stacked[k], single, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("matrix", ["lu", "free"])
+def test_log_determinants_are_those_of_the_matrices(matrix):
+    generator = built(matrix=matrix)
+    after_steps(generator)
+    for level in generator.condition(scenes(4).layout).levels:
+        for step in level.steps:
+            expected = torch.linalg.slogdet(step.conv.weight.double())[1]
+            torch.testing.assert_close(step.conv.log_det.double(), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_matrices_start_as_rotations():
+    rng = torch.Generator().manual_seed(1)
+    for matrix in ("lu", "free"):
+        conditioner = RawConditioner(
+            2, 12, 3, SIZE, 2, rng, shape=RawShape(4, 4, matrix=matrix), features=4,
+            actnorm="log", min_std=0.02,
+        )  # fmt: skip
+        weight = conditioner._matrices(conditioner.conv(torch.rand(1, 3, *SIZE))).weight
+        square = weight @ weight.transpose(-1, -2)
+        torch.testing.assert_close(square, torch.eye(12).expand_as(square), atol=1e-5, rtol=0)
+
+
+def test_initialisation_makes_the_first_actnorm_standardise():
+    generator = built()
+    learner = LikelihoodLearner(generator, FEW)
+    learner.initialise(scenes(8))
+    image = (scenes(8).image.float() + 0.5) / 256
+    params = generator.params(scenes(8).layout)[0].levels
+    first = generator.target.encode(image, params, traced=True).traces[0].actnorm[0]
+    std, mean = torch.std_mean(first, dim=(0, 2, 3))
+    assert mean.abs().max() < 0.05
+    assert (std - 1).abs().max() < 0.05
+
+
+def test_a_tanh_over_everything_goes_with_no_initialisation_from_data():
+    with pytest.raises(ValueError, match="squashed: needs data_init false"):
+        CondGlowConfig(size=SIZE, steps=(2, 2), squashed=True)
+
+
+def test_planes_that_cannot_be_halved_three_times_are_refused():
+    with pytest.raises(ValueError, match="4x24 cannot be halved"):
+        RawHead(1, 3, 2, (4, 24), RawShape())
+
+
+def test_a_size_that_levels_cannot_halve_names_the_next():
+    with pytest.raises(ParamsError, match="16x24 and 20x24"):
+        built(size=(18, 24))

@@ -1,0 +1,173 @@
+"""Conditional IMLE: what noise does to a photograph."""
+
+import numpy as np
+import pytest
+import torch
+
+from augflow import generators, training
+from augflow.classes import table
+from augflow.errors import ParamsError
+from augflow.generators.imle import IMLE, ImleConfig, NoiseEncoder
+from augflow.generators.presets import configured
+from augflow.params import TrainingParams
+from augflow.rebalancing import class_colours
+from augflow.scenes import Layout, Scene
+from augflow.seeds import Noise
+from tests.generators.conftest import SIZE, scenes
+
+CONFIG = ImleConfig(
+    size=SIZE, widths=(24, 16), style=3, noise=0, encoder_width=8, features=("pixels",),
+    set_size=24, candidates=10, outer=25, rebalance_data=False, rebalance_loss=False,
+)  # fmt: skip
+
+
+def two_moods(count):
+    """Day scenes and night scenes: the same classes, all bright or all dark."""
+    drawn = scenes(count)
+    classes = drawn.layout.classes.long()
+    shades = torch.zeros(7, 3)
+    shades[0], shades[3], shades[6] = (
+        torch.tensor(c) for c in ((0.7, 0.6, 0.5), (0.9, 0.5, 0.5), (0.6, 0.7, 1.0))
+    )
+    light = torch.where(torch.arange(count) % 2 == 0, 1.0, 0.3)[:, None, None, None]
+    image = shades[classes].permute(0, 3, 1, 2) * light
+    return Scene((image * 255).byte(), drawn.layout)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    torch.set_num_threads(1)
+    generator = generators.built("imle", CONFIG, table("idd_lite"))
+    scene = two_moods(24)
+    params = TrainingParams(steps=150, batch_size=4, learning_rate=3e-3, clip_norm=5.0)
+    learner = generators.learner("imle", generator, params)
+    learner.attend(scene)
+    training.fit(
+        learner, scene, steps=150, batch_size=4, seed=1, columns=("loss",),
+        names=[str(n) for n in range(24)],
+    )  # fmt: skip
+    return generator.eval(), scene
+
+
+def samples(generator, layout, names):
+    """A sample of the first layout for each name."""
+    conditions = generator.condition(layout[[0]]).rows([0] * len(names))
+    return generator.sample(conditions, Noise(names))
+
+
+def test_different_latents_give_different_photographs(trained):
+    generator, scene = trained
+    light = samples(generator, scene.layout, range(40)).mean((1, 2, 3))
+    assert float(light.max() - light.min()) > 0.2  # day is 0.4 lighter than night
+
+
+def test_samples_come_near_both_moods_of_a_layout(trained):
+    generator, scene = trained
+    made = samples(generator, scene.layout, range(40))
+    day = two_moods(2).image[[0]] / 255
+    for mood in (day, day * 0.3):
+        assert float((made - mood).abs().mean((1, 2, 3)).min()) < 0.08
+
+
+def test_one_latent_gives_all_layouts_one_style(trained):
+    generator, scene = trained
+    colours = []
+    for row in (1, 2):
+        made = samples(generator, scene.layout[[row]], range(40))
+        layout = scene.layout[[row] * 40]
+        colours.append(class_colours(Scene((made * 255).byte(), layout), 7)[:, [0, 3]])
+    one, other = (c.reshape(40, -1).mean(1) for c in colours)
+    assert np.corrcoef(one, other)[0, 1] > 0.9
+
+
+def test_interpolated_latents_change_the_photograph_without_a_jump(trained):
+    generator, scene = trained
+    light = samples(generator, scene.layout, range(40)).mean((1, 2, 3))
+    ends = [generator.draw(Noise([int(k)]))[0] for k in (light.argmin(), light.argmax())]
+    conditions = generator.condition(scene.layout[[0]])
+
+    def changes(start, stop):
+        places = torch.linspace(start, stop, 33)
+        way = [generator.decode_noise([torch.lerp(*ends, w)], conditions) for w in places]
+        return (torch.cat(way[1:]) - torch.cat(way[:-1])).abs().mean((1, 2, 3))
+
+    whole = changes(0, 1)
+    steepest = int(whole.argmax())  # a jump would stay as large when looked at more closely
+    closer = changes(steepest / 32, (steepest + 1) / 32)
+    assert float(closer.max()) < 0.3 * float(whole.max())
+    assert float(whole.sum()) > 0.2
+
+
+def test_temperature_nought_leaves_no_diversity(trained):
+    generator, scene = trained
+    conditions = generator.condition(scene.layout[[0, 0]])
+    cold = generator.sample(conditions, Noise([1, 2]), 0.0)
+    assert torch.equal(cold[0], cold[1])
+
+
+def test_latents_of_every_kind_have_their_shapes():
+    def shapes(**changes):
+        config = ImleConfig(**{**CONFIG.model_dump(), **changes})
+        return generators.built("imle", config, table("idd_lite")).latent_shapes()
+
+    assert shapes() == ((3,),)
+    assert shapes(style=0, noise=10) == ((10, *SIZE),)
+    assert shapes(noise=2, noise_grid=(2, 3)) == ((3,), (2, 2, 3))
+
+
+def test_style_is_the_same_everywhere_and_grids_are_interpolated():
+    config = ImleConfig(**{**CONFIG.model_dump(), "noise": 1, "noise_grid": (2, 2)})
+    generator = generators.built("imle", config, table("idd_lite"))
+    seen = []
+    generator.encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    grid = torch.tensor([[[[0.0, 1.0], [2.0, 3.0]]]])
+    conditions = generator.condition(scenes(1).layout)
+    generator.paint([torch.tensor([[1.0, 2.0, 3.0]]), grid], conditions)
+    style, noise = seen[0][0, -4:-1], seen[0][0, -1]
+    assert torch.equal(style, torch.tensor([1.0, 2.0, 3.0])[:, None, None].expand(3, *SIZE))
+    rows, columns = torch.linspace(0, 2, SIZE[0]), torch.linspace(0, 1, SIZE[1])
+    torch.testing.assert_close(noise, rows[:, None] + columns)
+
+
+def test_encoded_noise_keeps_its_size_at_every_width():
+    for width in (16, 100):
+        encoder = NoiseEncoder(12, width, 10)
+        planes = torch.from_numpy(Noise([1]).normal(12, 32, 32))
+        assert 0.5 < float(encoder(planes).std()) < 2
+
+
+def test_boundary_maps_reach_the_photograph():
+    config = ImleConfig(**{**CONFIG.model_dump(), "boundary": True})
+    generator = generators.built("imle", config, table("idd_lite"))
+    layout = scenes(1).layout
+    blank = Layout(layout.classes, torch.zeros_like(layout.boundary))
+    made = [generator.sample(generator.condition(one), Noise([1])) for one in (layout, blank)]
+    assert (made[0] - made[1]).abs().max() > 1e-3
+
+
+def test_pixels_without_a_class_are_seen_as_such():
+    generator = generators.built("imle", CONFIG, table("idd_lite"))
+    layout = scenes(1).layout
+    classes = layout.classes.clone()
+    classes[:, :4] = 255
+    planes = generator.condition(Layout(classes, layout.boundary)).values
+    assert torch.equal(planes.sum(1), torch.ones(1, *SIZE))
+    assert torch.equal(planes[:, 7], (classes == 255).float())
+
+
+def test_a_size_that_modules_cannot_halve_names_the_next():
+    with pytest.raises(ParamsError, match="24x48 and 28x48"):
+        configured(ImleConfig, IMLE, "tiny", {"size": (26, 48), "widths": (8, 8, 8)})
+
+
+def test_a_model_without_noise_is_refused():
+    with pytest.raises(ParamsError, match="give one of them channels"):
+        configured(ImleConfig, IMLE, "tiny", {"style": 0, "noise": 0})
+
+
+@pytest.mark.parametrize(("row", "width"), [(4, 8), (64, 128), (256, 512)])
+def test_the_papers_modules_start_at_four_rows(row, width):
+    config = configured(ImleConfig, IMLE, "paper", {})
+    channels = dict(zip(config.sizes, config.widths, strict=True))
+    assert channels[row, width] == (1024 if row < 128 else 512)
+    assert config.sizes[0] == (4, 8)

@@ -1,0 +1,132 @@
+"""Stage attributes: a reader of real photographs looks at synthetic ones."""
+
+import numpy as np
+import pytest
+import torch
+
+from augflow import files, generators
+from augflow.attributes import Attributes
+from augflow.errors import ModelError, ParamsError
+from augflow.generators.caglow import CAGlowConfig
+from augflow.generators.presets import GlowConfig
+from augflow.params import AttributesParams
+from augflow.project import Project
+from augflow.scenes import SceneFolder
+from augflow.stages.attributes import attributes, recoloured, trained_reader
+
+GLOW = {"size": (32, 48), "steps": (1, 1), "width": 8, "floor": 0.05, "actnorm": "log"}
+PARAMS = AttributesParams(
+    generators=("glow", "caglow"), layouts=2, samples=3, changes=3, steps=40, batch_size=4, seed=3
+)
+
+
+@pytest.fixture(scope="module")
+def makers(tmp_path_factory, prepared):
+    """An unconditional flow, and CAGlow whose light is a shift of all its top latents."""
+    classes = SceneFolder(prepared, "train").table
+    folders = {}
+    for name, config in (
+        ("glow", GlowConfig(**GLOW)),
+        ("caglow", CAGlowConfig(**GLOW, encoder_widths=(4, 4), block_widths=(4, 4))),
+    ):
+        folders[name] = tmp_path_factory.mktemp(name)
+        maker = generators.built(name, config, classes, 0)
+        if name == "caglow":
+            with torch.no_grad():
+                maker.encoder.told[1].weight[:, 0] = 5.0
+                maker.encoder.out[1].bias.zero_()
+                maker.encoder.out[1].weight[:, 0] = 0.3
+        generators.save(folders[name], name, maker, {})
+    return folders
+
+
+def made(makers, prepared, out):
+    attributes(PARAMS, makers, prepared, out, threads=1)
+    return files.read_json(out)
+
+
+@pytest.fixture(scope="module")
+def content(makers, prepared, tmp_path_factory):
+    return made(makers, prepared, tmp_path_factory.mktemp("scores") / "attributes.json")
+
+
+def test_a_second_run_writes_the_same_bytes(content, makers, prepared, tmp_path):
+    paths = [tmp_path / name for name in ("first.json", "second.json")]
+    for path in paths:
+        made(makers, prepared, path)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    assert files.read_json(paths[0]) == content
+
+
+def test_light_is_asked_of_those_alone_that_take_it(content):
+    plain, asked = content["generators"]["glow"], content["generators"]["caglow"]
+    assert content["names"][:2] == ["dark", "bright"]
+    assert (plain["light"], asked["light"]) == (False, True)
+    assert plain["accuracy_each"][:2] == [None, None]
+    assert None not in asked["accuracy_each"]
+
+
+def test_a_flow_that_ignores_the_layout_does_not_move_when_classes_change(content):
+    moves = content["generators"]["glow"]["changes"]
+    assert len(moves) == 3
+    assert moves[0] == pytest.approx(0, abs=1e-12)
+
+
+def test_changed_light_moves_what_should_have_stayed(content):
+    assert content["generators"]["caglow"]["changes"][0] > 1e-6
+
+
+def test_accuracy_over_all_is_the_mean_of_the_attributes_that_were_asked_for(content):
+    for scores in (content["real"], *content["generators"].values()):
+        asked = [value for value in scores["accuracy_each"] if value is not None]
+        assert scores["accuracy"] == pytest.approx(np.mean(asked))
+
+
+def test_the_reader_learns_the_training_photographs(prepared):
+    train = SceneFolder(prepared, "train")
+    names = Attributes.measured(train.scenes(), train.table.names)
+    reader = trained_reader(train, names, PARAMS.model_copy(update={"steps": 150}))
+    scenes = train.scenes()
+    right = (reader.read(scenes.image) >= 0.5) == names.of(scenes).numpy().astype(bool)
+    assert right.mean() > 0.9
+
+
+def test_recoloured_layouts_have_one_class_less_at_each_change(prepared):
+    folder = SceneFolder(prepared, "val")
+    layout = folder.scenes([0]).layout
+    steps = recoloured(layout, folder.table, 3, seed=1)
+    assert steps
+    before = layout
+    for after, (old, new) in steps:
+        assert (after.classes == old).sum() == 0
+        turned = before.classes == old
+        assert (after.classes[turned] == new).all()
+        assert torch.equal(after.classes[~turned], before.classes[~turned])
+        before = after
+
+
+def test_what_is_no_generator_is_refused(prepared, tmp_path):
+    with pytest.raises(ModelError, match="no generator here"):
+        attributes(PARAMS, {"glow": tmp_path}, prepared, tmp_path / "out.json", threads=1)
+
+
+def test_unknown_generators_are_named(tmp_path):
+    import yaml
+
+    from tests.tiny_study import PARAMS as STUDY
+
+    wrong = {**STUDY, "attributes": {"generators": ["flaw"]}}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(wrong))
+    with pytest.raises(ParamsError, match=r"attributes\.generators: no 'flaw'"):
+        _ = Project(tmp_path).params
+
+
+def test_without_a_section_the_stage_leaves_a_file_without_generators(tmp_path):
+    import yaml
+
+    from tests.tiny_study import PARAMS as STUDY
+
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({**STUDY, "attributes": None}))
+    project = Project(tmp_path)
+    project.attributes()
+    assert files.read_json(project.score("attributes"))["generators"] == {}
