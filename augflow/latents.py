@@ -79,8 +79,8 @@ def drawn(generator: Generator, seed: int, temperature: float) -> Latents:
     """
     if generator.latents != "gaussian":
         raise ModelError(
-            "this generator draws coins (dropout), between which there is nothing: take a "
-            "generator with Gaussian latents"
+            "this generator draws coins (dropout) or picks one of several outputs, between which "
+            "there is nothing: take a generator with Gaussian latents"
         )
     return tuple(temperature * part for part in generator.draw(Noise([seed])))
 

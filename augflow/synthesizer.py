@@ -17,6 +17,7 @@ from augflow.scenes import Layout
 from augflow.seeds import Noise
 
 Likelihood = Literal["conditional", "unconditional", "none"]
+LatentKind = Literal["gaussian", "dropout", "choice"]
 
 
 class Conditions(Protocol):
@@ -40,7 +41,7 @@ class Generator(nn.Module):
     Attributes:
         likelihood: whether photographs have an exact log-probability, and given what.
         latents: `gaussian` latents may be interpolated and scaled by a temperature; `dropout`
-            latents are coins.
+            latents are coins; `choice` latents pick one of several outputs.
         encodes: whether a photograph's latents can be told (`encode_noise`).
         attributes: names of what `condition` can be asked for beside the layout.
     """
@@ -48,7 +49,7 @@ class Generator(nn.Module):
     config: Section
     table: ClassTable
     likelihood: ClassVar[Likelihood] = "none"
-    latents: ClassVar[Literal["gaussian", "dropout"]] = "gaussian"
+    latents: ClassVar[LatentKind] = "gaussian"
     encodes: ClassVar[bool] = False
     attributes: ClassVar[tuple[str, ...]] = ()
 

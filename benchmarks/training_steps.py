@@ -42,7 +42,9 @@ def main(
     first = statistics.median(next(iter(turns.values())))
     for name, measured in turns.items():
         middle = statistics.median(measured)
-        print(f"{name:24} {middle:8.4f} s/step {middle / first:6.2f}  {int(seconds / middle)} steps")
+        print(
+            f"{name:24} {middle:8.4f} s/step {middle / first:6.2f}  {int(seconds / middle)} steps"
+        )
 
 
 def _learner(section: GeneratorParams, scenes: SceneFolder) -> GeneratorLearner:

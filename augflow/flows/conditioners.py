@@ -12,7 +12,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from augflow.flows.networks import CouplingNets, StackedConv, StackedLinear
-from augflow.flows.transforms import LU, ActNormParams, ConvParams, full_precision, random_lu
+from augflow.flows.transforms import (
+    LU,
+    ActNormParams,
+    ConvParams,
+    full_precision,
+    inverses,
+    random_lu,
+)
 
 MIN_STD = 1e-6
 """The reference's guard of actnorm's initial scale; presets of our own use a larger one."""
@@ -35,12 +42,12 @@ class LevelParams:
     prior: Tensor | None = None
 
     def inverted(self) -> LevelParams:
-        """The same with every matrix inverted, once for all later samples (one batched call)."""
+        """The same with every matrix inverted, once for all later samples."""
         weights = torch.stack([step.conv.weight for step in self.steps])
-        inverses = torch.linalg.inv(weights.double()).to(weights.dtype)
+        inverted = inverses(weights)
         steps = tuple(
             replace(step, conv=replace(step.conv, inverse=inverse))
-            for step, inverse in zip(self.steps, inverses.unbind(0), strict=True)
+            for step, inverse in zip(self.steps, inverted.unbind(0), strict=True)
         )
         return replace(self, steps=steps)
 

@@ -86,9 +86,7 @@ class Level(nn.Module):
         return z
 
     @torch.no_grad()
-    def initialise(
-        self, x: Tensor, params: LevelParams, conditioner: HoldsActNorms
-    ) -> LevelParams:
+    def initialise(self, x: Tensor, params: LevelParams, conditioner: HoldsActNorms) -> LevelParams:
         """Sets every actnorm from the data, one step after the other.
 
         Returns:

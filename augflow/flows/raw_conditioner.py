@@ -16,6 +16,7 @@ from augflow.flows.transforms import (
     ActNormParams,
     ConvParams,
     full_precision,
+    log_determinants,
     random_lu,
 )
 
@@ -233,6 +234,6 @@ class RawConditioner(nn.Module):
         square = out.reshape(*out.shape[:2], c, c)
         with full_precision(out):
             if self.shape.matrix == "free":
-                return ConvParams(square, torch.linalg.slogdet(square)[1])
+                return ConvParams(square, log_determinants(square))
         diagonal = torch.diagonal(square, dim1=-2, dim2=-1)
         return LU(self.permutation, self.sign).matrix(square, square, diagonal)

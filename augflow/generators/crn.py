@@ -8,7 +8,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from augflow.classes import ClassTable
 from augflow.generators.cascade import Cascade, CascadeConfig, layout_planes
 from augflow.learners.regression import RegressionConfig
 from augflow.scenes import Layout
-from augflow.synthesizer import Generator, Planes
+from augflow.synthesizer import Generator, LatentKind, Planes
 
 
 class CrnConfig(CascadeConfig, RegressionConfig):
@@ -32,6 +32,7 @@ class Crn(Generator):
     """
 
     config: CrnConfig
+    latents: ClassVar[LatentKind] = "choice"
 
     def __init__(self, config: CrnConfig, table: ClassTable, seed: int = 0) -> None:
         """Draws weights."""

@@ -22,7 +22,7 @@ from augflow.learners.patch_gan import PATCHES
 from augflow.params import Count, Section
 from augflow.scenes import Layout
 from augflow.seeds import Noise
-from augflow.synthesizer import Planes, class_planes
+from augflow.synthesizer import LatentKind, Planes, class_planes
 
 DROPPED = 0.5
 """The share of values that dropout drops while learning."""
@@ -93,7 +93,7 @@ class Pix2Pix(AdversarialGenerator):
     """
 
     config: Pix2PixConfig
-    latents: ClassVar[Literal["gaussian", "dropout"]] = "dropout"
+    latents: ClassVar[LatentKind] = "dropout"
 
     def __init__(self, config: Pix2PixConfig, table: ClassTable, seed: int = 0) -> None:
         """Builds the U-Net.

@@ -91,14 +91,27 @@ VARIANTS = {
     "pix2pix": (
         "pix2pix",
         Pix2PixConfig(
-            size=SIZE, downs=3, width=8, dropout=(0, 1), patch=16, patch_width=8, jitter=2,
-            source="one_hot", boundary="v1", norm="instance",
+            size=SIZE,
+            downs=3,
+            width=8,
+            dropout=(0, 1),
+            patch=16,
+            patch_width=8,
+            jitter=2,
+            source="one_hot",
+            boundary="v1",
+            norm="instance",
         ),
     ),
     "pix2pix batch": (
         "pix2pix",
         Pix2PixConfig(
-            size=SIZE, downs=3, width=8, dropout=(1,), patch=16, patch_width=8,
+            size=SIZE,
+            downs=3,
+            width=8,
+            dropout=(1,),
+            patch=16,
+            patch_width=8,
             test_statistics="running",
         ),
     ),
@@ -114,10 +127,12 @@ VARIANTS = {
     ),
     "caflow": ("caflow", CAFlowConfig(**CAFLOW, source="one_hot", boundary="v1", last="keep")),
     "caflow shared": (
-        "caflow", CAFlowConfig(**{**CAFLOW, "levels": 3}, boundary="v2", last="keep", share=True)
+        "caflow",
+        CAFlowConfig(**{**CAFLOW, "levels": 3}, boundary="v2", last="keep", share=True),
     ),
     "caflow variational": (
-        "caflow", CAFlowConfig(**CAFLOW, dequantization="variational", dequantization_steps=1)
+        "caflow",
+        CAFlowConfig(**CAFLOW, dequantization="variational", dequantization_steps=1),
     ),
     "glow": ("glow", GlowConfig(size=SIZE, steps=(2, 2), width=16, floor=0.05, actnorm="log")),
     "cglow": ("cglow", CGlowConfig(**GLOW_SMALL, priors="all", class_weight=0.1)),

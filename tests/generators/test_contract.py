@@ -72,9 +72,7 @@ def test_rows_of_a_batch_do_not_influence_each_other(fit):
         conditions = generator.condition(scene.layout)
         whole = generator.sample(conditions, Noise([1, 2, 3, 4]), 0.7)
         for n in range(4):
-            alone = generator.sample(
-                generator.condition(scene[[n]].layout), Noise([n + 1]), 0.7
-            )
+            alone = generator.sample(generator.condition(scene[[n]].layout), Noise([n + 1]), 0.7)
             torch.testing.assert_close(whole[[n]], alone, atol=2e-3, rtol=0)
             row = generator.sample(conditions.rows([n]), Noise([n + 1]), 0.7)
             torch.testing.assert_close(whole[[n]], row, atol=2e-3, rtol=0)
