@@ -74,9 +74,9 @@ def test_every_stage_depends_on_its_own_source(stages):
 def test_a_set_touches_only_what_depends_on_it(stages):
     data = Project(ROOT).data
     users = {
-        name for name, (_, deps) in stages.items() if relative(data / "synthetic/sweep") in deps
+        name for name, (_, deps) in stages.items() if relative(data / "synthetic/c_flow") in deps
     }
-    assert users == {"score@sweep"}
+    assert users == {"score@c_flow"}
 
 
 def test_dependencies_exist(stages):

@@ -8,6 +8,7 @@ from augflow.metrics.confusion import Scores
 from augflow.reporting.evidence import Evidence
 from augflow.reporting.measures import (
     MEASURES,
+    Point,
     best,
     mean,
     points,
@@ -79,6 +80,51 @@ def _pair(evidence: Evidence, crippled: str, repaired: str) -> Row:
         sources += _sources(evidence, generator)
     cells["gain"] = ious["repaired"] - ious["released"]
     return Row(crippled, cells, tuple(dict.fromkeys(sources)))
+
+
+def chosen(evidence: Evidence) -> Table:
+    """Sets of the likeliest of many photographs beside the same system's plain photographs.
+
+    References:
+        CAFLOW, section 4.4.
+    """
+    sets, sweep = evidence.params.sets, evidence.params.report.sweep
+    rows = []
+    for name, section in sets.items():
+        plain = [n for n in sweep if sets[n].generator == section.generator and n != name]
+        if section.best_of is None or not plain or name not in evidence.sets:
+            continue
+        rows += [
+            _chosen_row(evidence, point, plain[0])
+            for point in points(evidence, name)
+            if point.temperature in sets[plain[0]].temperatures
+        ]
+    columns = (
+        Column("set"), Column("generator"), Column("temperature", "degree"),
+        Column("drawn", "count"), Column("kept", "count"), *spread_columns(("class_iou",)),
+        *spread_columns(("plain",)), Column("gain", "points"),
+    )  # fmt: skip
+    return Table("chosen", columns, tuple(rows))
+
+
+def _chosen_row(evidence: Evidence, point: Point, plain: str) -> Row:
+    section = evidence.params.sets[point.name]
+    other = next(p for p in points(evidence, plain) if p.temperature == point.temperature)
+    ours, theirs = rounds_at(evidence, point), rounds_at(evidence, other)
+    usual = spreads(theirs, ["class_iou"])
+    cells: dict[str, Cell] = {
+        "set": point.name,
+        "generator": section.generator,
+        "temperature": point.temperature,
+        "drawn": section.best_of,
+        "kept": section.rounds,
+        **spreads(ours, ["class_iou"]),
+        "plain.mean": usual["class_iou.mean"],
+        "plain.std": usual["class_iou.std"],
+        "gain": mean(ours, "class_iou") - mean(theirs, "class_iou"),
+    }
+    sources = (f"scores/{point.name}.json", f"scores/{plain}.json", "evidence/params.yaml")
+    return Row(point.key, cells, sources)
 
 
 def _best_rounds(evidence: Evidence, generator: str) -> Sequence[Scores]:

@@ -94,7 +94,16 @@ def _ablated(tables: Mapping[str, Table]) -> Part:
              "repaired=repaired.val_bpd", "class IoU, released=released.class_iou",
              "repaired=repaired.class_iou", "gain in points=gain"),
         ))  # fmt: skip
-    return Part("What depth, boundary maps and repairs are worth", (), tuple(views))
+    if "chosen" in tables:
+        views.append(_view(
+            tables["chosen"],
+            "Of so many photographs drawn for a layout, those kept that the flow itself finds "
+            "likeliest, beside the same system's plain photographs at that temperature: class IoU "
+            "in %, mean ± standard deviation over rounds (of kept ones: over ranks).",
+            ("set", "generator", "T=temperature", "drawn", "kept", "class IoU=class_iou±",
+             "plain=plain±", "gain in points=gain"),
+        ))  # fmt: skip
+    return Part("What depth, boundary maps, repairs and choice are worth", (), tuple(views))
 
 
 PAGE = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from augflow.reporting.ablations import configurations, released
+from augflow.reporting.ablations import chosen, configurations, released
 from augflow.reporting.attributed import attribute_changes, attributes
 from augflow.reporting.diverse import diversity, diversity_spread
 from augflow.reporting.evidence import Evidence
@@ -19,6 +19,7 @@ TABLES: dict[str, Callable[[Evidence], Table]] = {
     "temperature": temperature,
     "configurations": configurations,
     "released": released,
+    "chosen": chosen,
     "references": references,
     "judge_per_class": judge_per_class,
     "diversity": diversity,

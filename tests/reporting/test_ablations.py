@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from augflow.reporting.ablations import configurations, released
+from augflow.reporting.ablations import chosen, configurations, released
 from augflow.reporting.parts import parts
 from augflow.reporting.tables import computed
 from tests.fabricated import Study
@@ -55,10 +55,30 @@ def test_released_code_is_compared_at_the_best_temperature_of_each(evidence):
 
 def test_both_tables_are_printed_where_they_are_asked_for(evidence):
     titles = [part.title for part in parts(evidence, computed(evidence)) if part.views]
-    assert "What depth, boundary maps and repairs are worth" in titles
+    assert "What depth, boundary maps, repairs and choice are worth" in titles
 
 
 def test_without_them_there_is_no_such_part(tmp_path):
     evidence = loaded(tmp_path)
     part = next(p for p in parts(evidence, computed(evidence)) if "repairs" in p.title)
     assert not part.views
+
+
+def test_the_likeliest_of_many_stand_beside_plain_photographs(evidence):
+    sets = dict(evidence.params.sets)
+    sets["picked"] = sets["sweep"].model_copy(update={"temperatures": (0.8,), "best_of": 5})
+    made = dict(evidence.sets)
+    # the second system's matrices, whose IoU is one half
+    halves = evidence.sets["dual_glow"].model_dump()
+    halves["items"] = [
+        {**item, "temperature": 0.8} for item in halves["items"] if item["temperature"] == 0.5
+    ]
+    made["picked"] = type(evidence.sets["dual_glow"]).model_validate(halves)
+    found = dataclasses.replace(
+        evidence, sets=made, params=evidence.params.model_copy(update={"sets": sets})
+    )
+    [row] = chosen(found).rows
+    assert row.cells["drawn"] == 5
+    assert row.cells["class_iou.mean"] == pytest.approx(0.5)
+    assert row.cells["plain.mean"] == pytest.approx((7 / 12 + 13 / 20) / 2)
+    assert row.cells["gain"] == pytest.approx(0.5 - (7 / 12 + 13 / 20) / 2)
