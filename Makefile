@@ -7,6 +7,10 @@ STAMP := $(VENV)/lock.sha256
 export OMP_WAIT_POLICY ?= PASSIVE
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
+JOBS ?= 2
+beside = $(BIN)/dvc stage list --name-only | grep -E '^($(1))(@|$$)' \
+	| xargs -r -P $(JOBS) -n 1 $(BIN)/dvc repro --single-item
+
 .PHONY: setup repro test lint types unit verify clean
 
 setup: $(STAMP)
@@ -20,7 +24,12 @@ $(STAMP): requirements.lock pyproject.toml
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . && \
 	  sha256sum requirements.lock > $(STAMP); fi
 
+# stages that do not wait for each other run side by side, then whatever is left; a plain `dvc repro`
+# makes the same, one stage after the other
 repro: setup
+	$(BIN)/dvc repro prepare
+	$(call beside,train|predict|judge)
+	$(call beside,synthesize|transfer|diversity|attributes|explore|retrain)
 	$(BIN)/dvc repro
 
 test: setup lint types unit

@@ -145,7 +145,9 @@ def parameters_by_part(generator: Generator) -> dict[str, int]:
 
 
 def _part(name: str) -> str:
-    return next((part for prefix, part in _PARTS.items() if fnmatchcase(name, prefix + "*")), name)
+    """What a parameter belongs to; where nothing is known of it, the network that holds it."""
+    known = (part for prefix, part in _PARTS.items() if fnmatchcase(name, prefix + "*"))
+    return next(known, name.partition(".")[0])
 
 
 def _costs(generator: Generator) -> tuple[int, int, int]:

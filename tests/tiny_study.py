@@ -38,7 +38,13 @@ PARAMS = {
         "best": {"generator": "flow", "layouts": "val", "temperatures": [0.5, 0.9], "rounds": 2,
                  "best_of": 3, "limit": 1},
     },
-    "predictors": {},
+    "predictors": {
+        "maps": {
+            "preset": "tiny", "samples": 2,
+            "overrides": {"steps": [1, 1], "width": [8, 8], "conv_channels": 4, "linear_width": 4},
+            "training": {"steps": 2, "batch_size": 2, "init_scenes": 4},
+        },
+    },
     "transfers": {"moved": {"generator": "flow", "layouts": "val", "limit": 2}},
     "judge": _NETWORK,
     "arms": {
@@ -70,6 +76,8 @@ def make(root: Path) -> None:
     for name in PARAMS["sets"]:
         project.synthesize(name)
     project.transfer("moved")
+    project.train_predictor("maps")
+    project.score_predictor("maps")
     project.judge()
     for name in PARAMS["sets"]:
         project.score_set(name)

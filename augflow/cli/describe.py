@@ -12,7 +12,13 @@ if TYPE_CHECKING:
 
 
 def describe(
-    system: Annotated[str, typer.Argument(help="A system: full_glow, glow.")],
+    system: Annotated[
+        str,
+        typer.Argument(
+            help="full_glow, c_glow, dual_glow, c_flow, caflow, glow, cglow, "
+            "caglow, crn, imle, pix2pix."
+        ),
+    ],
     preset: Annotated[str, typer.Option(help="One of its presets.")],
     size: Annotated[
         str | None, typer.Option(metavar="HxW", help="Height and width; else the preset's.")

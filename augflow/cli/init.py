@@ -12,7 +12,8 @@ def init(
     preset: Annotated[
         str,
         typer.Option(
-            help="streets, smoke, cityscapes_256, cityscapes_128, camvid, idd_lite, kitti, folder."
+            help="streets, smoke, cityscapes_256, cityscapes_128, camvid, "
+            "idd_lite, idd_lite_configurations, kitti, folder."
         ),
     ],
     data: Annotated[

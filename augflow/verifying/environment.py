@@ -13,6 +13,7 @@ from augflow import files, machine
 from augflow.verifying.findings import Check
 
 if TYPE_CHECKING:
+    from augflow.params import Params
     from augflow.project import Project
 
 FILE = "environment.json"
@@ -82,16 +83,28 @@ def _artefacts(project: Project) -> dict[str, Path]:
     params = project.params
     segmenters = [project.judge_folder, *project.segmenters.values()]
     sets = [project.synthetic(name) for name in (*params.sets, *params.transfers)]
-    scores = [project.score(name) for name in (*params.sets, "references", "arms")]
+    names = (*params.sets, "references", "arms", *further_scores(params))
+    scores = [project.score(name) for name in names]
     telling = {
         project.prepared: project.prepared,
         **{path: path / "config.json" for path in map(project.generator, params.generators)},
         **{path: path / "config.json" for path in segmenters},
+        **{path: path / "config.json" for path in map(project.predictor, params.predictors)},
         **{path: path / "manifest.csv" for path in sets},
         **{path: path for path in scores},
         project.reports: project.reports / "claims.json",
     }
     return {_key(path, project.root): file for path, file in telling.items()}
+
+
+def further_scores(params: Params) -> list[str]:
+    """The names of score files beside those of sets, references and arms."""
+    diverse = params.diversity.generators if params.diversity else ()
+    return [
+        *(f"diversity/{name}" for name in diverse),
+        *(f"predictors/{name}" for name in params.predictors),
+        *(["attributes"] if params.attributes else []),
+    ]
 
 
 def _key(path: Path, root: Path) -> str:

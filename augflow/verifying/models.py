@@ -19,6 +19,11 @@ def check_models(space: Workspace) -> Check:
     project = space.project
     for name in project.params.generators:
         _check_generator(check, name, space)
+    for name, predictor in project.params.predictors.items():
+        if check.has(project.predictor(name)):
+            with check.reading(project.predictor(name) / "config.json"):
+                _check_weights(check, project.predictor(name))
+                _check_last_step(check, project.predictor(name), predictor.training.steps)
     judge = project.params.judge
     if check.has(project.judge_folder):
         real = {"train_on": ["real"], "augment": "none"}

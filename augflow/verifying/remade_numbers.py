@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from augflow import files, generators
+from augflow.generators import c_glow_predictor
 from augflow.metrics import confusion_matrix
 from augflow.stages.score import mean_colours, painted
 from augflow.verifying.environment import Machines
@@ -70,6 +71,11 @@ def check_matrices(space: Workspace, machines: Machines) -> Check:
     if project.params.arms and check.has(project.score("arms")):
         with check.reading(project.score("arms")):
             _check_arms(check, space, machines)
+    for name in project.params.predictors:
+        where = project.score(f"predictors/{name}")
+        if check.has(where) and check.has(project.predictor(name)):
+            with check.reading(where):
+                _check_predictor(check, space, machines, name)
     return check
 
 
@@ -132,6 +138,21 @@ def _check_arms(check: Check, space: Workspace, machines: Machines) -> None:
             _check_matrix(check, space, folder, image, item, "val", f"{where}: {key}", allowed)
 
 
+def _check_predictor(check: Check, space: Workspace, machines: Machines, name: str) -> None:
+    where, val = space.project.score(f"predictors/{name}"), space.split("val")
+    predictor = c_glow_predictor.load(space.project.predictor(name))
+    allowed = space.tolerance(check, machines, where)
+    for group in files.read_json(where)["samples"]:
+        items, count = group["items"], group["samples"]
+        for number in space.chosen(len(items), "score", "predictors", name, str(count)):
+            item = items[number]
+            scene = val.scenes([space.row_of("val", item["name"])])
+            answer = predictor.predict(scene.image.float() / 255, count)[0].numpy()
+            truth = scene.layout.classes[0].numpy()
+            expected = confusion_matrix(truth, answer, predictor.table.count)
+            _compare(check, f"{where}: {count} samples", item, expected, allowed)
+
+
 def _check_matrix(
     check: Check, space: Workspace, network: Path, image: torch.Tensor, item: dict[str, Any],
     split: str, where: Path | str, tolerance: float,
@@ -141,7 +162,13 @@ def _check_matrix(
     place = space.row_of(split, item["layout"])
     truth = space.split(split).scenes([place]).layout.classes[0].numpy()
     answer = segmenter.predict(image[None].float() / 255)[0].cpu().numpy()
-    expected = confusion_matrix(truth, answer, segmenter.count)
+    _compare(check, where, item, confusion_matrix(truth, answer, segmenter.count), tolerance)
+
+
+def _compare(
+    check: Check, where: Path | str, item: dict[str, Any], expected: np.ndarray, tolerance: float
+) -> None:
+    """Adds where a recorded matrix differs by more than another machine may."""
     got = np.array(item["confusion"])
     moved = int(np.abs(expected - got).sum()) // 2
     if moved <= (PIXELS * expected.sum() if tolerance else 0) and expected.sum() == got.sum():

@@ -27,8 +27,9 @@ def check_reports(space: Workspace) -> Check:
 
 
 def _check_copies(check: Check, space: Workspace) -> None:
-    for copy in sorted((space.project.reports / "scores").glob("*.json")):
-        path = space.project.score(copy.stem)
+    folder = space.project.reports / "scores"
+    for copy in sorted(folder.rglob("*.json")):
+        path = space.project.score(copy.relative_to(folder).with_suffix("").as_posix())
         if path.exists():
             expected, got = (f"content {files.digest_file(p)}" for p in (path, copy))
             check.same(f"{copy.as_posix()}, a copy of {path.as_posix()}", expected, got)

@@ -36,7 +36,36 @@ def check_scores(space: Workspace) -> Check:
     if project.params.arms and check.has(project.score("arms")) and ready:
         with check.reading(project.score("arms")):
             _check_arms(check, space)
+    _check_further(check, space, ready)
     return check
+
+
+def _check_further(check: Check, space: Workspace, ready: bool) -> None:
+    """Score files of predictors and of diversity."""
+    project = space.project
+    for name in project.params.predictors:
+        where = project.score(f"predictors/{name}")
+        if check.has(where) and ready:
+            with check.reading(where):
+                _check_predictions(check, space, name)
+    for name in project.params.diversity.generators if project.params.diversity else ():
+        where, maker = project.score(f"diversity/{name}"), project.generator(name)
+        if check.has(where) and check.has(maker):
+            with check.reading(where):
+                check.same(f"{where}: weights", recorded_digest(maker),
+                           files.read_json(where)["weights"])  # fmt: skip
+
+
+def _check_predictions(check: Check, space: Workspace, name: str) -> None:
+    """The predictor that is there, and every held-out photograph once per number of samples."""
+    where, folder = space.project.score(f"predictors/{name}"), space.project.predictor(name)
+    content, val = files.read_json(where), space.split("val")
+    if check.has(folder):
+        check.same(f"{where}: weights", recorded_digest(folder), content["weights"])
+    named = [(scene, scene, 0) for scene in val.names]
+    for group in content["samples"]:
+        items = [{**item, "layout": item["name"], "round": 0} for item in group["items"]]
+        _check_items(check, where, items, named, space.labelled("val"))
 
 
 def _check_set(check: Check, space: Workspace, name: str) -> None:

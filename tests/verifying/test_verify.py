@@ -284,6 +284,32 @@ def test_scores_of_other_photographs_and_networks_are_named(study, space):
     assert f"{references}: wrong: nobody for" in found
 
 
+def test_forged_predictions_are_named_and_found_by_predicting_again(study, space):
+    params_with(verify__items=100)
+    path = study.score("predictors/maps")
+
+    def to_another_column(content):
+        matrix = content["samples"][0]["items"][0]["confusion"]
+        row = next(row for row in matrix if any(row))
+        row[0], row[1] = row[1] + 1, row[0] - 1
+
+    edit_json(path, to_another_column)
+    assert check_scores(space).state == "holds"
+    name = files.read_json(path)["samples"][0]["items"][0]["name"]
+    again = lines(check_matrices(Workspace(study), Machines(study)))
+    assert again[0].startswith(f"{path}: 1 samples: {name}: confusion, row ")
+    edit_json(path, lambda content: content.update(weights="others"))
+    assert f"{path}: weights" in lines(check_scores(space))[0]
+    copied = [line for line in lines(check_reports(space)) if "predictors/maps" in line]
+    assert copied
+
+
+def test_diversity_of_another_generator_is_named(study, space):
+    path = study.score("diversity/flow")
+    edit_json(path, lambda content: content.update(weights="others"))
+    assert f"{path}: weights" in lines(check_scores(space))[0]
+
+
 def test_clone_without_data_cannot_be_checked_but_its_report_can(study, run):
     shutil.rmtree("data")
     shutil.rmtree(".dvc/cache")
