@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -32,8 +33,8 @@ def tensors_of(path: Path, key: str | None = None) -> dict[str, Tensor]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as fault:
         raise ModelError(
-            f"{path}: not a file of tensors and plain numbers alone, which is all that is read "
-            f"({_first_line(fault)}); save the state dict itself with torch.save"
+            f"{path}: not a torch.save file of tensors and plain numbers alone, which is all that "
+            f"is read{_asked_for(fault)}; save the state dict itself with torch.save"
         ) from fault
     except (RuntimeError, EOFError, ValueError, KeyError, OSError) as fault:
         raise ModelError(
@@ -87,6 +88,12 @@ def shown(names: Sequence[str]) -> str:
 
 def _sides(shape: Sequence[int]) -> str:
     return "x".join(str(side) for side in shape) or "a number"
+
+
+def _asked_for(fault: BaseException) -> str:
+    """The code that a file wanted to run; torch's own advice, to let it, is not passed on."""
+    found = re.search(r"GLOBAL ([\w.]+)", str(fault))
+    return f" (it asks for {found[1]})" if found else ""
 
 
 def _first_line(fault: BaseException) -> str:

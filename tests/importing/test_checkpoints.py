@@ -36,6 +36,8 @@ def test_a_file_that_would_run_a_command_is_refused_and_runs_none(tmp_path, lega
     with pytest.raises(ModelError, match="tensors and plain numbers alone") as fault:
         tensors_of(path)
     assert "\n" not in str(fault.value)
+    assert "posix.system" in str(fault.value)
+    assert "weights_only" not in str(fault.value)
     assert not trace.exists()
 
 
