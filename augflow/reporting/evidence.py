@@ -30,7 +30,7 @@ class Trained:
     Facts are None where training recorded none. `levels` are the steps of each level of a flow,
     `boundary` the version of boundary maps that it sees. `likelihood` says what its bits are of: of
     the photograph given its layout (`conditional`), alone (`unconditional`), or of nothing
-    (`none`).
+    (`none`); with `bound` they are an upper bound of it.
     """
 
     system: str
@@ -44,13 +44,14 @@ class Trained:
     levels: list[int] | None = None
     boundary: str | None = None
     likelihood: Literal["conditional", "unconditional", "none"] = "conditional"
+    bound: bool = False
 
     def has(self, column: str) -> bool:
         """Whether the history holds anything in a column."""
         return any(row.get(column) for row in self.history)
 
 
-FACTS = ("val_bpd", "val_scenes", "round_trip", "val_distance", "likelihood")
+FACTS = ("val_bpd", "val_scenes", "round_trip", "val_distance", "likelihood", "bound")
 """The facts of a generator's `config.json` that a report keeps, as far as they are there."""
 
 

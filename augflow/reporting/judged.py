@@ -20,7 +20,7 @@ from augflow.reporting.measures import (
 )
 from augflow.reporting.score_files import ReferenceRows, pooled
 from augflow.reporting.table import Cell, Column, Row, Table
-from augflow.reporting.trained import final, last_step
+from augflow.reporting.trained import bits_are, final, last_step
 
 
 def temperature(evidence: Evidence) -> Table:
@@ -72,9 +72,9 @@ def systems(evidence: Evidence) -> Table:
     columns = (
         Column("row"), Column("generator"), Column("system"), Column("preset"),
         Column("parameters", "count"), Column("steps", "count"), Column("likelihood"),
-        Column("val_bpd", "bits"), Column("set"), Column("temperature", "degree"),
-        Column("rounds", "count"), *spread_columns(MEASURES), *spread_columns(("class_iou_at_1",)),
-        Column("class_iou.of_real", "ratio"),
+        Column("bits_are"), Column("val_bpd", "bits"), Column("set"),
+        Column("temperature", "degree"), Column("rounds", "count"), *spread_columns(MEASURES),
+        *spread_columns(("class_iou_at_1",)), Column("class_iou.of_real", "ratio"),
     )  # fmt: skip
     empty: dict[str, Cell] = dict.fromkeys(column.name for column in columns)
     for key in ("real", "flat", "wrong") if rows else ():
@@ -100,6 +100,7 @@ def _system_row(evidence: Evidence, name: str, real: Scores) -> Row:
         "parameters": trained.parameters,
         "steps": last_step(trained, f"{where}.csv"),
         "likelihood": trained.likelihood,
+        "bits_are": bits_are(trained),
         "val_bpd": final(trained, "val_bpd", f"{where}.csv"),
         "set": name,
         "temperature": top.temperature,

@@ -85,7 +85,11 @@ def _by_bits(rows: list[Row], cite: Citations) -> list[str]:
             (row for row in _measured(rows) if row.cells["likelihood"] == kind), key=_bits
         )
         if fits:
-            texts = [f"{row.key} {cite.cell('systems', row, 'val_bpd')}" for row in fits]
+            texts = [
+                f"{row.key} {cite.cell('systems', row, 'val_bpd')}"
+                + (" (a bound)" if row.cells["bits_are"] == "bound" else "")
+                for row in fits
+            ]
             verb = "the order is" if len(fits) > 1 else "there is"
             sentences.append(
                 f"By held-out bits per dimension {of}, fewest first, {verb} {listed(texts)}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from augflow.reporting.citations import listed
 from augflow.reporting.diverse import shown_level
 from augflow.reporting.evidence import Evidence
 from augflow.reporting.explored import EDITS, PATHS, STYLES
@@ -154,6 +155,7 @@ def _systems(evidence: Evidence, tables: Mapping[str, Table]) -> Part:
         f"temperature T, in %: mean ± standard deviation over rounds of sampling. {BEST} Below: "
         "real photographs (ceiling), flat paint and photographs of other layouts (floors)."
     )
+    caption += _bounds(tables["systems"])
     caption += f" Training time of every system: {time}." if time else ""
     view = _view(tables["systems"], caption, (
         "generator=row", "system", "preset", "parameters", "steps", "likelihood",
@@ -389,7 +391,19 @@ def _learning(tables: Mapping[str, Table]) -> Part:
     shown = ("generator", "system", "preset", "parameters", "steps", "likelihood",
              "held-out bits/dim=val_bpd", "distance=val_distance", "scenes=val_scenes",
              "round trip=round_trip")  # fmt: skip
+    caption += _bounds(tables["generators"])
     return Part("The generators", pictures, (_view(tables["generators"], caption, shown),))
+
+
+def _bounds(table: Table) -> str:
+    """A sentence on generators whose bits are no more than a bound; empty where all are exact."""
+    names = [row.key for row in table.rows if row.cells["bits_are"] == "bound"]
+    if not names:
+        return ""
+    return (
+        f" Bits of {listed(names)} are an upper bound: the noise that fills the 8-bit steps is "
+        "learned there (variational dequantization)."
+    )
 
 
 def _data(evidence: Evidence, tables: Mapping[str, Table]) -> Part:

@@ -23,6 +23,7 @@ def generators(evidence: Evidence) -> Table:
             "parameters": trained.parameters,
             "steps": last_step(trained, where),
             "likelihood": trained.likelihood,
+            "bits_are": bits_are(trained),
             "val_bpd": final(trained, "val_bpd", where),
             "val_distance": final(trained, "val_distance", where),
             "val_scenes": trained.val_scenes,
@@ -31,8 +32,8 @@ def generators(evidence: Evidence) -> Table:
         rows.append(Row(name, cells, (where, f"evidence/generators/{name}.json")))
     columns = (
         Column("generator"), Column("system"), Column("preset"), Column("parameters", "count"),
-        Column("steps", "count"), Column("likelihood"), Column("val_bpd", "bits"),
-        Column("val_distance", "bits"), Column("val_scenes", "count"),
+        Column("steps", "count"), Column("likelihood"), Column("bits_are"),
+        Column("val_bpd", "bits"), Column("val_distance", "bits"), Column("val_scenes", "count"),
         Column("round_trip", "tiny"),
     )  # fmt: skip
     return Table("generators", columns, tuple(rows))
@@ -48,6 +49,13 @@ def bpd_curve(evidence: Evidence) -> Table:
             rows.append(Row(f"{name}.{int(step)}", cells, (where,)))
     columns = (Column("generator"), Column("step", "step"), Column("val_bpd", "bits"))
     return Table("bpd_curve", columns, tuple(rows))
+
+
+def bits_are(trained: Trained) -> str | None:
+    """Whether a likelihood is `exact` for the photograph and its noise, or only a `bound` of it."""
+    if trained.likelihood == "none":
+        return None
+    return "bound" if trained.bound else "exact"
 
 
 def last_step(trained: Trained, where: str) -> int:

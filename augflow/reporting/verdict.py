@@ -165,7 +165,7 @@ def _headline(
 
 def _without_winner(found: set[str]) -> tuple[str, str]:
     if GAIN in found:
-        return "Synthetic photos help against some arms of real photos, not against all.", "plain"
+        return "No gain shown: synthetic photos beat some arms of real photos, not all.", "plain"
     if found == {UNKNOWN}:
         return "Whether synthetic photos help cannot be told from these trainings.", "plain"
     if found == {WORSE}:
