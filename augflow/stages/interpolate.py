@@ -87,16 +87,17 @@ def interpolate(
 
     digest = weights_digest(maker.state_dict())
     facts = SetFacts(out.name, digest, (way.temperature,), way.steps, maker.table, maker.size)
-    rows = write_set(out, facts, photos())
-    files.write_json(out / PATH, {
-        "from": way.start.name, "to": way.end.name, "steps": way.steps, "path": way.kind,
-        "temperature": way.temperature,
-    })  # fmt: skip
-    for item in found:
-        made = [files.read_photo(out / row.photo) for row in rows if row.layout == item.name]
-        files.write_png(out / STRIPS / f"{item.name}.png", _strip(maker, item, made))
-        if frames:
-            write_frames(out / FRAMES / item.name, made)
+    with files.fresh_folder(out) as folder:
+        rows = write_set(folder, facts, photos())
+        files.write_json(folder / PATH, {
+            "from": way.start.name, "to": way.end.name, "steps": way.steps, "path": way.kind,
+            "temperature": way.temperature,
+        })  # fmt: skip
+        for item in found:
+            made = [files.read_photo(folder / r.photo) for r in rows if r.layout == item.name]
+            files.write_png(folder / STRIPS / f"{item.name}.png", _strip(maker, item, made))
+            if frames:
+                write_frames(folder / FRAMES / item.name, made)
     return rows
 
 

@@ -68,10 +68,7 @@ def synth(
                 name = item.name if samples == 1 else f"{item.name}_s{number}"
                 yield new_photo(item, photo, name, temperature, number, drawn[number])
 
-    rows = _write(out, maker, photos(), sheet, temperature, samples)
-    if frames:
-        _animate(out, rows)
-    return rows
+    return _write(out, maker, photos(), sheet, temperature, samples, frames=frames)
 
 
 def synth_from(
@@ -121,10 +118,7 @@ def synth_from(
             _show(sheet, item, maker, [made])
             yield new_photo(item, made, item.name, degree, seed=seed or 0, content=content)
 
-    rows = _write(out, maker, photos(), sheet, degree, 1)
-    if frames:
-        _animate(out, rows)
-    return rows
+    return _write(out, maker, photos(), sheet, degree, 1, frames=frames)
 
 
 def transfer_content(
@@ -212,12 +206,15 @@ def _show(
 
 def _write(
     out: Path, maker: Generator, photos: Iterator[NewPhoto],
-    sheet: dict[str, list[np.ndarray]], temperature: float, rounds: int,
+    sheet: dict[str, list[np.ndarray]], temperature: float, rounds: int, *, frames: bool = False,
 ) -> list[SetRow]:  # fmt: skip
     digest = weights_digest(maker.state_dict())
     facts = SetFacts(out.name, digest, (temperature,), rounds, maker.table, maker.size)
-    rows = write_set(out, facts, photos)
-    files.write_png(out / SHEET, pictures.sheet(list(sheet.values()), scale=2))
+    with files.fresh_folder(out) as folder:
+        rows = write_set(folder, facts, photos)
+        files.write_png(folder / SHEET, pictures.sheet(list(sheet.values()), scale=2))
+        if frames:
+            _animate(folder, rows)
     return rows
 
 

@@ -214,3 +214,24 @@ def test_what_a_generator_cannot_do_is_said_in_one_line(makers, layouts, photos,
     for name in ("coins", "plain"):
         line = refused(tmp_path, *ends, "--generator", makers[name], "--from", photos[0])
         assert "cannot tell the latents of a photograph: give a seed" in line
+
+
+@pytest.mark.parametrize(
+    ("module", "command"),
+    [("synth", ("synth",)), ("interpolate", ("interpolate", "--from", "seed:1", "--to", "seed:2"))],
+)
+def test_a_set_whose_video_fails_is_not_in_place_and_the_old_one_stays(
+    makers, layouts, tmp_path, monkeypatch, module, command
+):
+    words = [*command, "--layouts", layouts, "--generator", makers["flow"], "--boundary",
+             layouts.parent / "boundary", "--labels", "train_ids",
+             "--out", tmp_path / "set"]  # fmt: skip
+    assert run(*words).exit_code == 0
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    def full(*_):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(f"augflow.stages.{module}.write_frames", full)
+    assert run(*words, "--frames", "--temp", "0.5").exit_code != 0
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
