@@ -185,7 +185,7 @@ def test_the_verdict_says_what_cannot_be_told(evidence, tables):
         ({"real": [SIX], "real_synthetic": [SEVEN]}, "cannot be told"),
         (
             {"real": [HALF] * 2, "real_classic": [EIGHT] * 2, "real_synthetic": [SEVEN] * 2},
-            "against some arms",
+            "beat some arms",
         ),
         ({"real": [SIX] * 2}, "no arm joins"),
         ({}, "no network was retrained"),

@@ -1,0 +1,33 @@
+"""The parts of a report: which figures and tables stand together, and what is said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from augflow.reporting.evidence import Evidence
+from augflow.reporting.parts.compared import ablated, judged, pages, photographs, systems
+from augflow.reporting.parts.probed import attributed, latents, predicted, transferred, varied
+from augflow.reporting.parts.trained import data, learning, trained_on
+from augflow.reporting.parts.views import Part, Picture, View
+from augflow.reporting.table import Table
+
+__all__ = ["Part", "Picture", "View", "parts"]
+
+
+def parts(evidence: Evidence, tables: Mapping[str, Table]) -> list[Part]:
+    """All parts in reading order; one without tables and figures says nothing."""
+    return [
+        photographs(evidence),
+        systems(evidence, tables),
+        pages(evidence),
+        judged(evidence, tables),
+        ablated(tables),
+        varied(evidence, tables),
+        attributed(evidence, tables),
+        predicted(tables),
+        latents(evidence),
+        trained_on(tables),
+        transferred(),
+        learning(tables),
+        data(evidence, tables),
+    ]
