@@ -7,6 +7,7 @@ import math
 from augflow import files
 from augflow.params import SetParams, TransferParams
 from augflow.photographs import Photograph, sampled, transferred
+from augflow.stages.synthesize import photo_seed
 from augflow.synthetic import MANIFEST, SetRow
 from augflow.verifying.environment import Machines
 from augflow.verifying.findings import Check, Finding, pixel_finding
@@ -21,6 +22,8 @@ def check_photos(space: Workspace, machines: Machines) -> Check:
     check = Check("synthesize, again")
     for name, section in space.project.params.sets.items():
         _check_set(check, space, machines, name, section)
+        if section.best_of is not None:
+            _check_choice(check, space, machines, name, section)
     return check
 
 
@@ -50,6 +53,41 @@ def _check_set(
                 check.add(pixel_finding(folder / row.photo, made.image, stored, tolerance))
                 where = f"{folder / MANIFEST}: {row.name}: log_p_bpd"
                 check.add(bits_finding(where, made.log_p_bpd, row.log_p_bpd, tolerance > 0))
+
+
+def _check_choice(
+    check: Check, space: Workspace, machines: Machines, name: str, section: SetParams
+) -> None:
+    """Draws all photographs of one layout and temperature again: were the likeliest kept?"""
+    folder, maker = space.project.synthetic(name), space.project.generator(section.generator)
+    if not (folder.exists() and maker.exists() and space.project.prepared.exists()):
+        return  # said by `_check_set`
+    slack = BITS if space.tolerance(check, machines, folder) > 0 else 0.0
+    with check.reading(folder):
+        rows = space.rows(name)
+        groups = sorted({(row.split, row.layout, row.temperature) for row in rows})
+        for number in space.chosen(len(groups), "choice", name)[:1]:
+            split, title, degree = groups[number]
+            drawn = [photo_seed(section.seed, title, turn) for turn in range(section.drawn)]
+            layout = space.split(split).scenes([space.row_of(split, title)]).layout
+            photos = sampled(space.generator(section.generator), layout, drawn, degree)
+            bits = {
+                seed: _known(photo.log_p_bpd) for seed, photo in zip(drawn, photos, strict=True)
+            }
+            ranked = sorted(bits.values())
+            for row in rows:
+                if (row.split, row.layout, row.temperature) != groups[number]:
+                    continue
+                check.compared += 1
+                # a seed that was never drawn, or a rank beyond the kept, is named by `check_sets`
+                best, own = ranked[min(row.round, len(ranked) - 1)], bits.get(row.seed)
+                if own is not None and own > best + slack:
+                    where = f"{folder / MANIFEST}: {row.name}: rank {row.round} of {len(drawn)}"
+                    check.add(Finding(where, _text(best), _text(own)))
+
+
+def _known(bits: float | None) -> float:
+    return math.inf if bits is None or math.isnan(bits) else bits
 
 
 def _made(space: Workspace, section: SetParams | TransferParams, row: SetRow) -> Photograph:
