@@ -30,6 +30,7 @@ repro: setup
 	$(BIN)/dvc repro prepare
 	$(call beside,train|predict|judge)
 	$(call beside,synthesize|transfer|diversity|attributes|explore|retrain)
+	$(call beside,score|score_references|score_arms)
 	$(BIN)/dvc repro
 
 test: setup lint types unit
