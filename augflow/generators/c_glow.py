@@ -52,10 +52,9 @@ C_GLOW: dict[str, dict[str, Any]] = {
     "v1": {**_OURS, **_V1},
     "v2": {**_OURS, **_V2},
     # version 1 is the shallower flow with the wider conditioning networks
-    "v1_tiny": {**_OURS, **_TINY, "floor": 0.3},
+    "v1_tiny": {**_OURS, **_TINY},
     "v2_tiny": {
-        **_OURS, **_TINY, "floor": 0.3, "steps": (6, 10, 10), "conv_channels": 8,
-        "linear_width": 10,
+        **_OURS, **_TINY, "steps": (6, 10, 10), "conv_channels": 8, "linear_width": 10,
     },
     "released_tiny": {**RELEASED, **_TINY},
     "v1_small": {

@@ -41,7 +41,7 @@ C_GLOW_PREDICTOR: dict[str, dict[str, Any]] = {
     "paper_multiclass": {"size": (128, 128), "steps": (8,) * 4},
     "tiny": {
         **REPAIRED, "size": (48, 72), "steps": (4, 4, 4), "width": (48, 64, 96),
-        "conv_channels": 16, "linear_width": 24, "floor": 0.3,
+        "conv_channels": 16, "linear_width": 24,
     },
     "small": {
         **REPAIRED, "size": (64, 96), "steps": (4, 6, 6, 4), "width": (64, 96, 128, 128),

@@ -93,7 +93,7 @@ _OURS: dict[str, Any] = {
     "head": "pooled",
     "head_bound": 1.5,
     "strict_lu": True,
-    "floor": 0.05,
+    "floor": 0.3,
     "actnorm": "log",
     "min_std": 0.02,
     "prior": "source",
@@ -113,7 +113,7 @@ FULL_GLOW: dict[str, dict[str, Any]] = {
     "high_res": {**_WITH_MAPS, "size": (512, 1024), "steps": (10,) * 4},
     # ours: bounded scales, resolution-free conditioning, a narrow source flow
     "tiny": {
-        **_OURS, "size": (48, 72), "steps": (4, 6, 6), "features": 12, "floor": 0.3,
+        **_OURS, "size": (48, 72), "steps": (4, 6, 6), "features": 12,
         "width": (48, 64, 96), "source_width": 24, "condition_width": 24,
     },
     "small": {

@@ -57,7 +57,7 @@ class RawGlowConfig(GlowConfig):
 REPAIRED: dict[str, Any] = {
     "matrix": "lu",
     "head_bound": 1.5,
-    "floor": 0.05,
+    "floor": 0.3,
     "actnorm": "log",
     "min_std": 0.02,
     "prior_bound": 3.0,
