@@ -2,45 +2,71 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from augflow import seeds
-from augflow.attributes import Attributes
+from augflow.attributes import Attributes, brightness
 from augflow.learners.base import GeneratorLearner, flipped, uniform
 from augflow.params import TrainingParams
-from augflow.scenes import Scene
+from augflow.scenes import Layout, Scene
+from augflow.synthesizer import class_planes
 
-WIDTHS = (16, 32, 64, 64)
+WIDTHS = (24, 48, 64)
+_STEEPNESS = 20.0
+"""What differences of class shares are multiplied by, before anything is learned."""
+_LIGHT_STEEPNESS = 100.0
 
 
 class AttributeReader(nn.Module):
-    """Strided convolutions, then one logit per attribute from the mean and the rows' means.
+    """Finds classes at half the size; their shares, against the medians, say what there is much of.
 
-    Means of the four horizontal bands are kept apart, as what is where tells street scenes apart.
+    Strided convolutions go down to an eighth of the size and come back up, as what a patch is
+    depends on what is around it. How dark or bright a photograph is, is measured.
     """
 
-    def __init__(self, attributes: int, seed: int) -> None:
-        """Draws the weights from `seed`."""
+    def __init__(self, attributes: Attributes, classes: int, seed: int) -> None:
+        """Draws the weights from `seed`; `classes` is the number of classes of the layouts."""
         super().__init__()
+        self.columns = list(attributes.classes)
+        self.light: Tensor
+        self.medians: Tensor
+        self.register_buffer("light", attributes.thresholds.float())
+        self.register_buffer("medians", attributes.medians.float())
         with seeds.torch_seeded(seed):
-            inputs = (3, *WIDTHS[:-1])
-            self.convs = nn.ModuleList(
-                nn.Conv2d(a, b, 3, 2, 1) for a, b in zip(inputs, WIDTHS, strict=True)
-            )
-            for conv in self.convs:
+            self.down = nn.ModuleList(nn.Conv2d(a, b, 3, 2, 1) for a, b in pairwise((3, *WIDTHS)))
+            self.up = nn.ModuleList(nn.Conv2d(b, a, 3, 1, 1) for a, b in pairwise(WIDTHS))
+            for conv in (*self.down, *self.up):
                 assert isinstance(conv, nn.Conv2d)
                 nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
-            self.head = nn.Linear(4 * WIDTHS[-1], attributes)
+            self.out = nn.Conv2d(WIDTHS[0], classes, 1)
+        self.log_steepness = nn.Parameter(torch.zeros(len(self.columns)))
+        self.offset = nn.Parameter(torch.zeros(len(self.columns)))
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Logits of photographs, (N, 3, H, W) in [0, 1] -> (N, A)."""
-        x = 2 * image - 1
-        for conv in self.convs:
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of the attributes and of the classes of photographs.
+
+        Shapes:
+            image: (N, 3, H, W) in [0, 1].
+            returns: (N, A), and (N, K, ceil(H / 2), ceil(W / 2)).
+        """
+        x, found = 2 * image - 1, []
+        for conv in self.down:
             x = F.relu(conv(x))
-        return self.head(F.adaptive_avg_pool2d(x, (4, 1)).flatten(1))
+            found.append(x)
+        for conv, finer in zip(reversed(self.up), reversed(found[:-1]), strict=True):
+            x = F.interpolate(x, finer.shape[-2:], mode="bilinear", align_corners=False)
+            x = F.relu(conv(x) + finer)
+        where = self.out(x)
+        shares = where.softmax(1).mean((2, 3))[:, self.columns] - self.medians
+        much = _STEEPNESS * self.log_steepness.exp() * shares + self.offset
+        level = brightness(image).to(image)[:, None]
+        light = _LIGHT_STEEPNESS * torch.cat([self.light[:1] - level, level - self.light[1:]], 1)
+        return torch.cat([light, much], 1), where
 
     @torch.no_grad()
     def read(self, image: Tensor) -> np.ndarray:
@@ -48,15 +74,15 @@ class AttributeReader(nn.Module):
 
         One by one, so that a photograph is read alike whatever is beside it.
         """
-        rows = [torch.sigmoid(self(one[None].float() / 255))[0] for one in image]
+        rows = [torch.sigmoid(self(one[None].float() / 255)[0])[0] for one in image]
         return torch.stack(rows).double().numpy()
 
 
 class AttributeLearner(GeneratorLearner):
-    """Binary cross-entropy on real photographs, mirrored by chance and slightly relit.
+    """Cross-entropy of attributes and of pixels, on real photographs mirrored and relit by chance.
 
-    The light changes by less than what parts dark from bright, so that colours are not learned by
-    heart.
+    Photographs are relit so that colours are not learned by heart. Pixels teach it where
+    attributes, a few bits a scene, do not go far.
     """
 
     def __init__(
@@ -70,9 +96,18 @@ class AttributeLearner(GeneratorLearner):
         """See `Learner.step`."""
         scene = flipped(scene, rng)
         rate = self.set_rate(step)
-        relit = scene.image.float() / 255 * (0.97 + 0.06 * uniform((len(scene), 1, 1, 1), rng))
-        logits = self.generator(relit.clamp(max=1))
-        loss = F.binary_cross_entropy_with_logits(logits, self.attributes.of(scene))
+        relit = scene.image.float() / 255 * (0.9 + 0.2 * uniform((len(scene), 1, 1, 1), rng))
+        logits, where = self.generator(relit.clamp(max=1))
+        much = self.attributes.of_layout(scene.layout)
+        loss = F.binary_cross_entropy_with_logits(logits[:, -much.shape[1] :], much)
+        loss = loss + _of_pixels(where, scene.layout)
         norm = self.descend("generator", loss, step, lambda: "the attribute reader")
         self.follow(step)
         return {"loss": float(loss.detach()), "grad_norm": norm, "learning_rate": rate}
+
+
+def _of_pixels(where: Tensor, layout: Layout) -> Tensor:
+    """Cross-entropy with the share of each class in a coarse pixel; unknown pixels do not count."""
+    planes = class_planes(layout.classes, where.shape[1]).float()
+    shares = F.adaptive_avg_pool2d(planes, where.shape[-2:])
+    return -(shares * where.log_softmax(1)).sum() / shares.sum().clamp(min=1)

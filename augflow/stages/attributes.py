@@ -89,7 +89,7 @@ def trained_reader(
     train: SceneFolder, names: Attributes, params: AttributesParams
 ) -> AttributeReader:
     """A reader that has learned from the training photographs, a function of them and the seed."""
-    reader = AttributeReader(len(names.names), seeds.derive(params.seed, "reader"))
+    reader = AttributeReader(names, train.table.count, seeds.derive(params.seed, "reader"))
     schedule = TrainingParams(
         steps=params.steps, batch_size=params.batch_size, learning_rate=params.learning_rate,
         decay_from=0.5, seed=params.seed,

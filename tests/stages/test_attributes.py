@@ -85,7 +85,7 @@ def test_accuracy_over_all_is_the_mean_of_the_attributes_that_were_asked_for(con
 def test_the_reader_learns_the_training_photographs(prepared):
     train = SceneFolder(prepared, "train")
     names = Attributes.measured(train.scenes(), train.table.names)
-    reader = trained_reader(train, names, PARAMS.model_copy(update={"steps": 150}))
+    reader = trained_reader(train, names, PARAMS.model_copy(update={"steps": 300}))
     scenes = train.scenes()
     right = (reader.read(scenes.image) >= 0.5) == names.of(scenes).numpy().astype(bool)
     assert right.mean() > 0.9
