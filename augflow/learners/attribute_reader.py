@@ -109,5 +109,5 @@ class AttributeLearner(GeneratorLearner):
 def _of_pixels(where: Tensor, layout: Layout) -> Tensor:
     """Cross-entropy with the share of each class in a coarse pixel; unknown pixels do not count."""
     planes = class_planes(layout.classes, where.shape[1]).float()
-    shares = F.adaptive_avg_pool2d(planes, where.shape[-2:])
+    shares = F.adaptive_avg_pool2d(planes, (where.shape[2], where.shape[3]))
     return -(shares * where.log_softmax(1)).sum() / shares.sum().clamp(min=1)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from augflow import files, generators
-from augflow.attributes import Attributes
+from augflow.attributes import LIGHT, Attributes
 from augflow.errors import ModelError, ParamsError
 from augflow.generators.caglow import CAGlowConfig
 from augflow.generators.presets import GlowConfig
@@ -88,7 +88,9 @@ def test_the_reader_learns_the_training_photographs(prepared):
     reader = trained_reader(train, names, PARAMS.model_copy(update={"steps": 300}))
     scenes = train.scenes()
     right = (reader.read(scenes.image) >= 0.5) == names.of(scenes).numpy().astype(bool)
-    assert right.mean() > 0.9
+    # of four photographs, two have a light that is a tercile itself: neither answer is wrong
+    assert right[[0, 1]].all()
+    assert right[:, len(LIGHT) :].all()
 
 
 def test_recoloured_layouts_have_one_class_less_at_each_change(prepared):
