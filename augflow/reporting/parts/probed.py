@@ -53,8 +53,8 @@ def attributed(evidence: Evidence, tables: Mapping[str, Table]) -> Part:
             "measured) and much of a class (more than the median layout, read by a small network "
             f"trained on the real training photographs). {scores.samples} photographs for each "
             f"of {len(scores.layouts)} validation layouts at temperature {scores.temperature:g}. "
-            "Light is asked for where a system can be; classes come from the layout. Variance: of the mean probability over "
-            "layouts, what was asked for taken off.",
+            "Light is asked for where a system can be; classes come from the layout. Variance: of "
+            "the mean probability over layouts, what was asked for taken off.",
             ("photographs", "accuracy", "light", "classes=layout", "variance"),
         ),
         view(
