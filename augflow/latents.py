@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from augflow.errors import ModelError
 from augflow.flows.conditional import LikelihoodGenerator
-from augflow.photographs import Photograph, centred, single, stored
+from augflow.photographs import Photograph, centred, conditioned, single, stored
 from augflow.scenes import Layout, Scene
 from augflow.seeds import Noise
 from augflow.synthesizer import Generator
@@ -101,14 +101,18 @@ def encoded(generator: Generator, scene: Scene) -> Latents:
     return tuple(generator.encode_noise(centred(scene.image), conditions))
 
 
-def painted(generator: Generator, latents: Sequence[Latents], layout: Layout) -> list[Photograph]:
+def painted(
+    generator: Generator, latents: Sequence[Latents], layout: Layout,
+    attributes: Mapping[str, bool] | None = None,
+) -> list[Photograph]:  # fmt: skip
     """One photograph per latents for one layout; what the layout decides is worked out once.
 
     Raises:
         DataError: the layout is not of the generator's size.
         ModelError: a value is not finite.
+        ParamsError: the generator cannot be asked for such attributes.
     """
-    conditions = generator.condition(single(layout))
+    conditions = conditioned(generator, layout, attributes)
     return [
         stored(generator, generator.decode_noise(given, conditions), conditions)
         for given in latents

@@ -6,7 +6,7 @@ and a photograph's bytes must depend on its layout, seed and temperature alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from augflow.errors import ModelError
+from augflow.errors import ModelError, ParamsError
 from augflow.flows.conditional import LikelihoodGenerator
 from augflow.flows.density import dequantized, quantized
 from augflow.scenes import Layout, Scene
-from augflow.seeds import Noise
+from augflow.seeds import Noise, derive
 from augflow.synthesizer import Generator
 
 
@@ -36,16 +36,43 @@ class Photograph:
     log_p_bpd: float | None
 
 
+def photo_seed(seed: int, layout: str, number: int) -> int:
+    """The seed of the `number`-th photograph of a layout in a set."""
+    return derive(seed, layout, number)
+
+
+def conditioned(
+    generator: Generator, layout: Layout, attributes: Mapping[str, bool] | None = None
+) -> Any:
+    """A generator's conditions for one layout, and for attributes where any are asked for.
+
+    Raises:
+        DataError: the layout is not of the generator's size.
+        ParamsError: the generator knows no such attribute, or they exclude each other.
+    """
+    if not attributes:
+        return generator.condition(single(layout))
+    if not generator.attributes:
+        raise ParamsError(
+            f"{', '.join(attributes)}: this generator can be asked for nothing beside the layout; "
+            "take a CAGlow, or leave it out"
+        )
+    condition: Any = generator.condition
+    return condition(single(layout), attributes)
+
+
 def sampled(
-    generator: Generator, layout: Layout, seeds: Sequence[int], temperature: float
-) -> list[Photograph]:
+    generator: Generator, layout: Layout, seeds: Sequence[int], temperature: float,
+    attributes: Mapping[str, bool] | None = None,
+) -> list[Photograph]:  # fmt: skip
     """One photograph per seed for one layout; what the layout decides is worked out once.
 
     Raises:
         DataError: the layout is not of the generator's size.
         ModelError: a value is not finite.
+        ParamsError: the generator cannot be asked for such attributes.
     """
-    conditions = generator.condition(single(layout))
+    conditions = conditioned(generator, layout, attributes)
     return [
         stored(generator, generator.sample(conditions, Noise([seed]), temperature), conditions)
         for seed in seeds

@@ -129,6 +129,11 @@ class SceneFolder:
         return pixels
 
 
+def evenly(count: int, wanted: int) -> list[int]:
+    """At most `wanted` row numbers, evenly spread over `count`."""
+    return sorted({int(row) for row in np.linspace(0, count - 1, min(wanted, count))})
+
+
 def table_from(facts: dict) -> ClassTable:
     """A class table as `table_facts` wrote it."""
     rows = tuple(

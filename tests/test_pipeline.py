@@ -1,5 +1,6 @@
 """`dvc.yaml` and `project.py` name the same places, and stages depend on the code they run."""
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,41 @@ def test_dependencies_exist(stages):
     for name, (_, deps) in stages.items():
         for dep in deps:
             assert dep.startswith("data/") or (ROOT / dep).exists(), f"{name}: {dep}"
+
+
+@pytest.mark.parametrize("stage", ["train", "attributes"])
+def test_training_depends_on_all_the_code_that_it_runs(stages, stage):
+    found = [deps for name, (_, deps) in stages.items() if name.split("@")[0] == stage]
+    assert found
+    for deps in found:
+        missing = {
+            path for path in _imported(f"augflow/stages/{stage}.py")
+            if path not in PLUMBING and not any(path == d or path.startswith(d + "/") for d in deps)
+        }  # fmt: skip
+        assert not missing
+
+
+PLUMBING = {"augflow/__init__.py", "augflow/errors.py", "augflow/files.py", "augflow/machine.py",
+            "augflow/params.py"}  # fmt: skip
+"""What no result depends on but by what others make of it."""
+
+
+def _imported(path):
+    """The file and all of the package that it imports, wherever it does."""
+    seen, left = set(), [path]
+    while left:
+        here = left.pop()
+        if here in seen:
+            continue
+        seen.add(here)
+        for node in ast.walk(ast.parse((ROOT / here).read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("augflow"):
+                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+                left += [found for name in names if (found := _source(name))]
+    return seen
+
+
+def _source(module):
+    base = module.replace(".", "/")
+    files = (f"{base}.py", f"{base}/__init__.py")
+    return next((name for name in files if (ROOT / name).exists()), None)

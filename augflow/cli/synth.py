@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -29,6 +30,17 @@ Boundary = Annotated[
     typer.Option(help="Boundary maps or 16-bit instance ids of the layouts: a folder, or a file."),
 ]
 Labels = Annotated[LabelKind, typer.Option(help="What the label maps hold.")]
+With = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--with",
+        metavar="ATTRIBUTE",
+        help="What photographs shall be: dark or bright (CAGlow). May be given again.",
+    ),
+]
+Without = Annotated[
+    list[str] | None, typer.Option("--without", metavar="ATTRIBUTE", help="What they shall not be.")
+]
 Frames = Annotated[
     bool, typer.Option("--frames", help="Also write a video (MP4) and an animated picture (PNG).")
 ]
@@ -65,6 +77,8 @@ def synth(
     latent_layout: Annotated[
         Path | None, typer.Option(help="The photograph's label map; else the one beside it.")
     ] = None,
+    has: With = None,
+    lacks: Without = None,
     boundary: Boundary = None,
     labels: Labels = LabelKind.auto,
     frames: Frames = False,
@@ -76,6 +90,7 @@ def synth(
     from augflow.stages.synth import SHEET, synth_from
     from augflow.stages.synth import synth as make
 
+    asked = asked_for(has or (), lacks or ())
     if latent_from is not None:
         _no_choice_of_noise(samples, seed, same_noise)
         end = end_of(latent_from, latent_layout, "--latent-from", "--latent-layout")
@@ -84,6 +99,7 @@ def synth(
         rows = synth_from(
             end, layouts, generator or default_generator(), out, frames=frames,
             temperature=TEMPERATURE if temp is None else temp, labels=labels.value, maps=boundary,
+            attributes=asked,
         )  # fmt: skip
     elif latent_layout is not None:
         raise ParamsError("--latent-layout: give the photograph it belongs to with --latent-from")
@@ -91,9 +107,23 @@ def synth(
         rows = make(
             layouts, generator or default_generator(), out, frames=frames, same_noise=same_noise,
             temperature=TEMPERATURE if temp is None else temp, samples=samples or 1,
-            seed=seed or 0, labels=labels.value, maps=boundary,
+            seed=seed or 0, labels=labels.value, maps=boundary, attributes=asked,
         )  # fmt: skip
     typer.echo(f"{len(rows)} photographs in {out}; look at {out / SHEET}")
+
+
+def asked_for(has: Sequence[str], lacks: Sequence[str]) -> dict[str, bool]:
+    """The attributes of `--with` and `--without`.
+
+    Raises:
+        ParamsError: one is asked for and not.
+    """
+    from augflow.errors import ParamsError
+
+    both = sorted(set(has) & set(lacks))
+    if both:
+        raise ParamsError(f"--with {both[0]} and --without {both[0]}: leave one of them out")
+    return {**dict.fromkeys(has, True), **dict.fromkeys(lacks, False)}
 
 
 def no_temperature(temp: float | None, why: str) -> None:

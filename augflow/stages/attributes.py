@@ -23,10 +23,9 @@ from augflow.generators import weights_digest
 from augflow.learners.attribute_reader import AttributeLearner, AttributeReader
 from augflow.metrics.attributes import accuracy, change, variance
 from augflow.params import AttributesParams, TrainingParams
-from augflow.scenes import Layout, SceneFolder
+from augflow.photographs import conditioned, photo_seed
+from augflow.scenes import Layout, SceneFolder, evenly
 from augflow.seeds import Noise
-from augflow.stages.synthesize import photo_seed
-from augflow.stages.train import spread
 from augflow.synthesizer import Generator
 
 log = logging.getLogger("augflow")
@@ -123,7 +122,7 @@ class _Judge:
     @property
     def rows(self) -> list[int]:
         """The layouts, spread evenly over the held-out ones."""
-        return spread(len(self.held_out), self.params.layouts)
+        return evenly(len(self.held_out), self.params.layouts)
 
     @property
     def names_of_layouts(self) -> list[str]:
@@ -193,12 +192,8 @@ class _Judge:
         self, maker: Generator, layout: Layout, row: int, numbers: Iterable[int], state: State
     ) -> torch.Tensor:
         """Photographs of one layout, each made by itself, (S, 3, H, W) uint8."""
-        condition: Any = maker.condition
-        if state is None:
-            conditions = condition(layout)
-        else:
-            told = {name: bool(value) for name, value in zip(LIGHT, state, strict=True)}
-            conditions = condition(layout, told)
+        told = {name: bool(value) for name, value in zip(LIGHT, state or (), strict=False)}
+        conditions = conditioned(maker, layout, told)
         name = self.held_out.names[row]
         noises = [Noise([photo_seed(self.params.seed, name, number)]) for number in numbers]
         degree = self.params.temperature

@@ -16,10 +16,8 @@ from augflow.metrics.diversity import Diversity, over_layouts
 from augflow.metrics.diversity import diversity as measured
 from augflow.metrics.features import Features, features
 from augflow.params import DiversityParams
-from augflow.photographs import sampled
-from augflow.scenes import Layout, SceneFolder
-from augflow.stages.synthesize import photo_seed
-from augflow.stages.train import spread
+from augflow.photographs import photo_seed, sampled
+from augflow.scenes import Layout, SceneFolder, evenly
 from augflow.synthesizer import Generator
 
 log = logging.getLogger("augflow")
@@ -54,7 +52,7 @@ def diversity(
     look = features(params.features, Path(params.weights) if params.weights else None)
     maker = generators.load(generator)
     scenes = SceneFolder(prepared, "val")
-    rows = spread(len(scenes), params.layouts)
+    rows = evenly(len(scenes), params.layouts)
     levels = []
     for temperature in params.temperatures:
         found = dict(_measured(maker, scenes, rows, look, params, temperature))

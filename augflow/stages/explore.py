@@ -19,8 +19,7 @@ from augflow.latents import drawn, painted, path
 from augflow.objects import ObjectMap, guessed
 from augflow.params import ExploreParams
 from augflow.photographs import sampled
-from augflow.scenes import Layout, SceneFolder
-from augflow.stages.train import spread
+from augflow.scenes import Layout, SceneFolder, evenly
 from augflow.suggestions import OTHER, largest_object, suggested
 from augflow.synthesizer import Generator
 
@@ -69,7 +68,7 @@ def explore(
     seeds.deterministic(params.seed, threads)
     maker = generators.load(generator)
     held_out = SceneFolder(prepared, "val")
-    rows = spread(len(held_out), params.layouts)
+    rows = evenly(len(held_out), params.layouts)
     ends = [seeds.derive(params.seed, "latents", number) for number in range(2)]
     changed = edited_layout(params, held_out, rows)
     with files.fresh_folder(out) as folder:

@@ -15,8 +15,8 @@ from augflow.generators.c_glow_predictor import NAME, CGlowPredictor, config_of,
 from augflow.learners.prediction import PredictionLearner, pixels
 from augflow.metrics import confusion_matrix
 from augflow.params import PredictorParams
-from augflow.scenes import SceneFolder
-from augflow.stages.train import CURVE_SCENES, SAMPLED_LAYOUTS, spread
+from augflow.scenes import SceneFolder, evenly
+from augflow.stages.train import CURVE_SCENES, SAMPLED_LAYOUTS
 
 KIND = "predictor"
 """What the files of scores call themselves."""
@@ -132,7 +132,7 @@ def _watch(
                 files.write_png(folder / f"step_{step:06d}.png", _page(predictor, held_out))
         if step % params.eval_every and not last:
             return {}
-        return learner.measured(held_out.scenes(spread(len(held_out), CURVE_SCENES)))
+        return learner.measured(held_out.scenes(evenly(len(held_out), CURVE_SCENES)))
 
     return watched
 
@@ -140,7 +140,7 @@ def _watch(
 @torch.no_grad()
 def _page(predictor: CGlowPredictor, held_out: SceneFolder) -> np.ndarray:
     """A row per photograph: the photograph, its class map, predictions of 1 and of all samples."""
-    scenes = held_out.scenes(spread(len(held_out), SAMPLED_LAYOUTS))
+    scenes = held_out.scenes(evenly(len(held_out), SAMPLED_LAYOUTS))
     image = pixels(scenes.image)
     maps = [scenes.layout.classes, predictor.predict(image, 1), predictor.predict(image)]
     rows = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -14,10 +14,9 @@ from augflow.frames import write_frames
 from augflow.generators import weights_digest
 from augflow.latents import painted
 from augflow.layouts import Labels, NamedLayout, read_layouts
-from augflow.photographs import Photograph, sampled, transferred
+from augflow.photographs import Photograph, photo_seed, sampled, transferred
 from augflow.seeds import deterministic
 from augflow.stages.contents import End, content_scene
-from augflow.stages.synthesize import photo_seed
 from augflow.synthesizer import Generator
 from augflow.synthetic import FACTS, MANIFEST, NewPhoto, SetFacts, SetRow, write_set
 
@@ -35,7 +34,7 @@ SHARED = "all layouts"
 def synth(
     layouts: Path, generator: Path, out: Path, *, temperature: float, samples: int = 1,
     seed: int = 0, same_noise: bool = False, frames: bool = False, labels: Labels = "auto",
-    maps: Path | None = None, threads: int = THREADS,
+    maps: Path | None = None, attributes: Mapping[str, bool] | None = None, threads: int = THREADS,
 ) -> list[SetRow]:  # fmt: skip
     """Writes a synthetic set for the label maps of a folder, and a contact sheet.
 
@@ -43,6 +42,7 @@ def synth(
     machine and for one number of threads. With `same_noise` the layout's name does not matter:
     photographs of one number share their noise, and so their style, over all layouts. With
     `frames` those of one number become a video and an animated picture, by the layouts' names.
+    `attributes` are what the photographs shall have, or not have, beside the layout.
 
     Returns:
         The manifest's rows.
@@ -50,6 +50,7 @@ def synth(
     Raises:
         DataError: with every fault of the layouts, or because `out` must not be written to.
         ModelError: the generator cannot be read.
+        ParamsError: the generator cannot be asked for such attributes.
     """
     check_out(out, layouts)
     machine.keep_pages()
@@ -62,19 +63,20 @@ def synth(
         for item in found:
             whose = SHARED if same_noise else item.name
             drawn = [photo_seed(seed, whose, number) for number in range(samples)]
-            made = sampled(maker, item.layout, drawn, temperature)
+            made = sampled(maker, item.layout, drawn, temperature, attributes)
             _show(sheet, item, maker, made)
             for number, photo in enumerate(made):
                 name = item.name if samples == 1 else f"{item.name}_s{number}"
                 yield new_photo(item, photo, name, temperature, number, drawn[number])
 
-    return _write(out, maker, photos(), sheet, temperature, samples, frames=frames)
+    facts = _facts(out, maker, temperature, samples, attributes)
+    return _write(out, facts, photos(), sheet, frames=frames)
 
 
 def synth_from(
     end: End, layouts: Path, generator: Path, out: Path, *, temperature: float = 1.0,
     frames: bool = False, labels: Labels = "auto", maps: Path | None = None,
-    threads: int = THREADS,
+    attributes: Mapping[str, bool] | None = None, threads: int = THREADS,
 ) -> list[SetRow]:  # fmt: skip
     """Writes a set that shows the label maps of a folder in the style of given latents.
 
@@ -89,11 +91,13 @@ def synth_from(
         frames: also writes a video and an animated picture, by the layouts' names.
         labels: what the label maps hold.
         maps: boundary maps or instance ids of the layouts.
+        attributes: what the photographs shall have, or not have, beside the layout.
         threads: intra-op threads; equal threads give equal bytes on one machine.
 
     Raises:
         DataError: with every fault of the inputs, or because `out` must not be written to.
         ModelError: the generator cannot be read, or has no such latents.
+        ParamsError: the generator cannot be asked for such attributes.
 
     References:
         Li et al. 2019, "Diverse Image Synthesis from Semantic Layouts via Conditional IMLE",
@@ -112,13 +116,14 @@ def synth_from(
     def photos() -> Iterator[NewPhoto]:
         for item in found:
             if given is not None:
-                (made,) = painted(maker, [given], item.layout)
+                (made,) = painted(maker, [given], item.layout, attributes)
             else:
-                (made,) = sampled(maker, item.layout, [seed or 0], degree)
+                (made,) = sampled(maker, item.layout, [seed or 0], degree, attributes)
             _show(sheet, item, maker, [made])
             yield new_photo(item, made, item.name, degree, seed=seed or 0, content=content)
 
-    return _write(out, maker, photos(), sheet, degree, 1, frames=frames)
+    facts = _facts(out, maker, degree, 1, attributes)
+    return _write(out, facts, photos(), sheet, frames=frames)
 
 
 def transfer_content(
@@ -159,7 +164,7 @@ def transfer_content(
             _show(sheet, item, maker, [Photograph(shown, 0.0), made])
             yield new_photo(item, made, item.name, 1.0, content=content.stem)
 
-    return _write(out, maker, photos(), sheet, 1.0, 1)
+    return _write(out, _facts(out, maker, 1.0, 1), photos(), sheet)
 
 
 def check_out(out: Path, layouts: Path) -> None:
@@ -204,12 +209,20 @@ def _show(
         sheet[item.name] = tiles + [photo.image for photo in made]
 
 
+def _facts(
+    out: Path, maker: Generator, temperature: float, rounds: int,
+    attributes: Mapping[str, bool] | None = None,
+) -> SetFacts:  # fmt: skip
+    return SetFacts(
+        out.name, weights_digest(maker.state_dict()), (temperature,), rounds, maker.table,
+        maker.size, attributes or {},
+    )  # fmt: skip
+
+
 def _write(
-    out: Path, maker: Generator, photos: Iterator[NewPhoto],
-    sheet: dict[str, list[np.ndarray]], temperature: float, rounds: int, *, frames: bool = False,
+    out: Path, facts: SetFacts, photos: Iterator[NewPhoto], sheet: dict[str, list[np.ndarray]], *,
+    frames: bool = False,
 ) -> list[SetRow]:  # fmt: skip
-    digest = weights_digest(maker.state_dict())
-    facts = SetFacts(out.name, digest, (temperature,), rounds, maker.table, maker.size)
     with files.fresh_folder(out) as folder:
         rows = write_set(folder, facts, photos)
         files.write_png(folder / SHEET, pictures.sheet(list(sheet.values()), scale=2))

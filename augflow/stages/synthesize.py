@@ -11,9 +11,8 @@ from augflow import generators, machine, seeds
 from augflow.errors import ParamsError
 from augflow.generators import weights_digest
 from augflow.params import SetParams
-from augflow.photographs import Photograph, sampled_at
-from augflow.scenes import SceneFolder
-from augflow.stages.train import spread
+from augflow.photographs import Photograph, photo_seed, sampled_at
+from augflow.scenes import SceneFolder, evenly
 from augflow.synthesizer import Generator
 from augflow.synthetic import NewPhoto, SetFacts, write_set
 
@@ -64,11 +63,6 @@ def set_facts(
     return SetFacts(name, digest, temperatures, rounds, scenes.table, scenes.size)
 
 
-def photo_seed(seed: int, layout: str, number: int) -> int:
-    """The seed of the `number`-th photograph of a layout in a set."""
-    return seeds.derive(seed, layout, number)
-
-
 def photo_name(layout: str, temperature: int, count: int, number: int) -> str:
     """The name of a photograph, with the index of its temperature where a set has several."""
     return f"{layout}_t{temperature}_r{number}" if count > 1 else f"{layout}_r{number}"
@@ -86,7 +80,7 @@ def _require_likelihood(name: str, params: SetParams, maker: Generator) -> None:
 
 def _photos(maker: Generator, scenes: SceneFolder, params: SetParams) -> Iterator[NewPhoto]:
     degrees = params.temperatures
-    for row in spread(len(scenes), params.limit or len(scenes)):
+    for row in evenly(len(scenes), params.limit or len(scenes)):
         layout = scenes.scenes([row]).layout
         name = scenes.names[row]
         drawn = [photo_seed(params.seed, name, number) for number in range(params.drawn)]

@@ -13,7 +13,7 @@ import torch
 from augflow import files, generators, machine, pictures, seeds, training
 from augflow.learners import GeneratorLearner
 from augflow.params import GeneratorParams, TrainingParams
-from augflow.scenes import SceneFolder
+from augflow.scenes import SceneFolder, evenly
 from augflow.synthesizer import Generator
 
 CURVE_SCENES, SAMPLED_LAYOUTS, SAMPLE_TEMPERATURES = 48, 6, (0.0, 0.5, 0.8, 1.0)
@@ -76,11 +76,6 @@ def _is_lost(value: object) -> bool:
     return isinstance(value, float) and not math.isfinite(value)
 
 
-def spread(count: int, wanted: int) -> list[int]:
-    """At most `wanted` row numbers, evenly spread over `count`."""
-    return sorted({int(row) for row in np.linspace(0, count - 1, min(wanted, count))})
-
-
 def _initialise(learner: GeneratorLearner, scenes: SceneFolder, params: TrainingParams) -> None:
     learner.attend(scenes.scenes())
     count = min(params.init_scenes, len(scenes))
@@ -108,14 +103,14 @@ class _Watch:
         return measures
 
     def _measured(self) -> dict[str, float]:
-        rows = spread(len(self.held_out), CURVE_SCENES)
+        rows = evenly(len(self.held_out), CURVE_SCENES)
         return self.learner.measured(self.held_out.scenes(rows))
 
 
 @torch.no_grad()
 def sample_sheet(generator: Generator, held_out: SceneFolder) -> np.ndarray:
     """A page of samples: a row per layout (classes, photograph, one sample per temperature)."""
-    rows = spread(len(held_out), SAMPLED_LAYOUTS)
+    rows = evenly(len(held_out), SAMPLED_LAYOUTS)
     scenes = held_out.scenes(rows)
     conditions = generator.condition(scenes.layout)
     columns = [

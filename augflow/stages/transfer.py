@@ -11,9 +11,8 @@ import numpy as np
 from augflow import generators, machine, seeds
 from augflow.params import TransferParams
 from augflow.photographs import transferred
-from augflow.scenes import SceneFolder
+from augflow.scenes import SceneFolder, evenly
 from augflow.stages.synthesize import set_facts
-from augflow.stages.train import spread
 from augflow.synthesizer import Generator
 from augflow.synthetic import NewPhoto, write_set
 
@@ -91,7 +90,7 @@ def _photos(
 ) -> Iterator[NewPhoto]:
     maps = contents.scenes().layout.classes.numpy()
     drives = np.array(contents.drives)
-    for row in spread(len(layouts), params.limit or len(layouts)):
+    for row in evenly(len(layouts), params.limit or len(layouts)):
         name, layout = layouts.names[row], layouts.scenes([row]).layout
         others = np.array([other != name for other in contents.names])
         elsewhere = others & (drives != layouts.drives[row])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,7 +17,12 @@ FACTS, MANIFEST = "set.json", "manifest.csv"
 
 @dataclass(frozen=True)
 class SetFacts:
-    """What all photographs of a set have in common; `generator` is the digest of its weights."""
+    """What all photographs of a set have in common.
+
+    Attributes:
+        generator: the digest of its weights.
+        attributes: what was asked for beside the layouts, and what was asked not to be.
+    """
 
     name: str
     generator: str
@@ -24,6 +30,7 @@ class SetFacts:
     rounds: int
     table: ClassTable
     size: tuple[int, int]
+    attributes: Mapping[str, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,8 @@ def label_path(photo: str, kind: str) -> str:
 
 
 def facts_json(facts: SetFacts) -> dict[str, Any]:
-    """The content of `set.json`."""
+    """The content of `set.json`; attributes where any were asked for."""
+    asked = {"attributes": dict(facts.attributes)} if facts.attributes else {}
     return {
         "set": facts.name,
         "generator": facts.generator,
@@ -77,6 +85,7 @@ def facts_json(facts: SetFacts) -> dict[str, Any]:
         "rounds": facts.rounds,
         "classes": table_facts(facts.table),
         "size": list(facts.size),
+        **asked,
     }
 
 
@@ -93,6 +102,7 @@ def read_facts(folder: Path) -> SetFacts:
             content["set"], content["generator"],
             tuple(float(degree) for degree in content["temperatures"]), int(content["rounds"]),
             table_from(content["classes"]), (int(height), int(width)),
+            dict(content.get("attributes", {})),
         )  # fmt: skip
     except (KeyError, TypeError, ValueError) as fault:
         raise DataError(

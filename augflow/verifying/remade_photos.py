@@ -6,8 +6,7 @@ import math
 
 from augflow import files
 from augflow.params import SetParams, TransferParams
-from augflow.photographs import Photograph, sampled, transferred
-from augflow.stages.synthesize import photo_seed
+from augflow.photographs import Photograph, photo_seed, sampled, transferred
 from augflow.synthetic import MANIFEST, SetRow
 from augflow.verifying.environment import Machines
 from augflow.verifying.findings import Check, Finding, pixel_finding

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from augflow.params import SetParams, TransferParams
-from augflow.scenes import SceneFolder
-from augflow.stages.synthesize import photo_seed
-from augflow.stages.train import spread
+from augflow.photographs import photo_seed
+from augflow.scenes import SceneFolder, evenly
 from augflow.synthetic import FACTS, MANIFEST, SetFacts, SetRow, SyntheticSet, read_facts, read_set
 from augflow.synthetic.manifest import label_path
 from augflow.verifying.findings import Check, Finding, pixel_finding
@@ -78,7 +77,7 @@ def _check_drawn(
     check: Check, where: str, section: SetParams, scenes: SceneFolder, rows: Rows
 ) -> None:
     """One photograph per layout, temperature and round, each from a seed that belongs to it."""
-    picked = spread(len(scenes), section.limit or len(scenes))
+    picked = evenly(len(scenes), section.limit or len(scenes))
     wanted = {
         (scenes.names[row], degree, turn)
         for row in picked for degree in section.temperatures for turn in range(section.rounds)

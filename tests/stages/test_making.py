@@ -10,10 +10,10 @@ from augflow import files, generators, seeds
 from augflow.classes import table
 from augflow.errors import DataError, ModelError, ParamsError
 from augflow.params import GeneratorParams, SetParams, TrainingParams, TransferParams
-from augflow.photographs import centred
+from augflow.photographs import centred, photo_seed
 from augflow.scenes import SceneFolder
 from augflow.stages import synth as making
-from augflow.stages.synthesize import photo_seed, synthesize
+from augflow.stages.synthesize import synthesize
 from augflow.stages.train import train
 from augflow.stages.transfer import best_content, class_mix, transfer
 from augflow.synthetic import read_rows, read_set

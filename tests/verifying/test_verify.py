@@ -15,8 +15,7 @@ from typer.testing import CliRunner
 
 from augflow import files
 from augflow.cli.verify import verify as command
-from augflow.photographs import sampled
-from augflow.stages.synthesize import photo_seed
+from augflow.photographs import photo_seed, sampled
 from augflow.synthetic import COLUMNS, read_rows
 from augflow.synthetic.manifest import label_path
 from augflow.verifying import record, state_of, verify
