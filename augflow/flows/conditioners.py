@@ -18,7 +18,7 @@ from augflow.flows.transforms import (
     ConvParams,
     full_precision,
     inverses,
-    random_lu,
+    stacked_lu,
 )
 
 MIN_STD = 1e-6
@@ -126,10 +126,7 @@ class Learned(nn.Module):
         self.kind, self.min_std = actnorm, min_std
         self.scale = nn.Parameter(torch.full((steps, channels), 0.0 if actnorm == "log" else 1.0))
         self.shift = nn.Parameter(torch.zeros(steps, channels))
-        factors = [random_lu(channels, rng) for _ in range(steps)]
-        permutation, sign, lower, upper, log_s = (
-            torch.stack(f) for f in zip(*factors, strict=True)
-        )
+        permutation, sign, lower, upper, log_s = stacked_lu(steps, channels, rng)
         self.permutation: Tensor
         self.sign: Tensor
         self.register_buffer("permutation", permutation)
@@ -284,10 +281,7 @@ class TraceConditioner(nn.Module):
             size, shape,
         )  # fmt: skip
         self.coupling = CouplingFeatures(steps, inputs, width, features)
-        factors = [random_lu(channels, rng) for _ in range(steps)]
-        permutation, sign, lower, upper, log_s = (
-            torch.stack(f) for f in zip(*factors, strict=True)
-        )
+        permutation, sign, lower, upper, log_s = stacked_lu(steps, channels, rng)
         self.permutation: Tensor
         self.sign: Tensor
         self.register_buffer("permutation", permutation[:, None])

@@ -17,7 +17,7 @@ from augflow.flows.transforms import (
     ConvParams,
     full_precision,
     log_determinants,
-    random_lu,
+    stacked_lu,
 )
 
 HALVINGS = 3
@@ -178,10 +178,7 @@ class RawConditioner(nn.Module):
         self.actnorm = RawHead(steps, inputs, 2 * channels, size, shape)
         self.conv = RawHead(steps, inputs, channels * channels, size, shape)
         self.coupling = RawFeatures(steps, inputs, features, factor, shape)
-        factors = [random_lu(channels, rng) for _ in range(steps)]
-        permutation, sign, lower, upper, log_s = (
-            torch.stack(f) for f in zip(*factors, strict=True)
-        )
+        permutation, sign, lower, upper, log_s = stacked_lu(steps, channels, rng)
         self.permutation: Tensor
         self.sign: Tensor
         self.register_buffer("permutation", permutation[:, None])

@@ -173,6 +173,12 @@ def random_lu(channels: int, rng: torch.Generator) -> tuple[Tensor, Tensor, Tens
     return permutation, sign, torch.tril(lower, -1), torch.triu(upper, 1), log_s
 
 
+def stacked_lu(steps: int, channels: int, rng: torch.Generator) -> tuple[Tensor, ...]:
+    """The factors of `random_lu` for K steps, in its order, each with an axis of K in front."""
+    factors = [random_lu(channels, rng) for _ in range(steps)]
+    return tuple(torch.stack(factor) for factor in zip(*factors, strict=True))
+
+
 @dataclass(frozen=True)
 class CouplingParams:
     """What the coupling network made of the untouched half (and the condition).
