@@ -91,8 +91,9 @@ def _update(
         return learner.step(scenes[rows], seeds.generator(seed, "step", step), step)
     except NotFiniteError as fault:
         kept = f"; the last good state is in {run}" if run else ""
+        used = rows if fault.rows is None else fault.rows
         raise ModelError(
-            f"{fault}; scenes {', '.join(names[row] for row in rows)}{kept}: lower the learning "
+            f"{fault}; scenes {', '.join(names[row] for row in used)}{kept}: lower the learning "
             "rate, set clip_norm or warmup_steps, or raise the floor of the coupling scale"
         ) from fault
 

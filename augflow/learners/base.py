@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Protocol
 
@@ -34,7 +34,13 @@ class Learner(Protocol):
 
 
 class NotFiniteError(ModelError):
-    """A loss or gradient stopped being finite; the message names the layer."""
+    """A loss or gradient stopped being finite; the message names the layer.
+
+    Attributes:
+        rows: the training scenes in question, where a learner picks its own.
+    """
+
+    rows: Sequence[int] | None = None
 
 
 class GeneratorLearner:

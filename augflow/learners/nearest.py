@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import Tensor
 
 from augflow import seeds
-from augflow.learners.base import GeneratorLearner, culprit, flipped
+from augflow.learners.base import GeneratorLearner, NotFiniteError, culprit, flipped
 from augflow.learners.perceptual import Measure, PerceptualConfig, held_out_distances, measure
 from augflow.params import Count, Fraction, TrainingParams
 from augflow.rebalancing import Rarity, rarity, rarity_mask, rebalanced_batch
@@ -100,7 +100,14 @@ class NearestLearner(GeneratorLearner):
         rate = self.set_rate(step)
         with self.precision():
             loss = self.loss(epoch, places)
-        norm = self.descend("generator", loss, step, lambda: self._culprit(epoch, places))
+        try:
+            norm = self.descend(
+                "generator", loss, step,
+                lambda: culprit(self.generator, lambda: self.loss(epoch, places)),
+            )  # fmt: skip
+        except NotFiniteError as fault:
+            fault.rows = self.members(epoch).rows[places].tolist()
+            raise
         self.follow(step)
         return {"loss": float(loss.detach()), "grad_norm": norm, "learning_rate": rate}
 
@@ -180,8 +187,3 @@ class NearestLearner(GeneratorLearner):
             self.generator.restart_encoder(seeds.derive(self.params.seed, "restart"))
             self.optimizers["generator"].state.clear()
             self.restart_average()
-
-    def _culprit(self, epoch: int, places: Sequence[int]) -> str:
-        layer = culprit(self.generator, lambda: self.loss(epoch, places))
-        rows = ", ".join(str(row) for row in self.members(epoch).rows[list(places)])
-        return f"{layer} on rows {rows} of the training set (this learner picks its own)"

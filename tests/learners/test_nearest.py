@@ -6,9 +6,8 @@ import torch
 
 from augflow import generators, seeds, training
 from augflow.classes import table
-from augflow.errors import ModelError
 from augflow.generators.imle import ImleConfig
-from augflow.learners import NearestLearner
+from augflow.learners import NearestLearner, NotFiniteError
 from augflow.params import TrainingParams
 from augflow.scenes import Layout, Scene
 from tests.generators.conftest import SIZE, scenes
@@ -155,13 +154,15 @@ def test_the_noise_encoder_starts_anew_where_it_is_asked_to():
     )
 
 
-def test_a_loss_that_is_not_finite_names_layer_and_rows():
+def test_a_loss_that_is_not_finite_names_layer_and_the_scenes_it_picked():
     made = learner()
     made.choose(0)
     with torch.no_grad():
         made.generator.cascade.refine[1][0].weight.fill_(float("nan"))
-    with pytest.raises(ModelError, match=r"cascade\.refine\.1\.0 on rows \d, \d of the training"):
+    with pytest.raises(NotFiniteError, match=r"first seen in cascade\.refine\.1\.0$") as caught:
         made.step(scenes(2), seeds.generator(0), 1)
+    assert set(caught.value.rows) <= set(made.members(0).rows.tolist())
+    assert len(caught.value.rows) == 2
 
 
 def test_the_best_of_several_samples_is_nearer_than_one():
