@@ -11,7 +11,7 @@ JOBS ?= 2
 beside = $(BIN)/dvc stage list --name-only | grep -E '^($(1))(@|$$)' \
 	| xargs -r -P $(JOBS) -n 1 $(BIN)/dvc repro --single-item
 
-.PHONY: setup repro test lint types unit verify clean
+.PHONY: setup repro test lint types unit bench verify clean
 
 setup: $(STAMP)
 
@@ -44,6 +44,9 @@ types: setup
 
 unit: setup
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
+
+bench: setup
+	$(BIN)/python -m benchmarks.bench --sizes 64,128,256 --tasks train,first,more,sweep,transfer
 
 verify: setup
 	$(BIN)/augflow verify --level 1

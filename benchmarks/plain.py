@@ -32,6 +32,7 @@ class _ZeroConv(nn.Module):
         self.conv = nn.Conv2d(inputs, outputs, 3)
         self.scale = nn.Parameter(torch.zeros(1, outputs, 1, 1))
         nn.init.zeros_(self.conv.weight)
+        assert self.conv.bias is not None
         nn.init.zeros_(self.conv.bias)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -164,6 +165,11 @@ class _InvConv(nn.Module):
         rotation, _ = torch.linalg.qr(torch.randn(channels, channels))
         permutation, lower, upper = torch.linalg.lu(rotation)
         diagonal = torch.diagonal(upper)
+        self.w_p: Tensor
+        self.s_sign: Tensor
+        self.l_eye: Tensor
+        self.u_mask: Tensor
+        self.l_mask: Tensor
         for name, value in (
             ("w_p", permutation), ("s_sign", diagonal.sign()), ("l_eye", torch.eye(channels)),
             ("u_mask", torch.ones(channels, channels).triu(1)),

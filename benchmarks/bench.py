@@ -1,0 +1,181 @@
+"""How fast the library is, beside a plain implementation and the machine's floor: `make bench`.
+
+    python -m benchmarks.bench --sizes 64,128 --rounds 5
+
+Contenders take turns at every task, each in a process of its own, and the median turn counts. It
+writes one JSON file per size to `reports/benchmarks/` and prints the tables.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import statistics
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import torch
+import typer
+
+from augflow import files
+from benchmarks.contenders import Task, Work
+from benchmarks.floor import matrix_rate, operations
+from benchmarks.worker import Turn, Worker
+
+LEVELS = {64: 3, 128: 4, 256: 4}
+"""The public code cannot have four levels at 64x64."""
+DEPTH = 16
+LONG = ("sweep", "transfer")
+"""Tasks of many photographs, which get one turn without a warm-up."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A contender's turns at a task: seconds per photograph, and the peak of its memory."""
+
+    contender: str
+    task: Task
+    batch: int
+    median: float
+    low: float
+    high: float
+    cpu: float
+    peak_mib: float
+
+    @classmethod
+    def of(cls, contender: str, task: Task, batch: int, turns: Sequence[Turn]) -> Measured:
+        """The median turn, and the fastest and slowest."""
+        each = sorted(turn.seconds / turn.photographs for turn in turns)
+        cpu = statistics.median(turn.cpu / turn.photographs for turn in turns)
+        return cls(contender, task, batch, statistics.median(each), each[0], each[-1], cpu,
+                   max(turn.peak_mib for turn in turns))  # fmt: skip
+
+
+def in_turn(workers: Mapping[str, Worker], tasks: Sequence[Task], rounds: int) -> list[Measured]:
+    """Every contender does every task so many times, one after the other."""
+    found = []
+    for task in tasks:
+        turns: dict[str, list[Turn]] = {name: [] for name in workers}
+        again = 1 if task in LONG else rounds
+        for turn in range(again + (task not in LONG)):
+            for name, worker in workers.items():
+                done = worker.turn(task)
+                if turn or task in LONG:  # the first one warms up
+                    turns[name].append(done)
+        found += [
+            Measured.of(name, task, workers[name].work.batch, done) for name, done in turns.items()
+        ]
+    return found
+
+
+def contest(
+    work: Work, batches: Sequence[int], tasks: Sequence[Task], *, rounds: int, threads: int,
+    rivals: Sequence[str] = ("plain",), reference: str = "",
+) -> dict[str, Any]:  # fmt: skip
+    """The library at each batch beside its rivals at batch 1, as the content of a JSON file."""
+    with ExitStack() as held:
+        workers = {
+            f"ours, batch {batch}": Worker("ours", replace(work, batch=batch), threads)
+            for batch in batches
+        }
+        workers |= {
+            name: Worker(name, replace(work, batch=1), threads, reference) for name in rivals
+        }
+        for worker in workers.values():
+            held.enter_context(worker)
+        parameters = {name: worker.parameters for name, worker in workers.items()}
+        measured = in_turn(workers, tasks, rounds)
+    rate, needed = matrix_rate(threads), operations(work)
+    return {
+        "work": {"size": list(work.size), "steps": list(work.steps), "preset": work.preset,
+                 "width": work.width},
+        "machine": hardware(threads),
+        "matrix_gflops": rate / 1e9,
+        "gflop": {task: flop / 1e9 for task, flop in needed.items()},
+        "parameters": parameters,
+        "rounds": rounds,
+        "measured": [asdict(one) for one in measured],
+        "ratios": ratios(measured, rivals),
+        "share_of_matrix_rate": {
+            f"{one.contender}, {one.task}": needed[one.task] / one.median / rate
+            for one in measured if one.task in needed
+        },
+    }  # fmt: skip
+
+
+def ratios(measured: Sequence[Measured], rivals: Sequence[str]) -> dict[str, float]:
+    """How many times as fast the library is as each rival, by the median time per photograph."""
+    found = {}
+    for rival in rivals:
+        theirs = {one.task: one.median for one in measured if one.contender == rival}
+        for one in measured:
+            if one.contender not in rivals:
+                found[f"{one.task}: {one.contender} over {rival}"] = theirs[one.task] / one.median
+    return found
+
+
+def hardware(threads: int) -> dict[str, Any]:
+    """What it was measured on."""
+    model = platform.processor()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        lines = [line for line in info.read_text().splitlines() if line.startswith("model name")]
+        model = lines[0].split(":", 1)[1].strip() if lines else model
+    return {"processor": model, "threads": threads, "torch": torch.__version__,
+            "python": platform.python_version()}  # fmt: skip
+
+
+def table(content: Mapping[str, Any]) -> str:
+    """The figures of one size as text."""
+    height, width = content["work"]["size"]
+    head = (
+        f"{height}x{width}, {len(content['work']['steps'])} levels of "
+        f"{content['work']['steps'][0]}, {content['machine']['threads']} threads, "
+        f"{content['matrix_gflops']:.0f} GFLOP/s in matrix products"
+    )
+    lines = [head, f"{'task':10} {'contender':18} {'s/photo':>9} {'from':>9} {'to':>9} {'MiB':>7}"]
+    lines += [
+        f"{one['task']:10} {one['contender']:18} {one['median']:9.3f} {one['low']:9.3f} "
+        f"{one['high']:9.3f} {one['peak_mib']:7.0f}"
+        for one in content["measured"]
+    ]
+    lines += [f"{name}: {ratio:.2f}x" for name, ratio in content["ratios"].items()]
+    lines += [
+        f"{name}: {share:.0%} of the matrix rate"
+        for name, share in content["share_of_matrix_rate"].items()
+    ]
+    return "\n".join(lines)
+
+
+def main(
+    sizes: Annotated[str, typer.Option(help="Sides of square photographs: 64, 128, 256.")] = "64",
+    batches: Annotated[str, typer.Option(help="The library's batches.")] = "1,4",
+    tasks: Annotated[str, typer.Option(help="What to do.")] = "train,first,more",
+    rounds: Annotated[int, typer.Option(min=1, help="Turns at every task.")] = 5,
+    threads: Annotated[int, typer.Option(min=1, help="Intra-op threads.")] = 2,
+    reference: Annotated[
+        Path | None, typer.Option(help="A checkout of the public code, as a third contender.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Where the JSON files go.")] = Path(
+        "reports/benchmarks"
+    ),
+) -> None:
+    """Measures, prints, writes."""
+    chosen = [task for task in get_args(Task) if task in tasks.split(",")]
+    rivals = ["plain", *(["reference"] if reference else [])]
+    for side in (int(size) for size in sizes.split(",")):
+        work = Work((side, side), (DEPTH,) * LEVELS[side])
+        content = contest(
+            work, [int(batch) for batch in batches.split(",")], chosen, rounds=rounds,
+            threads=threads, rivals=rivals, reference=str(reference or ""),
+        )  # fmt: skip
+        print(table(content), flush=True)
+        name = f"compare_{side}.json" if reference else f"bench_{side}.json"
+        files.atomic_write(out / name, (json.dumps(content, indent=1) + "\n").encode())
+
+
+if __name__ == "__main__":
+    typer.run(main)
