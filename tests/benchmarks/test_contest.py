@@ -42,7 +42,7 @@ def test_ratios_say_how_many_times_as_fast():
 def test_operations_are_those_of_convolutions_and_matrices():
     count = operations(SMALL)
     assert count["train"] == 3 * count["first"]
-    # the source's two steps: coupling network, 1x1 convolution, prior per cell; two products for PLU
+    # the source's two steps: per cell coupling network, 1x1 convolution, prior; two products a PLU
     first = 120 * (9 * 6 * 8 + 8 * 8 + 9 * 8 * 12 + 12 * 12 + 9 * 6 * 12) + 2 * 12**3
     second = 30 * (9 * 12 * 8 + 8 * 8 + 9 * 8 * 24 + 24 * 24 + 9 * 24 * 48) + 2 * 24**3
     assert count["first"] - count["more"] == 2 * (first + second)
