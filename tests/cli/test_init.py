@@ -82,8 +82,9 @@ def test_a_preset_is_a_sound_study(preset):
     assert all(s.layouts == "val" and s.seed == 0 for s in swept)
     assert all(list(s.temperatures) == sorted(s.temperatures) for s in swept)
     if preset != "smoke":
-        assert swept[0].temperatures == tuple(n / 10 for n in range(11))
         assert {s.rounds for s in swept} == {3}
+    if preset != "smoke" and not study.report.configurations:
+        assert swept[0].temperatures == tuple(n / 10 for n in range(11))
 
 
 def test_streets_is_the_study_of_the_source_tree():
