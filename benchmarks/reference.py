@@ -10,20 +10,22 @@ import contextlib
 import io
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import torch
+import torchvision  # noqa: F401
 from torch import Tensor
 
 from benchmarks.contenders import ROUNDS, TEMPERATURES, TRANSFERS, Work, pair
 
-NOT_NEEDED = ("comet_ml", "nvidia_smi", "mlxtend", "mlxtend.data", "tensorflow", "skimage",
-              "skimage.metrics", "sklearn", "gdown")  # fmt: skip
+NOT_NEEDED = ("comet_ml", "nvidia_smi", "mlxtend", "tensorflow", "horovod", "skimage")
 """Packages that it imports for what is not measured here: logging, GPUs, other data sets."""
 
 
@@ -44,8 +46,7 @@ class Reference:
         self.work, self.drawn = work, 0
         torch.manual_seed(0)
         sys.path.insert(0, str(root))
-        _stand_in(NOT_NEEDED)
-        with contextlib.redirect_stdout(io.StringIO()):
+        with _stand_ins(NOT_NEEDED), contextlib.redirect_stdout(io.StringIO()):
             self.code: Any = __import__("models")
             self.loss: Any = __import__("trainer.loss", fromlist=["calc_loss"])
             options = {"all_conditional": False, "split_type": "regular", "do_lu": True,
@@ -120,22 +121,48 @@ class Reference:
         self.model.reverse(x_a=colours, z_b_samples=latents, reconstruct=given)
 
 
-def _stand_in(names: Sequence[str]) -> None:
-    """Empty modules in the place of packages that are not installed."""
-    for name in names:
-        parent = name.split(".")[0]
-        if parent in sys.modules or find_spec(parent) is None:
-            module = sys.modules.setdefault(name, _Anything(name))
-            if "." in name:
-                setattr(sys.modules[parent], name.split(".")[1], module)
+@contextlib.contextmanager
+def _stand_ins(names: Sequence[str]) -> Iterator[None]:
+    """Empty modules in the place of packages that are not installed, as long as it is imported."""
+    finder = _Finder({name for name in names if find_spec(name) is None})
+    sys.meta_path.append(finder)
+    yield
+    sys.meta_path.remove(finder)
+    for name in [name for name in sys.modules if name.partition(".")[0] in finder.names]:
+        del sys.modules[name]
+
+
+class _Finder(MetaPathFinder, Loader):
+    """Finds an `_Anything` for some packages and all below them."""
+
+    def __init__(self, names: set[str]) -> None:
+        self.names = names
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:
+        known = fullname.partition(".")[0] in self.names
+        return ModuleSpec(fullname, self, is_package=True) if known else None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return _Anything(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Nothing is in it."""
 
 
 class _Anything(ModuleType):
-    """A module that has every name; what it gives cannot do anything."""
-
-    __path__ = ()  # type: ignore[assignment]
+    """A module that has every name; what it gives can be called, and does nothing."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return object
+        return _Nothing()
+
+
+class _Nothing:
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        return args[0] if len(args) == 1 and callable(args[0]) else self
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self

@@ -5,6 +5,7 @@ import pytest
 from benchmarks.bench import Measured, contest, ratios, table
 from benchmarks.contenders import Work
 from benchmarks.floor import operations
+from benchmarks.memory import divided, point
 from benchmarks.worker import Turn, Worker
 
 SMALL = Work((20, 24), (1, 1), width=8, condition_width=6)
@@ -46,3 +47,14 @@ def test_operations_are_those_of_convolutions_and_matrices():
     first = 120 * (9 * 6 * 8 + 8 * 8 + 9 * 8 * 12 + 12 * 12 + 9 * 6 * 12) + 2 * 12**3
     second = 30 * (9 * 12 * 8 + 8 * 8 + 9 * 8 * 24 + 24 * 24 + 9 * 24 * 48) + 2 * 24**3
     assert count["first"] - count["more"] == 2 * (first + second)
+
+
+def test_more_steps_need_more_memory_and_weights():
+    few, many = (point("ours", Work((40, 48), (n, n), width=64), 1) for n in (1, 6))
+    assert many.weights_mib > few.weights_mib
+    assert many.peak_mib > few.peak_mib
+
+
+def test_steps_are_divided_over_levels():
+    assert divided(10, 4) == (3, 3, 2, 2)
+    assert divided(48, 3) == (16, 16, 16)
