@@ -20,7 +20,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import torch
-import torchvision  # noqa: F401
+import torchvision  # type: ignore[import-untyped]  # noqa: F401
 from torch import Tensor
 
 from benchmarks.contenders import ROUNDS, TEMPERATURES, TRANSFERS, Work, pair
