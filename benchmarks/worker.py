@@ -7,11 +7,11 @@ and the peak of its memory is its own. Requests and answers are lines of JSON.
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -93,8 +93,17 @@ def main(told: dict[str, Any]) -> None:
         wall, cpu = time.perf_counter(), time.process_time()
         photographs = getattr(contender, task)()
         seconds, used = time.perf_counter() - wall, time.process_time() - cpu
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        _say(asdict(Turn(seconds, used, photographs, peak)))
+        _say(asdict(Turn(seconds, used, photographs, _peak_mib())))
+
+
+def _peak_mib() -> float:
+    """The most memory that this program has held.
+
+    The kernel's `ru_maxrss` starts at what the parent held when it made the process; this does not.
+    """
+    lines = Path("/proc/self/status").read_text().splitlines()
+    (held,) = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
+    return int(held) / 1024
 
 
 def _contender(name: str, work: Work, reference: str) -> Contender:
