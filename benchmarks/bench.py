@@ -150,23 +150,57 @@ def table(content: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def sides_of(text: str) -> list[int]:
+    """Sides of square photographs from `64,128`.
+
+    Raises:
+        typer.BadParameter: one is not among `LEVELS`.
+    """
+    known = ", ".join(map(str, LEVELS))
+    for part in text.split(","):
+        if not part.isdecimal() or int(part) not in LEVELS:
+            raise typer.BadParameter(f"no side {part!r}; known: {known}")
+    return [int(part) for part in text.split(",")]
+
+
+def tasks_of(text: str) -> list[Task]:
+    """Tasks from `train,first`, in the order in which they are done.
+
+    Raises:
+        typer.BadParameter: there is no such task.
+    """
+    known = get_args(Task)
+    for part in text.split(","):
+        if part not in known:
+            raise typer.BadParameter(f"no task {part!r}; known: {', '.join(known)}")
+    return [task for task in known if task in text.split(",")]
+
+
+Sizes = Annotated[str, typer.Option(help="Sides of square photographs: 64, 128, 256.")]
+Batches = Annotated[str, typer.Option(help="The library's batches.")]
+Tasks = Annotated[str, typer.Option(help="train, first, more, sweep, transfer.")]
+Rounds = Annotated[int, typer.Option(min=1, help="Turns at every task.")]
+Threads = Annotated[int, typer.Option(min=1, help="Intra-op threads.")]
+Out = Annotated[Path, typer.Option(help="Folder of the JSON files.")]
+OUT = Path("reports/benchmarks")
+
+
 def main(
-    sizes: Annotated[str, typer.Option(help="Sides of square photographs: 64, 128, 256.")] = "64",
-    batches: Annotated[str, typer.Option(help="The library's batches.")] = "1,4",
-    tasks: Annotated[str, typer.Option(help="What to do.")] = "train,first,more",
-    rounds: Annotated[int, typer.Option(min=1, help="Turns at every task.")] = 5,
-    threads: Annotated[int, typer.Option(min=1, help="Intra-op threads.")] = 2,
-    reference: Annotated[
-        Path | None, typer.Option(help="A checkout of the public code, as a third contender.")
-    ] = None,
-    out: Annotated[Path, typer.Option(help="Where the JSON files go.")] = Path(
-        "reports/benchmarks"
-    ),
-) -> None:
+    sizes: Sizes = "64", batches: Batches = "1,4", tasks: Tasks = "train,first,more",
+    rounds: Rounds = 5, threads: Threads = 2, out: Out = OUT,
+) -> None:  # fmt: skip
     """Measures, prints, writes."""
-    chosen = [task for task in get_args(Task) if task in tasks.split(",")]
+    run(sizes, batches, tasks, rounds, threads, out)
+
+
+def run(
+    sizes: str, batches: str, tasks: str, rounds: int, threads: int, out: Path,
+    reference: Path | None = None,
+) -> None:  # fmt: skip
+    """What `main` does, with the public code as a third contender if there is a checkout of it."""
+    sides, chosen = sides_of(sizes), tasks_of(tasks)
     rivals = ["plain", *(["reference"] if reference else [])]
-    for side in (int(size) for size in sizes.split(",")):
+    for side in sides:
         work = Work((side, side), (DEPTH,) * LEVELS[side])
         content = contest(
             work, [int(batch) for batch in batches.split(",")], chosen, rounds=rounds,

@@ -12,22 +12,22 @@ from typing import Annotated
 
 import typer
 
-from benchmarks import bench
+from benchmarks.bench import OUT, Batches, Out, Rounds, Sizes, Tasks, Threads, run
 
 
 def main(
-    reference: Annotated[Path, typer.Option(help="A checkout of the public code.")],
-    sizes: Annotated[str, typer.Option(help="Sides of square photographs: 64, 128, 256.")] = "64",
-    batches: Annotated[str, typer.Option(help="The library's batches.")] = "1,4",
-    tasks: Annotated[str, typer.Option(help="What to do.")] = "train,first,more",
-    rounds: Annotated[int, typer.Option(min=1, help="Turns at every task.")] = 5,
-    threads: Annotated[int, typer.Option(min=1, help="Intra-op threads.")] = 2,
-    out: Annotated[Path, typer.Option(help="Where the JSON files go.")] = Path(
-        "reports/benchmarks"
-    ),
-) -> None:
+    reference: Annotated[
+        Path, typer.Option(exists=True, file_okay=False, help="A checkout of the public code.")
+    ],
+    sizes: Sizes = "64", batches: Batches = "1,4", tasks: Tasks = "train,first,more",
+    rounds: Rounds = 5, threads: Threads = 2, out: Out = OUT,
+) -> None:  # fmt: skip
     """As `benchmarks.bench`, with the public code as a third contender."""
-    bench.main(sizes, batches, tasks, rounds, threads, reference, out)
+    if not (reference / "src" / "models" / "two_glows").is_dir():
+        raise typer.BadParameter(
+            f"{reference}: no src/models/two_glows here; give a checkout of the public code"
+        )
+    run(sizes, batches, tasks, rounds, threads, out, reference)
 
 
 if __name__ == "__main__":

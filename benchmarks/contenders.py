@@ -104,6 +104,8 @@ class Ours:
 
     def more(self) -> int:
         """See `Contender`; as many at once as the batch."""
+        if self.conditions is None:
+            return self.first()
         count = self.work.batch
         self._sample(range(self.drawn, self.drawn + count), 0.8)
         return count
@@ -131,16 +133,50 @@ class Ours:
         self.generator.sample(rows, Noise(list(numbers)), temperature)
 
 
-class Plain:
-    """`PlainFullGlow`, at batch 1, with torch's own optimizer as it comes."""
+class OneByOne:
+    """Contenders at batch 1 that keep nothing of a layout: every photograph is a first one."""
+
+    def __init__(self, work: Work) -> None:
+        """Remembers the work, and how many layouts there were."""
+        self.work, self.drawn = work, 0
+
+    def sample(self, colours: Tensor, temperature: float) -> None:
+        """Makes one photograph for a layout (1, 3, H, W)."""
+        raise NotImplementedError
+
+    def first(self) -> int:
+        """See `Contender`."""
+        self.drawn += 1
+        return self.more()
+
+    def more(self) -> int:
+        """See `Contender`; the layout is read again."""
+        self.sample(self.pair(self.drawn)[0], 0.8)
+        return 1
+
+    def sweep(self) -> int:
+        """See `Contender`."""
+        colours = self.pair(3)[0]
+        for temperature in TEMPERATURES:
+            for _ in range(ROUNDS):
+                self.sample(colours, temperature)
+        return len(TEMPERATURES) * ROUNDS
+
+    def pair(self, number: int) -> tuple[Tensor, Tensor]:
+        """The layout in colours and the photograph of a made-up scene."""
+        return pair(self.work.size, number)
+
+
+class Plain(OneByOne):
+    """`PlainFullGlow`, with torch's own optimizer as it comes."""
 
     def __init__(self, work: Work) -> None:
         """Builds the model, initialised from data."""
-        self.work, self.drawn = work, 0
+        super().__init__(work)
         torch.manual_seed(0)
         self.model = PlainFullGlow(work.size, work.steps, work.width, work.condition_width)
         with torch.no_grad():
-            self.model.loss(*self._pair(0))
+            self.model.loss(*self.pair(0))
 
     @cached_property
     def optimizer(self) -> torch.optim.Optimizer:
@@ -151,37 +187,20 @@ class Plain:
         """See `Contender`."""
         self.drawn += 1
         self.optimizer.zero_grad()
-        self.model.loss(*self._pair(self.drawn)).backward()
+        self.model.loss(*self.pair(self.drawn)).backward()
         self.optimizer.step()
         return 1
 
-    def first(self) -> int:
-        """See `Contender`."""
-        self.drawn += 1
-        return self.more()
-
-    def more(self) -> int:
-        """See `Contender`; the layout is read again."""
-        self.model.sample(self._pair(self.drawn)[0], self.model.noise(0.8))
-        return 1
-
-    def sweep(self) -> int:
-        """See `Contender`."""
-        colours = self._pair(3)[0]
-        for temperature in TEMPERATURES:
-            for _ in range(ROUNDS):
-                self.model.sample(colours, self.model.noise(temperature))
-        return len(TEMPERATURES) * ROUNDS
-
     def transfer(self) -> int:
         """See `Contender`; the content is encoded again for every layout."""
-        colours, image = self._pair(4)
+        colours, image = self.pair(4)
         for number in range(TRANSFERS):
-            self.model.transfer(image, colours, self._pair(10 + number)[0])
+            self.model.transfer(image, colours, self.pair(10 + number)[0])
         return TRANSFERS
 
-    def _pair(self, number: int) -> tuple[Tensor, Tensor]:
-        return pair(self.work.size, number)
+    def sample(self, colours: Tensor, temperature: float) -> None:
+        """See `OneByOne`."""
+        self.model.sample(colours, self.model.noise(temperature))
 
 
 def classes() -> ClassTable:

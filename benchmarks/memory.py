@@ -1,6 +1,6 @@
 """How much memory a training step takes, over depth and over resolution.
 
-    python -m benchmarks.memory --size 64 --depths 16,32,64,120
+    python -m benchmarks.memory --sides 64 --depths 16,32,64,120
     python -m benchmarks.memory --sides 64,128,256 --depths 48
 
 Every point is a process of its own that trains two steps at batch 1, after which weights, gradients
@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from augflow import files
-from benchmarks.bench import LEVELS, hardware
+from benchmarks.bench import LEVELS, OUT, Out, Sizes, Threads, hardware, sides_of
 from benchmarks.contenders import Work
 from benchmarks.worker import Worker
 
@@ -51,22 +50,20 @@ def point(contender: str, work: Work, threads: int, reference: str = "") -> Poin
 
 
 def main(
-    sides: Annotated[str, typer.Option(help="Sides of square photographs.")] = "64",
+    sides: Sizes = "64",
     depths: Annotated[str, typer.Option(help="Steps of flow, over all levels.")] = "16,32,64,120",
     contenders: Annotated[str, typer.Option(help="ours, plain.")] = "ours,plain",
     width: Annotated[int, typer.Option(min=1, help="Of the coupling networks.")] = 512,
-    threads: Annotated[int, typer.Option(min=1, help="Intra-op threads.")] = 2,
-    out: Annotated[Path, typer.Option(help="Folder of the JSON file.")] = Path(
-        "reports/benchmarks"
-    ),
+    threads: Threads = 2,
+    out: Out = OUT,
 ) -> None:
     """Measures, prints, writes."""
     points = []
     print("contender   side steps   parameters   weights  peak MiB")
-    for side in (int(text) for text in sides.split(",")):
+    for side in sides_of(sides):
         for depth in (int(text) for text in depths.split(",")):
             for name in contenders.split(","):
-                work = Work((side, side), divided(depth, LEVELS.get(side, 4)), width=width)
+                work = Work((side, side), divided(depth, LEVELS[side]), width=width)
                 one = point(name, work, threads)
                 points.append(one)
                 print(

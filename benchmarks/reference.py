@@ -23,13 +23,13 @@ import torch
 import torchvision  # type: ignore[import-untyped]  # noqa: F401
 from torch import Tensor
 
-from benchmarks.contenders import ROUNDS, TEMPERATURES, TRANSFERS, Work, pair
+from benchmarks.contenders import TRANSFERS, OneByOne, Work
 
 NOT_NEEDED = ("comet_ml", "nvidia_smi", "mlxtend", "tensorflow", "horovod", "skimage")
 """Packages that it imports for what is not measured here: logging, GPUs, other data sets."""
 
 
-class Reference:
+class Reference(OneByOne):
     """Its `TwoGlows` with LU and without boundary maps, its loss, its sampling."""
 
     def __init__(self, work: Work, checkout: str) -> None:
@@ -43,7 +43,7 @@ class Reference:
             raise FileNotFoundError(
                 f"{root}: no models/two_glows here; give a checkout of the public Full-Glow code"
             )
-        self.work, self.drawn = work, 0
+        super().__init__(work)
         torch.manual_seed(0)
         sys.path.insert(0, str(root))
         with _stand_ins(NOT_NEEDED), contextlib.redirect_stdout(io.StringIO()):
@@ -74,35 +74,17 @@ class Reference:
         self.optimizer.step()
         return 1
 
-    def first(self) -> int:
-        """See `Contender`."""
-        self.drawn += 1
-        return self.more()
-
-    def more(self) -> int:
-        """See `Contender`."""
-        self._sample(pair(self.work.size, self.drawn)[0], 0.8)
-        return 1
-
-    def sweep(self) -> int:
-        """See `Contender`."""
-        colours = pair(self.work.size, 3)[0]
-        for temperature in TEMPERATURES:
-            for _ in range(ROUNDS):
-                self._sample(colours, temperature)
-        return len(TEMPERATURES) * ROUNDS
-
     def transfer(self) -> int:
-        """See `Contender`; the content is encoded for every layout, as its experiment does."""
-        colours, image = pair(self.work.size, 4)
+        """See `Contender`; the content is encoded again for every layout."""
+        colours, image = self.pair(4)
         for number in range(TRANSFERS):
             with torch.no_grad():
                 _, right = self.model(colours, image)
-                self._reverse(pair(self.work.size, 10 + number)[0], right["z_outs"], True)
+                self._reverse(self.pair(10 + number)[0], right["z_outs"], True)
         return TRANSFERS
 
     def _loss(self, number: int) -> Tensor:
-        colours, image = pair(self.work.size, number)
+        colours, image = self.pair(number)
         args = SimpleNamespace(model="improved", reg_factor=1e-4)
         found = self.loss.forward_and_loss(args, self.params, self.model, colours, image, None)
         loss: Tensor = found["loss"]
@@ -110,7 +92,8 @@ class Reference:
             raise FloatingPointError(f"the reference's loss is {float(loss.detach())}")
         return loss
 
-    def _sample(self, colours: Tensor, temperature: float) -> None:
+    def sample(self, colours: Tensor, temperature: float) -> None:
+        """See `OneByOne`."""
         with torch.no_grad():
             noise = self.code.sample_z(
                 1, temperature, 3, self.work.size, len(self.work.steps), "regular"

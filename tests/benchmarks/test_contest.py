@@ -1,8 +1,9 @@
 """The benchmark's processes do the work that they are told, and its figures follow from turns."""
 
 import pytest
+import typer
 
-from benchmarks.bench import Measured, contest, ratios, table
+from benchmarks.bench import Measured, contest, ratios, sides_of, table, tasks_of
 from benchmarks.contenders import Work
 from benchmarks.floor import operations
 from benchmarks.memory import divided, point
@@ -58,3 +59,11 @@ def test_more_steps_need_more_memory_and_weights():
 def test_steps_are_divided_over_levels():
     assert divided(10, 4) == (3, 3, 2, 2)
     assert divided(48, 3) == (16, 16, 16)
+
+
+def test_what_is_unknown_is_refused_by_name():
+    with pytest.raises(typer.BadParameter, match="no side '100'; known: 64, 128, 256"):
+        sides_of("64,100")
+    with pytest.raises(typer.BadParameter, match="no task 'trian'"):
+        tasks_of("trian")
+    assert tasks_of("more,train") == ["train", "more"]
