@@ -8,14 +8,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from augflow.flows.conditioners import Learned, LevelParams, StepParams
+from augflow.flows.conditioners import Learned
+from augflow.flows.coupling_nets import CouplingNets, StepNet
 from augflow.flows.injection import Injections
-from augflow.flows.networks import CouplingNets
+from augflow.flows.step_params import LevelParams, StepParams
 from augflow.flows.transforms import (
-    ActNorm,
     ActNormParams,
     CouplingParams,
-    InvertibleConv,
     SoftClampedAffine,
     squeeze,
     unsqueeze,
@@ -106,7 +105,6 @@ class Block(nn.Module):
             if condition
             else None
         )  # fmt: skip
-        self.actnorm, self.conv = ActNorm(), InvertibleConv()
         self.affine = SoftClampedAffine(shape.clamp)
 
     def params(self, known: Tensor | None = None) -> BlockParams:
@@ -147,13 +145,15 @@ class Block(nn.Module):
 
     def inverse(self, z: Tensor, params: BlockParams, beside: Tensor | None = None) -> Tensor:
         """Undoes `forward`; `params` best come `inverted`."""
-        for step, act in reversed(self._steps(params, beside, z)):
+        known = params if params.level.steps[0].undo is not None else params.inverted()
+        for step, act in reversed(self._steps(known, beside, z)):
             if act is not None:
                 half, changed = z.chunk(2, 1)
                 z = torch.cat([half, self.affine.inverse(changed, act.coupling(half))], 1)
                 if act.injector is not None:
                     z = self.affine.inverse(z, act.injector)
-            z = self.actnorm.inverse(self.conv.inverse(z, step.conv), step.actnorm)
+            assert step.undo is not None
+            z = step.undo(z)
         return unsqueeze(z) if self.shape.squeezes else z
 
     def _through(
@@ -162,9 +162,10 @@ class Block(nn.Module):
         x = self._squeezed(x)
         log_det = x.new_zeros(len(x))
         for index, (step, act) in enumerate(self._steps(params, beside, x)):
-            x, change = self.actnorm(x, actnorm_of(index, x, step.actnorm))
-            x, more = self.conv(x, step.conv)
-            log_det = log_det + change + more
+            area = x.shape[2] * x.shape[3]
+            actnorm = actnorm_of(index, x, step.actnorm)
+            x = actnorm.before(step.conv.weight)(x)
+            log_det = log_det + actnorm.log_det(area) + step.conv.log_det * area
             if act is None:
                 continue
             if act.injector is not None:
@@ -198,8 +199,8 @@ class Block(nn.Module):
 @dataclass(frozen=True)
 class _Affines:
     injector: CouplingParams | None
-    net: Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor]]
+    net: StepNet
     share: Tensor | None
 
     def coupling(self, half: Tensor) -> CouplingParams:
-        return CouplingParams(*self.net(half, self.share))
+        return CouplingParams(*self.net(half, share=self.share))

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from augflow import seeds
-from augflow.flows.conditioners import HoldsActNorms, LevelParams
 from augflow.flows.density import bits_per_dim, discrete_log_prob
 from augflow.flows.glow import Draw, Encoding, Glow, Level, drawn, given
+from augflow.flows.step_params import HoldsActNorms, LevelParams
 from augflow.flows.transforms import squeeze
 from augflow.scenes import Layout
 from augflow.synthesizer import Generator, Likelihood
@@ -22,7 +22,7 @@ from augflow.synthesizer import Generator, Likelihood
 
 @dataclass(frozen=True)
 class FlowConditions:
-    """Parameters of every level's steps for a batch of layouts, matrices inverted."""
+    """Parameters of every level's steps for a batch of layouts."""
 
     levels: tuple[LevelParams, ...]
     count: int
@@ -35,9 +35,9 @@ class FlowConditions:
         """The conditions of some layouts; a layout may be taken several times."""
         return FlowConditions(tuple(level.rows(rows) for level in self.levels), len(rows))
 
-    def inverted(self) -> FlowConditions:
-        """The same with every matrix inverted, once for all later samples."""
-        return FlowConditions(tuple(level.inverted() for level in self.levels), self.count)
+    def prepared(self, flow: Glow) -> FlowConditions:
+        """The same with all that the flow's layouts decide worked out, once for all samples."""
+        return FlowConditions(flow.prepared(self.levels), self.count)
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ class FlowGenerator(LikelihoodGenerator):
             DataError: the layouts are not of the generator's size.
         """
         self.check_size(layout)
-        return self.params(layout)[0].inverted()
+        return self.params(layout)[0].prepared(self.target)
 
     @torch.no_grad()
     def log_prob(self, image: Tensor, conditions: FlowConditions) -> Tensor:

@@ -2,103 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Literal, Protocol
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from augflow.flows.networks import CouplingNets, StackedConv, StackedLinear
-from augflow.flows.transforms import (
-    LU,
-    ActNormParams,
-    ConvParams,
-    full_precision,
-    inverses,
-    stacked_lu,
-)
+from augflow.flows.networks import StackedConv, StackedLinear
+from augflow.flows.step_params import LevelParams, StepParams, Trace
+from augflow.flows.transforms import LU, ActNormParams, ConvParams, full_precision, stacked_lu
 
 MIN_STD = 1e-6
 """The reference's guard of actnorm's initial scale; presets of our own use a larger one."""
-
-
-@dataclass(frozen=True)
-class StepParams:
-    """Parameters of one step; `share` is the condition's part of the coupling network, if any."""
-
-    actnorm: ActNormParams
-    conv: ConvParams
-    share: Tensor | None = None
-
-
-@dataclass(frozen=True)
-class LevelParams:
-    """Parameters of the K steps of a level, and features for its prior, if any."""
-
-    steps: tuple[StepParams, ...]
-    prior: Tensor | None = None
-
-    def inverted(self) -> LevelParams:
-        """The same with every matrix inverted, once for all later samples."""
-        weights = torch.stack([step.conv.weight for step in self.steps])
-        inverted = inverses(weights)
-        steps = tuple(
-            replace(step, conv=replace(step.conv, inverse=inverse))
-            for step, inverse in zip(self.steps, inverted.unbind(0), strict=True)
-        )
-        return replace(self, steps=steps)
-
-    def rows(self, rows: Sequence[int]) -> LevelParams:
-        """The parameters of some rows of the batch; a row may be taken several times."""
-        index = torch.as_tensor(list(rows))
-
-        def pick(values: Tensor | None) -> Tensor | None:
-            return values if values is None or len(values) == 1 else values[index]
-
-        steps = []
-        for step in self.steps:
-            act = ActNormParams(
-                *(_given(pick(v)) for v in (step.actnorm.scale, step.actnorm.shift))
-            )
-            conv = ConvParams(
-                _given(pick(step.conv.weight)), _given(pick(step.conv.log_det)),
-                pick(step.conv.inverse),
-            )  # fmt: skip
-            steps.append(StepParams(act, conv, _rows(step.share, index)))
-        return LevelParams(tuple(steps), _rows(self.prior, index))
-
-
-def _given(value: Tensor | None) -> Tensor:
-    assert value is not None
-    return value
-
-
-def _rows(values: Tensor | None, index: Tensor) -> Tensor | None:
-    return None if values is None else values[index]
-
-
-@dataclass(frozen=True)
-class Trace:
-    """What the K steps of a source level put out, after each of their three operations.
-
-    Shapes:
-        actnorm, conv, coupling: K tensors (N, C, H, W) each.
-    """
-
-    actnorm: tuple[Tensor, ...]
-    conv: tuple[Tensor, ...]
-    coupling: tuple[Tensor, ...]
-
-
-class HoldsActNorms(Protocol):
-    """A conditioner whose actnorms the data-dependent initialisation can set."""
-
-    def initialise_step(self, step: int, mean: Tensor, std: Tensor) -> ActNormParams:
-        """Sets a step's actnorm so that channels of this mean and std come out as 0 and 1."""
-        ...
 
 
 ActNormKind = Literal["raw", "log"]
@@ -134,8 +51,8 @@ class Learned(nn.Module):
         self.lower, self.upper = nn.Parameter(lower), nn.Parameter(upper)
         self.log_s = nn.Parameter(log_s)
 
-    def forward(self) -> LevelParams:
-        """Parameters of every step, with a batch axis of 1."""
+    def forward(self, trace: Trace | None = None, maps: Tensor | None = None) -> LevelParams:
+        """Parameters of every step, with a batch axis of 1; nothing else has a say."""
         convs = LU(self.permutation, self.sign).matrix(self.lower, self.upper, self.log_s)
         scale = _scale(self.scale, self.kind)
         steps = tuple(
@@ -200,7 +117,7 @@ class Head(nn.Module):
                 StackedConv(steps, second, third, 3, padding=padding),
             ]
         )
-        self.steps, self.maps = steps, third
+        self.maps = third
         cells = shape.grid**2 if padding else (size[0] - 4) * (size[1] - 4)
         if cells <= 0 or min(size) <= 4 * (1 - padding):
             raise ValueError(f"a level of {size[0]}x{size[1]} is too small for the flat head")
@@ -216,8 +133,8 @@ class Head(nn.Module):
             maps = F.relu(conv(maps))
         if self.shape.kind == "pooled":
             maps = F.adaptive_avg_pool2d(maps, self.shape.grid)
-        n = len(maps)
-        hidden = maps.to(trace.dtype).reshape(n, self.steps, -1).transpose(0, 1)  # (K, N, cells)
+        n, steps = len(maps), len(self.last)
+        hidden = maps.to(trace.dtype).reshape(n, steps, -1).transpose(0, 1)  # (K, N, cells)
         with full_precision(trace):
             for linear in self.linears:
                 hidden = F.relu(linear(hidden))
@@ -295,21 +212,22 @@ class TraceConditioner(nn.Module):
             if actnorm == "raw":
                 self.actnorm.bias[:, :channels] = 1
 
-    def forward(self, trace: Trace, boundary: Tensor | None, nets: CouplingNets) -> LevelParams:
+    def forward(self, trace: Trace | None, maps: Tensor | None) -> LevelParams:
         """Parameters of every step for a batch of layouts.
 
         Shapes:
-            boundary: (N, B, H, W) or None.
+            maps: (N, B, H, W), the boundary map, or None.
         """
-        raw, shift = self.actnorm(_stacked(trace.actnorm, boundary)).chunk(2, -1)  # (K, N, C)
+        assert trace is not None
+        raw, shift = self.actnorm(_stacked(trace.actnorm, maps)).chunk(2, -1)  # (K, N, C)
         scale = _scale(raw, self.kind)
-        convs = self._matrices(self.conv(_stacked(trace.conv, boundary)))
-        shares = nets.shares(self.coupling(trace, boundary))
+        convs = self._matrices(self.conv(_stacked(trace.conv, maps)))
+        features = self.coupling(trace, maps).chunk(len(scale), 1)
         steps = tuple(
             StepParams(
                 ActNormParams(scale[k], shift[k]),
                 ConvParams(convs.weight[k], convs.log_det[k]),
-                shares[k],
+                features[k],
             )
             for k in range(len(scale))
         )
@@ -349,16 +267,17 @@ class CouplingConditioner(nn.Module):
         self.learned = learned
         self.coupling = CouplingFeatures(steps, inputs, width, features)
 
-    def forward(self, trace: Trace, boundary: Tensor | None, nets: CouplingNets) -> LevelParams:
+    def forward(self, trace: Trace | None, maps: Tensor | None) -> LevelParams:
         """Parameters of every step for a batch of layouts.
 
         Shapes:
-            boundary: (N, B, H, W) or None.
+            maps: (N, B, H, W), the boundary map, or None.
         """
-        shares = nets.shares(self.coupling(trace, boundary))
+        assert trace is not None
         own: LevelParams = self.learned()
-        steps = zip(own.steps, shares, strict=True)
-        return replace(own, steps=tuple(replace(step, share=share) for step, share in steps))
+        features = self.coupling(trace, maps).chunk(len(own.steps), 1)
+        steps = zip(own.steps, features, strict=True)
+        return replace(own, steps=tuple(replace(step, features=part) for step, part in steps))
 
     def initialise_step(self, step: int, mean: Tensor, std: Tensor) -> ActNormParams:
         """See `Learned.initialise_step`."""

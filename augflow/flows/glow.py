@@ -9,9 +9,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from augflow.flows.conditioners import HoldsActNorms, LevelParams, Trace
+from augflow.flows.coupling_nets import CouplingNets, StepNet
 from augflow.flows.density import gaussian_log_prob
-from augflow.flows.networks import CouplingNets, ZeroConv
+from augflow.flows.networks import ZeroConv
+from augflow.flows.step_params import HoldsActNorms, LevelParams, StepParams, Trace
 from augflow.flows.transforms import (
     ActNorm,
     AffineCoupling,
@@ -54,36 +55,69 @@ class Level(nn.Module):
         self.nets = CouplingNets(steps, channels, features, width, edge, bound)
         self.actnorm, self.conv, self.coupling = ActNorm(), InvertibleConv(), AffineCoupling(floor)
 
-    def forward(self, x: Tensor, params: LevelParams) -> tuple[Tensor, Tensor, Trace]:
+    def forward(
+        self, x: Tensor, params: LevelParams, *, traced: bool = False
+    ) -> tuple[Tensor, Tensor, Trace | None]:
         """Through all steps.
 
         Shapes:
             x: (N, C, H, W).
-            returns: z (N, C, H, W), log-determinant (N,), the trace.
+            returns: z (N, C, H, W), log-determinant (N,), the trace if it is asked for.
         """
         log_det = x.new_zeros(len(x))
         kept: list[tuple[Tensor, Tensor, Tensor]] = []
         for step, net in zip(params.steps, self.nets.per_step(), strict=True):
-            x, change = self.actnorm(x, step.actnorm)
-            mixed, more = self.conv(x, step.conv)
-            half, other = mixed.chunk(2, 1)
-            coupling = CouplingParams(*net(half, step.share))
-            changed, last = self.coupling(other, coupling)
-            out = torch.cat([half, changed], 1)
-            kept.append((x, mixed, out))
-            log_det = log_det + change + more + last
-            x = out
-        actnorms, convs, couplings = zip(*kept, strict=True)
-        return x, log_det, Trace(actnorms, convs, couplings)
+            normed, mixed, change = self.mix(x, step, traced=traced)
+            x, last = self.couple(mixed, step, net)
+            log_det = log_det + change + last
+            if normed is not None:
+                kept.append((normed, mixed, x))
+        return x, log_det, Trace(*zip(*kept, strict=True)) if traced else None
+
+    def mix(
+        self, x: Tensor, step: StepParams, *, traced: bool
+    ) -> tuple[Tensor | None, Tensor, Tensor]:
+        """Actnorm and 1x1 convolution: in one product, or one by one where both are traced.
+
+        Shapes:
+            returns: what actnorm put out if it is traced, what the matrix did, and both their
+                log-determinants (N,) or (1,).
+        """
+        area = x.shape[2] * x.shape[3]
+        log_det = step.actnorm.log_det(area) + step.conv.log_det * area
+        if not traced:
+            return None, step.actnorm.before(step.conv.weight)(x), log_det
+        normed, _ = self.actnorm(x, step.actnorm)
+        mixed, _ = self.conv(normed, step.conv)
+        return normed, mixed, log_det
+
+    def couple(self, mixed: Tensor, step: StepParams, net: StepNet) -> tuple[Tensor, Tensor]:
+        """The coupling: z (N, C, H, W) and its log-determinant (N,)."""
+        half, other = mixed.chunk(2, 1)
+        changed, log_det = self.coupling(
+            other, CouplingParams(*net(half, step.features, step.share))
+        )
+        return torch.cat([half, changed], 1), log_det
 
     def inverse(self, z: Tensor, params: LevelParams) -> Tensor:
-        """Back through all steps; `params` best come `inverted`."""
-        for step, net in zip(reversed(params.steps), reversed(self.nets.per_step()), strict=True):
+        """Back through all steps; `params` best come `inverted` and with `shared` conditions."""
+        known = params if params.steps[0].undo is not None else params.inverted()
+        for step, net in zip(reversed(known.steps), reversed(self.nets.per_step()), strict=True):
             half, changed = z.chunk(2, 1)
-            coupling = CouplingParams(*net(half, step.share))
+            coupling = CouplingParams(*net(half, step.features, step.share))
             z = torch.cat([half, self.coupling.inverse(changed, coupling)], 1)
-            z = self.actnorm.inverse(self.conv.inverse(z, step.conv), step.actnorm)
+            assert step.undo is not None
+            z = step.undo(z)
         return z
+
+    def shared(self, params: LevelParams) -> LevelParams:
+        """The same with the conditions' shares of all first convolutions worked out."""
+        steps = tuple(
+            step if step.features is None
+            else replace(step, features=None, share=net.shared(step.features))
+            for step, net in zip(params.steps, self.nets.per_step(), strict=True)
+        )  # fmt: skip
+        return replace(params, steps=steps)
 
     @torch.no_grad()
     def initialise(self, x: Tensor, params: LevelParams, conditioner: HoldsActNorms) -> LevelParams:
@@ -98,11 +132,8 @@ class Level(nn.Module):
             std, mean = torch.std_mean(x, dim=(0, 2, 3))
             step = replace(step, actnorm=conditioner.initialise_step(index, mean, std))
             steps.append(step)
-            x, _ = self.actnorm(x, step.actnorm)
-            mixed, _ = self.conv(x, step.conv)
-            half, other = mixed.chunk(2, 1)
-            changed, _ = self.coupling(other, CouplingParams(*nets[index](half, step.share)))
-            x = torch.cat([half, changed], 1)
+            _, mixed, _ = self.mix(x, step, traced=False)
+            x, _ = self.couple(mixed, step, nets[index])
         return replace(params, steps=tuple(steps))
 
 
@@ -231,8 +262,8 @@ class Glow(nn.Module):
         log_prob = x.new_zeros(len(x))
         latents, noise, traces = [], [], []
         for number, level_params in enumerate(params):
-            x, log_det, trace = self.levels[number](squeeze(x), level_params)
-            if traced:
+            x, log_det, trace = self.levels[number](squeeze(x), level_params, traced=traced)
+            if trace is not None:
                 traces.append(trace)
             x, out = self._divided(x, number)
             mean, log_sd = self.priors[number](x, level_params.prior, out)
@@ -240,6 +271,17 @@ class Glow(nn.Module):
             latents.append(out)
             noise.append((out - mean) * (-log_sd).exp())
         return Encoding(tuple(latents), tuple(noise), log_prob, tuple(traces))
+
+    def prepared(self, params: Sequence[LevelParams]) -> tuple[LevelParams, ...]:
+        """Parameters with matrices inverted and the conditions' shares of convolutions worked out.
+
+        All that is left to a pass then depends on the image or its latents.
+        """
+        out = []
+        for level, given_params in zip(self.levels, params, strict=True):
+            assert isinstance(level, Level)
+            out.append(level.shared(given_params).inverted())
+        return tuple(out)
 
     def decode(self, draw: Draw, params: Sequence[LevelParams], like: Tensor) -> Tensor:
         """Latents to data, from the top down; `draw` gives each level's latents under its prior.

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from augflow.flows.networks import CouplingNets
+from augflow.flows.coupling_nets import CouplingNets
 from augflow.flows.transforms import CouplingParams
 
 

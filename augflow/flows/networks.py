@@ -7,7 +7,7 @@ small networks of its K steps run as one grouped convolution or one batched prod
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -27,8 +27,7 @@ class StackedConv(nn.Module):
     ) -> None:  # fmt: skip
         """Makes the weights with the default initialisation of a plain convolution."""
         super().__init__()
-        self.steps, self.padding, self.stride = steps, padding, stride
-        self.groups = 1 if shared else steps
+        self.padding, self.stride, self.shared = padding, stride, shared
         self.weight = nn.Parameter(torch.empty(steps, outputs, inputs, kernel, kernel))
         self.bias = nn.Parameter(torch.empty(steps, outputs))
         bound = 1 / math.sqrt(inputs * kernel * kernel)
@@ -39,7 +38,7 @@ class StackedConv(nn.Module):
         """All steps at once."""
         return F.conv2d(
             x, self.weight.flatten(0, 1), self.bias.flatten(), stride=self.stride,
-            padding=self.padding, groups=self.groups,
+            padding=self.padding, groups=1 if self.shared else len(self.weight),
         )  # fmt: skip
 
 
@@ -88,95 +87,34 @@ class ZeroConv(nn.Module):
 
 def bordered_conv(x: Tensor, weight: Tensor, bias: Tensor, edge: str) -> Tensor:
     """A 3x3 convolution that keeps the size, padded with `ones` or `zeros`."""
-    if edge == "ones":
-        return F.conv2d(F.pad(x, (1, 1, 1, 1), value=1.0), weight, bias)
-    return F.conv2d(x, weight, bias, padding=1)
+    out = F.conv2d(x, weight, bias, padding=1)
+    return out + border(weight, out) if edge == "ones" else out
 
 
-class CouplingNets(nn.Module):
-    """The coupling networks of a level: conv3x3, ReLU, conv1x1, ReLU, zero conv3x3, per step.
+def border(weight: Tensor, like: Tensor) -> Tensor:
+    """What a border of ones adds to a 3x3 convolution that is padded with zeros.
 
-    The first convolution reads the untouched half and, where there is one, the condition. Being
-    linear it splits: the condition's share is computed for all steps at once, once per layout. With
-    `bound` a tanh keeps raw scale and shift within +-bound.
-
-    References:
-        Full-Glow, equation 8; widths and initialisation as the authors' code (see `presets`).
+    Shapes:
+        weight: (C_out, C_in, 3, 3).
+        like: (N, C_out, H, W), the convolution's output.
+        returns: (C_out, H, W).
     """
-
-    def __init__(
-        self, steps: int, channels: int, features: int, width: int, edge: str,
-        bound: float | None = None,
-    ) -> None:  # fmt: skip
-        """Makes the weights of `steps` networks of `width` hidden channels."""
-        super().__init__()
-        self.bound = bound
-        self.steps, self.untouched, self.width, self.edge = steps, channels // 2, width, edge
-        self.first = nn.Parameter(torch.randn(steps, width, self.untouched + features, 3, 3) * 0.05)
-        self.first_bias = nn.Parameter(torch.zeros(steps, width))
-        self.second = nn.Parameter(torch.randn(steps, width, width, 1, 1) * 0.05)
-        self.second_bias = nn.Parameter(torch.zeros(steps, width))
-        self.last = nn.Parameter(torch.zeros(steps, channels, width, 3, 3))
-        self.last_bias = nn.Parameter(torch.zeros(steps, channels))
-        self.scale = nn.Parameter(torch.zeros(steps, channels))
-
-    def shares(self, features: Tensor) -> list[Tensor]:
-        """The condition's part of every step's first convolution.
-
-        Shapes:
-            features: (N, K * F, H, W).
-            returns: K tensors (N, width, H, W).
-        """
-        weight = self.first[:, :, self.untouched :].flatten(0, 1)
-        bias = self.first_bias.flatten()
-        whole = F.conv2d(features, weight, bias, padding=1, groups=self.steps)
-        return list(whole.chunk(self.steps, 1))
-
-    def condition_weight(self) -> Tensor:
-        """What first convolutions read the condition with, (K, width, F, 3, 3)."""
-        return self.first[:, :, self.untouched :]
-
-    def per_step(self) -> list[StepNet]:
-        """The networks of the steps: slices of the weights, the last gain folded in."""
-        gain = (3 * self.scale).exp()  # (K, C)
-        slices = zip(
-            self.first[:, :, : self.untouched].unbind(0),
-            self.first_bias.unbind(0),
-            self.second.unbind(0),
-            self.second_bias.unbind(0),
-            (self.last * gain[:, :, None, None, None]).unbind(0),
-            (self.last_bias * gain).unbind(0),
-            strict=True,
-        )
-        return [
-            StepNet(first, first_bias, second, second_bias, last, last_bias, self.edge, self.bound)
-            for first, first_bias, second, second_bias, last, last_bias in slices
-        ]
+    summed = weight.sum(1).flatten(1).to(like.dtype) @ outside(like).t()
+    return summed.reshape(-1, *like.shape[2:])
 
 
-@dataclass(frozen=True)
-class StepNet:
-    """The coupling network of one step, on weights that `CouplingNets.per_step` cut out."""
+def outside(like: Tensor) -> Tensor:
+    """Which of the 3x3 places around each pixel lie outside of the map.
 
-    first: Tensor
-    first_bias: Tensor
-    second: Tensor
-    second_bias: Tensor
-    last: Tensor
-    last_bias: Tensor
-    edge: str
-    bound: float | None = None
+    Shapes:
+        like: (..., H, W).
+        returns: (H W, 9), 1 where they do, of the type and on the device of `like`.
+    """
+    return _outside(like.shape[-2], like.shape[-1], like.dtype, like.device)
 
-    def __call__(self, half: Tensor, share: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Raw scale and shift, each (N, C / 2, H, W); `share` already holds the first bias."""
-        if share is None:
-            hidden = F.conv2d(half, self.first, self.first_bias, padding=1)
-        else:
-            hidden = F.conv2d(half, self.first, padding=1) + share
-        hidden = F.relu(F.conv2d(F.relu(hidden), self.second, self.second_bias))
-        out = bordered_conv(hidden, self.last, self.last_bias, self.edge)
-        out = out.to(half.dtype)
-        if self.bound is not None:
-            out = self.bound * torch.tanh(out / self.bound)
-        raw_scale, shift = out.chunk(2, 1)
-        return raw_scale, shift
+
+@lru_cache(maxsize=64)
+def _outside(height: int, width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    inside = torch.zeros(1, 1, height, width, device=device)
+    padded = F.pad(inside, (1, 1, 1, 1), value=1.0)
+    return F.unfold(padded, 3)[0].t().to(dtype).contiguous()

@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from augflow.flows.conditioners import ActNormKind, LevelParams, StepParams
-from augflow.flows.networks import CouplingNets, StackedConv, StackedLinear
+from augflow.flows.conditioners import ActNormKind
+from augflow.flows.networks import StackedConv, StackedLinear
+from augflow.flows.step_params import LevelParams, StepParams, Trace
 from augflow.flows.transforms import (
     LU,
     ActNormParams,
@@ -72,7 +73,7 @@ class RawHead(nn.Module):
             ValueError: the planes are too small to be halved three times.
         """
         super().__init__()
-        self.steps, self.shape = steps, shape
+        self.shape = shape
         cells = (size[0] >> HALVINGS) * (size[1] >> HALVINGS)
         if not cells:
             raise ValueError(f"planes of {size[0]}x{size[1]} cannot be halved {HALVINGS} times")
@@ -100,7 +101,7 @@ class RawHead(nn.Module):
         maps = planes
         for conv in self.convs:
             maps = F.relu(conv(maps))
-        hidden = maps.to(planes.dtype).reshape(len(maps), self.steps, -1).transpose(0, 1)
+        hidden = maps.to(planes.dtype).reshape(len(maps), len(self.last), -1).transpose(0, 1)
         with full_precision(planes):
             for linear in self.linears:
                 hidden = F.relu(linear(hidden))
@@ -194,22 +195,24 @@ class RawConditioner(nn.Module):
             if actnorm == "raw":
                 self.actnorm.bias[:, :channels] = 1
 
-    def forward(self, planes: Tensor, nets: CouplingNets) -> LevelParams:
+    def forward(self, trace: Trace | None, maps: Tensor | None) -> LevelParams:
         """Parameters of every step.
 
         Shapes:
-            planes: (N, C, H, W).
+            maps: (N, C, H, W), the planes; there is no source.
         """
+        assert maps is not None
+        planes = maps
         raw, shift = self.actnorm(planes).chunk(2, -1)  # (K, N, C)
         scale = self._scale(raw)
         convs = self._matrices(self.conv(planes))
-        shares = nets.shares(self.coupling(planes))
+        features = self.coupling(planes).chunk(len(scale), 1)
         return LevelParams(
             tuple(
                 StepParams(
                     ActNormParams(scale[k], shift[k]),
                     ConvParams(convs.weight[k], convs.log_det[k]),
-                    shares[k],
+                    features[k],
                 )
                 for k in range(len(scale))
             )

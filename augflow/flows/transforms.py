@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -33,11 +33,41 @@ class Transform(nn.Module):
 
 
 @dataclass(frozen=True)
+class Mixing:
+    """An affine map of the channels of every pixel, y = M x + o.
+
+    Shapes:
+        matrix: (N or 1, C, C).
+        offset: (N or 1, C).
+    """
+
+    matrix: Tensor
+    offset: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Maps (N, C, H, W) in one matrix product."""
+        return _per_pixel(self.matrix, x, self.offset)
+
+
+@dataclass(frozen=True)
 class ActNormParams:
     """Scale and shift per channel, each (N, C) or (1, C)."""
 
     scale: Tensor
     shift: Tensor
+
+    def before(self, weight: Tensor) -> Mixing:
+        """This, then a matrix (N, C, C), as one map."""
+        moved = (weight @ (self.scale * self.shift)[..., None])[..., 0]
+        return Mixing(weight * self.scale[:, None], moved)
+
+    def undone_after(self, inverse: Tensor) -> Mixing:
+        """The inverse of the matrix that came after this, then this undone, as one map."""
+        return Mixing(inverse / self.scale[..., None], -self.shift)
+
+    def log_det(self, area: int) -> Tensor:
+        """Of a map of so many pixels, (N,) or (1,), nats."""
+        return self.scale.abs().log().sum(1) * area
 
 
 class ActNorm(Transform):
@@ -50,8 +80,7 @@ class ActNorm(Transform):
     def forward(self, x: Tensor, params: ActNormParams) -> tuple[Tensor, Tensor]:  # type: ignore[override]
         """See `Transform.forward`; x is (N, C, H, W)."""
         scale, shift = params.scale[..., None, None], params.shift[..., None, None]
-        area = x.shape[2] * x.shape[3]
-        log_det = params.scale.abs().log().sum(1) * area
+        log_det = params.log_det(x.shape[2] * x.shape[3])
         return scale * (x + shift), log_det.expand(len(x))
 
     def inverse(self, z: Tensor, params: ActNormParams) -> Tensor:  # type: ignore[override]
@@ -61,21 +90,15 @@ class ActNorm(Transform):
 
 @dataclass(frozen=True)
 class ConvParams:
-    """An invertible matrix per image, its log-determinant, and its inverse once it is asked for.
+    """An invertible matrix per image, and its log-determinant.
 
     Shapes:
         weight: (N, C, C) or (1, C, C).
         log_det: (N,) or (1,), nats per pixel.
-        inverse: as `weight`.
     """
 
     weight: Tensor
     log_det: Tensor
-    inverse: Tensor | None = None
-
-    def inverted(self) -> ConvParams:
-        """The same with the inverse worked out, in double precision."""
-        return replace(self, inverse=inverses(self.weight))
 
 
 def inverses(weights: Tensor) -> Tensor:
@@ -118,17 +141,17 @@ class InvertibleConv(Transform):
 
     def inverse(self, z: Tensor, params: ConvParams) -> Tensor:  # type: ignore[override]
         """See `Transform.inverse`."""
-        known = params if params.inverse is not None else params.inverted()
-        assert known.inverse is not None
-        return _per_pixel(known.inverse, z)
+        return _per_pixel(inverses(params.weight), z)
 
 
-def _per_pixel(weight: Tensor, x: Tensor) -> Tensor:
-    """W x at every pixel, in full precision; free of copies when `x` is channels-last."""
+def _per_pixel(weight: Tensor, x: Tensor, offset: Tensor | None = None) -> Tensor:
+    """W x + o at every pixel, in full precision; free of copies when `x` is channels-last."""
     n, c, h, w = x.shape
-    pixels = x.permute(0, 2, 3, 1).reshape(n, h * w, c)
+    pixels = x.permute(0, 2, 3, 1).reshape(n, h * w, c).to(weight.dtype)
     with full_precision(x):
         mixed = torch.matmul(pixels, weight.transpose(1, 2))
+        if offset is not None:
+            mixed = mixed.add_(offset[:, None])
     return mixed.reshape(n, h, w, c).permute(0, 3, 1, 2)
 
 

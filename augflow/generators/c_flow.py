@@ -14,8 +14,9 @@ from torch import nn
 
 from augflow import seeds
 from augflow.classes import ClassTable
-from augflow.flows.conditioners import CouplingConditioner, HoldsActNorms, Learned, LevelParams
+from augflow.flows.conditioners import CouplingConditioner, Learned
 from augflow.flows.glow import Encoding, Glow, GlowShape
+from augflow.flows.step_params import HoldsActNorms, LevelParams
 from augflow.generators.presets import TwoTowersConfig, shared
 from augflow.generators.two_towers import TwoTowers
 from augflow.scenes import Layout
@@ -72,6 +73,6 @@ class CFlow(TwoTowers):
         """See `TwoTowers.level_params`."""
         maps = self.boundary_maps(layout)
         return [
-            conditioner(encoding.traces[number], maps[number], self.target.levels[number].nets)
+            conditioner(encoding.traces[number], maps[number])
             for number, conditioner in enumerate(self.conditioners)
         ]

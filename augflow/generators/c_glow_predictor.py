@@ -118,7 +118,7 @@ class CGlowPredictor(nn.Module):
                 f"photographs are {images.shape[2]}x{images.shape[3]}; this predictor reads "
                 f"{self.size[0]}x{self.size[1]}: resize them to that"
             )
-        return self.raw.params(images).inverted()
+        return self.raw.params(images).prepared(self.raw.tower)
 
     @torch.no_grad()
     def sample(self, conditions: FlowConditions, noise: Noise) -> Tensor:

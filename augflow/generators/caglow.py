@@ -175,7 +175,7 @@ class CAGlow(Glow):
             ParamsError: an attribute is unknown, or they exclude each other.
         """
         self.check_size(layout)
-        flow = self.params(layout)[0].inverted()
+        flow = self.params(layout)[0].prepared(self.target)
         shares = self._shares(attributes or {}).expand(len(layout), -1)
         maps = self.encoder.read(self._planes(layout))
         return LatentConditions(flow.levels, flow.count, maps, shares)

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from augflow import seeds
 from augflow.classes import ClassTable
 from augflow.flows.conditional import FlowConditions
-from augflow.flows.conditioners import HoldsActNorms, LevelParams
 from augflow.flows.glow import Encoding, Glow, GlowShape
+from augflow.flows.step_params import HoldsActNorms, LevelParams
 from augflow.generators.presets import TwoTowersConfig, shared
 from augflow.generators.two_towers import TwoTowers
 from augflow.params import Count

@@ -10,8 +10,9 @@ from torch import nn
 
 from augflow import seeds
 from augflow.classes import ClassTable
-from augflow.flows.conditioners import HeadShape, HoldsActNorms, LevelParams, TraceConditioner
+from augflow.flows.conditioners import HeadShape, TraceConditioner
 from augflow.flows.glow import Encoding, Glow, GlowShape
+from augflow.flows.step_params import HoldsActNorms, LevelParams
 from augflow.generators.presets import FullGlowConfig
 from augflow.generators.two_towers import TwoTowers
 from augflow.scenes import Layout
@@ -68,7 +69,7 @@ class FullGlow(TwoTowers):
         out = []
         for number, conditioner in enumerate(self.conditioners):
             trace = encoding.traces[number]
-            params = conditioner(trace, maps[number], self.target.levels[number].nets)
+            params = conditioner(trace, maps[number])
             prior = trace.coupling[-1] if self.config.prior == "source" else None
             out.append(LevelParams(params.steps, prior))
         return out

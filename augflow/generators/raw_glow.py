@@ -134,10 +134,7 @@ class RawGlow(nn.Module):
 
     def params(self, planes: Tensor) -> FlowConditions:
         """Parameters of all steps for a batch of planes, (N, C, H, W)."""
-        levels = tuple(
-            conditioner(planes, level.nets)
-            for conditioner, level in zip(self.conditioners, self.tower.levels, strict=True)
-        )
+        levels = tuple(conditioner(None, planes) for conditioner in self.conditioners)
         return FlowConditions(levels, len(planes))
 
     def initialise(self, x: Tensor, planes: Tensor) -> None:

@@ -16,9 +16,10 @@ from augflow.flows.conditional import (
     content_noise,
     initialised_level,
 )
-from augflow.flows.conditioners import HoldsActNorms, Learned, LevelParams
+from augflow.flows.conditioners import Learned
 from augflow.flows.density import dequantized
 from augflow.flows.glow import Encoding, Glow, GlowShape, PriorKind
+from augflow.flows.step_params import HoldsActNorms, LevelParams
 from augflow.generators.presets import GlowConfig, TwoTowersConfig
 from augflow.scenes import Layout
 from augflow.synthesizer import class_planes
