@@ -56,11 +56,18 @@ class DataParams(Section):
     streets: StreetsParams | None = None
 
 
+Memory = Literal["store", "checkpoint", "reversible"]
+"""What a flow's training holds for the backward pass: the hidden maps of every network; the input
+of every step; or what goes into a level and what comes out."""
+
+
 class TrainingParams(Section):
     """How long and how a generator learns.
 
     The learning rate rises over `warmup_steps`, falls to zero from `decay_from` on (a share of all
     steps), is multiplied by `gamma` every `gamma_every` steps, and is a tenth from `drop_from` on.
+    `memory` trades time for memory where a flow learns: `checkpoint` and `reversible` run its
+    networks once more in the backward pass, and `reversible` does not grow with depth.
     """
 
     steps: Count
@@ -79,6 +86,7 @@ class TrainingParams(Section):
     ema: Annotated[float, Field(ge=0, lt=1)] | None = None
     flip: bool = False
     precision: Literal["float32", "bfloat16"] = "float32"
+    memory: Memory = "store"
     init_scenes: Count = 16
     save_every: Count = 100
     log_every: Count = 10

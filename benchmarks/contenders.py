@@ -15,7 +15,7 @@ from augflow import generators, machine, seeds
 from augflow.classes import ClassTable, table
 from augflow.generators.presets import FULL_GLOW, FullGlowConfig, configured
 from augflow.learners import GeneratorLearner
-from augflow.params import TrainingParams
+from augflow.params import Memory, TrainingParams
 from augflow.scenes import Layout, Scene
 from augflow.seeds import Noise
 from benchmarks.plain import PlainFullGlow
@@ -40,6 +40,7 @@ class Work:
     preset: str = "config_a"
     width: int = 512
     condition_width: int = 128
+    memory: Memory = "store"
 
 
 class Contender(Protocol):
@@ -79,6 +80,7 @@ class Ours:
                           "condition_width": work.condition_width}  # fmt: skip
         config = configured(FullGlowConfig, FULL_GLOW, work.preset, overrides)
         self.generator: Any = generators.built("full_glow", config, classes(), 0)
+        self.generator.memory = work.memory
         self.learner.initialise(scenes(work.size, max(work.batch, 2)))
         self.conditions: Any = None
 

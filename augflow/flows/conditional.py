@@ -12,10 +12,13 @@ import torch
 from torch import Tensor
 
 from augflow import seeds
+from augflow.flows import rebuilt
 from augflow.flows.density import bits_per_dim, discrete_log_prob
 from augflow.flows.glow import Draw, Encoding, Glow, Level, drawn, given
+from augflow.flows.rebuilt import Plan
 from augflow.flows.step_params import HoldsActNorms, LevelParams
 from augflow.flows.transforms import squeeze
+from augflow.params import Memory
 from augflow.scenes import Layout
 from augflow.synthesizer import Generator, Likelihood
 
@@ -60,6 +63,8 @@ class LikelihoodGenerator(Generator):
 
     likelihood: ClassVar[Likelihood] = "conditional"
     encodes = True
+    memory: Memory = "store"
+    """What `terms` holds for the backward pass; its numbers do not depend on it."""
 
     @property
     def planes_count(self) -> int:
@@ -141,15 +146,39 @@ class FlowGenerator(LikelihoodGenerator):
         """
         raise NotImplementedError
 
+    def plan(self, layout: Layout, noise: Tensor) -> Plan:
+        """How a batch of layouts conditions the flow, before anything is worked out.
+
+        Shapes:
+            noise: (N, planes_count, H, W) in [0, 1): dequantizes the source's planes.
+        """
+        raise NotImplementedError
+
     def latent_shapes(self) -> tuple[tuple[int, ...], ...]:
         """See `Generator.latent_shapes`: one tensor per level."""
         return self.target.shape.latents(self.size)
 
     def terms(self, image: Tensor, layout: Layout, planes: Tensor) -> Terms:
         """See `LikelihoodGenerator.terms`."""
-        conditions, source = self.params(layout, planes)
-        target = self._encoded(image, conditions).log_prob
-        return Terms(target, source if self.source_weight else None)
+        encoding, source = self.learning(image, layout, planes)
+        return Terms(encoding.log_prob, source if self.source_weight else None)
+
+    def learning(
+        self, image: Tensor, layout: Layout, planes: Tensor
+    ) -> tuple[Encoding, Tensor | None]:
+        """The encoding of photographs, and the source's log-density, as `memory` says.
+
+        Shapes:
+            image, planes: see `terms`.
+        """
+        if self.memory == "store":
+            conditions, log_prob = self.params(layout, planes)
+            return self._encoded(image, conditions), log_prob
+        plan = self.plan(layout, planes)
+        target, source = rebuilt.encode(self.target, image * self.stretch, plan, self.memory)
+        moved = math.log(self.stretch)
+        scaled = replace(target, log_prob=target.log_prob + self.dims * moved)
+        return scaled, None if source is None else source.log_prob + planes[0].numel() * moved
 
     @torch.no_grad()
     def condition(self, layout: Layout) -> FlowConditions:

@@ -259,18 +259,14 @@ class Glow(nn.Module):
         Shapes:
             x: (N, inputs, H, W).
         """
-        log_prob = x.new_zeros(len(x))
-        latents, noise, traces = [], [], []
-        for number, level_params in enumerate(params):
-            x, log_det, trace = self.levels[number](squeeze(x), level_params, traced=traced)
+        descent = Descent(self, x)
+        traces = []
+        for level, level_params in zip(self.levels, params, strict=True):
+            z, log_det, trace = level(descent.read(), level_params, traced=traced)
             if trace is not None:
                 traces.append(trace)
-            x, out = self._divided(x, number)
-            mean, log_sd = self.priors[number](x, level_params.prior, out)
-            log_prob = log_prob + log_det + gaussian_log_prob(out, mean, log_sd)
-            latents.append(out)
-            noise.append((out - mean) * (-log_sd).exp())
-        return Encoding(tuple(latents), tuple(noise), log_prob, tuple(traces))
+            descent.factor(z, log_det, level_params.prior)
+        return descent.encoding(traces)
 
     def prepared(self, params: Sequence[LevelParams]) -> tuple[LevelParams, ...]:
         """Parameters with matrices inverted and the conditions' shares of convolutions worked out.
@@ -305,12 +301,41 @@ class Glow(nn.Module):
             x = unsqueeze(level.inverse(x, params[number]))
         return x
 
-    def _divided(self, x: Tensor, number: int) -> tuple[Tensor, Tensor]:
-        """What goes on and what is factored out; at the top zeros go on."""
-        if number == len(self.levels) - 1:
-            return torch.zeros_like(x), x
-        kept, out = x.chunk(2, 1)
-        return kept, out
+
+class Descent:
+    """The way down a tower: what a level puts out is divided, and a part is factored out.
+
+    Attributes:
+        x: what goes on, (N, C, H, W).
+        z: what the last level put out.
+    """
+
+    def __init__(self, tower: Glow, x: Tensor) -> None:
+        """Starts at data, (N, inputs, H, W)."""
+        self.tower, self.x, self.z = tower, x, x
+        self.log_prob = x.new_zeros(len(x))
+        self.latents: list[Tensor] = []
+        self.noise: list[Tensor] = []
+
+    def read(self) -> Tensor:
+        """What the next level reads, (N, 4 C, H / 2, W / 2)."""
+        return squeeze(self.x)
+
+    def factor(self, z: Tensor, log_det: Tensor, prior: Tensor | None) -> None:
+        """Takes a level's output, its log-determinant and the features for its prior."""
+        number, self.z = len(self.latents), z
+        if number == len(self.tower.levels) - 1:
+            self.x, out = torch.zeros_like(z), z
+        else:
+            self.x, out = z.chunk(2, 1)
+        mean, log_sd = self.tower.priors[number](self.x, prior, out)
+        self.log_prob = self.log_prob + log_det + gaussian_log_prob(out, mean, log_sd)
+        self.latents.append(out)
+        self.noise.append((out - mean) * (-log_sd).exp())
+
+    def encoding(self, traces: Sequence[Trace] = ()) -> Encoding:
+        """All of it, once the top is reached."""
+        return Encoding(tuple(self.latents), tuple(self.noise), self.log_prob, tuple(traces))
 
 
 def given(latents: Sequence[Tensor]) -> Draw:

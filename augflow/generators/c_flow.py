@@ -16,7 +16,7 @@ from augflow import seeds
 from augflow.classes import ClassTable
 from augflow.flows.conditioners import CouplingConditioner, Learned
 from augflow.flows.glow import Encoding, Glow, GlowShape
-from augflow.flows.step_params import HoldsActNorms, LevelParams
+from augflow.flows.step_params import LevelParams
 from augflow.generators.presets import TwoTowersConfig, shared
 from augflow.generators.two_towers import TwoTowers
 from augflow.scenes import Layout
@@ -65,9 +65,9 @@ class CFlow(TwoTowers):
                 )
             )
 
-    def target_conditioners(self) -> list[HoldsActNorms]:
+    def target_conditioners(self) -> nn.ModuleList:
         """See `TwoTowers.target_conditioners`."""
-        return [*self.conditioners]
+        return self.conditioners
 
     def level_params(self, encoding: Encoding, layout: Layout) -> list[LevelParams]:
         """See `TwoTowers.level_params`."""

@@ -15,6 +15,7 @@ from torch import Tensor
 from augflow.classes import ClassTable
 from augflow.flows.conditional import FlowConditions, FlowGenerator
 from augflow.flows.glow import Glow
+from augflow.flows.rebuilt import Plan
 from augflow.generators.raw_glow import RELEASED, REPAIRED, RawGlow, RawGlowConfig
 from augflow.scenes import Layout
 from augflow.synthesizer import class_planes
@@ -93,6 +94,10 @@ class CondGlow(FlowGenerator):
         """See `FlowGenerator.params`; there is no source, its log-density is 0."""
         planes = self.planes(layout)
         return self.raw.params(planes), planes.new_zeros(len(layout))
+
+    def plan(self, layout: Layout, noise: Tensor) -> Plan:
+        """See `FlowGenerator.plan`."""
+        return self.raw.plan(self.planes(layout))
 
     def planes(self, layout: Layout) -> Tensor:
         """What the conditioning networks see, (N, C, H, W) in [0, 1]."""

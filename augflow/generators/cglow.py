@@ -20,6 +20,7 @@ from augflow.classes import ClassTable
 from augflow.flows.conditional import FlowConditions, Terms
 from augflow.flows.density import dequantized
 from augflow.flows.networks import ZeroConv
+from augflow.flows.rebuilt import Plan
 from augflow.generators.glow import Glow
 from augflow.generators.presets import GLOW, GlowConfig
 from augflow.scenes import Layout, Scene
@@ -89,10 +90,17 @@ class CGlow(Glow):
         )
         return replace(conditions, levels=levels), source
 
+    def plan(self, layout: Layout, noise: Tensor) -> Plan:
+        """See `FlowGenerator.plan`; the classes' features go to the priors."""
+        told, features = _levels(self.config), self._features(layout)
+        return replace(
+            super().plan(layout, noise),
+            prior=lambda number, source: features[number] if number in told else None,
+        )
+
     def terms(self, image: Tensor, layout: Layout, planes: Tensor) -> Terms:
         """See `LikelihoodGenerator.terms`; the classification loss is an extra term."""
-        conditions, _ = self.params(layout, planes)
-        encoding = self.target.encode(image, conditions.levels)
+        encoding, _ = self.learning(image, layout, planes)
         shares = class_shares(layout.classes, self.table.count, len(encoding.latents))
         losses = [
             class_loss(head(encoding.latents[int(n)]), shares[int(n)].to(image))

@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from augflow import seeds
 from augflow.classes import ClassTable
 from augflow.flows.conditional import FlowConditions
-from augflow.flows.glow import Encoding, Glow, GlowShape
-from augflow.flows.step_params import HoldsActNorms, LevelParams
+from augflow.flows.glow import Descent, Encoding, Glow, GlowShape
+from augflow.flows.rebuilt import Prior
+from augflow.flows.step_params import LevelParams
 from augflow.generators.presets import TwoTowersConfig, shared
 from augflow.generators.two_towers import TwoTowers
 from augflow.params import Count
@@ -88,20 +89,34 @@ class DualGlow(TwoTowers):
             self.source_params = self.learned(self.source.shape.channels)
             self.target_params = self.learned(self.target.shape.channels)
 
-    def target_conditioners(self) -> list[HoldsActNorms]:
+    def target_conditioners(self) -> nn.ModuleList:
         """See `TwoTowers.target_conditioners`."""
-        return [*self.target_params]
+        return self.target_params
+
+    def prior_features(self, layout: Layout) -> Prior:
+        """See `TwoTowers.prior_features`: functions of the source's latents."""
+        maps = self.boundary_maps(layout)
+
+        def features(number: int, source: Descent | None) -> Tensor | None:
+            assert source is not None
+            return self._bridged(number, source.latents[number], maps[number])
+
+        return features
 
     def level_params(self, encoding: Encoding, layout: Layout) -> list[LevelParams]:
         """See `TwoTowers.level_params`."""
-        out = []
         maps = self.boundary_maps(layout)
-        for number, learned in enumerate(self.target_params):
-            latents, edges = encoding.latents[number], maps[number]
-            known = latents if edges is None else torch.cat([latents, edges], 1)
-            features = F.leaky_relu(self.bridges[number](known))
-            out.append(LevelParams(learned().steps, features.to(latents.dtype)))
-        return out
+        return [
+            LevelParams(
+                learned().steps, self._bridged(number, encoding.latents[number], maps[number])
+            )
+            for number, learned in enumerate(self.target_params)
+        ]
+
+    def _bridged(self, number: int, latents: Tensor, edges: Tensor | None) -> Tensor:
+        """The features that a level's latents of the source become."""
+        known = latents if edges is None else torch.cat([latents, edges], 1)
+        return F.leaky_relu(self.bridges[number](known)).to(latents.dtype)
 
     @torch.no_grad()
     def sample(self, conditions: FlowConditions, noise: Noise, temperature: float = 1.0) -> Tensor:

@@ -12,7 +12,8 @@ from augflow import seeds
 from augflow.classes import ClassTable
 from augflow.flows.conditioners import HeadShape, TraceConditioner
 from augflow.flows.glow import Encoding, Glow, GlowShape
-from augflow.flows.step_params import HoldsActNorms, LevelParams
+from augflow.flows.rebuilt import Prior
+from augflow.flows.step_params import LevelParams
 from augflow.generators.presets import FullGlowConfig
 from augflow.generators.two_towers import TwoTowers
 from augflow.scenes import Layout
@@ -58,9 +59,16 @@ class FullGlow(TwoTowers):
                 )
             )  # fmt: skip
 
-    def target_conditioners(self) -> list[HoldsActNorms]:
+    def target_conditioners(self) -> nn.ModuleList:
         """See `TwoTowers.target_conditioners`."""
-        return [*self.conditioners]
+        return self.conditioners
+
+    def prior_features(self, layout: Layout) -> Prior:
+        """See `TwoTowers.prior_features`: what the source's level put out, if that is asked for."""
+        assert isinstance(self.config, FullGlowConfig)
+        if self.config.prior == "glow":
+            return super().prior_features(layout)
+        return lambda number, source: None if source is None else source.z
 
     def level_params(self, encoding: Encoding, layout: Layout) -> list[LevelParams]:
         """See `TwoTowers.level_params`."""

@@ -17,6 +17,7 @@ from augflow.flows.conditional import FlowConditions, FlowGenerator, initialised
 from augflow.flows.conditioners import Learned
 from augflow.flows.glow import Glow as Tower
 from augflow.flows.glow import GlowShape
+from augflow.flows.rebuilt import Plan
 from augflow.generators.presets import GlowConfig
 from augflow.generators.two_towers import check_size
 from augflow.scenes import Layout
@@ -66,6 +67,10 @@ class Glow(FlowGenerator):
         levels = tuple(learned() for learned in self.target_params)
         like = next(self.parameters())
         return FlowConditions(levels, len(layout)), like.new_zeros(len(layout))
+
+    def plan(self, layout: Layout, noise: Tensor) -> Plan:
+        """See `FlowGenerator.plan`; the layout is ignored."""
+        return Plan(self.target_params, [None] * len(self.target_params))
 
     def initialise(self, image: Tensor, layout: Layout, noise: Tensor) -> None:
         """See `FlowGenerator.initialise`."""

@@ -16,6 +16,7 @@ from augflow import seeds
 from augflow.flows.conditional import FlowConditions, initialised_level
 from augflow.flows.glow import Glow, GlowShape
 from augflow.flows.raw_conditioner import RawConditioner, RawShape
+from augflow.flows.rebuilt import Plan
 from augflow.generators.presets import GlowConfig
 from augflow.generators.two_towers import check_size
 from augflow.params import Count
@@ -136,6 +137,10 @@ class RawGlow(nn.Module):
         """Parameters of all steps for a batch of planes, (N, C, H, W)."""
         levels = tuple(conditioner(None, planes) for conditioner in self.conditioners)
         return FlowConditions(levels, len(planes))
+
+    def plan(self, planes: Tensor) -> Plan:
+        """The same, before anything is worked out."""
+        return Plan(self.conditioners, [planes] * len(self.conditioners))
 
     def initialise(self, x: Tensor, planes: Tensor) -> None:
         """Sets every actnorm from a batch, where the configuration asks for it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +20,8 @@ from augflow.flows.conditional import (
 from augflow.flows.conditioners import Learned
 from augflow.flows.density import dequantized
 from augflow.flows.glow import Encoding, Glow, GlowShape, PriorKind
-from augflow.flows.step_params import HoldsActNorms, LevelParams
+from augflow.flows.rebuilt import Plan, Prior, SourcePlan
+from augflow.flows.step_params import LevelParams
 from augflow.generators.presets import GlowConfig, TwoTowersConfig
 from augflow.scenes import Layout
 from augflow.synthesizer import class_planes
@@ -86,7 +88,7 @@ class TwoTowers(FlowGenerator):
         """Parameters of the target's levels from the source's encoding of a batch of layouts."""
         raise NotImplementedError
 
-    def target_conditioners(self) -> list[HoldsActNorms]:
+    def target_conditioners(self) -> nn.ModuleList:
         """What holds the actnorms of the target's levels."""
         raise NotImplementedError
 
@@ -105,6 +107,20 @@ class TwoTowers(FlowGenerator):
         values = self.planes_count * layout.size[0] * layout.size[1]
         source = encoding.log_prob + values * math.log(self.stretch)
         return FlowConditions(levels, len(layout)), source
+
+    def plan(self, layout: Layout, noise: Tensor) -> Plan:
+        """See `FlowGenerator.plan`."""
+        x = dequantized(self.planes(layout), noise) * self.stretch
+        return Plan(
+            self.target_conditioners(),
+            self.boundary_maps(layout),
+            self.prior_features(layout),
+            SourcePlan(self.source, self.source_params, x),
+        )
+
+    def prior_features(self, layout: Layout) -> Prior:
+        """How the target's priors depend on the source; they do not."""
+        return lambda number, source: None
 
     def read_layout(self, layout: Layout, noise: Tensor | None = None) -> Encoding:
         """The source flow's encoding of a batch of layouts, with its trace."""
@@ -151,7 +167,8 @@ class TwoTowers(FlowGenerator):
             _, x = initialised_level(self.source, number, x, learned(), learned)
         levels = self.params(layout, noise)[0].levels
         x = image * self.stretch
-        for number, conditioner in enumerate(self.target_conditioners()):
+        for number, module in enumerate(self.target_conditioners()):
+            conditioner = cast("HoldsActNorms", module)
             _, x = initialised_level(self.target, number, x, levels[number], conditioner)
 
 

@@ -1,0 +1,388 @@
+"""Levels whose backward pass rebuilds what their forward pass did not keep.
+
+A step can be undone, so its input follows from its output: between the passes a level holds what
+goes in and what comes out, however many steps it has. Source and target go back together, as the
+target's parameters follow from the source's trace, which is rebuilt on the way.
+
+References:
+    Gomez et al. 2017, "The reversible residual network: backpropagation without storing
+    activations"; Chen et al. 2016, "Training deep nets with sublinear memory cost", for towers that
+    keep the inputs of their steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.func import functional_call
+
+from augflow.flows.glow import Descent, Encoding, Glow, Level
+from augflow.flows.step_params import LevelParams, StepParams, Trace
+from augflow.flows.undone import Undone, leaf
+from augflow.params import Memory
+
+DRIFT = {torch.float32: 1e-4, torch.float64: 1e-9, torch.bfloat16: 2e-2}
+"""How far a rebuilt input may be from the true one, as a share of its largest value, by the type
+that networks run in."""
+
+WIDE_BYTES = 64 * 2**20
+"""How many bytes of a source's hidden maps may be held at once while steps go back together."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """A tower's part of a level.
+
+    Attributes:
+        level: its steps.
+        conditioner: makes their parameters.
+        keeps: whether the inputs of steps are kept instead of rebuilt; for flows that single
+            precision cannot invert, as their coupling scales have no floor.
+    """
+
+    level: Level
+    conditioner: nn.Module
+    keeps: bool = False
+
+    @property
+    def weights(self) -> dict[str, nn.Parameter]:
+        """All that is learned here, by name."""
+        nets = {f"nets.{name}": p for name, p in self.level.nets.named_parameters()}
+        return nets | {f"given.{name}": p for name, p in self.conditioner.named_parameters()}
+
+
+@dataclass(frozen=True)
+class JointLevel:
+    """A level of the target and, in two-tower systems, the source's beside it."""
+
+    target: Side
+    source: Side | None = None
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """The target, then the source if there is one."""
+        return (self.target,) if self.source is None else (self.target, self.source)
+
+    def __call__(
+        self, x: Tensor, source_x: Tensor | None = None, maps: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
+        """Through all steps.
+
+        Shapes:
+            x, source_x: (N, C, H, W), what the levels read.
+            maps: see `Conditioner`; no gradients reach it.
+            returns: the target's z and log-determinant (N,), then the source's.
+        """
+        weights = [p for side in self.sides for p in side.weights.values()]
+        out: tuple[Tensor, ...] = _Rebuilt.apply(self, x, source_x, maps, *weights)
+        return out
+
+    def chunks(self, x: Tensor) -> list[range]:
+        """Which steps go back together; without a source's hidden maps to hold, many do."""
+        nets = self.target.level.nets
+        wide = 0
+        if self.source is not None:
+            pixels = x.shape[0] * x.shape[2] * x.shape[3]
+            wide = 2 * pixels * self.source.level.nets.width * x.element_size()
+        size = max(1, min(8, WIDE_BYTES // max(wide, 1)))
+        return [range(a, min(a + size, nets.steps)) for a in range(0, nets.steps, size)]
+
+
+class _Rebuilt(torch.autograd.Function):
+    """A `JointLevel` without a graph of its steps."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, joint: JointLevel, x: Tensor, source_x: Tensor | None, maps: Tensor | None,
+        *weights: Tensor,
+    ) -> tuple[Tensor, ...]:  # fmt: skip
+        """See `JointLevel.__call__`."""
+        out, kept = _through(joint, x, source_x, maps)
+        ends = [out[0], x] if source_x is None else [out[0], x, out[2], source_x]
+        counts = [len(inputs) for inputs in kept]
+        ctx.save_for_backward(maps, *ends, *(part for inputs in kept for part in inputs))
+        ctx.joint, ctx.counts = joint, counts
+        device = "cpu" if x.is_meta else x.device.type
+        ctx.autocast = (device, torch.get_autocast_dtype(device), torch.is_autocast_enabled(device))
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        """Gradients of inputs and weights, from the last step to the first."""
+        joint: JointLevel = ctx.joint
+        maps, *rest = ctx.saved_tensors
+        ends = [tuple(rest[2 * n : 2 * n + 2]) for n in range(len(joint.sides))]
+        kept = list(torch.split(torch.arange(sum(ctx.counts)), ctx.counts))
+        inputs = [[rest[2 * len(ends) + int(i)] for i in index] for index in kept]
+        device, kind, enabled = ctx.autocast
+        with torch.autocast(device, dtype=kind, enabled=enabled):
+            limit = DRIFT[kind] if enabled else DRIFT.get(ends[0][0].dtype, 1e-4)
+            back = _Back(joint, maps, [z for z, _ in ends], inputs, gradients)
+            back.run()
+            if any(
+                not side.keeps and not _met(found, x, limit)
+                for side, found, (_, x) in zip(joint.sides, back.states, ends, strict=True)
+            ):
+                # what was rebuilt has drifted away: go through again and keep the inputs of steps
+                sure = JointLevel(*(Side(s.level, s.conditioner, True) for s in joint.sides))
+                _, inputs = _through(sure, ends[0][1], *[x for _, x in ends[1:]] or [None], maps)
+                back = _Back(sure, maps, [z for z, _ in ends], inputs, gradients)
+                back.run()
+        d_source = back.d_states[1] if joint.source is not None else None
+        return None, back.d_states[0], d_source, None, *back.weight_gradients()
+
+
+def _met(found: Tensor, x: Tensor, limit: float) -> bool:
+    """Whether a rebuilt input is the true one, but for rounding; nothing that is not finite is."""
+    if x.is_meta:
+        return True
+    return bool((found - x).abs().max() <= limit * x.abs().max())
+
+
+@torch.no_grad()
+def _through(
+    joint: JointLevel, x: Tensor, source_x: Tensor | None, maps: Tensor | None
+) -> tuple[tuple[Tensor, ...], list[list[Tensor]]]:
+    """All steps forward; what `JointLevel` returns, and inputs of the steps of sides that keep."""
+    states = [x] if source_x is None else [x, source_x]
+    log_dets = [state.new_zeros(len(state)) for state in states]
+    kept: list[list[Tensor]] = [[] for _ in states]
+
+    def go(side: int, part: _Part, traced: bool) -> Trace | None:
+        seen: list[tuple[Tensor, ...]] = []
+        for index, step in enumerate(part.steps):
+            own = joint.sides[side]
+            if own.keeps:
+                kept[side].append(states[side])
+            normed, mixed, change = own.level.mix(states[side], step, traced=traced)
+            states[side], last = own.level.couple(mixed, step, part.net(index))
+            log_dets[side] = log_dets[side] + change + last
+            if normed is not None:
+                seen.append((normed, mixed, states[side]))
+        return Trace(*zip(*seen, strict=True)) if traced else None
+
+    for chunk in joint.chunks(x):
+        trace = None
+        if joint.source is not None:
+            trace = go(1, _Part(joint.source, chunk, None, None), True)
+        go(0, _Part(joint.target, chunk, trace, maps), False)
+    out = tuple(part for pair in zip(states, log_dets, strict=True) for part in pair)
+    return out, kept
+
+
+class _Part:
+    """Some steps of a side: leaves for their weights, and their parameters made from these."""
+
+    def __init__(self, side: Side, chunk: range, trace: Trace | None, maps: Tensor | None) -> None:
+        self.side, self.chunk = side, chunk
+        place = slice(chunk.start, chunk.stop)
+        given = side.conditioner
+        self.leaves = {name: leaf(p[place]) for name, p in given.named_parameters()}
+        buffers = {name: value[place] for name, value in given.named_buffers()}
+        params: LevelParams = functional_call(given, {**self.leaves, **buffers}, (trace, maps))
+        self.made = params.steps
+        self.steps = tuple(
+            StepParams(type(s.actnorm)(leaf(s.actnorm.scale), leaf(s.actnorm.shift)),
+                       type(s.conv)(leaf(s.conv.weight), leaf(s.conv.log_det)),
+                       None if s.features is None else leaf(s.features))
+            for s in params.steps
+        )  # fmt: skip
+        self.nets: dict[int, dict[str, Tensor]] = {}
+
+    def net(self, index: int) -> Any:
+        """The coupling network of a step, on leaves."""
+        nets = self.side.level.nets
+        own = {name: leaf(p[self.chunk[index]]) for name, p in nets.named_parameters()}
+        self.nets[index] = own
+        return nets.on(own)
+
+    def undone(self, index: int, z: Tensor | None, x: Tensor | None) -> Undone:
+        """A step, from its output or its input."""
+        return Undone(self.side.level, self.steps[index], self.net(index), z, x)
+
+    def conditioned(
+        self, found: dict[int, list[Tensor]], further: Sequence[Tensor]
+    ) -> tuple[dict[str, Tensor], list[Tensor]]:
+        """Gradients of the conditioner's weights, by name, and of `further` tensors it read."""
+        made = [tensor for step in self.made for tensor in tensors(step)]
+        gradients = [part for index in range(len(self.made)) for part in found[index]]
+        pairs = [(m, g) for m, g in zip(made, gradients, strict=True) if m.requires_grad]
+        wanted = [*self.leaves.values(), *further]
+        back = torch.autograd.grad(
+            [m for m, _ in pairs], wanted, [g for _, g in pairs], allow_unused=True
+        )
+        filled = [
+            torch.zeros_like(w) if g is None else g for w, g in zip(wanted, back, strict=True)
+        ]
+        count = len(self.leaves)
+        return dict(zip(self.leaves, filled[:count], strict=True)), filled[count:]
+
+
+def tensors(step: StepParams) -> Iterator[Tensor]:
+    """What a step is given, in a fixed order."""
+    yield from (step.actnorm.scale, step.actnorm.shift, step.conv.weight, step.conv.log_det)
+    if step.features is not None:
+        yield step.features
+
+
+class _Back:
+    """The backward pass of a level: states and their gradients on the way to the first step."""
+
+    def __init__(
+        self, joint: JointLevel, maps: Tensor | None, states: list[Tensor],
+        kept: list[list[Tensor]], gradients: Sequence[Tensor],
+    ) -> None:  # fmt: skip
+        self.joint, self.maps, self.kept = joint, maps, kept
+        self.states = list(states)
+        self.d_states = list(gradients[0::2])
+        self.d_log_dets = list(gradients[1::2])
+        self.gradients = [
+            {name: torch.empty_like(p) for name, p in side.weights.items()} for side in joint.sides
+        ]
+
+    def run(self) -> None:
+        """From the last steps to the first."""
+        for chunk in reversed(self.joint.chunks(self.states[0])):
+            with torch.enable_grad():
+                source = self._source(chunk) if self.joint.source is not None else None
+                trace = None if source is None else source.trace
+                part = _Part(self.joint.target, chunk, trace, self.maps)
+            found: dict[int, list[Tensor]] = {}
+            for index in reversed(range(len(chunk))):
+                step = part.undone(index, *self._known(0, chunk[index]))
+                found[index] = self._back(0, part, index, step, None)
+            traced = [] if source is None else source.traced
+            learned, d_trace = part.conditioned(found, traced)
+            self._write(0, chunk, learned)
+            if source is not None:
+                self._source_back(source, d_trace)
+
+    def weight_gradients(self) -> list[Tensor]:
+        """In the order in which the weights were given."""
+        return [gradient for side in self.gradients for gradient in side.values()]
+
+    def _known(self, side: int, step: int) -> tuple[Tensor | None, Tensor | None]:
+        """A step's output, or its input where that was kept."""
+        if self.joint.sides[side].keeps:
+            return None, self.kept[side][step]
+        return self.states[side], None
+
+    def _back(
+        self, side: int, part: _Part, index: int, step: Undone, d_trace: Sequence[Tensor] | None
+    ) -> list[Tensor]:
+        """Through one step; returns the gradients of what it was given."""
+        own = part.nets.pop(index)
+        self.d_states[side], found, nets = step.backward(
+            self.d_states[side], self.d_log_dets[side], own, d_trace
+        )
+        self.states[side] = step.x
+        number = part.chunk[index]
+        for name, gradient in nets.items():
+            self.gradients[side][f"nets.{name}"][number] = gradient
+        return found
+
+    def _write(self, side: int, chunk: range, learned: dict[str, Tensor]) -> None:
+        for name, gradient in learned.items():
+            self.gradients[side][f"given.{name}"][chunk.start : chunk.stop] = gradient
+
+    def _source(self, chunk: range) -> _SourceChunk:
+        assert self.joint.source is not None
+        part = _Part(self.joint.source, chunk, None, None)
+        steps: list[Undone] = []
+        z = self.states[1]
+        for index in reversed(range(len(chunk))):
+            known = (z, None)
+            if self.joint.source.keeps:
+                known = (None, self.kept[1][chunk[index]])
+            step = part.undone(index, *known)
+            steps.insert(0, step)
+            z = step.x.detach()
+        return _SourceChunk(part, steps)
+
+    def _source_back(self, source: _SourceChunk, d_trace: Sequence[Tensor]) -> None:
+        count = len(source.steps)
+        found: dict[int, list[Tensor]] = {}
+        for index in reversed(range(count)):
+            step = source.steps.pop()
+            own = [d_trace[index], d_trace[count + index], d_trace[2 * count + index]]
+            found[index] = self._back(1, source.part, index, step, own)
+        learned, _ = source.part.conditioned(found, [])
+        self._write(1, source.part.chunk, learned)
+
+
+class _SourceChunk:
+    """Steps of the source that were undone and wait for the gradients of their trace."""
+
+    def __init__(self, part: _Part, steps: list[Undone]) -> None:
+        self.part, self.steps = part, steps
+        self.trace = Trace(
+            tuple(leaf(step.normed) for step in steps),
+            tuple(leaf(step.mixed) for step in steps),
+            tuple(leaf(step.out) for step in steps),
+        )
+
+    @property
+    def traced(self) -> list[Tensor]:
+        """The tensors of the trace: actnorm's of all steps, then the matrices', then the rest."""
+        return [*self.trace.actnorm, *self.trace.conv, *self.trace.coupling]
+
+
+Modules = Sequence[nn.Module] | nn.ModuleList
+
+
+@dataclass(frozen=True)
+class SourcePlan:
+    """A source flow: its conditioners by level, and what it reads, (N, planes, H, W)."""
+
+    tower: Glow
+    conditioners: Modules
+    x: Tensor
+
+
+Prior = Callable[[int, Descent | None], Tensor | None]
+"""Features for a level's prior, given how far down the source is."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What conditions a flow, level by level, before any of it is worked out."""
+
+    conditioners: Modules
+    maps: Sequence[Tensor | None]
+    prior: Prior = lambda number, source: None
+    source: SourcePlan | None = None
+
+
+def encode(tower: Glow, x: Tensor, plan: Plan, memory: Memory) -> tuple[Encoding, Encoding | None]:
+    """Data to latents, source and target side by side, without a graph of the steps.
+
+    A source whose coupling scales have no floor keeps the inputs of its steps in `reversible` too:
+    trained with a small weight such a flow stops being invertible in single precision within tens
+    of steps.
+
+    Shapes:
+        x: (N, inputs, H, W).
+    """
+    source = plan.source
+    down = Descent(tower, x)
+    beside = None if source is None else Descent(source.tower, source.x)
+    for number, level in enumerate(tower.levels):
+        assert isinstance(level, Level)
+        target = Side(level, plan.conditioners[number], memory == "checkpoint")
+        if source is None or beside is None:
+            out = JointLevel(target)(down.read(), maps=plan.maps[number])
+        else:
+            own = source.tower.levels[number]
+            assert isinstance(own, Level)
+            keeps = memory == "checkpoint" or own.coupling.floor == 0
+            joint = JointLevel(target, Side(own, source.conditioners[number], keeps))
+            out = joint(down.read(), beside.read(), plan.maps[number])
+            beside.factor(out[2], out[3], None)
+        down.factor(out[0], out[1], plan.prior(number, beside))
+    return down.encoding(), None if beside is None else beside.encoding()
