@@ -144,7 +144,7 @@ class _Network(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, d_out: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, d_out: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of everything, those of the hidden maps one after the other."""
         x, first, second, last, hidden, deep = ctx.saved_tensors
         kind = x.dtype

@@ -113,7 +113,7 @@ class _Rebuilt(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of inputs and weights, from the last step to the first."""
         joint: JointLevel = ctx.joint
         maps, *rest = ctx.saved_tensors
@@ -131,7 +131,8 @@ class _Rebuilt(torch.autograd.Function):
             ):
                 # what was rebuilt has drifted away: go through again and keep the inputs of steps
                 sure = JointLevel(*(Side(s.level, s.conditioner, True) for s in joint.sides))
-                _, inputs = _through(sure, ends[0][1], *[x for _, x in ends[1:]] or [None], maps)
+                source_x = ends[1][1] if joint.source is not None else None
+                _, inputs = _through(sure, ends[0][1], source_x, maps)
                 back = _Back(sure, maps, [z for z, _ in ends], inputs, gradients)
                 back.run()
         d_source = back.d_states[1] if joint.source is not None else None
@@ -297,10 +298,10 @@ class _Back:
         steps: list[Undone] = []
         z = self.states[1]
         for index in reversed(range(len(chunk))):
-            known = (z, None)
-            if self.joint.source.keeps:
-                known = (None, self.kept[1][chunk[index]])
-            step = part.undone(index, *known)
+            keeps = self.joint.source.keeps
+            step = part.undone(
+                index, None if keeps else z, self.kept[1][chunk[index]] if keeps else None
+            )
             steps.insert(0, step)
             z = step.x.detach()
         return _SourceChunk(part, steps)

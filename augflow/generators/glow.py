@@ -72,6 +72,7 @@ class Glow(FlowGenerator):
         """See `FlowGenerator.plan`; the layout is ignored."""
         return Plan(self.target_params, [None] * len(self.target_params))
 
+    @torch.no_grad()
     def initialise(self, image: Tensor, layout: Layout, noise: Tensor) -> None:
         """See `FlowGenerator.initialise`."""
         x = image

@@ -142,6 +142,7 @@ class RawGlow(nn.Module):
         """The same, before anything is worked out."""
         return Plan(self.conditioners, [planes] * len(self.conditioners))
 
+    @torch.no_grad()
     def initialise(self, x: Tensor, planes: Tensor) -> None:
         """Sets every actnorm from a batch, where the configuration asks for it."""
         if not self.data_init:

@@ -21,7 +21,7 @@ from augflow.flows.conditioners import Learned
 from augflow.flows.density import dequantized
 from augflow.flows.glow import Encoding, Glow, GlowShape, PriorKind
 from augflow.flows.rebuilt import Plan, Prior, SourcePlan
-from augflow.flows.step_params import LevelParams
+from augflow.flows.step_params import HoldsActNorms, LevelParams
 from augflow.generators.presets import GlowConfig, TwoTowersConfig
 from augflow.scenes import Layout
 from augflow.synthesizer import class_planes
@@ -159,6 +159,7 @@ class TwoTowers(FlowGenerator):
         )
         return [m.expand(-1, config.boundary_planes, -1, -1) for m in pyramid]
 
+    @torch.no_grad()
     def initialise(self, image: Tensor, layout: Layout, noise: Tensor) -> None:
         """See `FlowGenerator.initialise`; the source first, as the target reads its trace."""
         x = dequantized(self.planes(layout), noise) * self.stretch
