@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from augflow.flows.blocks import Block, BlockParams, BlockShape
 from augflow.flows.density import standard_log_prob
+from augflow.params import Memory
 
 BlockRun = Callable[..., tuple[Tensor, Tensor]]
 """What a pass does with a block and its inputs: call it, or `Block.initialise`."""
@@ -39,9 +40,9 @@ class MultiScale(nn.Module):
         width = self.inputs * 2 ** (self.levels - level)
         return 2 * width if level == 0 else width
 
-    def params(self) -> tuple[BlockParams, ...]:
+    def params(self, memory: Memory = "store") -> tuple[BlockParams, ...]:
         """The parameters of all blocks."""
-        return tuple(self.block(depth).params() for depth in range(self.levels))
+        return tuple(self.block(depth).params(None, memory) for depth in range(self.levels))
 
     def encode(
         self, x: Tensor, params: Sequence[BlockParams], run: BlockRun = Block.__call__
@@ -141,14 +142,14 @@ class AutoRegressive(nn.Module):
         assert isinstance(block, Block)
         return block
 
-    def params(self, known: Sequence[Tensor]) -> dict[str, BlockParams]:
+    def params(self, known: Sequence[Tensor], memory: Memory = "store") -> dict[str, BlockParams]:
         """All that the layout decides in every function, by its name.
 
         Shapes:
             known: d_0 .. d_{n-1}, each (N, known[j], H_j, W_j).
         """
         pairs = {self.name(i, j): (i, j) for i in range(self.levels) for j in range(i + 1)}
-        return {name: self.block(i, j).params(known[j]) for name, (i, j) in pairs.items()}
+        return {name: self.block(i, j).params(known[j], memory) for name, (i, j) in pairs.items()}
 
     def encode(
         self, latents: Sequence[Tensor], params: Mapping[str, BlockParams],

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from augflow.flows import rebuilt_block
 from augflow.flows.conditioners import Learned
-from augflow.flows.coupling_nets import CouplingNets, StepNet
+from augflow.flows.coupling_nets import CouplingNets
 from augflow.flows.injection import Injections
+from augflow.flows.rebuilt_block import Affines
 from augflow.flows.step_params import LevelParams, StepParams
 from augflow.flows.transforms import (
     ActNormParams,
@@ -19,6 +21,7 @@ from augflow.flows.transforms import (
     squeeze,
     unsqueeze,
 )
+from augflow.params import Memory
 
 
 @dataclass(frozen=True)
@@ -60,17 +63,28 @@ class BlockShape:
 
 @dataclass(frozen=True)
 class BlockParams:
-    """Parameters of all steps of a block, and the layout's share of its first convolutions."""
+    """Parameters of all steps of a block.
+
+    Attributes:
+        level: of actnorms and matrices.
+        share: the layout's share of first convolutions, where the layout has a say.
+        known: the layout's part of the condition, (N, known, H, W), in place of its share.
+        memory: what a pass holds for its backward pass.
+    """
 
     level: LevelParams
     share: Tensor | None = None
+    known: Tensor | None = None
+    memory: Memory = "store"
 
     def rows(self, rows: Sequence[int]) -> BlockParams:
         """The parameters of some rows of the batch; a row may be taken several times."""
-        share = self.share
-        if share is None:
-            return self
-        return replace(self, share=share[torch.as_tensor(list(rows), device=share.device)])
+        index = torch.as_tensor(list(rows), device=self.level.steps[0].conv.weight.device)
+        return replace(
+            self,
+            share=None if self.share is None else self.share[index],
+            known=None if self.known is None else self.known[index],
+        )
 
     def inverted(self) -> BlockParams:
         """The same with every matrix inverted."""
@@ -107,12 +121,14 @@ class Block(nn.Module):
         )  # fmt: skip
         self.affine = SoftClampedAffine(shape.clamp)
 
-    def params(self, known: Tensor | None = None) -> BlockParams:
+    def params(self, known: Tensor | None = None, memory: Memory = "store") -> BlockParams:
         """All that the layout decides.
 
         Shapes:
             known: (N, known, H, W), on the resolution of the block's input.
         """
+        if memory != "store":
+            return BlockParams(self.learned(), None, known, memory)
         share = None
         if self.injections is not None:
             assert known is not None
@@ -129,6 +145,11 @@ class Block(nn.Module):
             beside: (N, beside, H, W).
             returns: z (N, channels, H / 2, W / 2), or H, W without squeeze; log-determinant (N,).
         """
+        if params.memory != "store":
+            parts = [self._squeezed(part) for part in (params.known, beside) if part is not None]
+            condition = torch.cat(parts, 1) if parts else None
+            keeps = params.memory == "checkpoint"
+            return rebuilt_block.through(self, self._squeezed(x), condition, keeps=keeps)
         return self._through(x, params, beside, lambda index, x, known: known)
 
     @torch.no_grad()
@@ -146,39 +167,58 @@ class Block(nn.Module):
     def inverse(self, z: Tensor, params: BlockParams, beside: Tensor | None = None) -> Tensor:
         """Undoes `forward`; `params` best come `inverted`."""
         known = params if params.level.steps[0].undo is not None else params.inverted()
-        for step, act in reversed(self._steps(known, beside, z)):
-            if act is not None:
-                half, changed = z.chunk(2, 1)
-                z = torch.cat([half, self.affine.inverse(changed, act.coupling(half))], 1)
-                if act.injector is not None:
-                    z = self.affine.inverse(z, act.injector)
-            assert step.undo is not None
-            z = step.undo(z)
+        for step, affines in reversed(self._steps(known, beside, z)):
+            z = self.undo(z, step, affines)
         return unsqueeze(z) if self.shape.squeezes else z
+
+    @property
+    def count(self) -> int:
+        """The number of steps, transitions included."""
+        return self.shape.transitions + self.shape.steps
+
+    def step(self, x: Tensor, given: StepParams, affines: Affines | None) -> tuple[Tensor, Tensor]:
+        """Through one step; transitions have no affine maps.
+
+        Shapes:
+            x: (N, C, H, W).
+            returns: z as x, log-determinant (N,).
+        """
+        area = x.shape[2] * x.shape[3]
+        x = given.actnorm.before(given.conv.weight)(x)
+        log_det = (given.actnorm.log_det(area) + given.conv.log_det * area).expand(len(x))
+        if affines is None:
+            return x, log_det
+        if affines.injector is not None:
+            x, change = self.affine(x, affines.injector)
+            log_det = log_det + change
+        half, other = x.chunk(2, 1)
+        changed, change = self.affine(other, affines.coupling(half))
+        return torch.cat([half, changed], 1), log_det + change
+
+    def undo(self, z: Tensor, given: StepParams, affines: Affines | None) -> Tensor:
+        """The inverse of `step`; `given` is `inverted`."""
+        if affines is not None:
+            half, changed = z.chunk(2, 1)
+            z = torch.cat([half, self.affine.inverse(changed, affines.coupling(half))], 1)
+            if affines.injector is not None:
+                z = self.affine.inverse(z, affines.injector)
+        assert given.undo is not None
+        return given.undo(z)
 
     def _through(
         self, x: Tensor, params: BlockParams, beside: Tensor | None, actnorm_of: _ActNormOf
     ) -> tuple[Tensor, Tensor]:
         x = self._squeezed(x)
         log_det = x.new_zeros(len(x))
-        for index, (step, act) in enumerate(self._steps(params, beside, x)):
-            area = x.shape[2] * x.shape[3]
-            actnorm = actnorm_of(index, x, step.actnorm)
-            x = actnorm.before(step.conv.weight)(x)
-            log_det = log_det + actnorm.log_det(area) + step.conv.log_det * area
-            if act is None:
-                continue
-            if act.injector is not None:
-                x, change = self.affine(x, act.injector)
-                log_det = log_det + change
-            half, other = x.chunk(2, 1)
-            changed, change = self.affine(other, act.coupling(half))
-            x, log_det = torch.cat([half, changed], 1), log_det + change
+        for index, (step, affines) in enumerate(self._steps(params, beside, x)):
+            given = replace(step, actnorm=actnorm_of(index, x, step.actnorm))
+            x, change = self.step(x, given, affines)
+            log_det = log_det + change
         return x, log_det
 
     def _steps(
         self, params: BlockParams, beside: Tensor | None, like: Tensor
-    ) -> list[tuple[StepParams, _Affines | None]]:
+    ) -> list[tuple[StepParams, Affines | None]]:
         """Every step's parameters; transitions have no affine maps."""
         injectors: list[CouplingParams | None] = [None] * self.shape.steps
         shares: list[Tensor | None] = [None] * self.shape.steps
@@ -188,19 +228,10 @@ class Block(nn.Module):
             whole = self.injections.completed(params.share, squeezed, self.nets)
             found, parts = self.injections(whole, like)
             injectors, shares = [*found], [*parts]
-        acts: list[_Affines | None] = [None] * self.shape.transitions
-        acts += [_Affines(*a) for a in zip(injectors, self.nets.per_step(), shares, strict=True)]
-        return list(zip(params.level.steps, acts, strict=True))
+        affines: list[Affines | None] = [None] * self.shape.transitions
+        for injector, net, share in zip(injectors, self.nets.per_step(), shares, strict=True):
+            affines.append(Affines(injector, net, share=share))
+        return list(zip(params.level.steps, affines, strict=True))
 
     def _squeezed(self, x: Tensor) -> Tensor:
         return squeeze(x) if self.shape.squeezes else x
-
-
-@dataclass(frozen=True)
-class _Affines:
-    injector: CouplingParams | None
-    net: StepNet
-    share: Tensor | None
-
-    def coupling(self, half: Tensor) -> CouplingParams:
-        return CouplingParams(*self.net(half, share=self.share))

@@ -98,8 +98,10 @@ class StepNet:
             first = first[:, : self.untouched]
         elif features is not None:
             x = torch.cat([half, features.to(half.dtype)], 1)
-        weights = (first, first_bias, self.second, self.second_bias, self.last, self.last_bias)
-        out = _Network.apply(x, share, *weights, self.edge == "ones")
+        out = network(
+            x, share, first, first_bias, self.second, self.second_bias, self.last, self.last_bias,
+            ones=self.edge == "ones",
+        )  # fmt: skip
         out = out.to(half.dtype) * (3 * self.scale).exp()[:, None, None]
         if self.bound is not None:
             out = self.bound * torch.tanh(out / self.bound)
@@ -109,6 +111,20 @@ class StepNet:
     def shared(self, features: Tensor) -> Tensor:
         """The condition's part of the first convolution, its bias included, (N, width, H, W)."""
         return F.conv2d(features, self.first[:, self.untouched :], self.first_bias, padding=1)
+
+
+def network(
+    x: Tensor, share: Tensor | None, first: Tensor, first_bias: Tensor, second: Tensor,
+    second_bias: Tensor, last: Tensor, last_bias: Tensor, *, ones: bool,
+) -> Tensor:  # fmt: skip
+    """conv3x3, ReLU, conv1x1, ReLU, conv3x3, (N, C_in, H, W) -> (N, C, H, W).
+
+    `share` is what further planes, and the first bias, add to the first convolution, if anything;
+    `ones` says whether the last one is padded with ones instead of zeros.
+    """
+    weights = (first, first_bias, second, second_bias, last, last_bias)
+    out: Tensor = _Network.apply(x, share, *weights, ones)
+    return out
 
 
 class _Network(torch.autograd.Function):

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from augflow.flows.blocks import Block, BlockShape
 from augflow.flows.density import LEVELS, standard_log_prob
 from augflow.flows.transforms import full_precision, unsqueeze
+from augflow.params import Memory
 
 EDGE = 2.0**-16
 """How near to the edges of its bin a value may come; float32 resolves no more."""
@@ -28,7 +29,7 @@ class Dequantizer(nn.Module):
         super().__init__()
         self.flow = Block(shape, rng)
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, image: Tensor, memory: Memory = "store") -> tuple[Tensor, Tensor]:
         """Moves each value within its bin.
 
         Shapes:
@@ -40,7 +41,7 @@ class Dequantizer(nn.Module):
             pixels = (image * LEVELS).floor()
             share = (image * LEVELS - pixels).clamp(EDGE, 1 - EDGE)
             noise = torch.special.ndtri(share)
-            z, log_det = self.flow(noise, self.flow.params(pixels / LEVELS - 0.5))
+            z, log_det = self.flow(noise, self.flow.params(pixels / LEVELS - 0.5, memory))
             moved = unsqueeze(z)
             place = torch.special.ndtr(moved).clamp(EDGE, 1 - EDGE)
             gain = log_det + standard_log_prob(moved) - standard_log_prob(noise)

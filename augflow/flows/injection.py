@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from augflow.flows.coupling_nets import CouplingNets
+from augflow.flows.coupling_nets import CouplingNets, network
 from augflow.flows.transforms import CouplingParams
 
 
@@ -73,3 +76,27 @@ class Injections(nn.Module):
         ).to(like.dtype)  # fmt: skip
         injectors = [CouplingParams(*part.chunk(2, 1)) for part in out.chunk(self.steps, 1)]
         return injectors, list(shares.chunk(self.steps, 1))
+
+    def on(self, weights: Mapping[str, Tensor]) -> StepInjector:
+        """The injector network of one step on given weights, named as the parameters."""
+        return StepInjector(**weights)
+
+
+@dataclass(frozen=True)
+class StepInjector:
+    """The injector network of one step, on weights that `Injections` cut out."""
+
+    first: Tensor
+    first_bias: Tensor
+    second: Tensor
+    second_bias: Tensor
+    last: Tensor
+    last_bias: Tensor
+
+    def __call__(self, condition: Tensor) -> CouplingParams:
+        """Raw scale and shift of all channels, from the condition (N, F, H, W)."""
+        out = network(
+            condition, None, self.first, self.first_bias, self.second, self.second_bias,
+            self.last, self.last_bias, ones=False,
+        )  # fmt: skip
+        return CouplingParams(*out.to(condition.dtype).chunk(2, 1))

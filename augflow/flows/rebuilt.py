@@ -23,12 +23,8 @@ from torch.func import functional_call
 
 from augflow.flows.glow import Descent, Encoding, Glow, Level
 from augflow.flows.step_params import LevelParams, StepParams, Trace
-from augflow.flows.undone import Undone, leaf
+from augflow.flows.undone import Undone, drifted, leaf, precision_of, same_precision
 from augflow.params import Memory
-
-DRIFT = {torch.float32: 1e-4, torch.float64: 1e-9, torch.bfloat16: 2e-2}
-"""How far a rebuilt input may be from the true one, as a share of its largest value, by the type
-that networks run in."""
 
 WIDE_BYTES = 64 * 2**20
 """How many bytes of a source's hidden maps may be held at once while steps go back together."""
@@ -107,8 +103,7 @@ class _Rebuilt(torch.autograd.Function):
         counts = [len(inputs) for inputs in kept]
         ctx.save_for_backward(maps, *ends, *(part for inputs in kept for part in inputs))
         ctx.joint, ctx.counts = joint, counts
-        device = "cpu" if x.is_meta else x.device.type
-        ctx.autocast = (device, torch.get_autocast_dtype(device), torch.is_autocast_enabled(device))
+        ctx.precision = precision_of(x)
         return out
 
     @staticmethod
@@ -120,13 +115,11 @@ class _Rebuilt(torch.autograd.Function):
         ends = [tuple(rest[2 * n : 2 * n + 2]) for n in range(len(joint.sides))]
         kept = list(torch.split(torch.arange(sum(ctx.counts)), ctx.counts))
         inputs = [[rest[2 * len(ends) + int(i)] for i in index] for index in kept]
-        device, kind, enabled = ctx.autocast
-        with torch.autocast(device, dtype=kind, enabled=enabled):
-            limit = DRIFT[kind] if enabled else DRIFT.get(ends[0][0].dtype, 1e-4)
+        with same_precision(ctx.precision):
             back = _Back(joint, maps, [z for z, _ in ends], inputs, gradients)
             back.run()
             if any(
-                not side.keeps and not _met(found, x, limit)
+                not side.keeps and drifted(found, x, ctx.precision)
                 for side, found, (_, x) in zip(joint.sides, back.states, ends, strict=True)
             ):
                 # what was rebuilt has drifted away: go through again and keep the inputs of steps
@@ -137,13 +130,6 @@ class _Rebuilt(torch.autograd.Function):
                 back.run()
         d_source = back.d_states[1] if joint.source is not None else None
         return None, back.d_states[0], d_source, None, *back.weight_gradients()
-
-
-def _met(found: Tensor, x: Tensor, limit: float) -> bool:
-    """Whether a rebuilt input is the true one, but for rounding; nothing that is not finite is."""
-    if x.is_meta:
-        return True
-    return bool((found - x).abs().max() <= limit * x.abs().max())
 
 
 @torch.no_grad()

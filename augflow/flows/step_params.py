@@ -30,6 +30,10 @@ class StepParams:
     share: Tensor | None = None
     undo: Mixing | None = None
 
+    def inverted(self) -> StepParams:
+        """The same with actnorm and matrix inverted."""
+        return replace(self, undo=self.actnorm.undone_after(inverses(self.conv.weight)))
+
     def rows(self, index: Tensor) -> StepParams:
         """The parameters of some rows of the batch."""
         act, conv = self.actnorm, self.conv

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -112,3 +113,43 @@ class Undone:
 def leaf(value: Tensor) -> Tensor:
     """The same numbers at the start of a graph of their own."""
     return value.detach().requires_grad_()
+
+
+DRIFT = {torch.float64: 1e-9, torch.float32: 1e-4, torch.bfloat16: 2e-2, torch.float16: 5e-3}
+"""How far a rebuilt input may be from the true one, as a share of its largest value, by the type
+that networks run in."""
+
+
+@dataclass(frozen=True)
+class Precision:
+    """In which precision a forward pass ran: the device's autocast, and the type of its states."""
+
+    device: str
+    autocast: torch.dtype
+    enabled: bool
+    states: torch.dtype
+
+    @property
+    def networks(self) -> torch.dtype:
+        """The type that networks ran in."""
+        return self.autocast if self.enabled else self.states
+
+
+def precision_of(x: Tensor) -> Precision:
+    """The precision in which a pass over `x` runs now."""
+    device = "cpu" if x.is_meta else x.device.type
+    kind, enabled = torch.get_autocast_dtype(device), torch.is_autocast_enabled(device)
+    return Precision(device, kind, enabled, x.dtype)
+
+
+def same_precision(precision: Precision) -> torch.autocast:
+    """The context in which a backward pass runs as its forward pass did."""
+    return torch.autocast(precision.device, dtype=precision.autocast, enabled=precision.enabled)
+
+
+def drifted(found: Tensor, x: Tensor, precision: Precision) -> bool:
+    """Whether a rebuilt input is another than the true one; what is not finite always is."""
+    if x.is_meta:
+        return False
+    limit = DRIFT[precision.networks]
+    return not bool((found - x).abs().max() <= limit * x.abs().max())

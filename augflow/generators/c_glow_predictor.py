@@ -16,11 +16,12 @@ from torch import Tensor, nn
 from augflow import files, generators
 from augflow.classes import ClassTable
 from augflow.errors import DataError, ModelError
+from augflow.flows import rebuilt
 from augflow.flows.conditional import FlowConditions
 from augflow.flows.glow import drawn
 from augflow.generators.presets import configured
 from augflow.generators.raw_glow import REPAIRED, RawGlow, RawGlowConfig
-from augflow.params import Count, PredictorParams, checked
+from augflow.params import Count, Memory, PredictorParams, checked
 from augflow.scenes import table_from
 from augflow.seeds import Noise, derive
 from augflow.synthesizer import class_planes
@@ -56,6 +57,9 @@ class CGlowPredictor(nn.Module):
     A class map is a plane per class, or with two classes one map three times over, and 0 where no
     class is known.
     """
+
+    memory: Memory = "store"
+    """What `log_prob` holds for the backward pass; its numbers do not depend on it."""
 
     def __init__(self, config: CGlowPredictorConfig, table: ClassTable, seed: int = 0) -> None:
         """Builds flow and conditioning networks.
@@ -104,7 +108,10 @@ class CGlowPredictor(nn.Module):
         References:
             C-Glow, equation 1 and section 4.2.
         """
-        return self.raw.tower.encode(planes, self.raw.params(images).levels).log_prob
+        if self.memory == "store":
+            return self.raw.tower.encode(planes, self.raw.params(images).levels).log_prob
+        plan = self.raw.plan(images)
+        return rebuilt.encode(self.raw.tower, planes, plan, self.memory)[0].log_prob
 
     @torch.no_grad()
     def condition(self, images: Tensor) -> FlowConditions:

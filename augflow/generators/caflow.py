@@ -22,6 +22,7 @@ from augflow.flows.conditional import LikelihoodGenerator, Terms, content_noise
 from augflow.flows.density import dequantized, discrete_log_prob, standard_log_prob
 from augflow.flows.dequantization import Dequantizer
 from augflow.generators.caflow_presets import CAFlowConfig
+from augflow.params import Memory
 from augflow.scenes import Layout
 from augflow.synthesizer import class_planes
 
@@ -136,7 +137,7 @@ class CAFlow(LikelihoodGenerator):
         return self._params(layout, self.read_layout(layout, planes)[0])
 
     def read_layout(
-        self, layout: Layout, planes: Tensor | None = None
+        self, layout: Layout, planes: Tensor | None = None, memory: Memory = "store"
     ) -> tuple[tuple[Tensor, ...], Tensor]:
         """The latents d_0 .. d_{n-1} of a batch of layouts, and their log-density (N,) in nats.
 
@@ -144,14 +145,16 @@ class CAFlow(LikelihoodGenerator):
             planes: (N, planes_count, H, W) in [0, 1), what the planes are dequantized with; drawn
                 from the layout's own content when not given.
         """
-        latents, log_det = self.source.encode(self._planes(layout, planes), self.source.params())
+        latents, log_det = self.source.encode(
+            self._planes(layout, planes), self.source.params(memory)
+        )
         return latents, log_det + torch.stack([standard_log_prob(d) for d in latents]).sum(0)
 
-    def dequantization(self, image: Tensor) -> tuple[Tensor, Tensor]:
+    def dequantization(self, image: Tensor, memory: Memory = "store") -> tuple[Tensor, Tensor]:
         """Where in their bins photographs are looked at, and -log q of it, (N,) nats."""
         if self.dequantizer is None:
             return image, image.new_zeros(len(image))
-        moved, gain = self.dequantizer(image)
+        moved, gain = self.dequantizer(image, memory)
         return moved, gain
 
     def log_density(self, image: Tensor, conditions: CAFlowConditions) -> Tensor:
@@ -162,9 +165,9 @@ class CAFlow(LikelihoodGenerator):
 
     def terms(self, image: Tensor, layout: Layout, planes: Tensor) -> Terms:
         """See `LikelihoodGenerator.terms`."""
-        latents, source = self.read_layout(layout, planes)
-        moved, gain = self.dequantization(image)
-        target = self.log_density(moved, self._params(layout, latents)) + gain
+        latents, source = self.read_layout(layout, planes, self.memory)
+        moved, gain = self.dequantization(image, self.memory)
+        target = self.log_density(moved, self._params(layout, latents, self.memory)) + gain
         return Terms(target, source if self.source_weight else None)
 
     @torch.no_grad()
@@ -211,14 +214,17 @@ class CAFlow(LikelihoodGenerator):
         latents, _ = self.target.encode(image, conditions.target)
         return self.between.encode(latents, conditions.functions).noise
 
-    def _params(self, layout: Layout, latents: Sequence[Tensor]) -> CAFlowConditions:
+    def _params(
+        self, layout: Layout, latents: Sequence[Tensor], memory: Memory = "store"
+    ) -> CAFlowConditions:
         known = list(latents)
         if self.config.boundary != "none":
             maps = boundaries.pyramid(
                 layout.boundary.to(known[0]), self.config.levels, self.config.boundary
             )
             known = [torch.cat(pair, 1) for pair in zip(known, reversed(maps), strict=True)]
-        return CAFlowConditions(self.target.params(), self.between.params(known), len(layout))
+        own = self.target.params(memory)
+        return CAFlowConditions(own, self.between.params(known, memory), len(layout))
 
     def _planes(self, layout: Layout, noise: Tensor | None) -> Tensor:
         """What R sees, dequantized: palette colours, or the top of the plane of a pixel's class."""
