@@ -42,7 +42,8 @@ def brightness(image: Tensor) -> Tensor:
 def terciles(image: Tensor) -> Tensor:
     """The two brightnesses that part photographs into three equal groups, (2,) float64."""
     levels = brightness(image)
-    return torch.quantile(levels, torch.tensor([1 / 3, 2 / 3], dtype=levels.dtype))
+    shares = torch.tensor([1 / 3, 2 / 3], dtype=levels.dtype, device=levels.device)
+    return torch.quantile(levels, shares)
 
 
 def light(image: Tensor, thresholds: Tensor) -> Tensor:
@@ -53,7 +54,7 @@ def light(image: Tensor, thresholds: Tensor) -> Tensor:
         thresholds: (2,), below and above which they are.
         returns: (N, 2) float32 of 0 and 1, as `LIGHT`.
     """
-    levels = brightness(image).to(thresholds.dtype)
+    levels = brightness(image).to(thresholds)
     return torch.stack([levels < thresholds[0], levels > thresholds[1]], 1).float()
 
 
@@ -61,7 +62,7 @@ def areas(layout: Layout, count: int) -> Tensor:
     """The share of each class in layouts, (N, count) float64; unknown pixels are of no class."""
     flat = layout.classes.flatten(1).cpu().numpy()
     rows = [np.bincount(ids, minlength=256)[:count] / ids.size for ids in flat]
-    return torch.from_numpy(np.stack(rows))
+    return torch.from_numpy(np.stack(rows)).to(layout.classes.device)
 
 
 @dataclass(frozen=True)
@@ -98,4 +99,4 @@ class Attributes:
     def of_layout(self, layout: Layout) -> Tensor:
         """The attributes that layouts decide, (N, A - 2) float32 of 0 and 1."""
         shares = areas(layout, max(self.classes, default=-1) + 1)
-        return (shares[:, list(self.classes)] > self.medians).float()
+        return (shares[:, list(self.classes)] > self.medians.to(shares)).float()

@@ -41,7 +41,7 @@ _PARTS = {
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes of a training step in float32, at batch 1 and without any recomputation.
+    """Bytes of a training step in float32 without any recomputation.
 
     `activations` is what the forward pass keeps for the backward pass, each storage once.
     """
@@ -113,6 +113,21 @@ def describe(
         flops_forward=flops_forward,
         memory=Memory(weights, weights, 2 * weights, kept),
     )
+
+
+def step_memory(generator: Generator, batch: int) -> Memory:
+    """Bytes of a training step that works through so many rows at once.
+
+    Args:
+        generator: on whatever device; of its weights only the shapes count.
+        batch: the number of rows.
+    """
+    maker: Any = type(generator)
+    with torch.device("meta"):
+        twin = maker(generator.config, generator.table).to("meta")
+    kept = _costs(twin)[2]
+    weights = sum(p.numel() * p.element_size() for p in twin.parameters())
+    return Memory(weights, weights, 2 * weights, batch * kept)
 
 
 def on_meta(

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from augflow.errors import ModelError
 from augflow.flows.conditional import LikelihoodGenerator
-from augflow.photographs import Photograph, centred, conditioned, single, stored
+from augflow.photographs import Photograph, centred, conditioned, stored
 from augflow.scenes import Layout, Scene
 from augflow.seeds import Noise
-from augflow.synthesizer import Generator
+from augflow.synthesizer import Generator, device_of
 
 Latents = tuple[Tensor, ...]
 """Standard latents of photographs, one tensor (N, *shape) per level."""
@@ -97,8 +97,9 @@ def encoded(generator: Generator, scene: Scene) -> Latents:
             "this generator cannot tell the latents of a photograph: give a seed (seed:0) in its "
             "place, or take a flow"
         )
-    conditions = generator.condition(single(scene.layout))
-    return tuple(generator.encode_noise(centred(scene.image), conditions))
+    conditions = conditioned(generator, scene.layout)
+    image = centred(scene.image.to(device_of(generator)))
+    return tuple(generator.encode_noise(image, conditions))
 
 
 def painted(

@@ -1,4 +1,4 @@
-"""What depends on the machine: the C allocator's habits, and a fingerprint for bit-equality."""
+"""What depends on the machine: the C allocator, free memory, a fingerprint for bit-equality."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
 
 _DECISIVE = (
     "torch", "numpy", "opencv-python-headless", "pillow", "matplotlib", "onedl-mmsegmentation",
@@ -36,6 +40,77 @@ def keep_pages() -> bool:
         return False
 
 
+def free_memory(device: torch.device) -> int | None:
+    """Bytes that can still be taken on a device; None where nobody says.
+
+    Of the processor's memory that is what the system calls available, or what the control groups of
+    this process leave of their limits, if that is less.
+    """
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    left = [_available(), *_left_by_groups()]
+    return min((size for size in left if size is not None), default=None)
+
+
+def out_of_memory(fault: BaseException) -> bool:
+    """Whether a fault says that there was no memory left, on whatever device."""
+    import torch
+
+    if isinstance(fault, MemoryError | torch.OutOfMemoryError):
+        return True
+    # torch has no type of its own for the processor's allocator
+    return isinstance(fault, RuntimeError) and "can't allocate memory" in str(fault)
+
+
+def _available(path: Path = Path("/proc/meminfo")) -> int | None:
+    """What the system calls available: free pages, and those it can take back."""
+    for line in _lines(path):
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return None
+
+
+def _left_by_groups(root: Path = Path("/sys/fs/cgroup")) -> list[int]:
+    """What each control group above this process leaves of its limit, of either version."""
+    left = []
+    for line in _lines(Path("/proc/self/cgroup")):
+        _, controllers, path = line.split(":", 2)
+        own = {"": (root, "memory.max", "memory.current"), "memory": (
+            root / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes",
+        )}.get(controllers)  # fmt: skip
+        if own is None:
+            continue
+        top, limit, used = own
+        group = top / path.lstrip("/")
+        for folder in (group, *group.parents):
+            if not folder.is_relative_to(top):
+                break
+            left += _left(folder, limit, used)
+    return left
+
+
+def _left(folder: Path, limit: str, used: str) -> list[int]:
+    """What a control group leaves of its limit, nothing where it has none.
+
+    Pages of files count as used but are given back when they are wanted.
+    """
+    numbers = [line for name in (limit, used) for line in _lines(folder / name)]
+    if len(numbers) != 2 or not all(number.isdecimal() for number in numbers):
+        return []
+    facts = dict(line.split() for line in _lines(folder / "memory.stat"))
+    back = int(facts.get("total_inactive_file", facts.get("inactive_file", 0)))
+    return [int(numbers[0]) - int(numbers[1]) + back]
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+
+
 def fingerprint(threads: int) -> dict[str, str]:
     """What bit-equal results depend on: processor and device, versions, thread count."""
     import torch
@@ -53,10 +128,7 @@ def fingerprint(threads: int) -> dict[str, str]:
 
 def _processor() -> str:
     """A digest of the processor's name: libraries pick their kernels by it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
+    lines = _lines(Path("/proc/cpuinfo"))
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     name = names[0] if names else platform.processor()
     return hashlib.sha256(name.encode()).hexdigest()[:12]

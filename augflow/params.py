@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from augflow.errors import ParamsError, nearest
 
@@ -66,8 +66,12 @@ class TrainingParams(Section):
 
     The learning rate rises over `warmup_steps`, falls to zero from `decay_from` on (a share of all
     steps), is multiplied by `gamma` every `gamma_every` steps, and is a tenth from `drop_from` on.
+
     `memory` trades time for memory where a flow learns: `checkpoint` and `reversible` run its
     networks once more in the backward pass, and `reversible` does not grow with depth.
+
+    `micro_batch` is how many rows of a batch are worked through at once: the memory of a step
+    depends on it, results do not but by rounding. `auto` takes what fits, null all of them.
     """
 
     steps: Count
@@ -87,12 +91,21 @@ class TrainingParams(Section):
     flip: bool = False
     precision: Literal["float32", "bfloat16"] = "float32"
     memory: Memory = "store"
+    micro_batch: int | Literal["auto"] | None = None
     init_scenes: Count = 16
     save_every: Count = 100
     log_every: Count = 10
     eval_every: Count = 200
     sample_every: Count = 400
     seed: int = 0
+
+    @field_validator("micro_batch", mode="before")
+    @classmethod
+    def _is_a_number_of_rows(cls, value: object) -> object:
+        rows = type(value) is int and value >= 1
+        if not (rows or value in (None, "auto")):
+            raise ValueError(f"expected a number of rows from 1 on, auto or null, got {value!r}")
+        return value
 
 
 class GeneratorParams(Section):

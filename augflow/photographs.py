@@ -19,7 +19,7 @@ from augflow.flows.conditional import LikelihoodGenerator
 from augflow.flows.density import dequantized, quantized
 from augflow.scenes import Layout, Scene
 from augflow.seeds import Noise, derive
-from augflow.synthesizer import Generator
+from augflow.synthesizer import Generator, device_of
 
 
 @dataclass(frozen=True)
@@ -50,15 +50,16 @@ def conditioned(
         DataError: the layout is not of the generator's size.
         ParamsError: the generator knows no such attribute, or they exclude each other.
     """
+    layout = single(layout).to(device_of(generator))
     if not attributes:
-        return generator.condition(single(layout))
+        return generator.condition(layout)
     if not generator.attributes:
         raise ParamsError(
             f"{', '.join(attributes)}: this generator can be asked for nothing beside the layout; "
             "take a CAGlow, or leave it out"
         )
     condition: Any = generator.condition
-    return condition(single(layout), attributes)
+    return condition(layout, attributes)
 
 
 def sampled(
@@ -88,7 +89,7 @@ def sampled_at(
         DataError: the layout is not of the generator's size.
         ModelError: a value is not finite.
     """
-    conditions = generator.condition(single(layout))
+    conditions = conditioned(generator, layout)
     return [
         [
             stored(generator, generator.sample(conditions, Noise([seed]), degree), conditions)
@@ -117,9 +118,9 @@ def transferred(
             "this generator cannot tell the latents of a photograph, so no content can be moved: "
             "take a flow"
         )
-    there = generator.condition(single(content.layout))
-    here = generator.condition(single(layout))
-    image = centred(content.image)
+    there = conditioned(generator, content.layout)
+    here = conditioned(generator, layout)
+    image = centred(content.image.to(device_of(generator)))
     if latents == "z":
         moved = generator.decode(generator.encode(image, there), here)
     else:
@@ -129,7 +130,7 @@ def transferred(
 
 def centred(pixels: Tensor) -> Tensor:
     """8-bit pixels at the centres of their bins, in [0, 1)."""
-    return dequantized(pixels, torch.full(pixels.shape, 0.5))
+    return dequantized(pixels, torch.full(pixels.shape, 0.5, device=pixels.device))
 
 
 def stored(generator: Generator, image: Tensor, conditions: Any) -> Photograph:
@@ -148,7 +149,7 @@ def stored(generator: Generator, image: Tensor, conditions: Any) -> Photograph:
     bits = None
     if isinstance(generator, LikelihoodGenerator):
         bits = float(generator.bits_per_dim(centred(pixels), conditions))
-    return Photograph(pixels[0].permute(1, 2, 0).numpy(), bits)
+    return Photograph(pixels[0].permute(1, 2, 0).cpu().numpy(), bits)
 
 
 def single(layout: Layout) -> Layout:

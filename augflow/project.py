@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from shutil import rmtree
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from augflow import files
 from augflow.errors import DataError, ParamsError, nearest
 from augflow.params import ArmParams, Params, SegmenterParams, load
+
+if TYPE_CHECKING:
+    from augflow.devices import Devices
 
 T = TypeVar("T")
 
@@ -98,17 +101,26 @@ class Project:
 
         prepare(self.params.data, self.prepared)
 
-    def train(self, name: str) -> None:
-        """Stage train, one generator."""
+    def train(self, name: str, devices: Devices | None = None) -> bool:
+        """Stage train, one generator, on devices of the environment by default.
+
+        Returns:
+            Whether this process has written it, as the first of those that have trained it.
+        """
+        from augflow.devices import asked, start
         from augflow.stages.runs import folder_digest
         from augflow.stages.train import train
 
         section = _named(self.params.generators, name, "generators")
+        ranks = start(devices or asked(), section.training.precision)
         threads = self.params.threads
         facts = (section.model_dump(mode="json"), threads, folder_digest(self.prepared))
         run = self.run("train", name, *facts)
-        train(name, section, self.prepared, self.generator(name), run=run, threads=threads)
-        rmtree(run)  # a finished run is not resumed: trained again, it begins anew
+        out = self.generator(name)
+        train(name, section, self.prepared, out, run=run, threads=threads, ranks=ranks)
+        if ranks.leads:
+            rmtree(run)  # a finished run is not resumed: trained again, it begins anew
+        return ranks.leads
 
     def synthesize(self, name: str) -> None:
         """Stage synthesize, one set."""
@@ -130,19 +142,26 @@ class Project:
             threads=self.params.threads,
         )  # fmt: skip
 
-    def train_predictor(self, name: str) -> None:
-        """Stage predict, one predictor: it learns."""
+    def train_predictor(self, name: str) -> bool:
+        """Stage predict, one predictor: it learns, on devices of the environment.
+
+        Returns:
+            Whether this process has written it, as the first of those that have trained it.
+        """
+        from augflow.devices import asked, start
         from augflow.stages.predict import train_predictor
         from augflow.stages.runs import folder_digest
 
         section = _named(self.params.predictors, name, "predictors")
+        ranks = start(asked(), section.training.precision)
         threads = self.params.threads
         facts = (section.model_dump(mode="json"), threads, folder_digest(self.prepared))
         run = self.run("predict", name, *facts)
-        train_predictor(
-            name, section, self.prepared, self.predictor(name), run=run, threads=threads
-        )
-        rmtree(run)
+        out = self.predictor(name)
+        train_predictor(name, section, self.prepared, out, run=run, threads=threads, ranks=ranks)
+        if ranks.leads:
+            rmtree(run)
+        return ranks.leads
 
     def score_predictor(self, name: str) -> None:
         """Stage predict, one predictor: it looks at the held-out photographs."""

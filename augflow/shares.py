@@ -32,6 +32,22 @@ def class_loss(logits: Tensor, shares: Tensor) -> Tensor:
     return -(shares * F.log_softmax(logits.float(), 1)).sum() / known
 
 
+def known_pixels(classes: Tensor, count: int) -> int:
+    """How many pixels of class maps are of one of `count` classes."""
+    return int((classes < count).sum())
+
+
+def known_share(classes: Tensor, count: int, rows: slice) -> float:
+    """The share of a batch's known pixels that some of its rows have.
+
+    It is what `class_loss` of those rows counts in that of the whole batch, at every level.
+
+    Shapes:
+        classes: (N, H, W) train ids, 255 where no class is known.
+    """
+    return known_pixels(classes[rows], count) / max(known_pixels(classes, count), 1)
+
+
 def class_accuracy(logits: Tensor, shares: Tensor) -> float:
     """The share of known pixels whose cell is read as their class.
 

@@ -143,6 +143,11 @@ class Planes:
         return Planes(self.values[torch.as_tensor(list(rows), device=self.values.device)])
 
 
+def device_of(module: Any) -> torch.device:
+    """Where the weights of a generator, or of any other module, are."""
+    return next(module.parameters()).device
+
+
 def class_planes(classes: Tensor, count: int) -> Tensor:
     """One plane per class, 1 where a pixel has it; all planes are 0 where no class is known.
 

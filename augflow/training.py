@@ -6,14 +6,15 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
 from torch import Tensor
 
-from augflow import files, seeds
-from augflow.errors import ModelError
+from augflow import files, machine, seeds
+from augflow.budget import Budget
+from augflow.errors import ModelError, ParamsError
 from augflow.learners import Learner, NotFiniteError
 from augflow.scenes import Scene
 
@@ -29,11 +30,13 @@ def fit(
     learner: Learner, scenes: Scene, *, steps: int, batch_size: int, seed: int,
     columns: Sequence[str], names: Sequence[str], run: Path | None = None,
     save_every: int = 100, log_every: int = 10, watch: Watch | None = None,
+    budget: Budget | None = None,
 ) -> list[Row]:  # fmt: skip
     """Trains for a number of steps, or goes on where a killed run stopped.
 
     A step's batch and noise are functions of (seed, step) alone, so a run that was killed and
-    started again ends with the same weights.
+    started again ends with the same weights. All of the learner's ranks call this alike; they begin
+    with the first one's weights, and that one alone measures, shows and writes.
 
     Args:
         learner: what learns.
@@ -46,22 +49,32 @@ def fit(
         run: folder of the resume state; it is held by this process alone. None keeps no state.
         save_every: steps between two saved states.
         log_every: steps between two rows of the history.
-        watch: measures beside the loss.
+        watch: measures beside the loss; asked of the first rank alone.
+        budget: the memory there is, for messages.
 
     Returns:
         The history, one row every `log_every` steps and wherever `watch` measured.
 
     Raises:
         BusyError: another process trains in `run`.
-        ModelError: the loss stopped being finite; names the layer and the scenes.
+        ParamsError: there are fewer rows in a batch than ranks.
+        ModelError: the loss stopped being finite, with the layer and the scenes; or there was not
+            enough memory.
     """
-    with _Run(run, learner) as saved, _progress(steps) as show:
+    ranks, budget = learner.ranks, budget or Budget()
+    if batch_size < ranks.count:
+        raise ParamsError(
+            f"training.batch_size is {batch_size}, but {ranks.count} processes train, of which "
+            "each needs a row: take a larger batch, or fewer devices"
+        )
+    with ranks.together(), _Run(run, learner) as saved, _progress(steps, ranks.leads) as show:
         history = saved.history
         show(saved.step, {})
         for step in range(saved.step, steps):
             rows = batch_rows(seed, step, batch_size, len(scenes))
-            numbers = _update(learner, scenes, rows, seed, step, names, run)
-            extra = watch(step + 1) if watch else {}
+            with _explained(learner, rows, step, names, run, budget):
+                numbers = learner.step(scenes[rows], seeds.generator(seed, "step", step), step)
+            extra = _watched(watch, step + 1) if watch and ranks.leads else {}
             if extra or (step + 1) % log_every == 0 or step + 1 == steps:
                 row: Row = {"step": step + 1}
                 row.update({name: {**numbers, **extra}.get(name) for name in columns})
@@ -83,12 +96,14 @@ def batch_rows(seed: int, step: int, batch_size: int, count: int) -> list[int]:
     return rows
 
 
-def _update(
-    learner: Learner, scenes: Scene, rows: list[int], seed: int, step: int,
-    names: Sequence[str], run: Path | None,
-) -> dict[str, float]:  # fmt: skip
+@contextmanager
+def _explained(
+    learner: Learner, rows: list[int], step: int, names: Sequence[str], run: Path | None,
+    budget: Budget,
+) -> Iterator[None]:  # fmt: skip
+    """Says of a step's fault with which scenes, or how many of them at once, and what to do."""
     try:
-        return learner.step(scenes[rows], seeds.generator(seed, "step", step), step)
+        yield
     except NotFiniteError as fault:
         kept = f"; the last good state is in {run}" if run else ""
         used = rows if fault.rows is None else fault.rows
@@ -96,30 +111,58 @@ def _update(
             f"{fault}; scenes {', '.join(names[row] for row in used)}{kept}: lower the learning "
             "rate, set clip_norm or warmup_steps, or raise the floor of the coupling scale"
         ) from fault
+    except (MemoryError, RuntimeError) as fault:
+        if not machine.out_of_memory(fault):
+            raise
+        parts = learner.ranks.parts(len(rows), learner.micro_batch)
+        tried = max((len(part) for part in parts), default=1)
+        raise ModelError(
+            f"step {step}: out of memory with {tried} rows at once (batch_size {len(rows)}, "
+            f"micro_batch {learner.micro_batch or 'null'}; {budget.sizes(tried)}): "
+            f"{budget.advice(tried, learner.whole_batches())}"
+        ) from fault
+
+
+def _watched(watch: Watch, step: int) -> dict[str, float]:
+    try:
+        return watch(step)
+    except (MemoryError, RuntimeError) as fault:
+        if not machine.out_of_memory(fault):
+            raise
+        raise ModelError(
+            f"step {step}: out of memory while held-out scenes were looked at: set "
+            "training.micro_batch to less, of which no more are looked at at once"
+        ) from fault
 
 
 class _Run:
-    """The resume state of a training: weights, moments and history in one file."""
+    """The resume state of a training: weights, moments and history in one file.
+
+    The first rank holds and reads it, and the others get it from there.
+    """
 
     def __init__(self, folder: Path | None, learner: Learner) -> None:
-        self.folder, self.learner = folder, learner
+        self.learner, self.ranks = learner, learner.ranks
+        self.folder = folder if self.ranks.leads else None
         self.step = 0
         self.history: list[Row] = []
 
     def __enter__(self) -> _Run:
-        if self.folder is None:
-            return self
-        self._lock = files.held(self.folder)
-        self._lock.__enter__()
-        path = self.folder / "state.safetensors"
-        if path.exists():
-            self._read(path)
-            log.info("going on at step %d", self.step)
+        with ExitStack() as stack:
+            if self.folder is not None:
+                stack.enter_context(files.held(self.folder))
+                path = self.folder / "state.safetensors"
+                if path.exists():
+                    self._read(path)
+                    log.info("going on at step %d", self.step)
+            if self.ranks.count > 1:
+                self.step, self.history = self.ranks.gathered((self.step, self.history))[0]
+                self.learner.restore(self.ranks.of_leader(self.learner.state()))
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *fault: object) -> None:
-        if self.folder is not None:
-            self._lock.__exit__(None, None, None)
+        self._stack.close()
 
     def write(self, step: int) -> None:
         """Saves the state after `step` steps."""
@@ -148,8 +191,11 @@ Show = Callable[[int, Row], None]
 
 
 @contextmanager
-def _progress(steps: int) -> Iterator[Show]:
-    """A bar on a terminal, plain log lines elsewhere."""
+def _progress(steps: int, leads: bool) -> Iterator[Show]:
+    """A bar on a terminal, plain log lines elsewhere; nothing from ranks that do not lead."""
+    if not leads:
+        yield lambda step, row: None
+        return
     if not sys.stderr.isatty():
         yield lambda step, row: log.info("%s", _line(step, steps, row))
         return

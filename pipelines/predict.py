@@ -8,5 +8,5 @@ from augflow.project import Project
 if __name__ == "__main__":
     with reported():
         project = Project()
-        project.train_predictor(sys.argv[1])
-        project.score_predictor(sys.argv[1])
+        if project.train_predictor(sys.argv[1]):
+            project.score_predictor(sys.argv[1])

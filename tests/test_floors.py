@@ -16,14 +16,14 @@ FLOORS = [
         "pictures", "synthetic", "synthesizer", "rebalancing", "editing", "objects", "shapes",
         "attributes", "shares", "frames", "suggestions",
     },
-    {"learners", "training"},
+    {"learners", "training", "ranks", "devices", "budget"},
     {"generators", "segmenters", "photographs", "latents", "describing", "importing"},
     {"stages", "reporting", "verifying", "project", "template"},
     {"cli"},
 ]  # fmt: skip
 HEAVY = {
     "dvc", "mmseg", "mmengine", "mmcv", "albumentations", "pandas", "matplotlib", "jinja2",
-    "sklearn", "torchvision",
+    "sklearn", "torchvision", "lightning_fabric",
 }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import re
 
 import pytest
 import yaml
@@ -51,6 +52,22 @@ def test_whole_parameters_are_read(loaded):
     assert params.data.size == (64, 96)
     assert params.sets["t08"].temperatures == (0.8,)
     assert params.verify.items == 2
+
+
+@pytest.mark.parametrize("rows", [None, "auto", 1, 64])
+def test_rows_that_are_worked_through_at_once_are_a_number_all_or_what_fits(loaded, rows):
+    params = loaded(generators__full__training={"steps": 10, "micro_batch": rows})
+    assert params.generators["full"].training.micro_batch == rows
+
+
+@pytest.mark.parametrize("rows", [0, -1, True, 2.0, "all"])
+def test_any_other_number_of_rows_is_refused_in_one_line(loaded, rows):
+    message = (
+        "generators.full.training.micro_batch: expected a number of rows from 1 on, auto or null, "
+        f"got {rows!r}"
+    )
+    with pytest.raises(ParamsError, match=re.escape(message)):
+        loaded(generators__full__training={"steps": 10, "micro_batch": rows})
 
 
 def test_sections_are_immutable(loaded):

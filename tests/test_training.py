@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from augflow import generators, seeds, training
+from augflow.budget import Budget
 from augflow.errors import BusyError, ModelError
 from augflow.files import held
 from augflow.learners import LikelihoodLearner, flipped, schedule
@@ -125,6 +126,57 @@ def test_a_loss_that_is_not_finite_names_layer_and_scenes_and_keeps_the_last_sta
             run=tmp_path, save_every=5, log_every=4,
         )  # fmt: skip
     assert (tmp_path / "state.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("fault", "micro_batch", "expected"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory"), None,
+         r"^step 3: out of memory with 2 rows at once \(batch_size 2, micro_batch null; 0.02 GiB "
+         r"by the estimate, 0.02 GiB were free\): set training.micro_batch to 1, the largest"),
+        (MemoryError(), 1, r"with 1 rows at once \(batch_size 2, micro_batch 1; .*not even one"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), None, "micro_batch to 1,"),
+    ],
+)  # fmt: skip
+def test_want_of_memory_says_what_was_tried_and_what_fits(fault, micro_batch, expected):
+    made = learner(micro_batch=micro_batch)
+    real = made.step
+
+    def greedy(scene, rng, step):
+        if step == 3:
+            raise fault
+        return real(scene, rng, step)
+
+    made.step = greedy
+    with pytest.raises(ModelError, match=expected) as caught:
+        training.fit(
+            made, scenes(8), steps=12, batch_size=2, seed=3, columns=("loss",), names=NAMES,
+            budget=Budget(20 * 2**20, lambda rows: rows * 12 * 2**20),
+        )  # fmt: skip
+    assert "\n" not in str(caught.value)
+
+
+def test_want_of_memory_while_measuring_is_told_from_that_of_a_step():
+    def watch(step):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    message = "step 1: out of memory while held-out scenes were looked at: set training.micro_batch"
+    with pytest.raises(ModelError, match=message):
+        training.fit(
+            learner(), scenes(8), steps=2, batch_size=2, seed=3, columns=("loss",), names=NAMES,
+            watch=watch,
+        )  # fmt: skip
+
+
+def test_other_faults_stay_what_they_are():
+    made = learner()
+
+    def broken(scene, rng, step):
+        raise RuntimeError("shapes do not fit")
+
+    made.step = broken
+    with pytest.raises(RuntimeError, match=r"^shapes do not fit$"):
+        training.fit(made, scenes(8), steps=2, batch_size=2, seed=3, columns=("loss",), names=NAMES)
 
 
 def test_every_epoch_shows_every_scene_once():

@@ -11,16 +11,29 @@ def train(
     generator: Annotated[
         str | None, typer.Argument(help="One of params.yaml's generators; else all of them.")
     ] = None,
+    accelerator: Annotated[
+        str | None,
+        typer.Option(metavar="cpu|cuda|auto", help="Else AUGFLOW_ACCELERATOR, else cpu."),
+    ] = None,
+    devices: Annotated[
+        int | None, typer.Option(help="Processes, one per GPU; else AUGFLOW_DEVICES, else 1.")
+    ] = None,
+    nodes: Annotated[
+        int | None, typer.Option(help="Machines that train together; else AUGFLOW_NODES, else 1.")
+    ] = None,
 ) -> None:
     """Trains generators on the prepared scenes; goes on where a killed training stopped.
 
-    The same as `dvc repro train@GENERATOR`, but without asking whether anything has changed.
+    The same as `dvc repro train@GENERATOR`, but without asking whether anything has changed. It may
+    be started by torchrun too: `torchrun --nproc-per-node 2 -m augflow train GENERATOR`.
     """
+    from augflow.devices import asked
     from augflow.project import Project
 
+    wanted = asked(accelerator, devices, nodes)
     project = Project()
     names = list(project.params.generators) if generator is None else [generator]
     project.require("prepare", project.prepared)
     for name in names:
-        project.train(name)
-        typer.echo(f"{name}: trained, in {project.generator(name)}")
+        if project.train(name, wanted):
+            typer.echo(f"{name}: trained, in {project.generator(name)}")

@@ -116,7 +116,7 @@ class CGlow(Glow):
         Shapes:
             noise: as the photographs, in [0, 1): dequantizes them.
         """
-        image = dequantized(scene.image, torch.from_numpy(noise))
+        image = dequantized(scene.image, torch.from_numpy(noise).to(scene.image.device))
         latents = self.target.encode(image, self.params(scene.layout)[0].levels).latents
         n = min(_levels(self.config))
         shares = class_shares(scene.layout.classes, self.table.count, n + 1)[n]

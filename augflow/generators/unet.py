@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from augflow.learners.batch_norm import BatchStatistics
+
 Statistics = Literal["batch", "running", "image"]
 """What a norm divides by: the batch's mean and variance (its running ones follow), the running
 ones, or each image's own."""
@@ -110,7 +112,7 @@ class UNet(nn.Module):
         return torch.tanh(x)
 
 
-class Norm(nn.Module):
+class Norm(BatchStatistics):
     """Batch normalisation whose statistics are told at each call, or instance normalisation."""
 
     def __init__(self, channels: int, batch_norm: bool) -> None:
@@ -131,10 +133,10 @@ class Norm(nn.Module):
             return F.instance_norm(x)
         if statistics == "image":
             return F.instance_norm(x, weight=self.weight, bias=self.bias)
-        return F.batch_norm(
-            x, self.running_mean, self.running_var, self.weight, self.bias,
-            training=statistics == "batch",
-        )  # fmt: skip
+        running = self.running_mean, self.running_var
+        if statistics == "batch":
+            return self.over_batch(x, self.weight, self.bias, *running)
+        return F.batch_norm(x, *running, self.weight, self.bias)
 
 
 def dropped(x: Tensor, uniforms: Tensor, share: float) -> Tensor:

@@ -12,11 +12,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from augflow import seeds
-from augflow.learners.base import GeneratorLearner, culprit, flipped, photo_noise, uniform
+from augflow.learners.base import GeneratorLearner
+from augflow.learners.batch_norm import BatchStatistics
+from augflow.learners.batches import HELD_OUT, flipped, kept, photo_noise, pieces, uniform
+from augflow.learners.blame import culprit
 from augflow.learners.patch_gan import PatchGAN
 from augflow.params import TrainingParams
+from augflow.ranks import Part, Ranks
 from augflow.scenes import Layout, Scene
-from augflow.synthesizer import Generator, Planes
+from augflow.synthesizer import Generator, Planes, device_of
 
 
 @dataclass(frozen=True)
@@ -79,10 +83,24 @@ class AdversarialLearner(GeneratorLearner):
             self.discriminator = PatchGAN(
                 generator.planes_count + 3, opponent.patch, opponent.width, opponent.batch_norm
             )
-        self.discriminator.to(next(generator.parameters()).device)
+        self.discriminator.to(device_of(generator))
         self.opponent: Opponent = opponent
         networks = {"generator": generator, "discriminator": self.discriminator}
         super().__init__(generator, params, networks)
+
+    def join(self, ranks: Ranks) -> None:
+        """See `GeneratorLearner.join`; batch norms look at the rows of all ranks."""
+        super().join(ranks)
+        for network in self.networks.values():
+            for module in network.modules():
+                if isinstance(module, BatchStatistics):
+                    module.ranks = ranks
+
+    def whole_batches(self) -> str | None:
+        """See `Learner.whole_batches`."""
+        if not self.opponent.batch_norm:
+            return None
+        return "batch norm looks at the whole batch: leave it null, or set norm: instance"
 
     def step(self, scene: Scene, rng: np.random.Generator, step: int) -> dict[str, float]:
         """See `Learner.step`.
@@ -95,32 +113,26 @@ class AdversarialLearner(GeneratorLearner):
         if self.opponent.jitter:
             scene = jittered(scene, self.opponent.jitter, rng)
         rate = self.set_rate(step)
-        real, conditions = _signed(scene), self.generator.condition(scene.layout)
         coins = [uniform((len(scene), *s), rng) for s in self.generator.latent_shapes()]
-        with self.precision():
-            fake = 2 * self.generator.paint_together(coins, conditions) - 1
-            judged = self.discriminator_loss(conditions.values, real, fake.detach())
-        self.descend(
-            "discriminator", judged, step,
-            lambda: culprit(
-                self.discriminator,
-                lambda: self.discriminator_loss(conditions.values, real, fake.detach()),
-            ),
+        parts = self.parts(len(scene))
+        pair = kept(lambda part: self._pair(part, scene, coins), parts)
+        judged = self.descend(
+            "discriminator", parts, step, lambda part: self._judged(pair(part), part.share),
+            lambda part: culprit(self.discriminator, lambda: self._judged(pair(part), part.share)),
         )  # fmt: skip
         self.discriminator.requires_grad_(False)
-        with self.precision():
-            loss, distance = self.generator_loss(conditions.values, real, fake)
-        norm = self.descend(
-            "generator", loss, step,
-            lambda: culprit(self.generator, lambda: self.generator.paint(coins, conditions)),
+        numbers = self.descend(
+            "generator", parts, step, lambda part: self._made(pair(part), part.share),
+            lambda part: culprit(
+                self.generator, lambda: self.generator.paint(pair(part).coins, pair(part).planes)
+            ),
         )  # fmt: skip
         self.discriminator.requires_grad_(True)
         self.follow(step)
         return {
-            "loss": float(loss.detach()),
-            "loss_discriminator": float(judged.detach()),
-            "l1": float(distance.detach()) * 128,
-            "grad_norm": norm,
+            **numbers,
+            "loss_discriminator": judged["loss"],
+            "l1": numbers["l1"] * 128,
             "learning_rate": rate,
         }
 
@@ -147,20 +159,47 @@ class AdversarialLearner(GeneratorLearner):
         return passed + self.opponent.l1_weight * distance, distance
 
     @staticmethod
-    def evaluate(generator: Any, scene: Scene) -> dict[str, float]:
+    def evaluate(generator: Any, scene: Scene, batch: int = HELD_OUT) -> dict[str, float]:
         """Mean absolute distance to held-out photographs, in 8-bit grey values, fixed coins."""
-        total, batch = 0.0, 16
-        for start in range(0, len(scene), batch):
-            part = scene[list(range(start, min(start + batch, len(scene))))]
+        total = 0.0
+        for start, part in pieces(scene, batch, device_of(generator)):
             noise = photo_noise(start, len(part))
             made = generator.sample(generator.condition(part.layout), noise, 1.0)
             error = (made * 2 - 1 - _signed(part)).abs().mean((1, 2, 3)) * 128
             total += float(error.double().sum())
         return {"val_distance": total / len(scene)}
 
+    def _pair(self, part: Part, scene: Scene, coins: Sequence[Tensor]) -> _Pair:
+        """The photographs of a part of a batch, and what the generator makes in their place."""
+        own, *drawn = self.taken(part, scene, *coins)
+        conditions = self.generator.condition(own.layout)
+        with self.precision():
+            fake = 2 * self.generator.paint_together(drawn, conditions) - 1
+        return _Pair(conditions, tuple(drawn), _signed(own), fake)
+
+    def _judged(self, pair: _Pair, share: float) -> dict[str, Tensor]:
+        with self.precision():
+            loss = self.discriminator_loss(pair.planes.values, pair.real, pair.fake.detach())
+        return {"loss": share * loss}
+
+    def _made(self, pair: _Pair, share: float) -> dict[str, Tensor]:
+        with self.precision():
+            loss, distance = self.generator_loss(pair.planes.values, pair.real, pair.fake)
+        return {"loss": share * loss, "l1": share * distance}
+
     def _against(self, planes: Tensor, photographs: Tensor, wanted: float) -> Tensor:
         logits = self.discriminator(torch.cat([planes, photographs], 1)).float()
         return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, wanted))
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Photographs and fakes of equal layouts in [-1, 1], and what the fakes were made from."""
+
+    planes: Planes
+    coins: tuple[Tensor, ...]
+    real: Tensor
+    fake: Tensor
 
 
 def _signed(scene: Scene) -> Tensor:

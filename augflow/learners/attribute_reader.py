@@ -11,10 +11,12 @@ from torch import Tensor, nn
 
 from augflow import seeds
 from augflow.attributes import Attributes, brightness
-from augflow.learners.base import GeneratorLearner, flipped, uniform
+from augflow.learners.base import GeneratorLearner
+from augflow.learners.batches import flipped, uniform
 from augflow.params import TrainingParams
+from augflow.ranks import Part
 from augflow.scenes import Layout, Scene
-from augflow.synthesizer import class_planes
+from augflow.synthesizer import class_planes, device_of
 
 WIDTHS = (24, 48, 64)
 _STEEPNESS = 20.0
@@ -74,8 +76,9 @@ class AttributeReader(nn.Module):
 
         One by one, so that a photograph is read alike whatever is beside it.
         """
-        rows = [torch.sigmoid(self(one[None].float() / 255)[0])[0] for one in image]
-        return torch.stack(rows).double().numpy()
+        device = device_of(self)
+        rows = [torch.sigmoid(self(one[None].to(device).float() / 255)[0])[0] for one in image]
+        return torch.stack(rows).double().cpu().numpy()
 
 
 class AttributeLearner(GeneratorLearner):
@@ -96,18 +99,33 @@ class AttributeLearner(GeneratorLearner):
         """See `Learner.step`."""
         scene = flipped(scene, rng)
         rate = self.set_rate(step)
-        relit = scene.image.float() / 255 * (0.9 + 0.2 * uniform((len(scene), 1, 1, 1), rng))
-        logits, where = self.generator(relit.clamp(max=1))
+        light = 0.9 + 0.2 * uniform((len(scene), 1, 1, 1), rng)
         much = self.attributes.of_layout(scene.layout)
-        loss = F.binary_cross_entropy_with_logits(logits[:, -much.shape[1] :], much)
-        loss = loss + _of_pixels(where, scene.layout)
-        norm = self.descend("generator", loss, step, lambda: "the attribute reader")
+        known = float(_shares(scene.layout, self.generator.out.out_channels).sum().clamp(min=1))
+
+        def losses(part: Part) -> dict[str, Tensor]:
+            own, lit, wanted = self.taken(part, scene, light, much)
+            logits, where = self.generator((own.image.float() / 255 * lit).clamp(max=1))
+            loss = F.binary_cross_entropy_with_logits(logits[:, -wanted.shape[1] :], wanted)
+            return {"loss": part.share * loss + _of_pixels(where, own.layout, known)}
+
+        numbers = self.descend(
+            "generator", self.parts(len(scene)), step, losses, lambda part: "the attribute reader"
+        )
         self.follow(step)
-        return {"loss": float(loss.detach()), "grad_norm": norm, "learning_rate": rate}
+        return {**numbers, "learning_rate": rate}
 
 
-def _of_pixels(where: Tensor, layout: Layout) -> Tensor:
-    """Cross-entropy with the share of each class in a coarse pixel; unknown pixels do not count."""
-    planes = class_planes(layout.classes, where.shape[1]).float()
-    shares = F.adaptive_avg_pool2d(planes, (where.shape[2], where.shape[3]))
-    return -(shares * where.log_softmax(1)).sum() / shares.sum().clamp(min=1)
+def _of_pixels(where: Tensor, layout: Layout, known: float) -> Tensor:
+    """Cross-entropy with the share of each class in a coarse pixel; unknown pixels do not count.
+
+    It is what some rows add to that of their batch, whose shares sum to `known`.
+    """
+    return -(_shares(layout, where.shape[1]) * where.log_softmax(1)).sum() / known
+
+
+def _shares(layout: Layout, classes: int) -> Tensor:
+    """The share of each class in the pixels of half the size, (N, K, ceil(H / 2), ceil(W / 2))."""
+    height, width = layout.size
+    planes = class_planes(layout.classes, classes).float()
+    return F.adaptive_avg_pool2d(planes, (-(-height // 2), -(-width // 2)))

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from augflow import seeds
-from augflow.errors import ModelError
+from augflow.errors import ModelError, ParamsError
+from augflow.learners.batches import HELD_OUT
+from augflow.learners.blame import UNSEEN, steepest
 from augflow.params import TrainingParams
-from augflow.scenes import Layout, Scene
-from augflow.synthesizer import Generator
+from augflow.ranks import ALONE, Part, Ranks
+from augflow.scenes import Scene
+from augflow.synthesizer import Generator, device_of
 
 
 class Learner(Protocol):
-    """Anything that `training.fit` can train."""
+    """Anything that `training.fit` can train.
+
+    Attributes:
+        ranks: the processes that share every batch.
+        micro_batch: how many rows are worked through at once; None for all that a rank has.
+    """
+
+    ranks: Ranks
+    micro_batch: int | None
 
     def step(self, scene: Scene, rng: np.random.Generator, step: int) -> dict[str, float]:
         """One update on a batch; the numbers to log. All randomness comes from `rng`."""
@@ -30,6 +40,10 @@ class Learner(Protocol):
 
     def restore(self, state: dict[str, Tensor]) -> None:
         """Goes back to a `state`."""
+        ...
+
+    def whole_batches(self) -> str | None:
+        """Why a batch cannot be worked through in parts, and what to do; None where it can."""
         ...
 
 
@@ -49,11 +63,17 @@ class GeneratorLearner:
     Subclasses say how a batch is learned from (`step`), before the first one (`initialise`), and
     what is measured on held-out scenes (`measured`).
 
+    A step draws its coins and noise for the whole batch, on the processor. `descend` then works
+    through this rank's parts of it, each moved to the generator's device (`taken`).
+
     Attributes:
         columns: the numbers of a row of the history.
+        ranks: the processes that share every batch.
+        micro_batch: how many rows are worked through at once; None for all that a rank has.
     """
 
     columns: ClassVar[tuple[str, ...]] = ("loss", "grad_norm", "learning_rate")
+    ranks: Ranks = ALONE
 
     def __init__(
         self,
@@ -67,8 +87,19 @@ class GeneratorLearner:
             generator: what is trained, a `Generator`.
             params: how.
             networks: what has an optimizer of its own, by name; the generator alone by default.
+
+        Raises:
+            ParamsError: `params.micro_batch` parts a batch that has to stay whole, or
+                `params.memory` is asked of a generator that is no flow.
         """
         self.generator, self.params = generator, params
+        if hasattr(generator, "memory"):
+            generator.memory = params.memory
+        elif params.memory != "store":
+            raise ParamsError(
+                f"training.memory is {params.memory}, which only flows know: set it to store, and "
+                "micro_batch to a few rows if memory is short"
+            )
         self.networks = dict(networks or {"generator": generator})
         self.weights = {
             f"{network}.{name}": p
@@ -84,6 +115,23 @@ class GeneratorLearner:
         self.average: dict[str, Tensor] | None = None
         if params.ema is not None:
             self.average = {n: p.detach().clone() for n, p in generator.named_parameters()}
+        self.micro_batch = params.micro_batch if params.micro_batch != "auto" else None
+        reason = self.whole_batches()
+        if reason and self.micro_batch and self.micro_batch < params.batch_size:
+            raise ParamsError(f"training.micro_batch is {self.micro_batch}, but {reason}")
+
+    @property
+    def device(self) -> torch.device:
+        """Where the generator is."""
+        return device_of(self.generator)
+
+    def join(self, ranks: Ranks) -> None:
+        """Shares every batch with other ranks from here on."""
+        self.ranks = ranks
+
+    def whole_batches(self) -> str | None:
+        """See `Learner.whole_batches`."""
+        return None
 
     def initialise(self, scene: Scene) -> None:
         """Whatever depends on data before the first step; `scene` holds `init_scenes` scenes."""
@@ -98,11 +146,14 @@ class GeneratorLearner:
     def measured(self, scene: Scene) -> dict[str, float]:
         """What `evaluate` measures on held-out scenes, with the averaged weights."""
         with self.averaged() as generator:
-            return self.evaluate(generator, scene)
+            return self.evaluate(generator, scene, min(HELD_OUT, self.micro_batch or HELD_OUT))
 
     @staticmethod
-    def evaluate(generator: Any, scene: Scene) -> dict[str, float]:
-        """Numbers of the history and of the record; a function of weights and scenes alone."""
+    def evaluate(generator: Any, scene: Scene, batch: int = HELD_OUT) -> dict[str, float]:
+        """Numbers of the history and of the record; a function of weights and scenes alone.
+
+        `batch` scenes at most are looked at at once.
+        """
         return {}
 
     def state(self) -> dict[str, Tensor]:
@@ -128,7 +179,8 @@ class GeneratorLearner:
             for name, p in self.networks[network].named_parameters():
                 keys = ("step", "exp_avg", "exp_avg_sq")
                 known = {key: state.get(f"adam.{key}.{network}.{name}") for key in keys}
-                moments = {key: value.clone() for key, value in known.items() if value is not None}
+                moments = {key: value.to(p.device, copy=True) for key, value in known.items()
+                           if value is not None}  # fmt: skip
                 if moments:
                     optimizer.state[p] = moments
         for name, value in (self.average or {}).items():
@@ -156,26 +208,44 @@ class GeneratorLearner:
                     group["lr"] = rate
         return rate
 
-    def descend(self, network: str, loss: Tensor, step: int, culprit: Callable[[], str]) -> float:
-        """One update of a network's weights against a loss; returns the gradient's norm.
+    def parts(self, batch: int) -> list[Part]:
+        """The parts in which this rank works through its rows of a batch."""
+        return self.ranks.parts(batch, self.micro_batch)
+
+    def taken(self, part: Part, *values: Any) -> list[Any]:
+        """A part's rows of scenes and tensors of a batch, on the generator's device."""
+        return [value[part.rows].to(self.device) for value in values]
+
+    def descend(
+        self, network: str, parts: Sequence[Part], step: int,
+        losses: Callable[[Part], dict[str, Tensor]], culprit: Callable[[Part], str],
+    ) -> dict[str, float]:  # fmt: skip
+        """One update of a network's weights against a loss of all ranks' parts of a batch.
 
         Args:
             network: whose weights.
-            loss: a scalar.
+            parts: this rank's parts, of which one after the other is differentiated.
             step: for messages.
-            culprit: names the layer that is to blame for a loss that is not finite.
+            losses: scalars by name, `loss` among them: what a part adds to those of the batch (a
+                mean over its rows times `Part.share`, say).
+            culprit: names the layer that is to blame for a loss of a part that is not finite.
+
+        Returns:
+            The batch's numbers by the same names, and `grad_norm`.
 
         Raises:
             NotFiniteError: before the weights are touched.
         """
-        if not torch.isfinite(loss):
-            value = float(loss.detach())
-            raise NotFiniteError(f"step {step}: the loss is {value}, first seen in {culprit()}")
         self.optimizers[network].zero_grad(set_to_none=True)
-        loss.backward()
+        numbers = self._summed(network, self._differentiated(parts, losses))
+        if not np.isfinite(numbers["loss"]):
+            blamed = self._blamed(parts, culprit)
+            raise NotFiniteError(
+                f"step {step}: the loss is {numbers['loss']}, first seen in {blamed}"
+            )
         norm = self._clipped(network, step)
         self.optimizers[network].step()
-        return norm
+        return {**numbers, "grad_norm": norm}
 
     @torch.no_grad()
     def follow(self, step: int) -> None:
@@ -193,17 +263,55 @@ class GeneratorLearner:
             if self.average is not None:
                 self.average[name].copy_(p.detach())
 
-    def precision(self) -> torch.autocast:
+    def precision(self) -> AbstractContextManager[Any]:
         """The context in which networks run in `params.precision`."""
-        bfloat = self.params.precision == "bfloat16"
-        return torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat)
+        return self.ranks.autocast(self.params.precision, self.device)
+
+    def _differentiated(
+        self, parts: Sequence[Part], losses: Callable[[Part], dict[str, Tensor]]
+    ) -> dict[str, float]:
+        """Adds up gradients and numbers of this rank's parts.
+
+        Buffers begin each part as they were, as spectral norms move theirs at every forward pass.
+        """
+        before = {n: b.clone() for n, b in self._buffers().items()} if len(parts) > 1 else {}
+        numbers: dict[str, float] = {}
+        for part in parts:
+            for name, value in self._buffers().items() if numbers else ():
+                value.copy_(before[name])
+            values = losses(part)
+            if torch.isfinite(values["loss"]):
+                values["loss"].backward()
+            for name, tensor in values.items():
+                number = float(tensor.detach())
+                numbers[name] = numbers[name] + number if name in numbers else number
+        return numbers
+
+    def _summed(self, network: str, numbers: dict[str, float]) -> dict[str, float]:
+        """Adds up gradients and numbers of all ranks."""
+        if self.ranks.count == 1:
+            return numbers
+        weights = list(self.networks[network].parameters())
+        told = self.ranks.gathered((numbers, [p.grad is not None for p in weights]))
+        reached = [any(flags) for flags in zip(*(flags for _, flags in told), strict=True)]
+        for p, reaches in zip(weights, reached, strict=True):
+            if reaches and p.grad is None:  # a rank without rows has none
+                p.grad = torch.zeros_like(p)
+        self.ranks.sum([p.grad for p in weights if p.grad is not None])
+        names = max((found for found, _ in told), key=len)
+        return {name: sum(found.get(name, 0.0) for found, _ in told) for name in names}
+
+    def _blamed(self, parts: Sequence[Part], culprit: Callable[[Part], str]) -> str:
+        """The layer to blame in the first part, of any rank, that has one."""
+        own = next((name for name in map(culprit, parts) if name != UNSEEN), UNSEEN)
+        return next((name for name in self.ranks.gathered(own) if name != UNSEEN), UNSEEN)
 
     def _clipped(self, network: str, step: int) -> float:
         limit = self.params.clip_norm or float("inf")
         module = self.networks[network]
         norm = torch.nn.utils.clip_grad_norm_(module.parameters(), limit, foreach=True)
         if not torch.isfinite(norm):
-            name = _steepest(module)
+            name = steepest(module)
             raise NotFiniteError(f"step {step}: the gradient of {name} is not finite")
         return float(norm)
 
@@ -241,69 +349,8 @@ def schedule(params: TrainingParams, step: int) -> float:
     return warm * min(1.0, left) * decayed * dropped
 
 
-def flipped(scene: Scene, rng: np.random.Generator) -> Scene:
-    """Each scene mirrored left to right, or not, by a coin of its own."""
-    coins = torch.from_numpy(rng.random(len(scene)) < 0.5)
-    image = torch.where(coins[:, None, None, None], scene.image.flip(-1), scene.image)
-    classes = torch.where(coins[:, None, None], scene.layout.classes.flip(-1), scene.layout.classes)
-    edges = torch.where(coins[:, None, None], scene.layout.boundary.flip(-1), scene.layout.boundary)
-    return Scene(image, Layout(classes, edges))
-
-
-def uniform(shape: tuple[int, ...], rng: np.random.Generator) -> Tensor:
-    """Uniform draws in [0, 1), float32."""
-    return torch.from_numpy(rng.random(shape, dtype=np.float32))
-
-
-def normal(shape: tuple[int, ...], rng: np.random.Generator) -> Tensor:
-    """Standard normal draws, float32."""
-    return torch.from_numpy(rng.standard_normal(shape, dtype=np.float32))
-
-
-def photo_noise(start: int, count: int) -> seeds.Noise:
-    """The noise with which held-out scenes are looked at: a stream per place in their order."""
-    return seeds.Noise([seeds.derive(0, "held out", start + n) for n in range(count)])
-
-
-def culprit(module: nn.Module, run: Callable[[], object]) -> str:
-    """The first module whose output is not finite, in the order of the forward pass."""
-    found: list[str] = []
-    hooks = [
-        inner.register_forward_hook(_finder(name, found))
-        for name, inner in module.named_modules()
-        if name
-    ]
-    try:
-        with torch.no_grad():
-            run()
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return found[0] if found else "the loss itself"
-
-
-def _finder(name: str, found: list[str]) -> Callable[[object, object, object], None]:
-    def hook(module: object, inputs: object, output: object) -> None:
-        values = output if isinstance(output, tuple) else (output,)
-        tensors = [value for value in values if isinstance(value, Tensor)]
-        if any(not torch.isfinite(value).all() for value in tensors):
-            found.append(name)
-
-    return hook
-
-
 @torch.no_grad()
 def _load(generator: nn.Module, values: Mapping[str, Tensor]) -> None:
     for name, p in generator.named_parameters():
         if name in values:
             p.copy_(values[name])
-
-
-def _steepest(module: nn.Module) -> str:
-    """The weight with the largest gradient; one that is not a number counts as largest."""
-    sizes = {
-        name: float(p.grad.abs().max().nan_to_num(nan=float("inf")))
-        for name, p in module.named_parameters()
-        if p.grad is not None
-    }
-    return max(sizes, key=lambda name: sizes[name])

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from augflow.learners.base import photo_noise
+from augflow.learners.batches import HELD_OUT, photo_noise, pieces
 from augflow.learners.likelihood import LikelihoodLearner
-from augflow.scenes import Scene
+from augflow.ranks import Part
+from augflow.scenes import Layout, Scene
+from augflow.shares import known_pixels, known_share
+from augflow.synthesizer import device_of
 
 
 class ClassifyingLearner(LikelihoodLearner):
@@ -18,13 +21,17 @@ class ClassifyingLearner(LikelihoodLearner):
 
     columns = (*LikelihoodLearner.columns, "classification", "val_classes")
 
+    def extra_share(self, part: Part, layout: Layout) -> float:
+        """The classification loss is a mean over known pixels."""
+        return known_share(layout.classes, self.generator.table.count, part.rows)
+
     @staticmethod
-    def evaluate(generator: Any, scene: Scene) -> dict[str, float]:
+    def evaluate(generator: Any, scene: Scene, batch: int = HELD_OUT) -> dict[str, float]:
         """The flow's numbers, and the share of pixels whose class is read from the latents."""
-        right = 0.0
-        for start in range(0, len(scene), 16):
-            part = scene[list(range(start, min(start + 16, len(scene))))]
+        right, known, count = 0.0, 0, generator.table.count
+        for start, part in pieces(scene, batch, device_of(generator)):
             noise = photo_noise(start, len(part)).uniform(*part.image.shape[1:])
-            right += generator.class_accuracy(part, noise) * len(part)
-        numbers = LikelihoodLearner.evaluate(generator, scene)
-        return {**numbers, "val_classes": right / len(scene)}
+            pixels = known_pixels(part.layout.classes, count)
+            right, known = right + generator.class_accuracy(part, noise) * pixels, known + pixels
+        numbers = LikelihoodLearner.evaluate(generator, scene, batch)
+        return {**numbers, "val_classes": right / max(known, 1)}

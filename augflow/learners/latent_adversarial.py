@@ -14,11 +14,15 @@ from torch import Tensor, nn
 from augflow.flows.density import bits_per_dim, dequantized
 from augflow.flows.latent_encoder import Told
 from augflow.flows.supervision import Findings
-from augflow.learners.base import culprit, flipped, normal, photo_noise, schedule, uniform
+from augflow.learners.base import schedule
+from augflow.learners.batches import HELD_OUT, flipped, kept, normal, photo_noise, pieces, uniform
+from augflow.learners.blame import culprit
 from augflow.learners.likelihood import LikelihoodLearner
 from augflow.params import TrainingParams
+from augflow.ranks import Part
 from augflow.scenes import Scene
-from augflow.shares import class_accuracy, class_loss, class_shares
+from augflow.shares import class_accuracy, class_loss, class_shares, known_pixels, known_share
+from augflow.synthesizer import device_of
 
 LOSSES = ("discriminator", "encoder", "classifier", "decoder", "matching", "latents")
 
@@ -59,13 +63,14 @@ class LatentAdversarialLearner(LikelihoodLearner):
         if self.params.flip:
             scene = flipped(scene, rng)
         rate = self.set_rate(step)
-        image = dequantized(scene.image, uniform(tuple(scene.image.shape), rng))
+        noise = uniform(tuple(scene.image.shape), rng)
         if step < self.border:
-            numbers = self._flow_step(scene, image, step)
+            planes = noise.new_zeros(len(scene), 0, *scene.layout.size)
+            numbers = self.learned("flow", scene, noise, planes, step)  # equation 9
         else:
             if step == self.border:
                 self._freeze()
-            numbers = self._encoder_step(scene, image, rng, step)
+            numbers = self._encoder_step(scene, noise, rng, step)
         self.follow(step)
         return {**numbers, "learning_rate": rate}
 
@@ -82,36 +87,25 @@ class LatentAdversarialLearner(LikelihoodLearner):
         return rate
 
     @staticmethod
-    def evaluate(generator: Any, scene: Scene) -> dict[str, float]:
+    def evaluate(generator: Any, scene: Scene, batch: int = HELD_OUT) -> dict[str, float]:
         """The flow's numbers; bits given layout and light; how well classes are read back.
 
         `val_bpd_given` are the bits of photographs when the encoder's Gaussians, all codes in the
         middle, take the place of the flow's standard ones. `val_classes` is the share of pixels
         whose class the classifier reads from the real latents.
         """
-        flow = LikelihoodLearner.evaluate(generator, scene)
-        bits, right = 0.0, 0.0
-        for start in range(0, len(scene), 16):
-            part = scene[list(range(start, min(start + 16, len(scene))))]
+        flow = LikelihoodLearner.evaluate(generator, scene, batch)
+        bits, right, known = 0.0, 0.0, 0
+        for start, part in pieces(scene, batch, device_of(generator)):
             gain, accuracy = _held_out(generator, part, start)
-            bits, right = bits + gain * len(part), right + accuracy * len(part)
+            pixels = known_pixels(part.layout.classes, generator.table.count)
+            bits, right, known = bits + gain * len(part), right + accuracy * pixels, known + pixels
         given = flow["val_bpd"] - bits / len(scene)
-        return {**flow, "val_bpd_given": given, "val_classes": right / len(scene)}
+        return {**flow, "val_bpd_given": given, "val_classes": right / max(known, 1)}
 
     def _buffers(self) -> dict[str, Tensor]:
         """Those of the generator, of which all networks are parts."""
         return {f"generator.{name}": value for name, value in self.generator.named_buffers()}
-
-    def _flow_step(self, scene: Scene, image: Tensor, step: int) -> dict[str, float]:
-        """Maximum likelihood of photographs, equation 9."""
-        planes = image.new_zeros(len(scene), 0, *scene.layout.size)
-        with self.precision():
-            loss, bits = self._loss(image, scene.layout, planes)
-        norm = self.descend(
-            "flow", loss, step,
-            lambda: culprit(self.generator, lambda: self._loss(image, scene.layout, planes)),
-        )  # fmt: skip
-        return {"loss": float(loss.detach()), **bits, "grad_norm": norm}
 
     @torch.no_grad()
     def _freeze(self) -> None:
@@ -121,44 +115,55 @@ class LatentAdversarialLearner(LikelihoodLearner):
                 p.copy_(self.average[name])
 
     def _encoder_step(
-        self, scene: Scene, image: Tensor, rng: np.random.Generator, step: int
+        self, scene: Scene, noise: Tensor, rng: np.random.Generator, step: int
     ) -> dict[str, float]:
         """The supervision block's update, then the encoder's: equations 10 to 15."""
         generator, lambdas = self.generator, self.generator.config.weights
-        real = generator.standardised(image)
-        noise = [normal(tuple(part.shape), rng) for part in real]
+        parts = self.parts(len(scene))
+        shapes = generator.target.shape.latents(scene.layout.size)
+        draws = [normal((len(scene), *shape), rng) for shape in shapes]
         codes = 2 * uniform((len(scene), generator.config.codes), rng) - 1
-        attributes = generator.light_of(scene.image)
-        shares = class_shares(scene.layout.classes, generator.table.count, len(real))
+        batch = kept(lambda part: self._batch(part, scene, noise, draws, codes), parts)
+
+        def totalled(losses: dict[str, Tensor]) -> dict[str, Tensor]:
+            return {"loss": lambdas.total(losses), **losses}
+
+        judged = self.descend(
+            "block", parts, step, lambda part: totalled(self._judged(batch(part))),
+            lambda part: culprit(generator, lambda: self._judged(batch(part))),
+        )  # fmt: skip
+        made = self.descend(
+            "encoder", parts, step, lambda part: totalled(self._made(batch(part))),
+            lambda part: culprit(
+                generator, lambda: generator.encoder(batch(part).noise, batch(part).told)
+            ),
+        )  # fmt: skip
+        return {**judged, **made, **{name: judged[name] for name in ("classifier", "decoder")}}
+
+    def _batch(
+        self, part: Part, scene: Scene, noise: Tensor, draws: Sequence[Tensor], codes: Tensor
+    ) -> _Batch:
+        """Real latents of a part of a batch, and what the encoder makes for its conditions."""
+        generator = self.generator
+        own, spread, code, *drawn = self.taken(part, scene, noise, codes, *draws)
+        real = generator.standardised(dequantized(own.image, spread))
+        attributes = generator.light_of(own.image)
+        shares = class_shares(own.layout.classes, generator.table.count, len(real))
         with self.precision():
-            told = generator.told(scene.layout, attributes, codes)
-            fake = generator.encoder(noise, told)
-        batch = _Batch(real, fake, told, shares)
-        judged = self._judged(batch)
-        self.descend(
-            "block", lambdas.total(judged), step,
-            lambda: culprit(generator, lambda: self._judged(batch)),
-        )  # fmt: skip
-        made = self._made(batch)
-        loss = lambdas.total(made)
-        norm = self.descend(
-            "encoder", loss, step,
-            lambda: culprit(generator, lambda: generator.encoder(noise, told)),
-        )  # fmt: skip
-        numbers = {name: float(value.detach()) for name, value in {**made, **judged}.items()}
-        return {"loss": float(loss.detach()), **numbers, "grad_norm": norm}
+            told = generator.told(own.layout, attributes, code)
+            fake = generator.encoder(drawn, told)
+        known = known_share(scene.layout.classes, generator.table.count, part.rows)
+        return _Batch(real, fake, tuple(drawn), told, shares, part.share, known)
 
     def _judged(self, batch: _Batch) -> dict[str, Tensor]:
         """What the supervision block's three heads minimise."""
         with self.precision():
             real = self.generator.block(batch.real)
             fake = self.generator.block([part.detach() for part in batch.fake])
-        shares, attributes = batch.shares, batch.told.attributes
         return {
-            "discriminator": discriminator_loss(real, fake),
-            "classifier": classifier_loss(real, shares, attributes)
-            + classifier_loss(fake, shares, attributes),
-            "decoder": decoder_loss(fake, batch.told.codes),
+            "discriminator": batch.share * discriminator_loss(real, fake),
+            "classifier": batch.classifier_loss(real) + batch.classifier_loss(fake),
+            "decoder": batch.share * decoder_loss(fake, batch.told.codes),
         }
 
     def _made(self, batch: _Batch) -> dict[str, Tensor]:
@@ -169,22 +174,33 @@ class LatentAdversarialLearner(LikelihoodLearner):
             fake = self.generator.block(batch.fake)
             gaussians = self.generator.encoder.gaussians(batch.real, batch.told.unsaid())
         return {
-            "encoder": encoder_loss(fake),
-            "classifier": classifier_loss(fake, batch.shares, batch.told.attributes),
-            "decoder": decoder_loss(fake, batch.told.codes),
-            "matching": matching_loss(real.features, fake.features),
-            "latents": latent_loss(batch.real, gaussians),
+            "encoder": batch.share * encoder_loss(fake),
+            "classifier": batch.classifier_loss(fake),
+            "decoder": batch.share * decoder_loss(fake, batch.told.codes),
+            "matching": batch.share * matching_loss(real.features, fake.features),
+            "latents": batch.share * latent_loss(batch.real, gaussians),
         }
 
 
 @dataclass(frozen=True)
 class _Batch:
-    """Real and made latents of equal conditions; `shares` are those of the classes per level."""
+    """Real and made latents of equal conditions, of a part of a batch.
+
+    `shares` are those of the classes per level, `share` and `known` the part's share of the batch's
+    rows and of its known pixels.
+    """
 
     real: tuple[Tensor, ...]
     fake: tuple[Tensor, ...]
+    noise: tuple[Tensor, ...]
     told: Told
     shares: tuple[Tensor, ...]
+    share: float
+    known: float
+
+    def classifier_loss(self, found: Findings) -> Tensor:
+        """What the part adds to `classifier_loss` of the batch."""
+        return classifier_loss(found, self.shares, self.told.attributes, self.known, self.share)
 
 
 def discriminator_loss(real: Findings, fake: Findings) -> Tensor:
@@ -212,8 +228,13 @@ def encoder_loss(fake: Findings) -> Tensor:
     return torch.stack([F.softplus(-logit.float()).mean() for logit in fake.real]).mean()
 
 
-def classifier_loss(found: Findings, shares: Sequence[Tensor], attributes: Tensor) -> Tensor:
+def classifier_loss(
+    found: Findings, shares: Sequence[Tensor], attributes: Tensor,
+    known: float = 1.0, share: float = 1.0,
+) -> Tensor:  # fmt: skip
     """Cross-entropy of classes, the mean over levels, and binary cross-entropy of attributes.
+
+    Of a part of a batch, weighted by its share of the batch's known pixels and of its rows.
 
     References:
         CAGlow, equation 12, one of its two terms.
@@ -221,7 +242,8 @@ def classifier_loss(found: Findings, shares: Sequence[Tensor], attributes: Tenso
     classes = torch.stack(
         [class_loss(logits, part) for logits, part in zip(found.classes, shares, strict=True)]
     ).mean()
-    return classes + F.binary_cross_entropy_with_logits(found.attributes.float(), attributes)
+    light = F.binary_cross_entropy_with_logits(found.attributes.float(), attributes)
+    return known * classes + share * light
 
 
 def decoder_loss(fake: Findings, codes: Tensor) -> Tensor:
@@ -262,8 +284,8 @@ def latent_loss(real: Sequence[Tensor], gaussians: Sequence[tuple[Tensor, Tensor
 @torch.no_grad()
 def _held_out(generator: Any, scene: Scene, start: int) -> tuple[float, float]:
     """Bits per dimension that layout and light save, and the classifier's accuracy."""
-    noise = photo_noise(start, len(scene))
-    image = dequantized(scene.image, torch.from_numpy(noise.uniform(*scene.image.shape[1:])))
+    noise = photo_noise(start, len(scene)).uniform(*scene.image.shape[1:])
+    image = dequantized(scene.image, torch.from_numpy(noise).to(scene.image.device))
     real = generator.standardised(image)
     codes = image.new_zeros(len(scene), generator.config.codes)
     told: Told = generator.told(scene.layout, generator.light_of(scene.image), codes)

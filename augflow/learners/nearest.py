@@ -12,9 +12,12 @@ from pydantic import Field
 from torch import Tensor
 
 from augflow import seeds
-from augflow.learners.base import GeneratorLearner, NotFiniteError, culprit, flipped
+from augflow.learners.base import GeneratorLearner, NotFiniteError
+from augflow.learners.batches import HELD_OUT, flipped
+from augflow.learners.blame import culprit
 from augflow.learners.perceptual import Measure, PerceptualConfig, held_out_distances, measure
 from augflow.params import Count, Fraction, TrainingParams
+from augflow.ranks import Part
 from augflow.rebalancing import Rarity, rarity, rarity_mask, rebalanced_batch
 from augflow.scenes import Scene
 
@@ -49,9 +52,9 @@ class SceneSet:
     scene: Scene
     masks: Tensor | None
 
-    def mask(self, places: Sequence[int]) -> Tensor | None:
+    def mask(self, places: Sequence[int], device: torch.device) -> Tensor | None:
         """The masks of some places."""
-        return None if self.masks is None else self.masks[list(places)]
+        return None if self.masks is None else self.masks[list(places)].to(device)
 
 
 class NearestLearner(GeneratorLearner):
@@ -81,7 +84,7 @@ class NearestLearner(GeneratorLearner):
     def attend(self, scenes: Scene) -> None:
         """Keeps the scenes, balances the features' layers, and finds out which looks are rare."""
         self.scenes, self._set = scenes, None
-        self.measure = measure(self.config, scenes.image)
+        self.measure = measure(self.config, scenes.image, self.device)
         wanted = self.config.rebalance_data or self.config.rebalance_loss
         self.rarity = rarity(scenes, self.generator.table.count) if wanted else None
 
@@ -98,44 +101,53 @@ class NearestLearner(GeneratorLearner):
         size = self.config.set_size
         places = rng.choice(size, min(len(scene), size), replace=False).tolist()
         rate = self.set_rate(step)
-        with self.precision():
-            loss = self.loss(epoch, places)
+
+        def losses(part: Part) -> dict[str, Tensor]:
+            with self.precision():
+                return {"loss": part.share * self.loss(epoch, places[part.rows])}
+
         try:
-            norm = self.descend(
-                "generator", loss, step,
-                lambda: culprit(self.generator, lambda: self.loss(epoch, places)),
+            numbers = self.descend(
+                "generator", self.parts(len(places)), step, losses,
+                lambda part: culprit(self.generator, lambda: losses(part)),
             )  # fmt: skip
         except NotFiniteError as fault:
             fault.rows = self.members(epoch).rows[places].tolist()
             raise
         self.follow(step)
-        return {"loss": float(loss.detach()), "grad_norm": norm, "learning_rate": rate}
+        return {**numbers, "learning_rate": rate}
 
     @torch.no_grad()
     def choose(self, epoch: int) -> None:
-        """Finds the nearest candidate of every place of an epoch's set, by brute force."""
-        for place in range(self.config.set_size):
-            self.choices[place] = int(self.distances(epoch, place).argmin())
+        """Finds the nearest candidate of every place of an epoch's set, by brute force.
+
+        Ranks take turns at the places, as none has to do with another.
+        """
+        own = range(self.ranks.rank, self.config.set_size, self.ranks.count)
+        nearest = {place: int(self.distances(epoch, place).argmin()) for place in own}
+        for found in self.ranks.gathered(nearest):
+            for place, number in found.items():
+                self.choices[place] = number
 
     @torch.no_grad()
     def distances(self, epoch: int, place: int) -> Tensor:
         """The distance of each candidate to the photograph at a place, (candidates,)."""
         members = self.members(epoch)
-        one, count = members.scene[[place]], self.config.candidates
+        one, count = members.scene[[place]].to(self.device), self.config.candidates
         conditions = self.generator.condition(one.layout).rows([0] * count)
         names = [self._name(epoch, place, number) for number in range(count)]
         with self.precision():
             painted = self.generator.paint(self.generator.draw(seeds.Noise(names)), conditions)
-            return self.measure(painted, one.image / 255, members.mask([place]))
+            return self.measure(painted, one.image / 255, members.mask([place], self.device))
 
     def loss(self, epoch: int, places: Sequence[int]) -> Tensor:
         """The mean distance of photographs to what is painted with their chosen noise."""
         members = self.members(epoch)
-        scene = members.scene[places]
+        scene = members.scene[places].to(self.device)
         names = [self._name(epoch, place, int(self.choices[place])) for place in places]
         latents = self.generator.draw(seeds.Noise(names))
         painted = self.generator.paint(latents, self.generator.condition(scene.layout))
-        return self.measure(painted, scene.image / 255, members.mask(places)).mean()
+        return self.measure(painted, scene.image / 255, members.mask(places, self.device)).mean()
 
     def members(self, epoch: int) -> SceneSet:
         """The set of an outer epoch."""
@@ -158,8 +170,8 @@ class NearestLearner(GeneratorLearner):
         self.choices.copy_(state["nearest.choices"])
 
     @staticmethod
-    def evaluate(generator: Any, scene: Scene) -> dict[str, float]:
-        """See `held_out_distances`."""
+    def evaluate(generator: Any, scene: Scene, batch: int = HELD_OUT) -> dict[str, float]:
+        """See `held_out_distances`, which looks at scenes one by one."""
         return held_out_distances(generator, scene)
 
     def _name(self, epoch: int, place: int, number: int) -> int:
@@ -184,6 +196,9 @@ class NearestLearner(GeneratorLearner):
     def _restart(self, step: int) -> None:
         share = self.config.restart_encoder
         if share is not None and step == round(share * self.params.steps):
+            device = self.device
+            self.generator.to("cpu")  # whose draws are the same on every machine
             self.generator.restart_encoder(seeds.derive(self.params.seed, "restart"))
+            self.generator.to(device)
             self.optimizers["generator"].state.clear()
             self.restart_average()

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from augflow.learners.batch_norm import BatchNorm
+
 PATCHES = {16: 1, 34: 2, 70: 3, 142: 4, 286: 5}
 """Height and width in pixels of what one judgement sees, by the number of halvings."""
 
@@ -49,10 +51,7 @@ class PatchGAN(nn.Module):
 
 
 def _norm(channels: int, batch_norm: bool) -> nn.Module:
-    """A discriminator is only ever trained: it needs no running statistics."""
-    if batch_norm:
-        return nn.BatchNorm2d(channels, track_running_stats=False)
-    return nn.InstanceNorm2d(channels)
+    return BatchNorm(channels) if batch_norm else nn.InstanceNorm2d(channels)
 
 
 def _drawn(module: nn.Module) -> None:
@@ -60,5 +59,5 @@ def _drawn(module: nn.Module) -> None:
         nn.init.normal_(module.weight, 0, 0.02)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
-    elif isinstance(module, nn.BatchNorm2d):
+    elif isinstance(module, BatchNorm):
         nn.init.normal_(module.weight, 1, 0.02)

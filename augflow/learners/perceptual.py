@@ -17,6 +17,7 @@ from augflow.metrics.features import Features, features
 from augflow.metrics.perceptual import balanced_weights, difference_maps, distance
 from augflow.params import Section
 from augflow.scenes import Scene
+from augflow.synthesizer import device_of
 
 FeatureName = Literal["pixels", "scattering", "random_vgg", "vgg19"]
 BALANCED_ON, LOOKED_AT, DRAWS = 64, 24, 8
@@ -69,8 +70,8 @@ class Measure:
         return total / len(self.features)
 
 
-def measure(config: PerceptualConfig, photographs: Tensor) -> Measure:
-    """The distance that a configuration asks for, its layers balanced on photographs.
+def measure(config: PerceptualConfig, photographs: Tensor, device: torch.device) -> Measure:
+    """The distance that a configuration asks for, on a device, its layers balanced on photographs.
 
     Shapes:
         photographs: (N, 3, H, W) uint8; some of them, spread evenly, are compared in turn.
@@ -78,10 +79,12 @@ def measure(config: PerceptualConfig, photographs: Tensor) -> Measure:
     Raises:
         ModelError: weights of the features cannot be read.
     """
-    images = photographs[_spread(len(photographs), BALANCED_ON)] / 255
+    images = photographs[_spread(len(photographs), BALANCED_ON)].to(device) / 255
     others = images.roll(1, 0) if len(images) > 1 else 1 - images
     file = Path(config.features_file) if config.features_file else None
-    rows = tuple(features(name, file if name == "vgg19" else None) for name in config.features)
+    rows = tuple(
+        features(name, file if name == "vgg19" else None).to(device) for name in config.features
+    )
     return Measure(rows, tuple(balanced_weights(row, images, others) for row in rows))
 
 
@@ -95,10 +98,11 @@ def held_out_distances(generator: Any, scenes: Scene) -> dict[str, float]:
     Returns:
         `val_distance` and `val_nearest`, means over scenes, in units of `Measure`.
     """
-    compare = measure(generator.config, scenes.image)
+    device = device_of(generator)
+    compare = measure(generator.config, scenes.image, device)
     found = []
     for row in _spread(len(scenes), LOOKED_AT):
-        one = scenes[[row]]
+        one = scenes[[row]].to(device)
         conditions = generator.condition(one.layout).rows([0] * DRAWS)
         noise = seeds.Noise([seeds.derive(0, "held out", row, draw) for draw in range(DRAWS)])
         found.append(compare(generator.sample(conditions, noise), one.image / 255))

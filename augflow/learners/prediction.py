@@ -11,9 +11,13 @@ from torch import Tensor
 
 from augflow import seeds
 from augflow.classes import ClassTable
-from augflow.learners.base import GeneratorLearner, culprit, flipped, photo_noise, uniform
+from augflow.learners.base import GeneratorLearner
+from augflow.learners.batches import HELD_OUT, flipped, photo_noise, uniform
+from augflow.learners.blame import culprit
 from augflow.metrics import confusion_matrix, scores
+from augflow.ranks import Part
 from augflow.scenes import Scene
+from augflow.synthesizer import device_of
 
 
 class Predictor(Protocol):
@@ -59,7 +63,9 @@ class PredictionLearner(GeneratorLearner):
     def initialise(self, scene: Scene) -> None:
         """Data-dependent initialisation of every actnorm from a batch, before the first step."""
         rng = seeds.generator(self.params.seed, "initialise")
-        spread = _spread(self.generator, scene, uniform(_shape(self.generator, scene), rng))
+        noise = uniform(_shape(self.generator, scene), rng).to(self.device)
+        scene = scene.to(self.device)
+        spread = _spread(self.generator, scene, noise)
         self.generator.initialise(spread, pixels(scene.image))
         self.restart_average()
 
@@ -73,29 +79,36 @@ class PredictionLearner(GeneratorLearner):
             scene = flipped(scene, rng)
         rate = self.set_rate(step)
         noise = uniform(_shape(self.generator, scene), rng)
-        with self.precision():
-            loss = _bits(self.generator, scene, noise).mean()
-        norm = self.descend(
-            "generator", loss, step,
-            lambda: culprit(self.networks["generator"],
-                            lambda: _bits(self.generator, scene, noise)),
+
+        def losses(part: Part) -> dict[str, Tensor]:
+            with self.precision():
+                bits = _bits(self.generator, *self.taken(part, scene, noise))
+                return {"loss": part.share * bits.mean()}
+
+        numbers = self.descend(
+            "generator", self.parts(len(scene)), step, losses,
+            lambda part: culprit(self.networks["generator"], lambda: losses(part)),
         )  # fmt: skip
         self.follow(step)
-        return {"loss": float(loss.detach()), "grad_norm": norm, "learning_rate": rate}
+        return {**numbers, "learning_rate": rate}
 
     @staticmethod
     @torch.no_grad()
-    def evaluate(generator: Predictor, scene: Scene) -> dict[str, float]:
-        """Bits per dimension from one fixed draw each, and the IoU of one sample each."""
-        bits, count = 0.0, generator.table.count
+    def evaluate(generator: Predictor, scene: Scene, batch: int = HELD_OUT) -> dict[str, float]:
+        """Bits per dimension from one fixed draw each, and the IoU of one sample each.
+
+        Whatever `batch` says, photographs are looked at one by one.
+        """
+        bits, count, device = 0.0, generator.table.count, device_of(generator)
         matrix = np.zeros((count, count), np.int64)
         for n in range(len(scene)):
-            one = scene[[n]]
-            noise = torch.from_numpy(photo_noise(n, 1).uniform(*_shape(generator, one)[1:]))
+            one = scene[[n]].to(device)
+            drawn = photo_noise(n, 1).uniform(*_shape(generator, one)[1:])
+            noise = torch.from_numpy(drawn).to(device)
             bits += float(_bits(generator, one, noise))
             predicted = generator.predict(pixels(one.image), 1)
-            truth = one.layout.classes.numpy()
-            matrix += confusion_matrix(truth, predicted.numpy(), count)
+            truth = one.layout.classes.cpu().numpy()
+            matrix += confusion_matrix(truth, predicted.cpu().numpy(), count)
         return {"val_bpd": bits / len(scene), "val_iou": scores(matrix).class_iou}
 
 

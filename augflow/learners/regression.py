@@ -9,9 +9,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from augflow.learners.base import GeneratorLearner, culprit, flipped
+from augflow.learners.base import GeneratorLearner
+from augflow.learners.batches import HELD_OUT, flipped
+from augflow.learners.blame import culprit
 from augflow.learners.perceptual import Measure, PerceptualConfig, held_out_distances, measure
 from augflow.params import Count, TrainingParams
+from augflow.ranks import Part
 from augflow.scenes import Scene
 
 
@@ -46,7 +49,7 @@ class RegressionLearner(GeneratorLearner):
 
     def attend(self, scenes: Scene) -> None:
         """Balances the layers of the features on the training photographs."""
-        self.measure = measure(self.config, scenes.image)
+        self.measure = measure(self.config, scenes.image, self.device)
 
     def step(self, scene: Scene, rng: np.random.Generator, step: int) -> dict[str, float]:
         """See `Learner.step`.
@@ -57,13 +60,18 @@ class RegressionLearner(GeneratorLearner):
         if self.params.flip:
             scene = flipped(scene, rng)
         rate = self.set_rate(step)
-        with self.precision():
-            loss = self.loss(scene)
-        norm = self.descend(
-            "generator", loss, step, lambda: culprit(self.generator, lambda: self.loss(scene))
-        )
+
+        def losses(part: Part) -> dict[str, Tensor]:
+            (own,) = self.taken(part, scene)
+            with self.precision():
+                return {"loss": part.share * self.loss(own)}
+
+        numbers = self.descend(
+            "generator", self.parts(len(scene)), step, losses,
+            lambda part: culprit(self.generator, lambda: losses(part)),
+        )  # fmt: skip
         self.follow(step)
-        return {"loss": float(loss.detach()), "grad_norm": norm, "learning_rate": rate}
+        return {**numbers, "learning_rate": rate}
 
     def loss(self, scene: Scene) -> Tensor:
         """(1 - w) sum_p min_k d_pk + w mean_k sum_p d_pk, averaged over scenes.
@@ -85,6 +93,6 @@ class RegressionLearner(GeneratorLearner):
         return ((1 - weight) * nearest + weight * mean).mean()
 
     @staticmethod
-    def evaluate(generator: Any, scene: Scene) -> dict[str, float]:
-        """See `held_out_distances`."""
+    def evaluate(generator: Any, scene: Scene, batch: int = HELD_OUT) -> dict[str, float]:
+        """See `held_out_distances`, which looks at scenes one by one."""
         return held_out_distances(generator, scene)

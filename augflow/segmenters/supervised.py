@@ -12,6 +12,7 @@ from torch import Tensor
 from augflow import seeds
 from augflow.learners import NotFiniteError, flipped
 from augflow.params import SegmenterParams
+from augflow.ranks import ALONE, Ranks
 from augflow.scenes import Scene
 from augflow.segmenters.augment import ClassicPolicy
 from augflow.segmenters.mmseg_model import MmsegSegmenter, put
@@ -29,6 +30,9 @@ class SupervisedLearner:
     References:
         Zhao et al. 2017, "Pyramid scene parsing network", section 5.1; Loshchilov and Hutter 2019.
     """
+
+    ranks: Ranks = ALONE
+    micro_batch: int | None = None
 
     def __init__(
         self,
@@ -74,6 +78,10 @@ class SupervisedLearner:
         warmup = min(1.0, (step + 1) / max(1, self.params.warmup_steps))
         decay = max(0.0, 1 - step / self.params.steps) ** 0.9
         return self.params.learning_rate * warmup * decay
+
+    def whole_batches(self) -> str | None:
+        """See `Learner.whole_batches`."""
+        return "batch norm looks at the whole batch"
 
     def state(self) -> dict[str, Tensor]:
         """All that a later process needs to go on with equal weights."""

@@ -10,21 +10,25 @@ import numpy as np
 import torch
 
 from augflow import files, generators, machine, pictures, seeds, training
-from augflow.errors import ModelError
+from augflow.budget import Budget
+from augflow.errors import ModelError, ParamsError
 from augflow.generators.c_glow_predictor import NAME, CGlowPredictor, config_of, load
 from augflow.learners.prediction import PredictionLearner, pixels
 from augflow.metrics import confusion_matrix
 from augflow.params import PredictorParams
+from augflow.ranks import ALONE, Ranks
 from augflow.scenes import SceneFolder, evenly
-from augflow.stages.train import CURVE_SCENES, SAMPLED_LAYOUTS
+from augflow.stages.train import CURVE_SCENES, SAMPLED_LAYOUTS, free_for
+from augflow.synthesizer import device_of
 
 KIND = "predictor"
 """What the files of scores call themselves."""
 
 
 def train_predictor(
-    name: str, params: PredictorParams, prepared: Path, out: Path, *, run: Path, threads: int
-) -> None:
+    name: str, params: PredictorParams, prepared: Path, out: Path, *, run: Path, threads: int,
+    ranks: Ranks = ALONE,
+) -> None:  # fmt: skip
     """Trains a predictor, or goes on with a run that was killed, and writes it when it is done.
 
     `out` gets `weights.safetensors` (averaged where `training.ema` is set), `config.json`,
@@ -37,37 +41,58 @@ def train_predictor(
         out: the predictor's folder.
         run: folder of the resume state.
         threads: intra-op threads; equal threads give equal bits on one machine.
+        ranks: the processes that train it, of which the first one writes.
 
     Raises:
         BusyError: another process trains this predictor.
-        ModelError: the loss stopped being finite.
+        ParamsError: a batch has fewer rows than there are ranks, or `micro_batch` is `auto`.
+        ModelError: the loss stopped being finite, or there was not enough memory.
     """
     machine.keep_pages()
     schedule = params.training
+    if schedule.micro_batch == "auto":
+        raise ParamsError(
+            f"predictors.{name}: training.micro_batch is auto, but there is no estimate of a "
+            "predictor's memory: set a number of rows, or null"
+        )
     seeds.deterministic(schedule.seed, threads)
-    scenes, held_out = SceneFolder(prepared, "train"), SceneFolder(prepared, "val")
-    predictor = CGlowPredictor(config_of(params, scenes.size), scenes.table, schedule.seed)
-    learner = PredictionLearner(predictor, schedule)
-    first = min(schedule.init_scenes, len(scenes))
-    learner.initialise(scenes.scenes(training.batch_rows(schedule.seed + 1, 0, first, len(scenes))))
-    history = training.fit(
-        learner, scenes.scenes(),
-        steps=schedule.steps, batch_size=schedule.batch_size, seed=schedule.seed,
-        columns=learner.columns, names=scenes.names, run=run, save_every=schedule.save_every,
-        log_every=schedule.log_every, watch=_watch(learner, held_out, run / "samples"),
-    )  # fmt: skip
+    with ranks.together():
+        scenes, held_out = SceneFolder(prepared, "train"), SceneFolder(prepared, "val")
+        predictor = CGlowPredictor(config_of(params, scenes.size), scenes.table, schedule.seed)
+        budget = Budget(free_for(ranks))
+        learner = PredictionLearner(predictor.to(ranks.device), schedule)
+        learner.join(ranks)
+        first = training.batch_rows(
+            schedule.seed + 1, 0, min(schedule.init_scenes, len(scenes)), len(scenes)
+        )
+        learner.initialise(scenes.scenes(first))
+        history = training.fit(
+            learner, scenes.scenes(),
+            steps=schedule.steps, batch_size=schedule.batch_size, seed=schedule.seed,
+            columns=learner.columns, names=scenes.names, run=run, save_every=schedule.save_every,
+            log_every=schedule.log_every, watch=_watch(learner, held_out, run / "samples"),
+            budget=budget,
+        )  # fmt: skip
+        if ranks.leads:
+            _write(out, name, params, learner, held_out, history, run / "samples")
+
+
+def _write(
+    out: Path, name: str, params: PredictorParams, learner: PredictionLearner,
+    held_out: SceneFolder, history: list[training.Row], samples: Path,
+) -> None:  # fmt: skip
     with files.fresh_folder(out) as folder:
         facts = {
             "name": name,
             "preset": params.preset,
-            "training": schedule.model_dump(mode="json"),
+            "training": params.training.model_dump(mode="json"),
             "val_scenes": len(held_out),
             **learner.measured(held_out.scenes()),
         }
         with learner.averaged() as best:
             generators.save(folder, NAME, best, facts)
         files.write_csv(folder / "history.csv", history, ("step", *learner.columns))
-        shutil.copytree(run / "samples", folder / "samples")
+        shutil.copytree(samples, folder / "samples")
 
 
 def score_predictor(
@@ -141,10 +166,10 @@ def _watch(
 def _page(predictor: CGlowPredictor, held_out: SceneFolder) -> np.ndarray:
     """A row per photograph: the photograph, its class map, predictions of 1 and of all samples."""
     scenes = held_out.scenes(evenly(len(held_out), SAMPLED_LAYOUTS))
-    image = pixels(scenes.image)
+    image = pixels(scenes.image).to(device_of(predictor))
     maps = [scenes.layout.classes, predictor.predict(image, 1), predictor.predict(image)]
     rows = []
     for n, photo in enumerate(scenes.image):
-        tiles = [pictures.coloured(found[n].numpy(), held_out.table) for found in maps]
+        tiles = [pictures.coloured(found[n].cpu().numpy(), held_out.table) for found in maps]
         rows.append([photo.permute(1, 2, 0).numpy(), *tiles])
     return pictures.sheet(rows, scale=2)

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import shutil
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from augflow import files, generators, machine, pictures, seeds, training
+from augflow.budget import Budget
+from augflow.describing import step_memory
 from augflow.learners import GeneratorLearner
 from augflow.params import GeneratorParams, TrainingParams
+from augflow.ranks import ALONE, Ranks
 from augflow.scenes import SceneFolder, evenly
-from augflow.synthesizer import Generator
+from augflow.synthesizer import Generator, device_of
+
+log = logging.getLogger("augflow")
 
 CURVE_SCENES, SAMPLED_LAYOUTS, SAMPLE_TEMPERATURES = 48, 6, (0.0, 0.5, 0.8, 1.0)
 
 
 def train(
-    name: str, params: GeneratorParams, prepared: Path, out: Path, *, run: Path, threads: int
+    name: str, params: GeneratorParams, prepared: Path, out: Path, *, run: Path, threads: int,
+    ranks: Ranks = ALONE,
 ) -> None:  # fmt: skip
     """Trains a generator, or goes on with a run that was killed, and writes it when it is done.
 
@@ -34,25 +42,67 @@ def train(
         out: the generator's folder.
         run: folder of the resume state.
         threads: intra-op threads; equal threads give equal bits on one machine.
+        ranks: the processes that train it, of which the first one writes.
 
     Raises:
         BusyError: another process trains this generator.
-        ModelError: the loss stopped being finite.
+        ParamsError: a batch has fewer rows than there are ranks, or cannot be parted as asked for.
+        ModelError: the loss stopped being finite, or there was not enough memory.
     """
     machine.keep_pages()
     seeds.deterministic(params.training.seed, threads)
-    scenes, held_out = SceneFolder(prepared, "train"), SceneFolder(prepared, "val")
-    config = generators.config_of(params, scenes.size)
-    generator = generators.built(params.system, config, scenes.table, params.training.seed)
-    learner = generators.learner(params.system, generator, params.training)
-    _initialise(learner, scenes, params.training)
-    history = training.fit(
-        learner, scenes.scenes(),
-        steps=params.training.steps, batch_size=params.training.batch_size,
-        seed=params.training.seed, columns=learner.columns, names=scenes.names, run=run,
-        save_every=params.training.save_every, log_every=params.training.log_every,
-        watch=_Watch(learner, held_out, params.training, run / "samples"),
-    )  # fmt: skip
+    with ranks.together():
+        scenes, held_out = SceneFolder(prepared, "train"), SceneFolder(prepared, "val")
+        config = generators.config_of(params, scenes.size)
+        generator = generators.built(params.system, config, scenes.table, params.training.seed)
+        budget = Budget(free_for(ranks), cache(lambda rows: step_memory(generator, rows).total))
+        generator.to(ranks.device)
+        learner = generators.learner(params.system, generator, params.training)
+        learner.join(ranks)
+        learner.micro_batch = learner.micro_batch or fitting(learner, budget)
+        _initialise(learner, scenes, params.training)
+        history = training.fit(
+            learner, scenes.scenes(),
+            steps=params.training.steps, batch_size=params.training.batch_size,
+            seed=params.training.seed, columns=learner.columns, names=scenes.names, run=run,
+            save_every=params.training.save_every, log_every=params.training.log_every,
+            watch=_Watch(learner, held_out, params.training, run / "samples"), budget=budget,
+        )  # fmt: skip
+        if ranks.leads:
+            _write(out, name, params, learner, held_out, history, run / "samples")
+
+
+def free_for(ranks: Ranks) -> int | None:
+    """The memory that one of the ranks of this machine may fill, in bytes."""
+    free = machine.free_memory(ranks.device)
+    shared = ranks.beside if ranks.device.type == "cpu" else 1
+    return None if free is None else free // shared
+
+
+def fitting(learner: GeneratorLearner, budget: Budget) -> int | None:
+    """How many rows of a batch fit at once, where `training.micro_batch` is `auto`.
+
+    None are all rows: those that fit, that nobody knows anything of, or that have to stay together.
+    """
+    if learner.params.micro_batch != "auto":
+        return None
+    ranks, whole = learner.ranks, learner.whole_batches()
+    rows = -(-learner.params.batch_size // ranks.count)
+    known = [most for most in ranks.gathered(budget.largest(rows)) if most is not None]
+    chosen = rows if whole else max(min(known, default=rows), 1)
+    if ranks.leads:
+        log.info(
+            "training.micro_batch: auto takes %d of %d rows at once (%s)",
+            chosen, rows, whole or budget.sizes(chosen),
+        )  # fmt: skip
+    return chosen if chosen < rows else None
+
+
+def _write(
+    out: Path, name: str, params: GeneratorParams, learner: GeneratorLearner,
+    held_out: SceneFolder, history: list[training.Row], samples: Path,
+) -> None:  # fmt: skip
+    generator = learner.generator
     with files.fresh_folder(out) as folder:
         facts = {
             "name": name,
@@ -67,8 +117,8 @@ def train(
         with learner.averaged() as best:
             generators.save(folder, params.system, best, facts)
         files.write_csv(folder / "history.csv", history, ("step", *learner.columns))
-        if (run / "samples").exists():
-            shutil.copytree(run / "samples", folder / "samples")
+        if samples.exists():
+            shutil.copytree(samples, folder / "samples")
 
 
 def _is_lost(value: object) -> bool:
@@ -112,7 +162,7 @@ def sample_sheet(generator: Generator, held_out: SceneFolder) -> np.ndarray:
     """A page of samples: a row per layout (classes, photograph, one sample per temperature)."""
     rows = evenly(len(held_out), SAMPLED_LAYOUTS)
     scenes = held_out.scenes(rows)
-    conditions = generator.condition(scenes.layout)
+    conditions = generator.condition(scenes.layout.to(device_of(generator)))
     columns = [
         [pictures.coloured(classes.numpy(), held_out.table) for classes in scenes.layout.classes],
         [image.permute(1, 2, 0).numpy() for image in scenes.image],
@@ -120,5 +170,6 @@ def sample_sheet(generator: Generator, held_out: SceneFolder) -> np.ndarray:
     for temperature in SAMPLE_TEMPERATURES:
         noise = seeds.Noise([seeds.derive(0, "sheet", row) for row in rows])
         samples = generator.sample(conditions, noise, temperature)
-        columns.append([s.permute(1, 2, 0).numpy() for s in (samples * 255).round().byte()])
+        pixels = (samples * 255).round().byte().cpu()
+        columns.append([one.permute(1, 2, 0).numpy() for one in pixels])
     return pictures.sheet(list(zip(*columns, strict=True)), scale=2)

@@ -14,7 +14,7 @@ from augflow.cli import app
 
 HEAVY = {
     "torch", "torchvision", "numpy", "cv2", "PIL", "pandas", "matplotlib", "mmseg", "mmengine",
-    "mmcv", "dvc", "sklearn", "albumentations", "jinja2",
+    "mmcv", "dvc", "sklearn", "albumentations", "jinja2", "lightning_fabric",
 }  # fmt: skip
 
 

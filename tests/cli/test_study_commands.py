@@ -13,6 +13,7 @@ from augflow.cli import app
 from augflow.project import Project
 from tests import tiny_study
 from tests.mini_network import MINI
+from tests.test_ranks import torchrun
 
 
 def run(*words):
@@ -74,6 +75,26 @@ def test_train_makes_the_named_generator_alone(project):
     shutil.rmtree(project.data / "generators")
     assert run("train", "plain").exit_code == 0
     assert [path.name for path in (project.data / "generators").iterdir()] == ["plain"]
+
+
+def test_train_is_told_of_devices_that_are_not_there(project, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    for words in (["--accelerator", "cuda"], ["--devices", "0"], ["--accelerator", "tpu"]):
+        result = run("train", "plain", *words)
+        assert result.exit_code == 2
+        assert result.stderr.startswith(f"augflow: {words[0]}")
+        assert result.stderr.count("\n") == 1
+
+
+def test_two_processes_of_torchrun_train_as_one_command(project):
+    """Both run the command, one of them writes and says so."""
+    before = (project.generator("plain") / "weights.safetensors").read_bytes()
+    shutil.rmtree(project.generator("plain"))
+    done = torchrun("-m", "augflow", "train", "plain", cwd=project.root.resolve())
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("plain: trained, in") == 1
+    assert len((project.generator("plain") / "weights.safetensors").read_bytes()) == len(before)
+    assert not list((project.root / ".augflow" / "runs").iterdir())
 
 
 def test_score_makes_the_named_score_alone_and_the_same_again(project):

@@ -1,0 +1,159 @@
+"""What a training runs on: a matter of the machine, told by options or by the environment.
+
+Nothing of it is a parameter of a study, as results do not depend on it but by rounding.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from augflow.errors import ParamsError, nearest
+from augflow.ranks import ALONE, Ranks
+
+Accelerator = Literal["cpu", "cuda", "auto"]
+Precision = Literal["float32", "bfloat16"]
+_PRECISIONS: dict[Precision, Literal["32-true", "bf16-mixed"]] = {
+    "float32": "32-true", "bfloat16": "bf16-mixed",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Devices:
+    """The processor or GPUs of some machines.
+
+    Attributes:
+        accelerator: `auto` takes a GPU where there is one.
+        devices: processes on each machine, each with a GPU of its own if they are on GPUs.
+        nodes: machines.
+    """
+
+    accelerator: Accelerator = "cpu"
+    devices: int = 1
+    nodes: int = 1
+
+
+def asked(
+    accelerator: str | None = None, devices: int | None = None, nodes: int | None = None
+) -> Devices:
+    """The devices of the options; of the environment where one is not given; else one processor.
+
+    The environment is AUGFLOW_ACCELERATOR, AUGFLOW_DEVICES and AUGFLOW_NODES. Processes that
+    torchrun or `fabric run` has started are counted by what they were told.
+
+    Raises:
+        ParamsError: an unknown name, not a number, or another number than processes were started.
+    """
+    chosen = accelerator or _variable("AUGFLOW_ACCELERATOR", "LT_ACCELERATOR") or "cpu"
+    if chosen not in get_args(Accelerator):
+        known = nearest(chosen, get_args(Accelerator))
+        raise ParamsError(f"--accelerator (AUGFLOW_ACCELERATOR): no {chosen!r}; {known}")
+    counts = {
+        "devices": _number("devices", devices, "AUGFLOW_DEVICES"),
+        "nodes": _number("nodes", nodes, "AUGFLOW_NODES"),
+    }
+    started = _started()
+    for name, count in counts.items():
+        if started and count not in (None, started[name]):
+            raise ParamsError(
+                f"--{name} is {count}, but the launcher started {started[name]}: leave it out, or "
+                "start as many"
+            )
+    found = started or {name: count or 1 for name, count in counts.items()}
+    return Devices(chosen, found["devices"], found["nodes"])  # type: ignore[arg-type]
+
+
+def start(devices: Devices, precision: Precision) -> Ranks:
+    """Starts the processes of a training, or joins those that a launcher has started.
+
+    Where no launcher has, the command of this process is run again for each further device.
+
+    Raises:
+        ParamsError: a GPU, or more GPUs, than there are; machines that do not know each other.
+    """
+    accelerator = _available(devices)
+    if (accelerator, devices.devices, devices.nodes) == ("cpu", 1, 1):
+        return ALONE
+    if devices.nodes > 1 and not (_started() or _cluster()):
+        raise ParamsError(
+            f"--nodes is {devices.nodes}, but this machine knows no other: start "
+            "`torchrun --nnodes N --nproc-per-node M -m augflow train` on each, or set "
+            "MASTER_ADDR, MASTER_PORT and NODE_RANK"
+        )
+    if accelerator == "cuda":
+        _exact()
+    from lightning_fabric import Fabric
+
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    many = devices.devices * devices.nodes > 1
+    try:
+        fabric = Fabric(
+            accelerator=accelerator,
+            strategy=os.environ.get("LT_STRATEGY", "ddp" if many else "auto"),
+            devices=devices.devices,
+            num_nodes=devices.nodes,
+            precision=_PRECISIONS[precision],
+        )
+    except ValueError as fault:
+        raise ParamsError(" ".join(str(fault).split())) from fault
+    if os.environ.get("LT_CLI_USED") != "1":
+        fabric.launch()
+    return Ranks(fabric, devices.devices)
+
+
+def _available(devices: Devices) -> str:
+    """`cpu` or `cuda`, the latter with as many GPUs as are wanted."""
+    import torch
+
+    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if devices.accelerator == "cpu" or (devices.accelerator == "auto" and not there):
+        return "cpu"
+    if not there:
+        raise ParamsError("--accelerator is cuda, but there is no GPU that torch can use; take cpu")
+    if devices.devices > there:
+        raise ParamsError(
+            f"--devices is {devices.devices}, but this machine has {there} for cuda; take as many, "
+            "or cpu"
+        )
+    return "cuda"
+
+
+def _exact() -> None:
+    """Has GPUs compute alike in every run, and float32 as float32.
+
+    Flows are inverted with what they were run forward with: the 10 bits of TensorFloat-32, torch's
+    own choice for convolutions, would show.
+    """
+    import torch
+
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
+
+
+def _started() -> dict[str, int]:
+    """How many processes torchrun has started on each machine and on how many; else nothing."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return {}
+    here, all_of_them = (int(os.environ[name]) for name in ("LOCAL_WORLD_SIZE", "WORLD_SIZE"))
+    return {"devices": here, "nodes": all_of_them // here}
+
+
+def _cluster() -> bool:
+    """Whether machines have been told of each other."""
+    return "SLURM_NTASKS" in os.environ or {"MASTER_ADDR", "NODE_RANK"} <= os.environ.keys()
+
+
+def _number(name: str, given: int | None, variable: str) -> int | None:
+    text = _variable(variable) if given is None else str(given)
+    if text is None:
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise ParamsError(f"--{name} ({variable}): expected a number from 1 on, got {text!r}")
+    return int(text)
+
+
+def _variable(*names: str) -> str | None:
+    return next((os.environ[name] for name in names if os.environ.get(name)), None)
