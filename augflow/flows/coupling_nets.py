@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from augflow.flows.networks import border, outside
+from augflow.flows.networks import border, conv3x3, conv3x3_backward, outside
 
 
 class CouplingNets(nn.Module):
@@ -110,7 +110,7 @@ class StepNet:
 
     def shared(self, features: Tensor) -> Tensor:
         """The condition's part of the first convolution, its bias included, (N, width, H, W)."""
-        return F.conv2d(features, self.first[:, self.untouched :], self.first_bias, padding=1)
+        return conv3x3(features, self.first[:, self.untouched :], self.first_bias)
 
 
 def network(
@@ -146,12 +146,12 @@ class _Network(torch.autograd.Function):
         x = x.to(kind)
         bias = first_bias.to(kind) if share is None else None
         with torch.autocast(_device(x), enabled=False):
-            hidden = F.conv2d(x, first.to(kind), bias, padding=1)
+            hidden = conv3x3(x, first.to(kind), bias)
             if share is not None:
                 hidden.add_(share)
             hidden.relu_()
             deep = F.conv2d(hidden, second.to(kind), second_bias.to(kind)).relu_()
-            out = F.conv2d(deep, last.to(kind), last_bias.to(kind), padding=1)
+            out = conv3x3(deep, last.to(kind), last_bias.to(kind))
             if ones:
                 out.add_(border(last.to(kind), out))
         ctx.save_for_backward(x, first, second, last, hidden, deep)
@@ -166,16 +166,20 @@ class _Network(torch.autograd.Function):
         kind = x.dtype
         d_out = d_out.to(kind).contiguous(memory_format=torch.channels_last)
         with torch.autocast(_device(x), enabled=False):
-            d_deep, d_last, d_last_bias = _conv_backward(d_out, deep, last.to(kind), 1)
+            d_deep, d_last, d_last_bias = conv3x3_backward(d_out, deep, last.to(kind))
+            assert d_deep is not None
             if ctx.ones:
                 summed = d_out.sum(0).flatten(1) @ outside(d_out)
                 d_last += summed.reshape(-1, 1, 3, 3)
             _mask(d_deep, deep)
-            d_hidden, d_second, d_second_bias = _conv_backward(d_deep, hidden, second.to(kind), 0)
+            d_hidden, d_second, d_second_bias = torch.ops.aten.convolution_backward(
+                d_deep, hidden, second.to(kind), [len(second)], (1, 1), (0, 0), (1, 1), False,
+                (0, 0), 1, (True, True, True),
+            )  # fmt: skip
             del d_deep
             _mask(d_hidden, hidden)
-            d_x, d_first, d_first_bias = _conv_backward(
-                d_hidden, x, first.to(kind), 1, wanted=ctx.needs_input_grad[0]
+            d_x, d_first, d_first_bias = conv3x3_backward(
+                d_hidden, x, first.to(kind), wanted=ctx.needs_input_grad[0]
             )
         d_share, d_own = (d_hidden, None) if ctx.shared else (None, d_first_bias)
         weights = [d_first, d_own, d_second, d_second_bias, d_last, d_last_bias]
@@ -193,17 +197,6 @@ def _network_type(x: Tensor) -> torch.dtype:
 def _device(x: Tensor) -> str:
     """The device type whose autocast counts; meta tensors know none, and CPU's stands in."""
     return "cpu" if x.is_meta else x.device.type
-
-
-def _conv_backward(
-    d_out: Tensor, x: Tensor, weight: Tensor, padding: int, *, wanted: bool = True
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The gradients of a convolution's input (where it is wanted), weight and bias."""
-    found: tuple[Tensor, Tensor, Tensor] = torch.ops.aten.convolution_backward(
-        d_out, x, weight, [weight.shape[0]], (1, 1), (padding, padding), (1, 1), False, (0, 0), 1,
-        (wanted, True, True),
-    )  # fmt: skip
-    return found
 
 
 def _mask(gradient: Tensor, activated: Tensor) -> None:

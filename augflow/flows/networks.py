@@ -87,8 +87,49 @@ class ZeroConv(nn.Module):
 
 def bordered_conv(x: Tensor, weight: Tensor, bias: Tensor, edge: str) -> Tensor:
     """A 3x3 convolution that keeps the size, padded with `ones` or `zeros`."""
-    out = F.conv2d(x, weight, bias, padding=1)
+    out = conv3x3(x, weight, bias)
     return out + border(weight, out) if edge == "ones" else out
+
+
+SMALL = 20480
+"""Up to so many numbers of a single image torch convolves by its slow path on the CPU."""
+
+
+def is_small(x: Tensor) -> bool:
+    """Whether torch would convolve `x` by its slow path, for want of rows or numbers."""
+    return x.device.type == "cpu" and len(x) == 1 and x.numel() <= SMALL
+
+
+def conv3x3(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """A 3x3 convolution that keeps the size, padded with zeros: (N, C_in, H, W) -> (N, C, H, W).
+
+    A small map of a single image becomes one matrix product.
+    """
+    if not is_small(x):
+        return F.conv2d(x, weight, bias, padding=1)
+    patches = F.unfold(x, 3, padding=1)[0].t()  # (H W, 9 C_in)
+    filters = weight.flatten(1).t()
+    flat = patches @ filters if bias is None else torch.addmm(bias, patches, filters)
+    return flat.view(1, *x.shape[2:], -1).permute(0, 3, 1, 2)
+
+
+def conv3x3_backward(
+    d_out: Tensor, x: Tensor, weight: Tensor, *, wanted: bool = True
+) -> tuple[Tensor | None, Tensor, Tensor]:
+    """The gradients of input (where it is wanted), weight and bias of a `conv3x3`."""
+    if not is_small(x):
+        found: tuple[Tensor, Tensor, Tensor] = torch.ops.aten.convolution_backward(
+            d_out, x, weight, [len(weight)], (1, 1), (1, 1), (1, 1), False, (0, 0), 1,
+            (wanted, True, True),
+        )  # fmt: skip
+        return found
+    flat = d_out.permute(0, 2, 3, 1).reshape(-1, len(weight))  # (H W, C)
+    d_weight = flat.t() @ F.unfold(x, 3, padding=1)[0].t()
+    d_x = None
+    if wanted:
+        patches = weight.flatten(1).t() @ flat.t()
+        d_x = F.fold(patches[None], tuple(x.shape[2:]), 3, padding=1)
+    return d_x, d_weight.view(weight.shape), flat.sum(0)
 
 
 def border(weight: Tensor, like: Tensor) -> Tensor:
