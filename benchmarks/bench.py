@@ -21,6 +21,7 @@ import torch
 import typer
 
 from augflow import files
+from augflow.params import Memory
 from benchmarks.contenders import Task, Work
 from benchmarks.floor import matrix_rate, operations
 from benchmarks.worker import Turn, Worker
@@ -54,13 +55,20 @@ class Measured:
                    max(turn.peak_mib for turn in turns))  # fmt: skip
 
 
-def in_turn(workers: Mapping[str, Worker], tasks: Sequence[Task], rounds: int) -> list[Measured]:
-    """Every contender does every task so many times, one after the other."""
-    found = []
+def in_turn(
+    workers: Mapping[str, Worker], tasks: Sequence[Task], rounds: int, threads: int
+) -> tuple[list[Measured], float]:
+    """Every contender does every task so many times, one after the other.
+
+    Returns:
+        The figures, and the median of the matrix rates that the machine had between the rounds.
+    """
+    found, rates = [], []
     for task in tasks:
         turns: dict[str, list[Turn]] = {name: [] for name in workers}
         again = 1 if task in LONG else rounds
         for turn in range(again + (task not in LONG)):
+            rates.append(matrix_rate(threads))
             for name, worker in workers.items():
                 done = worker.turn(task)
                 if turn or task in LONG:  # the first one warms up
@@ -68,27 +76,29 @@ def in_turn(workers: Mapping[str, Worker], tasks: Sequence[Task], rounds: int) -
         found += [
             Measured.of(name, task, workers[name].work.batch, done) for name, done in turns.items()
         ]
-    return found
+    return found, statistics.median(rates)
 
 
 def contest(
     work: Work, batches: Sequence[int], tasks: Sequence[Task], *, rounds: int, threads: int,
     rivals: Sequence[str] = ("plain",), reference: str = "",
+    memories: Sequence[Memory] = ("store",),
 ) -> dict[str, Any]:  # fmt: skip
     """The library at each batch beside its rivals at batch 1, as the content of a JSON file."""
     with ExitStack() as held:
         workers = {
-            f"ours, batch {batch}": Worker("ours", replace(work, batch=batch), threads)
-            for batch in batches
-        }
+            f"ours, batch {batch}" + (f", {memory}" if memory != "store" else ""):
+            Worker("ours", replace(work, batch=batch, memory=memory), threads)
+            for batch in batches for memory in memories
+        }  # fmt: skip
         workers |= {
             name: Worker(name, replace(work, batch=1), threads, reference) for name in rivals
         }
         for worker in workers.values():
             held.enter_context(worker)
         parameters = {name: worker.parameters for name, worker in workers.items()}
-        measured = in_turn(workers, tasks, rounds)
-    rate, needed = matrix_rate(threads), operations(work)
+        measured, rate = in_turn(workers, tasks, rounds, threads)
+    needed = operations(work)
     return {
         "work": {"size": list(work.size), "steps": list(work.steps), "preset": work.preset,
                  "width": work.width},
@@ -176,9 +186,24 @@ def tasks_of(text: str) -> list[Task]:
     return [task for task in known if task in text.split(",")]
 
 
+def memories_of(text: str) -> list[Memory]:
+    """What training holds, from `store,reversible`.
+
+    Raises:
+        typer.BadParameter: there is no such mode.
+    """
+    known = get_args(Memory)
+    for part in text.split(","):
+        if part not in known:
+            raise typer.BadParameter(f"no memory {part!r}; known: {', '.join(known)}")
+    return [mode for mode in known if mode in text.split(",")]
+
+
 Sizes = Annotated[str, typer.Option(help="Sides of square photographs: 64, 128, 256.")]
 Batches = Annotated[str, typer.Option(help="The library's batches.")]
 Tasks = Annotated[str, typer.Option(help="train, first, more, sweep, transfer.")]
+Memories = Annotated[str, typer.Option(help="store, checkpoint, reversible: the library's.")]
+Rivals = Annotated[str, typer.Option(help="plain, reference: who is measured beside it.")]
 Rounds = Annotated[int, typer.Option(min=1, help="Turns at every task.")]
 Threads = Annotated[int, typer.Option(min=1, help="Intra-op threads.")]
 Out = Annotated[Path, typer.Option(help="Folder of the JSON files.")]
@@ -187,24 +212,24 @@ OUT = Path("reports/benchmarks")
 
 def main(
     sizes: Sizes = "64", batches: Batches = "1,4", tasks: Tasks = "train,first,more",
-    rounds: Rounds = 5, threads: Threads = 2, out: Out = OUT,
+    memories: Memories = "store", rounds: Rounds = 5, threads: Threads = 2, out: Out = OUT,
 ) -> None:  # fmt: skip
     """Measures, prints, writes."""
-    run(sizes, batches, tasks, rounds, threads, out)
+    run(sizes, batches, tasks, memories, rounds, threads, out, ["plain"])
 
 
 def run(
-    sizes: str, batches: str, tasks: str, rounds: int, threads: int, out: Path,
-    reference: Path | None = None,
+    sizes: str, batches: str, tasks: str, memories: str, rounds: int, threads: int, out: Path,
+    rivals: Sequence[str], reference: Path | None = None,
 ) -> None:  # fmt: skip
-    """What `main` does, with the public code as a third contender if there is a checkout of it."""
+    """What `main` does, beside rivals, of which `reference` is the public code in a checkout."""
     sides, chosen = sides_of(sizes), tasks_of(tasks)
-    rivals = ["plain", *(["reference"] if reference else [])]
+    held = memories_of(memories)
     for side in sides:
         work = Work((side, side), (DEPTH,) * LEVELS[side])
         content = contest(
             work, [int(batch) for batch in batches.split(",")], chosen, rounds=rounds,
-            threads=threads, rivals=rivals, reference=str(reference or ""),
+            threads=threads, rivals=rivals, reference=str(reference or ""), memories=held,
         )  # fmt: skip
         print(table(content), flush=True)
         name = f"compare_{side}.json" if reference else f"bench_{side}.json"

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.bench import OUT, Batches, Out, Rounds, Sizes, Tasks, Threads, run
+from benchmarks.bench import OUT, Batches, Memories, Out, Rivals, Rounds, Sizes, Tasks, Threads, run
 
 
 def main(
@@ -20,14 +20,17 @@ def main(
         Path, typer.Option(exists=True, file_okay=False, help="A checkout of the public code.")
     ],
     sizes: Sizes = "64", batches: Batches = "1,4", tasks: Tasks = "train,first,more",
-    rounds: Rounds = 5, threads: Threads = 2, out: Out = OUT,
+    rivals: Rivals = "plain,reference", memories: Memories = "store", rounds: Rounds = 5,
+    threads: Threads = 2, out: Out = OUT,
 ) -> None:  # fmt: skip
     """As `benchmarks.bench`, with the public code as a third contender."""
     if not (reference / "src" / "models" / "two_glows").is_dir():
         raise typer.BadParameter(
             f"{reference}: no src/models/two_glows here; give a checkout of the public code"
         )
-    run(sizes, batches, tasks, rounds, threads, out, reference)
+    run(
+        sizes, batches, tasks, memories, rounds, threads, out, rivals.split(","), reference
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

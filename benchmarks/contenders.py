@@ -31,7 +31,8 @@ TRANSFERS = 16
 class Work:
     """A Full-Glow of a size and depth, and how many photographs go into a step.
 
-    `preset` is the library's; others always do the paper's.
+    `preset`, what its training holds (`memory`), the networks' `precision` and the coupling scales'
+    `floor` are the library's; others always do the paper's.
     """
 
     size: tuple[int, int]
@@ -41,6 +42,8 @@ class Work:
     width: int = 512
     condition_width: int = 128
     memory: Memory = "store"
+    precision: Literal["float32", "bfloat16"] = "float32"
+    floor: float | None = None
 
 
 class Contender(Protocol):
@@ -78,16 +81,20 @@ class Ours:
         if work.preset.startswith("config"):
             overrides |= {"width": work.width, "source_width": work.width,
                           "condition_width": work.condition_width}  # fmt: skip
+        if work.floor is not None:
+            overrides |= {"floor": work.floor, "actnorm": "log", "min_std": 0.02}
         config = configured(FullGlowConfig, FULL_GLOW, work.preset, overrides)
         self.generator: Any = generators.built("full_glow", config, classes(), 0)
-        self.generator.memory = work.memory
         self.learner.initialise(scenes(work.size, max(work.batch, 2)))
         self.conditions: Any = None
 
     @cached_property
     def learner(self) -> GeneratorLearner:
         """A learner as the paper's, at its learning rate."""
-        params = TrainingParams(steps=1000, batch_size=self.work.batch, learning_rate=1e-4)
+        params = TrainingParams(
+            steps=1000, batch_size=self.work.batch, learning_rate=1e-4, memory=self.work.memory,
+            precision=self.work.precision,
+        )  # fmt: skip
         return generators.learner("full_glow", self.generator, params)
 
     def train(self) -> int:
@@ -102,12 +109,13 @@ class Ours:
         self.drawn += 1
         scene = scenes(self.work.size, 1, self.drawn)
         self.conditions = self.generator.condition(scene.layout)
-        return self.more()
+        self._sample(range(self.drawn, self.drawn + 1), 0.8)
+        return 1
 
     def more(self) -> int:
         """See `Contender`; as many at once as the batch."""
         if self.conditions is None:
-            return self.first()
+            self.first()
         count = self.work.batch
         self._sample(range(self.drawn, self.drawn + count), 0.8)
         return count
@@ -121,13 +129,19 @@ class Ours:
         return len(TEMPERATURES) * ROUNDS
 
     def transfer(self) -> int:
-        """See `Contender`."""
+        """See `Contender`; as many layouts at once as the batch."""
         content = scenes(self.work.size, 1, 4)
         there = self.generator.condition(content.layout)
         latents = self.generator.encode(content.image / 256, there)
-        for number in range(TRANSFERS):
-            here = self.generator.condition(scenes(self.work.size, 1, 10 + number).layout)
-            self.generator.decode(latents, here)
+        for start in range(0, TRANSFERS, self.work.batch):
+            numbers = range(start, min(start + self.work.batch, TRANSFERS))
+            layouts = [scenes(self.work.size, 1, 10 + number).layout for number in numbers]
+            here = self.generator.condition(
+                Layout(torch.cat([one.classes for one in layouts]),
+                       torch.cat([one.boundary for one in layouts]))
+            )  # fmt: skip
+            many = [part.expand(len(numbers), *part.shape[1:]) for part in latents]
+            self.generator.decode(many, here)
         return TRANSFERS
 
     def _sample(self, numbers: range, temperature: float) -> None:

@@ -1,36 +1,58 @@
-"""How much memory a training step takes, over depth and over resolution.
+"""How much memory a training step takes: over depth, over resolution, and of the largest models.
 
-    python -m benchmarks.memory --sides 64 --depths 16,32,64,120
-    python -m benchmarks.memory --sides 64,128,256 --depths 48
+    python -m benchmarks.memory
+    python -m benchmarks.memory --points depth --memories reversible
 
 Every point is a process of its own that trains two steps at batch 1, after which weights, gradients
-and the optimizer's moments are all there; its peak is what counts.
+and the optimizer's moments are all there; its peak is what counts. `depth` is 128x128 over 16 to
+120 steps with bounded scales, `resolution` 64x64 to 256x256 with 4 levels of 16 (3 at 64x64) as
+in the paper, `config_h` the paper's largest at 256x256, and `high_res` its 512x1024.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated
 
 import typer
 
 from augflow import files
-from benchmarks.bench import LEVELS, OUT, Out, Sizes, Threads, hardware, sides_of
+from augflow.generators.presets import FULL_GLOW
+from augflow.params import Memory
+from benchmarks.bench import DEPTH, LEVELS, OUT, Memories, Out, Threads, hardware, memories_of
 from benchmarks.contenders import Work
 from benchmarks.worker import Worker
+
+DEPTHS = (16, 32, 64, 120)
+POINTS = ("depth", "resolution", "config_h", "high_res")
+FLOOR = 0.3
+"""The bound of coupling scales that our own presets have."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """A contender's peak in MiB, of which `weights` are what four copies of its weights take."""
+    """A contender's peak in MiB, of which `weights_mib` are what four copies of its weights take.
 
+    `before_mib` is what the process held before it trained; `seconds` those of the second step.
+    """
+
+    point: str
     contender: str
-    side: int
+    memory: str
+    size: tuple[int, int]
     steps: int
     parameters: int
     weights_mib: float
+    before_mib: float
     peak_mib: float
+    seconds: float
+
+    @property
+    def rest_mib(self) -> float:
+        """What the peak has beyond weights, gradients, moments and the program itself."""
+        return self.peak_mib - self.before_mib - 0.75 * self.weights_mib
 
 
 def divided(steps: int, levels: int) -> tuple[int, ...]:
@@ -38,40 +60,67 @@ def divided(steps: int, levels: int) -> tuple[int, ...]:
     return tuple(steps // levels + (level < steps % levels) for level in range(levels))
 
 
-def point(contender: str, work: Work, threads: int, reference: str = "") -> Point:
+def works(point: str) -> Iterator[Work]:
+    """The models of a point, all at batch 1."""
+    if point == "depth":
+        for depth in DEPTHS:
+            yield Work((128, 128), divided(depth, LEVELS[128]), floor=FLOOR)
+    elif point == "resolution":
+        for side, levels in LEVELS.items():
+            yield Work((side, side), (DEPTH,) * levels)
+    else:
+        preset = FULL_GLOW[point]
+        yield Work(preset["size"], preset["steps"])
+
+
+def measured(point: str, contender: str, work: Work, threads: int) -> Point:
     """One process, two steps."""
-    with Worker(contender, work, threads, reference) as worker:
+    with Worker(contender, work, threads) as worker:
         worker.turn("train")
         done = worker.turn("train")
+    memory = work.memory if contender == "ours" else "store"
     weights = 4 * 4 * worker.parameters / 2**20
     return Point(
-        contender, work.size[0], sum(work.steps), worker.parameters, weights, done.peak_mib
-    )
+        point, contender, memory, work.size, sum(work.steps), worker.parameters, weights,
+        worker.built_mib, done.peak_mib, done.seconds,
+    )  # fmt: skip
+
+
+def contenders(point: str, work: Work, memories: list[Memory]) -> Iterator[tuple[str, Work]]:
+    """Who takes part: the library in every mode, the plain code where it is not too large."""
+    for memory in memories:
+        if memory == "reversible" or point in ("depth", "resolution"):
+            yield "ours", replace(work, memory=memory)
+    if point in ("depth", "resolution"):
+        yield "plain", work
 
 
 def main(
-    sides: Sizes = "64",
-    depths: Annotated[str, typer.Option(help="Steps of flow, over all levels.")] = "16,32,64,120",
-    contenders: Annotated[str, typer.Option(help="ours, plain.")] = "ours,plain",
-    width: Annotated[int, typer.Option(min=1, help="Of the coupling networks.")] = 512,
+    points: Annotated[str, typer.Option(help=", ".join(POINTS))] = ",".join(POINTS),
+    memories: Memories = "store,checkpoint,reversible",
     threads: Threads = 2,
     out: Out = OUT,
 ) -> None:
     """Measures, prints, writes."""
-    points = []
-    print("contender   side steps   parameters   weights  peak MiB")
-    for side in sides_of(sides):
-        for depth in (int(text) for text in depths.split(",")):
-            for name in contenders.split(","):
-                work = Work((side, side), divided(depth, LEVELS[side]), width=width)
-                one = point(name, work, threads)
-                points.append(one)
+    found = []
+    print(
+        "point       contender  memory      size       steps  parameters  weights   rest   peak MiB"
+    )
+    for point in points.split(","):
+        if point not in POINTS:
+            raise typer.BadParameter(f"no point {point!r}; known: {', '.join(POINTS)}")
+        for work in works(point):
+            for name, own in contenders(point, work, memories_of(memories)):
+                one = measured(point, name, own, threads)
+                found.append(one)
+                size = "x".join(map(str, one.size))
                 print(
-                    f"{name:10} {side:5} {depth:5} {one.parameters:12,} {one.weights_mib:9.0f} "
-                    f"{one.peak_mib:9.0f}",
+                    f"{point:11} {name:10} {one.memory:11} {size:10} {one.steps:5} "
+                    f"{one.parameters:12,} {one.weights_mib:7.0f} {one.rest_mib:7.0f} "
+                    f"{one.peak_mib:7.0f}  {one.seconds:.1f} s",
                     flush=True,
                 )
-    content = {"machine": hardware(threads), "points": [asdict(one) for one in points]}
+    content = {"machine": hardware(threads), "points": [asdict(one) for one in found]}
     files.atomic_write(out / "memory.json", (json.dumps(content, indent=1) + "\n").encode())
 
 

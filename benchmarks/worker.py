@@ -48,7 +48,8 @@ class Worker:
             [sys.executable, "-m", "benchmarks.worker", told], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
-        self.parameters = int(self._answer()["parameters"])
+        answer = self._answer()
+        self.parameters, self.built_mib = int(answer["parameters"]), float(answer["held_mib"])
 
     def __enter__(self) -> Self:
         """Itself."""
@@ -87,22 +88,23 @@ def main(told: dict[str, Any]) -> None:
     work = Work(**{**given, "size": tuple(given["size"]), "steps": tuple(given["steps"])})
     contender = _contender(told["name"], work, told["reference"])
     model: Any = getattr(contender, "generator", None) or getattr(contender, "model", None)
-    _say({"parameters": sum(p.numel() for p in model.parameters())})
+    parameters = sum(p.numel() for p in model.parameters())
+    _say({"parameters": parameters, "held_mib": _held_mib("VmRSS")})
     for line in sys.stdin:
         task = json.loads(line)["task"]
         wall, cpu = time.perf_counter(), time.process_time()
         photographs = getattr(contender, task)()
         seconds, used = time.perf_counter() - wall, time.process_time() - cpu
-        _say(asdict(Turn(seconds, used, photographs, _peak_mib())))
+        _say(asdict(Turn(seconds, used, photographs, _held_mib("VmHWM"))))
 
 
-def _peak_mib() -> float:
-    """The most memory that this program has held.
+def _held_mib(kind: str) -> float:
+    """What this program holds (`VmRSS`), or the most that it has held (`VmHWM`).
 
     The kernel's `ru_maxrss` starts at what the parent held when it made the process; this does not.
     """
     lines = Path("/proc/self/status").read_text().splitlines()
-    (held,) = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
+    (held,) = [line.split()[1] for line in lines if line.startswith(f"{kind}:")]
     return int(held) / 1024
 
 

@@ -3,10 +3,10 @@
 import pytest
 import typer
 
-from benchmarks.bench import Measured, contest, ratios, sides_of, table, tasks_of
+from benchmarks.bench import Measured, contest, memories_of, ratios, sides_of, table, tasks_of
 from benchmarks.contenders import Work
 from benchmarks.floor import operations
-from benchmarks.memory import divided, point
+from benchmarks.memory import contenders, divided, measured, works
 from benchmarks.worker import Turn, Worker
 
 SMALL = Work((20, 24), (1, 1), width=8, condition_width=6)
@@ -51,9 +51,25 @@ def test_operations_are_those_of_convolutions_and_matrices():
 
 
 def test_more_steps_need_more_memory_and_weights():
-    few, many = (point("ours", Work((40, 48), (n, n), width=64), 1) for n in (1, 6))
+    few, many = (measured("depth", "ours", Work((40, 48), (n, n), width=64), 1) for n in (1, 6))
     assert many.weights_mib > few.weights_mib
-    assert many.peak_mib > few.peak_mib
+    assert many.peak_mib > few.peak_mib > few.before_mib
+    assert many.seconds > 0
+
+
+def test_points_of_memory_are_models_of_the_paper():
+    assert [sum(work.steps) for work in works("depth")] == [16, 32, 64, 120]
+    assert [work.size for work in works("resolution")] == [(64, 64), (128, 128), (256, 256)]
+    (largest,) = works("config_h")
+    assert largest.steps == (40, 40, 40)
+    (wide,) = works("high_res")
+    assert wide.size == (512, 1024)
+    assert [name for name, _ in contenders("depth", wide, ["store", "reversible"])] == [
+        "ours", "ours", "plain",
+    ]  # fmt: skip
+    assert [own.memory for _, own in contenders("high_res", wide, ["store", "reversible"])] == [
+        "reversible"
+    ]
 
 
 def test_steps_are_divided_over_levels():
@@ -67,3 +83,6 @@ def test_what_is_unknown_is_refused_by_name():
     with pytest.raises(typer.BadParameter, match="no task 'trian'"):
         tasks_of("trian")
     assert tasks_of("more,train") == ["train", "more"]
+    with pytest.raises(typer.BadParameter, match="no memory 'all'"):
+        memories_of("all")
+    assert memories_of("reversible,store") == ["store", "reversible"]
