@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from augflow import generators, machine, seeds
 from augflow.classes import ClassTable, table
@@ -149,12 +149,23 @@ class Ours:
         self.generator.sample(rows, Noise(list(numbers)), temperature)
 
 
+Pairs = Callable[[int], tuple[Tensor, Tensor]]
+"""A number -> the layout in colours and the photograph of a scene, (1, 3, H, W) in [0, 1]."""
+
+
 class OneByOne:
     """Contenders at batch 1 that keep nothing of a layout: every photograph is a first one."""
 
-    def __init__(self, work: Work) -> None:
-        """Remembers the work, and how many layouts there were."""
+    model: nn.Module
+
+    def __init__(self, work: Work, pairs: Pairs | None = None) -> None:
+        """Remembers the work, and how many layouts there were; `pairs` are its scenes."""
         self.work, self.drawn = work, 0
+        self.pairs = pairs or (lambda number: pair(work.size, number))
+
+    def train(self) -> int:
+        """See `Contender`."""
+        raise NotImplementedError
 
     def sample(self, colours: Tensor, temperature: float) -> None:
         """Makes one photograph for a layout (1, 3, H, W)."""
@@ -179,16 +190,18 @@ class OneByOne:
         return len(TEMPERATURES) * ROUNDS
 
     def pair(self, number: int) -> tuple[Tensor, Tensor]:
-        """The layout in colours and the photograph of a made-up scene."""
-        return pair(self.work.size, number)
+        """The layout in colours and the photograph of a scene."""
+        return self.pairs(number)
 
 
 class Plain(OneByOne):
     """`PlainFullGlow`, with torch's own optimizer as it comes."""
 
-    def __init__(self, work: Work) -> None:
+    model: PlainFullGlow
+
+    def __init__(self, work: Work, pairs: Pairs | None = None) -> None:
         """Builds the model, initialised from data."""
-        super().__init__(work)
+        super().__init__(work, pairs)
         torch.manual_seed(0)
         self.model = PlainFullGlow(work.size, work.steps, work.width, work.condition_width)
         with torch.no_grad():

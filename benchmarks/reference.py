@@ -23,7 +23,7 @@ import torch
 import torchvision  # type: ignore[import-untyped]  # noqa: F401
 from torch import Tensor
 
-from benchmarks.contenders import TRANSFERS, OneByOne, Work
+from benchmarks.contenders import TRANSFERS, OneByOne, Pairs, Work
 
 NOT_NEEDED = ("comet_ml", "nvidia_smi", "mlxtend", "tensorflow", "horovod", "skimage")
 """Packages that it imports for what is not measured here: logging, GPUs, other data sets."""
@@ -32,7 +32,9 @@ NOT_NEEDED = ("comet_ml", "nvidia_smi", "mlxtend", "tensorflow", "horovod", "ski
 class Reference(OneByOne):
     """Its `TwoGlows` with LU and without boundary maps, its loss, its sampling."""
 
-    def __init__(self, work: Work, checkout: str) -> None:
+    model: Any
+
+    def __init__(self, work: Work, checkout: str, pairs: Pairs | None = None) -> None:
         """Imports the code and builds the model, initialised from data.
 
         Raises:
@@ -43,7 +45,7 @@ class Reference(OneByOne):
             raise FileNotFoundError(
                 f"{root}: no models/two_glows here; give a checkout of the public Full-Glow code"
             )
-        super().__init__(work)
+        super().__init__(work, pairs)
         torch.manual_seed(0)
         sys.path.insert(0, str(root))
         with _stand_ins(NOT_NEEDED), contextlib.redirect_stdout(io.StringIO()):

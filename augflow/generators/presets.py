@@ -120,6 +120,10 @@ FULL_GLOW: dict[str, dict[str, Any]] = {
         **_OURS, "size": (64, 96), "steps": (4, 8, 8, 4), "features": 16,
         "width": (64, 128, 128, 128), "source_width": 32, "condition_width": 32,
     },
+    "medium": {
+        **_OURS, "size": (128, 128), "steps": (8, 12, 12, 8), "features": 16,
+        "width": (96, 160, 192, 256), "source_width": 32, "condition_width": 32,
+    },
 }  # fmt: skip
 
 
