@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from augflow import seeds
-from augflow.flows import rebuilt
+from augflow.flows import plans
 from augflow.flows.density import bits_per_dim, discrete_log_prob
-from augflow.flows.glow import Draw, Encoding, Glow, Level, drawn, given
-from augflow.flows.rebuilt import Plan
+from augflow.flows.glow import Draw, Encoding, Glow, drawn, given
+from augflow.flows.level import Level
+from augflow.flows.plans import Plan
 from augflow.flows.step_params import HoldsActNorms, LevelParams
 from augflow.flows.transforms import squeeze
 from augflow.params import Memory
@@ -175,7 +176,7 @@ class FlowGenerator(LikelihoodGenerator):
             conditions, log_prob = self.params(layout, planes)
             return self._encoded(image, conditions), log_prob
         plan = self.plan(layout, planes)
-        target, source = rebuilt.encode(self.target, image * self.stretch, plan, self.memory)
+        target, source = plans.encode(self.target, image * self.stretch, plan, self.memory)
         moved = math.log(self.stretch)
         scaled = replace(target, log_prob=target.log_prob + self.dims * moved)
         return scaled, None if source is None else source.log_prob + planes[0].numel() * moved

@@ -12,7 +12,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,10 +21,9 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.func import functional_call
 
-from augflow.flows.glow import Descent, Encoding, Glow, Level
+from augflow.flows.level import Level
 from augflow.flows.step_params import LevelParams, StepParams, Trace
 from augflow.flows.undone import Undone, drifted, leaf, precision_of, same_precision
-from augflow.params import Memory
 
 WIDE_BYTES = 64 * 2**20
 """How many bytes of a source's hidden maps may be held at once while steps go back together."""
@@ -318,58 +317,3 @@ class _SourceChunk:
     def traced(self) -> list[Tensor]:
         """The tensors of the trace: actnorm's of all steps, then the matrices', then the rest."""
         return [*self.trace.actnorm, *self.trace.conv, *self.trace.coupling]
-
-
-Modules = Sequence[nn.Module] | nn.ModuleList
-
-
-@dataclass(frozen=True)
-class SourcePlan:
-    """A source flow: its conditioners by level, and what it reads, (N, planes, H, W)."""
-
-    tower: Glow
-    conditioners: Modules
-    x: Tensor
-
-
-Prior = Callable[[int, Descent | None], Tensor | None]
-"""Features for a level's prior, given how far down the source is."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What conditions a flow, level by level, before any of it is worked out."""
-
-    conditioners: Modules
-    maps: Sequence[Tensor | None]
-    prior: Prior = lambda number, source: None
-    source: SourcePlan | None = None
-
-
-def encode(tower: Glow, x: Tensor, plan: Plan, memory: Memory) -> tuple[Encoding, Encoding | None]:
-    """Data to latents, source and target side by side, without a graph of the steps.
-
-    A source whose coupling scales have no floor keeps the inputs of its steps in `reversible` too:
-    trained with a small weight such a flow stops being invertible in single precision within tens
-    of steps.
-
-    Shapes:
-        x: (N, inputs, H, W).
-    """
-    source = plan.source
-    down = Descent(tower, x)
-    beside = None if source is None else Descent(source.tower, source.x)
-    for number, level in enumerate(tower.levels):
-        assert isinstance(level, Level)
-        target = Side(level, plan.conditioners[number], memory == "checkpoint")
-        if source is None or beside is None:
-            out = JointLevel(target)(down.read(), maps=plan.maps[number])
-        else:
-            own = source.tower.levels[number]
-            assert isinstance(own, Level)
-            keeps = memory == "checkpoint" or own.coupling.floor == 0
-            joint = JointLevel(target, Side(own, source.conditioners[number], keeps))
-            out = joint(down.read(), beside.read(), plan.maps[number])
-            beside.factor(out[2], out[3], None)
-        down.factor(out[0], out[1], plan.prior(number, beside))
-    return down.encoding(), None if beside is None else beside.encoding()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from augflow.flows.coupling_nets import StepNet
-from augflow.flows.glow import Level
+from augflow.flows.level import Level
 from augflow.flows.step_params import StepParams
 from augflow.flows.transforms import ActNorm, CouplingParams, InvertibleConv
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from augflow.classes import ClassTable
 from augflow.flows.conditional import FlowConditions, FlowGenerator
 from augflow.flows.glow import Glow
-from augflow.flows.rebuilt import Plan
+from augflow.flows.plans import Plan
 from augflow.generators.raw_glow import RELEASED, REPAIRED, RawGlow, RawGlowConfig
 from augflow.scenes import Layout
 from augflow.synthesizer import class_planes

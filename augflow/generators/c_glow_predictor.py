@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from augflow import files, generators
 from augflow.classes import ClassTable
 from augflow.errors import DataError, ModelError
-from augflow.flows import rebuilt
+from augflow.flows import plans
 from augflow.flows.conditional import FlowConditions
 from augflow.flows.glow import drawn
 from augflow.generators.presets import configured
@@ -111,7 +111,7 @@ class CGlowPredictor(nn.Module):
         if self.memory == "store":
             return self.raw.tower.encode(planes, self.raw.params(images).levels).log_prob
         plan = self.raw.plan(images)
-        return rebuilt.encode(self.raw.tower, planes, plan, self.memory)[0].log_prob
+        return plans.encode(self.raw.tower, planes, plan, self.memory)[0].log_prob
 
     @torch.no_grad()
     def condition(self, images: Tensor) -> FlowConditions:

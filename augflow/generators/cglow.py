@@ -20,7 +20,7 @@ from augflow.classes import ClassTable
 from augflow.flows.conditional import FlowConditions, Terms
 from augflow.flows.density import dequantized
 from augflow.flows.networks import ZeroConv
-from augflow.flows.rebuilt import Plan
+from augflow.flows.plans import Plan
 from augflow.generators.glow import Glow
 from augflow.generators.presets import GLOW, GlowConfig
 from augflow.scenes import Layout, Scene

@@ -18,7 +18,7 @@ from augflow import seeds
 from augflow.classes import ClassTable
 from augflow.flows.conditional import FlowConditions
 from augflow.flows.glow import Descent, Encoding, Glow, GlowShape
-from augflow.flows.rebuilt import Prior
+from augflow.flows.plans import Prior
 from augflow.flows.step_params import LevelParams
 from augflow.generators.presets import TwoTowersConfig, shared
 from augflow.generators.two_towers import TwoTowers

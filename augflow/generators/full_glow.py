@@ -12,7 +12,7 @@ from augflow import seeds
 from augflow.classes import ClassTable
 from augflow.flows.conditioners import HeadShape, TraceConditioner
 from augflow.flows.glow import Encoding, Glow, GlowShape
-from augflow.flows.rebuilt import Prior
+from augflow.flows.plans import Prior
 from augflow.flows.step_params import LevelParams
 from augflow.generators.presets import FullGlowConfig
 from augflow.generators.two_towers import TwoTowers

@@ -17,7 +17,7 @@ from augflow.flows.conditional import FlowConditions, FlowGenerator, initialised
 from augflow.flows.conditioners import Learned
 from augflow.flows.glow import Glow as Tower
 from augflow.flows.glow import GlowShape
-from augflow.flows.rebuilt import Plan
+from augflow.flows.plans import Plan
 from augflow.generators.presets import GlowConfig
 from augflow.generators.two_towers import check_size
 from augflow.scenes import Layout

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from augflow import seeds
 from augflow.flows.conditional import FlowConditions, initialised_level
 from augflow.flows.glow import Glow, GlowShape
+from augflow.flows.plans import Plan
 from augflow.flows.raw_conditioner import RawConditioner, RawShape
-from augflow.flows.rebuilt import Plan
 from augflow.generators.presets import GlowConfig
 from augflow.generators.two_towers import check_size
 from augflow.params import Count

@@ -19,8 +19,9 @@ from augflow.flows.conditional import (
 )
 from augflow.flows.conditioners import Learned
 from augflow.flows.density import dequantized
-from augflow.flows.glow import Encoding, Glow, GlowShape, PriorKind
-from augflow.flows.rebuilt import Plan, Prior, SourcePlan
+from augflow.flows.glow import Encoding, Glow, GlowShape
+from augflow.flows.plans import Plan, Prior, SourcePlan
+from augflow.flows.prior import PriorKind
 from augflow.flows.step_params import HoldsActNorms, LevelParams
 from augflow.generators.presets import GlowConfig, TwoTowersConfig
 from augflow.scenes import Layout
