@@ -34,16 +34,16 @@ class StepParams:
         """The same with actnorm and matrix inverted."""
         return replace(self, undo=self.actnorm.undone_after(inverses(self.conv.weight)))
 
-    def rows(self, index: Tensor) -> StepParams:
+    def rows(self, wanted: Rows) -> StepParams:
         """The parameters of some rows of the batch."""
-        act, conv = self.actnorm, self.conv
+        act, conv, undo = self.actnorm, self.conv, self.undo
         return StepParams(
-            ActNormParams(_picked(act.scale, index), _picked(act.shift, index)),
-            ConvParams(_picked(conv.weight, index), _picked(conv.log_det, index)),
-            _rows(self.features, index),
-            _rows(self.share, index),
-            None if self.undo is None else Mixing(
-                _picked(self.undo.matrix, index), _picked(self.undo.offset, index)
+            ActNormParams(wanted.of_shared(act.scale), wanted.of_shared(act.shift)),
+            ConvParams(wanted.of_shared(conv.weight), wanted.of_shared(conv.log_det)),
+            wanted.of(self.features),
+            wanted.of(self.share),
+            None if undo is None else Mixing(
+                wanted.of_shared(undo.matrix), wanted.of_shared(undo.offset)
             ),
         )  # fmt: skip
 
@@ -66,24 +66,29 @@ class LevelParams:
 
     def rows(self, rows: Sequence[int]) -> LevelParams:
         """The parameters of some rows of the batch; a row may be taken several times."""
-        device = self.steps[0].conv.weight.device
-        index = torch.as_tensor(list(rows), device=device)
-        steps = tuple(step.rows(index) for step in self.steps)
-        return LevelParams(steps, _rows(self.prior, index))
+        wanted = Rows(rows, self.steps[0].conv.weight.device)
+        return LevelParams(tuple(step.rows(wanted) for step in self.steps), wanted.of(self.prior))
 
 
-def _picked(values: Tensor, index: Tensor) -> Tensor:
-    """Some rows, where there is more than one that serves all."""
-    return values if len(values) == 1 else values[index]
+class Rows:
+    """Rows of a batch that are wanted; one that is taken again and again is not copied."""
 
+    def __init__(self, rows: Sequence[int], device: torch.device) -> None:
+        """Takes the numbers of the rows."""
+        self.count = len(rows)
+        index = rows[:1] if len(set(rows)) == 1 else rows
+        self.index = torch.as_tensor(list(index), device=device)
 
-def _rows(values: Tensor | None, index: Tensor) -> Tensor | None:
-    """Some rows; one that is taken again and again is not copied."""
-    if values is None:
-        return None
-    if len(index) and bool((index == index[0]).all()):
-        return values[index[:1]].expand(len(index), *values.shape[1:])
-    return values[index]
+    def of(self, values: Tensor | None) -> Tensor | None:
+        """These rows of a tensor, (count, ...)."""
+        if values is None:
+            return None
+        picked = values[self.index]
+        return picked if len(picked) == self.count else picked.expand(self.count, *values.shape[1:])
+
+    def of_shared(self, values: Tensor) -> Tensor:
+        """These rows, or the only one where it serves all: (count, ...) or (1, ...)."""
+        return values if len(values) == 1 else values[self.index]
 
 
 @dataclass(frozen=True)

@@ -104,24 +104,29 @@ class ConvParams:
 def inverses(weights: Tensor) -> Tensor:
     """The inverse of every matrix, worked out in double precision.
 
-    One at a time: torch's batched solver returns garbage for well-conditioned matrices of 160 rows
-    once the number of threads was set (seen with torch 2.14.1 and oneMKL 2024.2).
+    One at a time on the CPU: torch's batched solver returns garbage there for well-conditioned
+    matrices of 160 rows once the number of threads was set (seen with torch 2.14.1 and oneMKL
+    2024.2).
 
     Shapes:
         weights: (..., C, C).
         returns: the same shape and type.
     """
+    if weights.device.type != "cpu":
+        return torch.linalg.inv(weights.double()).to(weights)
     flat = weights.double().flatten(0, -3)
     return torch.stack([torch.linalg.inv(one) for one in flat]).to(weights).reshape(weights.shape)
 
 
 def log_determinants(weights: Tensor) -> Tensor:
-    """The logarithm of every matrix's absolute determinant, one at a time (see `inverses`).
+    """The logarithm of every matrix's absolute determinant, one at a time where `inverses` are.
 
     Shapes:
         weights: (..., C, C).
         returns: (...).
     """
+    if weights.device.type != "cpu":
+        return torch.linalg.slogdet(weights)[1]
     flat = weights.flatten(0, -3)
     logs = torch.stack([torch.linalg.slogdet(one)[1] for one in flat])
     return logs.reshape(weights.shape[:-2])
