@@ -8,6 +8,9 @@ from dataclasses import dataclass
 USABLE = 0.8
 """The share of the free memory that an estimate may fill; buffers of kernels need some too."""
 
+_LINES = 6
+"""How often a line is followed before what is left is halved."""
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -23,16 +26,27 @@ class Budget:
     needed: Callable[[int], int] | None = None
 
     def largest(self, most: int) -> int | None:
-        """The most rows up to `most` that fit at once, 0 if not one does; None if nobody knows."""
+        """The most rows up to `most` that fit at once, 0 if not one does; None if nobody knows.
+
+        What is needed must not fall as rows grow. It hardly differs from a line, so a few estimates
+        do: between rows that fit and rows that do not, those where a line meets what is free.
+        """
         if self.free is None or self.needed is None:
             return None
-        fits, fails = 0, most + 1
+        room = USABLE * self.free
+        fits, fails = 1, most
+        low, high = self.needed(fits), self.needed(fails)
+        if high <= room or low > room:
+            return most if high <= room else 0
+        tries = 0
         while fails - fits > 1:
-            middle = (fits + fails) // 2
-            if self.needed(middle) <= USABLE * self.free:
-                fits = middle
+            met = fits + int((room - low) / (high - low) * (fails - fits))
+            middle = min(max(met, fits + 1), fails - 1) if tries < _LINES else (fits + fails) // 2
+            tries, size = tries + 1, self.needed(middle)
+            if size <= room:
+                fits, low = middle, size
             else:
-                fails = middle
+                fails, high = middle, size
         return fits
 
     def sizes(self, rows: int) -> str:

@@ -9,20 +9,27 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
-from typing import Any
+from functools import lru_cache
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 
 from augflow import generators
+from augflow.budget import Budget
 from augflow.classes import ClassTable
-from augflow.errors import ParamsError
+from augflow.errors import ParamsError, nearest
 from augflow.flows.conditional import LikelihoodGenerator
 from augflow.flows.density import dequantized
 from augflow.generators.presets import configured
+from augflow.operations import Operations
+from augflow.params import Memory as Mode
+from augflow.peak import PeakBytes
 from augflow.scenes import Layout
 from augflow.synthesizer import Generator
+
+MOST_ROWS = 4096
+"""No more rows at once are looked for."""
 
 # where parameters of a name live; the first prefix that fits counts
 _PARTS = {
@@ -41,9 +48,10 @@ _PARTS = {
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes of a training step in float32 without any recomputation.
+    """Bytes at the peak of a training step in float32, gradients of rows before it in place.
 
-    `activations` is what the forward pass keeps for the backward pass, each storage once.
+    `activations` is the most that all other tensors hold at once: what the forward pass keeps for
+    the backward pass, and what either makes on its way.
     """
 
     weights: int
@@ -62,9 +70,9 @@ class Description:
     """A generator in numbers.
 
     `parts` are parameters by what they belong to; `latents` the channels, height and width of each
-    level's latents; `flops` the floating-point operations of a training step at batch 1 (products
-    and sums of convolutions and matrix products, forward and backward), `flops_forward` those of
-    its forward pass.
+    level's latents; `flops` the floating-point operations of a training step on `batch` rows
+    (products and sums of convolutions and matrix products, forward and backward), `flops_forward`
+    those of its forward pass. `mode` is what the step holds for its backward pass.
     """
 
     system: str
@@ -76,17 +84,22 @@ class Description:
     latents: tuple[tuple[int, ...], ...]
     flops: int
     flops_forward: int
+    batch: int
+    mode: Mode
     memory: Memory
 
     def facts(self) -> dict[str, Any]:
         """The description as plain JSON; `memory` is the sum of its parts."""
         content = asdict(self)
-        return {**content, "memory": self.memory.total, "memory_parts": content["memory"]}
+        mode, parts = content.pop("mode"), content["memory"]
+        total = self.memory.total
+        return {**content, "memory": total, "memory_parts": parts, "memory_mode": mode}
 
 
 def describe(
-    system: str, preset: str, table: ClassTable, size: tuple[int, int] | None = None
-) -> Description:
+    system: str, preset: str, table: ClassTable, size: tuple[int, int] | None = None,
+    batch: int = 1, mode: Mode = "store",
+) -> Description:  # fmt: skip
     """Describes a system under a preset.
 
     Args:
@@ -94,13 +107,15 @@ def describe(
         preset: one of its presets.
         table: the classes of the layouts.
         size: height and width of the photographs; the preset's by default.
+        batch: rows of the training step.
+        mode: what the step holds for its backward pass.
 
     Raises:
-        ParamsError: an unknown name, or a size that the generator cannot have.
+        ParamsError: an unknown name, a size that the generator cannot have, or a mode that is not
+            one of its `modes`.
     """
     generator = on_meta(system, preset, table, size)
-    flops, flops_forward, kept = _costs(generator)
-    weights = sum(p.numel() * p.element_size() for p in generator.parameters())
+    costs = _costs(generator, batch, mode)
     return Description(
         system=system,
         preset=preset,
@@ -109,25 +124,51 @@ def describe(
         parameters=sum(p.numel() for p in generator.parameters()),
         parts=parameters_by_part(generator),
         latents=generator.latent_shapes(),
-        flops=flops,
-        flops_forward=flops_forward,
-        memory=Memory(weights, weights, 2 * weights, kept),
+        flops=costs.flops,
+        flops_forward=costs.flops_forward,
+        batch=batch,
+        mode=mode,
+        memory=costs.memory,
     )
 
 
-def step_memory(generator: Generator, batch: int) -> Memory:
-    """Bytes of a training step that works through so many rows at once.
+def modes(generator: Generator) -> tuple[Mode, ...]:
+    """What `training.memory` may be for a generator."""
+    return get_args(Mode) if isinstance(generator, LikelihoodGenerator) else ("store",)
+
+
+def step_memory(generator: Generator, batch: int, mode: Mode | None = None) -> Memory:
+    """Bytes at the peak of a training step that works through so many rows at once.
+
+    The step runs on as many rows on the meta device: activations do not grow in proportion to rows,
+    as `reversible` takes fewer steps back together the wider they are.
 
     Args:
         generator: on whatever device; of its weights only the shapes count.
         batch: the number of rows.
+        mode: what the step holds for its backward pass; by default what the generator is set to.
+
+    Raises:
+        ParamsError: the mode is not one of its `modes`.
     """
+    own: Mode = getattr(generator, "memory", "store")
     maker: Any = type(generator)
+    twin = _twin(maker, generator.config, generator.table)
+    return _costs(twin, batch, mode or own).memory
+
+
+def fitting_rows(generator: Generator, mode: Mode, free: int) -> int:
+    """The largest `training.micro_batch` for so many bytes of free memory, up to `MOST_ROWS`."""
+    budget = Budget(free, lambda rows: step_memory(generator, rows, mode).total)
+    return budget.largest(MOST_ROWS) or 0
+
+
+@lru_cache(maxsize=1)
+def _twin(maker: Any, config: Any, table: ClassTable) -> Generator:
+    """A generator on the meta device, which estimates one after the other are made on."""
     with torch.device("meta"):
-        twin = maker(generator.config, generator.table).to("meta")
-    kept = _costs(twin)[2]
-    weights = sum(p.numel() * p.element_size() for p in twin.parameters())
-    return Memory(weights, weights, 2 * weights, batch * kept)
+        twin: Generator = maker(config, table)
+    return twin.to("meta")
 
 
 def on_meta(
@@ -165,60 +206,49 @@ def _part(name: str) -> str:
     return next(known, name.partition(".")[0])
 
 
-def _costs(generator: Generator) -> tuple[int, int, int]:
-    """Operations of a training step, those of its forward pass, and bytes kept in between."""
-    own = {_storage(parameter) for parameter in generator.parameters()}
-    kept: dict[int, torch.UntypedStorage] = {}
+@dataclass(frozen=True)
+class _Costs:
+    flops: int
+    flops_forward: int
+    memory: Memory
 
-    def keep(tensor: Tensor) -> Tensor:
-        if _storage(tensor) not in own:
-            # held, so that no other storage gets the same address
-            kept[_storage(tensor)] = tensor.untyped_storage()
-        return tensor
 
-    corrected = {torch.ops.aten.convolution_backward: _conv_backward_flops}
-    with FlopCounterMode(display=False, custom_mapping=corrected) as counter:
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            loss = _loss(generator)
-        forward = counter.get_total_flops()
+def _costs(generator: Generator, batch: int, mode: Mode) -> _Costs:
+    """What a training step on the meta device costs."""
+    if mode not in modes(generator):
+        raise ParamsError(f"memory: no {mode!r} for this system; {nearest(mode, modes(generator))}")
+    if isinstance(generator, LikelihoodGenerator):
+        generator.memory = mode
+    weights = list(generator.parameters())
+    gradients = [torch.empty_like(p) for p in weights]
+    for p, gradient in zip(weights, gradients, strict=True):
+        p.grad = gradient
+    apart = [*weights, *gradients]
+    with Operations() as done, PeakBytes(torch.device("meta"), apart) as held:
+        loss = _loss(generator, batch)
+        forward = done.total
         loss.backward()
-        total = counter.get_total_flops()
-    return total, forward, sum(storage.nbytes() for storage in kept.values())
+    own = sum(p.numel() * p.element_size() for p in weights)
+    return _Costs(done.total, forward, Memory(own, own, 2 * own, held.most))
 
 
-def _storage(tensor: Tensor) -> int:
-    return tensor.untyped_storage()._cdata
+def _loss(generator: Generator, batch: int) -> Tensor:
+    """What is differentiated for so many scenes, but for constant factors.
 
-
-def _loss(generator: Generator) -> Tensor:
-    """What is differentiated for one scene, but for constant factors.
-
-    Of a flow its log-densities (equation 11 of Full-Glow); of others one photograph, without the
-    networks that only judge it.
+    Of a flow its log-densities (equation 11 of Full-Glow); of others photographs, without the
+    networks that only judge them.
     """
+    size = generator.size
     with torch.device("meta"):
         layout = Layout(
-            torch.zeros(1, *generator.size, dtype=torch.uint8), torch.zeros(1, *generator.size)
-        )
+            torch.zeros(batch, *size, dtype=torch.uint8), torch.zeros(batch, *size)
+        )  # fmt: skip
         if not isinstance(generator, LikelihoodGenerator):
-            latents = [torch.zeros(1, *shape) for shape in generator.latent_shapes()]
+            latents = [torch.zeros(batch, *shape) for shape in generator.latent_shapes()]
             return generator.paint(latents, generator.condition(layout)).sum()
-        image = torch.zeros(1, 3, *generator.size, dtype=torch.uint8)
-        planes = torch.zeros(1, generator.planes_count, *generator.size)
-        x = dequantized(image, torch.zeros(1, 3, *generator.size))
-        terms = generator.terms(x, layout, planes)
+        image = torch.zeros(batch, 3, *size, dtype=torch.uint8)
+        noise = torch.zeros(batch, 3, *size)
+        planes = torch.zeros(batch, generator.planes_count, *size)
+        terms = generator.terms(dequantized(image, noise), layout, planes)
         loss = terms.target if terms.source is None else terms.target + terms.source
         return -loss.sum() + sum(terms.extra.values())
-
-
-def _conv_backward_flops(
-    grad_shape: list[int], x_shape: list[int], w_shape: list[int], *rest: Any, **_: Any
-) -> int:
-    """Each of a convolution's two gradients costs what its forward pass does.
-
-    torch's own formula multiplies the weight's gradient by the number of groups; that of grouped
-    convolutions, which run the small networks of a level, would count many times over.
-    """
-    input_is_wanted, weight_is_wanted, _bias = rest[7]
-    forward = conv_flop_count(x_shape, w_shape, grad_shape)
-    return forward * (int(input_is_wanted) + int(weight_is_wanted))

@@ -236,6 +236,18 @@ def digest_file(path: Path) -> str:
     return digest_bytes(path.read_bytes())
 
 
+def digest_bytes_of(paths: Iterable[Path]) -> str:
+    """One digest of the bytes of files, in their order; decodes nothing.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    whole = hashlib.sha256()
+    for path in paths:
+        whole.update(hashlib.sha256(path.read_bytes()).digest())
+    return whole.hexdigest()[:16]
+
+
 def digest_tree(root: Path) -> dict[str, str]:
     """Relative path -> digest of every file below `root`, sorted."""
     files = sorted(path for path in root.rglob("*") if path.is_file())
@@ -267,4 +279,15 @@ def held(folder: Path) -> Iterator[None]:
         stream.truncate()
         stream.write(f"process {os.getpid()} on {socket.gethostname()}\n")
         stream.flush()
+        yield
+
+
+@contextmanager
+def in_turn(folder: Path) -> Iterator[None]:
+    """Holds `folder` for this process alone, as soon as all others that hold it so are done."""
+    import fcntl
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("a") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
         yield

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from augflow.classes import IGNORE
-from augflow.scenes import Scene
+from augflow.scenes import Scenes
 
 LARGEST = 5
 """How many classes share a batch."""
@@ -37,7 +37,7 @@ class Rarity:
         return np.exp(self.log_scores)
 
 
-def rarity(scenes: Scene, count: int) -> Rarity:
+def rarity(scenes: Scenes, count: int) -> Rarity:
     """The rarity of the mean colour that each class has in each photograph.
 
     D_p is a Gaussian kernel density estimate over the mean colours C_k(p) of class p in all
@@ -65,7 +65,7 @@ def rarity(scenes: Scene, count: int) -> Rarity:
     return Rarity(logs, largest_classes(scenes, count), width)
 
 
-def class_colours(scenes: Scene, count: int) -> np.ndarray:
+def class_colours(scenes: Scenes, count: int) -> np.ndarray:
     """The mean colour of each class in each photograph, C_k(p).
 
     Shapes:
@@ -73,8 +73,9 @@ def class_colours(scenes: Scene, count: int) -> np.ndarray:
     """
     means = np.full((len(scenes), count, 3), np.nan)
     for row in range(len(scenes)):
-        ids = scenes.layout.classes[row].flatten().numpy()
-        pixels = scenes.image[row].flatten(1).numpy()
+        one = scenes[[row]]
+        ids = one.layout.classes[0].flatten().numpy()
+        pixels = one.image[0].flatten(1).numpy()
         areas = np.bincount(ids, minlength=256)[:count]
         sums = np.stack([np.bincount(ids, plane, 256)[:count] for plane in pixels], axis=1)
         shown = areas > 0
@@ -82,9 +83,13 @@ def class_colours(scenes: Scene, count: int) -> np.ndarray:
     return means
 
 
-def largest_classes(scenes: Scene, count: int, number: int = LARGEST) -> tuple[int, ...]:
+def largest_classes(scenes: Scenes, count: int, number: int = LARGEST) -> tuple[int, ...]:
     """The classes with most pixels over all scenes, the largest first; classes of none left out."""
-    areas = np.bincount(scenes.layout.classes.flatten().numpy(), minlength=256)[:count]
+    areas = np.zeros(256, np.int64)
+    for row in range(len(scenes)):
+        ids = scenes[[row]].layout.classes.flatten().numpy()
+        areas += np.bincount(ids, minlength=256)
+    areas = areas[:count]
     order = np.argsort(-areas, kind="stable")[:number]
     return tuple(int(index) for index in order if areas[index])
 

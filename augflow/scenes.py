@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from augflow import files
 from augflow.classes import ClassRow, ClassTable
+from augflow.decoded import Pixels
 from augflow.errors import DataError
 
 SPLITS = ("train", "val")
@@ -53,7 +55,7 @@ class Layout:
 
     def to(self, device: torch.device | str) -> Layout:
         """The same layouts on another device."""
-        return Layout(self.classes.to(device), self.boundary.to(device))
+        return Layout(_moved(self.classes, device), _moved(self.boundary, device))
 
 
 @dataclass(frozen=True)
@@ -77,11 +79,33 @@ class Scene:
 
     def to(self, device: torch.device | str) -> Scene:
         """The same scenes on another device."""
-        return Scene(self.image.to(device), self.layout.to(device))
+        return Scene(_moved(self.image, device), self.layout.to(device))
+
+    def pinned(self) -> Scene:
+        """The same scenes in memory that a GPU reads without help; needs one."""
+        layout = Layout(self.layout.classes.pin_memory(), self.layout.boundary.pin_memory())
+        return Scene(self.image.pin_memory(), layout)
+
+
+def _moved(tensor: Tensor, device: torch.device | str) -> Tensor:
+    """On another device; nobody waits for what goes to a GPU, where what reads it comes later."""
+    return tensor.to(device, non_blocking=torch.device(device).type == "cuda")
+
+
+class Scenes(Protocol):
+    """Scenes that can be had by row: in memory (`Scene`), or from disk (`SceneFolder`)."""
+
+    def __len__(self) -> int:
+        """The number of scenes."""
+        ...
+
+    def __getitem__(self, rows: slice | Sequence[int]) -> Scene:
+        """The scenes of some rows."""
+        ...
 
 
 class SceneFolder:
-    """One split of a prepared folder, decoded once and kept in memory as bytes.
+    """One split of a prepared folder; its pixels are decoded once and mapped (see `decoded`).
 
     The folder holds `dataset.json` (class table, size, where boundaries come from), `scenes.csv`
     (name, split, drive) and `{train,val}/{image,classes,boundary}/NAME.png`.
@@ -103,28 +127,63 @@ class SceneFolder:
             raise DataError(f"{root}: split {split!r} has no scenes; run the prepare stage")
         self.names = [row["name"] for row in rows]
         self.drives = [row["drive"] for row in rows]
-        self._image = np.stack([self._read("image", name) for name in self.names])
-        self._classes = np.stack([self._read("classes", name) for name in self.names])
-        self._boundary = np.stack([self._read("boundary", name) for name in self.names])
+        count, size = len(rows), self.size
+        arrays = Pixels(
+            place=f"{split}-{files.digest_bytes(str(root.resolve()).encode())}",
+            digest=self._digest,
+            shapes={
+                "image": (count, 3, *size), "classes": (count, *size), "boundary": (count, *size),
+            },
+            rows=self._decoded,
+        ).arrays()  # fmt: skip
+        self._image, self._classes, self._boundary = (arrays[kind] for kind in KINDS)
 
     def __len__(self) -> int:
         """The number of scenes."""
         return len(self.names)
 
+    def __getitem__(self, rows: slice | Sequence[int]) -> Scene:
+        """A batch of scenes; no other rows are looked at."""
+        listed = range(len(self))[rows] if isinstance(rows, slice) else rows
+        picked = np.array(listed, np.intp)
+        # by NumPy, which starts no threads of its own: this may run beside a step of a training
+        edges = np.divide(self._boundary.take(picked, 0), np.float32(255), dtype=np.float32)
+        classes = torch.from_numpy(self._classes.take(picked, 0))
+        image = torch.from_numpy(self._image.take(picked, 0))
+        return Scene(image, Layout(classes, torch.from_numpy(edges)))
+
     def scenes(self, rows: Sequence[int] | None = None) -> Scene:
         """A batch of scenes by row number; all of them by default."""
-        picked = list(range(len(self)) if rows is None else rows)
-        boundary = torch.from_numpy(self._boundary[picked]).float() / 255
-        layout = Layout(torch.from_numpy(self._classes[picked]), boundary)
-        return Scene(torch.from_numpy(self._image[picked]).permute(0, 3, 1, 2).contiguous(), layout)
+        return self[slice(None) if rows is None else rows]
+
+    def _digest(self) -> str:
+        """A digest of all files that the split is read from."""
+        pixels = [self._path(kind, name) for kind in KINDS for name in self.names]
+        return files.digest_bytes_of(
+            [self.root / "dataset.json", self.root / "scenes.csv", *pixels]
+        )
+
+    def _decoded(self, kind: str) -> Iterator[np.ndarray]:
+        """The maps of a kind one after the other, photographs with channels first."""
+        for name in self.names:
+            pixels = self._read(kind, name)
+            yield pixels.transpose(2, 0, 1) if kind == "image" else pixels
+
+    def _path(self, kind: str, name: str) -> Path:
+        return self.root / self.split / kind / f"{name}.png"
 
     def _read(self, kind: str, name: str) -> np.ndarray:
-        path = self.root / self.split / kind / f"{name}.png"
+        path = self._path(kind, name)
         pixels = files.read_photo(path) if kind == "image" else files.read_ids(path)
         if pixels.shape[:2] != self.size:
             raise DataError(
                 f"{path}: expected {self.size[0]}x{self.size[1]}, got "
                 f"{pixels.shape[0]}x{pixels.shape[1]}; run the prepare stage again"
+            )
+        if pixels.dtype != np.uint8 or pixels.ndim != (3 if kind == "image" else 2):
+            raise DataError(
+                f"{path}: expected one 8-bit value per pixel, got {pixels.dtype} "
+                f"{'x'.join(map(str, pixels.shape))}; run the prepare stage again"
             )
         return pixels
 

@@ -16,7 +16,8 @@ from augflow import files, machine, seeds
 from augflow.budget import Budget
 from augflow.errors import ModelError, ParamsError
 from augflow.learners import Learner, NotFiniteError
-from augflow.scenes import Scene
+from augflow.prefetching import ahead
+from augflow.scenes import Scenes
 
 log = logging.getLogger("augflow")
 
@@ -27,7 +28,7 @@ Row = dict[str, float | int | None]
 
 
 def fit(
-    learner: Learner, scenes: Scene, *, steps: int, batch_size: int, seed: int,
+    learner: Learner, scenes: Scenes, *, steps: int, batch_size: int, seed: int,
     columns: Sequence[str], names: Sequence[str], run: Path | None = None,
     save_every: int = 100, log_every: int = 10, watch: Watch | None = None,
     budget: Budget | None = None,
@@ -40,7 +41,7 @@ def fit(
 
     Args:
         learner: what learns.
-        scenes: the whole training set, in memory.
+        scenes: the whole training set; what is not in memory is fetched a step ahead.
         steps: how many updates in all.
         batch_size: scenes per update.
         seed: of the order of scenes and of the noise.
@@ -67,13 +68,21 @@ def fit(
             f"training.batch_size is {batch_size}, but {ranks.count} processes train, of which "
             "each needs a row: take a larger batch, or fewer devices"
         )
-    with ranks.together(), _Run(run, learner) as saved, _progress(steps, ranks.leads) as show:
+
+    def rows_of(step: int) -> list[int]:
+        return batch_rows(seed, step, batch_size, len(scenes))
+
+    with (
+        ranks.together(),
+        _Run(run, learner) as saved,
+        ahead(scenes, rows_of, steps, pinned=ranks.device.type == "cuda") as batch,
+        _progress(steps, ranks.leads) as show,
+    ):
         history = saved.history
         show(saved.step, {})
         for step in range(saved.step, steps):
-            rows = batch_rows(seed, step, batch_size, len(scenes))
-            with _explained(learner, rows, step, names, run, budget):
-                numbers = learner.step(scenes[rows], seeds.generator(seed, "step", step), step)
+            with _explained(learner, rows_of(step), step, names, run, budget):
+                numbers = learner.step(batch(step), seeds.generator(seed, "step", step), step)
             extra = _watched(watch, step + 1) if watch and ranks.leads else {}
             if extra or (step + 1) % log_every == 0 or step + 1 == steps:
                 row: Row = {"step": step + 1}

@@ -51,8 +51,8 @@ class Point:
 
     @property
     def rest_mib(self) -> float:
-        """What the peak has beyond weights, gradients, moments and the program itself."""
-        return self.peak_mib - self.before_mib - 0.75 * self.weights_mib
+        """What the peak has beyond weights, gradients and moments, the program included."""
+        return self.peak_mib - self.weights_mib
 
 
 def divided(steps: int, levels: int) -> tuple[int, ...]:

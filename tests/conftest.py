@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,14 @@ FOUR_SCENES = {
     "val": ("gammastadt_000000_000019", "gammastadt_000002_000019"),
 }
 HEIGHT, WIDTH = 32, 48
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Decoded pixels of tests are kept with the tests' other files."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AUGFLOW_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 def drawn_instances(index: int) -> np.ndarray:

@@ -1,5 +1,7 @@
 """How many rows fit into memory, and what is said when they did not."""
 
+import pytest
+
 from augflow.budget import Budget
 
 LINEAR = Budget(100 * 2**20, lambda rows: (20 + 10 * rows) * 2**20)
@@ -19,7 +21,34 @@ def test_the_estimate_is_asked_for_few_numbers_of_rows():
         return rows
 
     assert Budget(1000, needed).largest(1024) == 800
-    assert len(asked) <= 11
+    assert len(asked) <= 4
+
+
+@pytest.mark.parametrize(
+    "needed",
+    [
+        lambda rows: rows,
+        lambda rows: 30,
+        lambda rows: 500,
+        lambda rows: rows**2,
+        lambda rows: int(rows**0.5 * 20),
+        lambda rows: max(60, 4 * rows),
+        lambda rows: 10 if rows < 33 else 10**6,
+        lambda rows: 8 * (rows // 8),
+    ],
+)
+@pytest.mark.parametrize("most", [1, 2, 3, 57, 300])
+def test_whatever_the_estimate_looks_like_the_largest_is_found_soon(needed, most):
+    asked = []
+
+    def noted(rows):
+        asked.append(rows)
+        return needed(rows)
+
+    expected = max((rows for rows in range(1, most + 1) if needed(rows) <= 80), default=0)
+    assert Budget(100, noted).largest(most) == expected
+    assert all(1 <= rows <= most for rows in asked)
+    assert len(asked) <= 2 + 6 + 9
 
 
 def test_nobody_knows_without_an_estimate_or_without_the_free_memory():

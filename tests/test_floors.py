@@ -14,9 +14,10 @@ FLOORS = [
     {
         "boundaries", "scenes", "datasets", "flows", "metrics", "layouts",
         "pictures", "synthetic", "synthesizer", "rebalancing", "editing", "objects", "shapes",
-        "attributes", "shares", "frames", "suggestions",
+        "attributes", "shares", "frames", "suggestions", "decoded",
+        "peak", "operations",
     },
-    {"learners", "training", "ranks", "devices", "budget"},
+    {"learners", "training", "prefetching", "ranks", "devices", "budget"},
     {"generators", "segmenters", "photographs", "latents", "describing", "importing"},
     {"stages", "reporting", "verifying", "project", "template"},
     {"cli"},

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -100,3 +101,107 @@ def test_a_missing_file_is_named(copied):
 def test_a_folder_that_is_not_prepared_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"dataset\.json"):
         SceneFolder(tmp_path, "train")
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """The files that have been decoded since."""
+    seen = []
+    for name in ("read_photo", "read_ids"):
+        real = getattr(files, name)
+        monkeypatch.setattr(files, name, lambda path, real=real: seen.append(path) or real(path))
+    return seen
+
+
+@pytest.fixture
+def caches(tmp_path, monkeypatch):
+    monkeypatch.setenv("AUGFLOW_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def equal(ours, theirs):
+    pairs = [(ours.image, theirs.image), (ours.layout.classes, theirs.layout.classes),
+             (ours.layout.boundary, theirs.layout.boundary)]  # fmt: skip
+    return all(a.dtype == b.dtype and torch.equal(a, b) for a, b in pairs)
+
+
+def test_a_split_is_decoded_once(prepared, caches, decoded):
+    first = SceneFolder(prepared, "train")
+    assert len(decoded) == 3 * len(first)
+    second = SceneFolder(prepared, "train")
+    assert len(decoded) == 3 * len(first)
+    assert equal(first.scenes(), second.scenes())
+
+
+def test_mapped_scenes_are_those_decoded_into_memory(prepared, caches, decoded, monkeypatch):
+    SceneFolder(prepared, "train")
+    mapped = SceneFolder(prepared, "train")
+    monkeypatch.setenv("AUGFLOW_CACHE", "off")
+    decoded.clear()
+    in_memory = SceneFolder(prepared, "train")
+    assert len(decoded) == 12
+    assert equal(mapped.scenes(), in_memory.scenes())
+    for rows in ([2, 0, 2], [], slice(1, 3), [-1]):
+        assert equal(mapped[rows], in_memory.scenes()[rows])
+
+
+def test_the_prepared_folder_stays_as_it_is(copied, caches):
+    before = {path: path.stat().st_mtime_ns for path in copied.rglob("*")}
+    SceneFolder(copied, "train")
+    assert {path: path.stat().st_mtime_ns for path in copied.rglob("*")} == before
+
+
+def test_a_changed_pixel_is_seen_whatever_size_and_time_say(copied, caches):
+    before = SceneFolder(copied, "val").scenes()
+    path = sorted((copied / "val" / "classes").iterdir())[0]
+    times = path.stat()
+    pixels = files.read_ids(path).copy()
+    pixels[0, 0] = (pixels[0, 0] + 1) % 19
+    files.write_png(path, pixels)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    after = SceneFolder(copied, "val").scenes()
+    assert (after.layout.classes != before.layout.classes).sum() == 1
+    assert (after.layout.classes[0].numpy() == pixels).all()
+
+
+@pytest.mark.parametrize("name", ["dataset.json", "scenes.csv"])
+def test_other_facts_are_another_content(name, copied, caches, decoded):
+    SceneFolder(copied, "val")
+    decoded.clear()
+    (copied / name).write_text((copied / name).read_text() + "\n")
+    SceneFolder(copied, "val")
+    assert len(decoded) == 6
+    places = [path for path in (caches / "scenes").rglob("*") if path.suffix == ".npy"]
+    assert len(places) == 3
+
+
+def test_folders_of_equal_content_do_not_push_each_other_out(copied, prepared, caches, decoded):
+    for root in (prepared, copied):
+        SceneFolder(root, "val")
+    decoded.clear()
+    for root in (prepared, copied):
+        SceneFolder(root, "val")
+    assert decoded == []
+
+
+def test_what_is_kept_hides_no_missing_file(copied, caches):
+    SceneFolder(copied, "val")
+    path = sorted((copied / "val" / "image").iterdir())[1]
+    path.unlink()
+    with pytest.raises(DataError, match=f"{path.name}: no such file"):
+        SceneFolder(copied, "val")
+
+
+def test_a_colour_map_in_place_of_classes_is_refused(copied):
+    path = sorted((copied / "val" / "classes").iterdir())[0]
+    files.write_png(path, np.zeros((32, 48, 3), np.uint8))
+    with pytest.raises(DataError, match=rf"{path.name}: expected one 8-bit value.*32x48x3"):
+        SceneFolder(copied, "val")
+
+
+def test_degrees_of_a_boundary_are_those_that_torch_divides(copied):
+    path = sorted((copied / "val" / "boundary").iterdir())[0]
+    degrees = np.arange(32 * 48).astype(np.uint8).reshape(32, 48)
+    files.write_png(path, degrees)
+    found = SceneFolder(copied, "val").scenes([0]).layout.boundary[0]
+    assert torch.equal(found, torch.from_numpy(degrees).float() / 255)

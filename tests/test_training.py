@@ -16,7 +16,8 @@ from augflow.budget import Budget
 from augflow.errors import BusyError, ModelError
 from augflow.files import held
 from augflow.learners import LikelihoodLearner, flipped, schedule
-from augflow.params import TrainingParams
+from augflow.params import GeneratorParams, TrainingParams
+from augflow.scenes import SceneFolder
 from tests.generators.conftest import VARIANTS, built, scenes
 
 NAMES = [f"scene{n}" for n in range(8)]
@@ -190,6 +191,44 @@ def test_a_batch_larger_than_the_set_goes_on_in_the_next_epoch():
     rows = training.batch_rows(0, 0, 7, 3)
     assert len(rows) == 7
     assert sorted(rows[:3]) == sorted(rows[3:6]) == [0, 1, 2]
+
+
+def test_scenes_from_disk_train_as_those_in_memory(prepared):
+    folder = SceneFolder(prepared, "train")
+    ends = []
+    for source in (folder, folder.scenes()):
+        config = generators.config_of(GeneratorParams(system="glow", preset="tiny", training={
+            "steps": 3}), folder.size)  # fmt: skip
+        made = LikelihoodLearner(generators.built("glow", config, folder.table), TrainingParams(
+            steps=5, batch_size=3, flip=True))  # fmt: skip
+        made.initialise(folder.scenes())
+        history = training.fit(
+            made, source, steps=5, batch_size=3, seed=3, columns=("loss",), names=folder.names,
+            log_every=1,
+        )  # fmt: skip
+        ends.append((made.state(), history))
+    assert same(ends[0][0], ends[1][0])
+    assert ends[0][1] == ends[1][1]
+
+
+def test_a_fault_of_reading_scenes_ends_the_training(prepared, monkeypatch):
+    folder = SceneFolder(prepared, "train")
+    real = SceneFolder.__getitem__
+
+    def broken(self, rows):
+        if rows == training.batch_rows(3, 2, 2, 4):
+            raise OSError("disk gone")
+        return real(self, rows)
+
+    monkeypatch.setattr(SceneFolder, "__getitem__", broken)
+    seen = []
+    made = learner()
+    made.step = lambda scene, rng, step: seen.append(step) or {"loss": 0.0}
+    with pytest.raises(OSError, match="disk gone"):
+        training.fit(
+            made, folder, steps=9, batch_size=2, seed=3, columns=("loss",), names=folder.names
+        )
+    assert seen == [0, 1]
 
 
 def test_schedule_warms_up_stays_and_falls_to_zero():

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
 if TYPE_CHECKING:
-    from augflow.describing import Description
+    from augflow.describing import Description, Memory
+    from augflow.params import Memory as Mode
+
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def describe(
@@ -26,17 +31,42 @@ def describe(
     classes: Annotated[
         str, typer.Option(metavar="TABLE", help="The class table of the layouts.")
     ] = "cityscapes",
+    batch: Annotated[int, typer.Option(min=1, help="Rows of the training step.")] = 1,
+    memory: Annotated[
+        str,
+        typer.Option(metavar="MODE", help="training.memory: store, checkpoint or reversible."),
+    ] = "store",
+    fit: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="Free memory, as 11GiB: how many rows fit at once?"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Exact numbers as JSON.")] = False,
 ) -> None:
-    """Prints parameters, latent shapes, operations and memory of a training step at batch 1."""
+    """Prints parameters, latent shapes, operations and peak memory of a training step."""
+    from augflow import describing
     from augflow.classes import table
-    from augflow.describing import describe as describe_system
+    from augflow.errors import ParamsError, nearest
 
-    found = describe_system(system, preset, table(classes), None if size is None else sides(size))
+    known: dict[str, Mode] = {mode: mode for mode in get_args(describing.Mode)}
+    if memory not in known:
+        raise ParamsError(f"--memory: no {memory!r}; {nearest(memory, list(known))}")
+    free = None if fit is None else memory_size(fit)
+    asked = (system, preset, table(classes), None if size is None else sides(size))
+    found = describing.describe(*asked, batch, known[memory])
+    generator = describing.on_meta(*asked)
+    modes = describing.modes(generator)
+    needed = {
+        mode: found.memory if mode == memory else describing.step_memory(generator, batch, mode)
+        for mode in modes
+    }
+    rows = {} if free is None else {m: describing.fitting_rows(generator, m, free) for m in modes}
     if as_json:
-        print(json.dumps(found.facts(), indent=2))
+        by_mode = {m: {"activations": n.activations, "total": n.total} for m, n in needed.items()}
+        fits = {} if free is None else {"fit": {"bytes": free, "rows": rows}}
+        print(json.dumps({**found.facts(), "memory_by_mode": by_mode, **fits}, indent=2))
     else:
         _print(found)
+        _print_modes(found, needed, rows, fit)
 
 
 def sides(text: str) -> tuple[int, int]:
@@ -51,6 +81,20 @@ def sides(text: str) -> tuple[int, int]:
     if len(parts) != 2 or not all(part.isdecimal() and int(part) for part in parts):
         raise ParamsError(f"--size: expected height x width as 256x512, got {text!r}")
     return int(parts[0]), int(parts[1])
+
+
+def memory_size(text: str) -> int:
+    """The bytes of a size with a binary unit, as `11GiB`.
+
+    Raises:
+        ParamsError: not of that form.
+    """
+    from augflow.errors import ParamsError
+
+    form = re.fullmatch(r"(\d+(?:\.\d+)?) ?(B|KiB|MiB|GiB|TiB)", text.strip())
+    if form is None:
+        raise ParamsError(f"--fit: expected a size as 11GiB or 512MiB, got {text!r}")
+    return int(float(form[1]) * 1024 ** _UNITS.index(form[2]))
 
 
 def _print(found: Description) -> None:
@@ -74,11 +118,44 @@ def _print(found: Description) -> None:
     memory = found.memory
     table.add_row("memory of a training step", _bytes(memory.total))
     for part in ("weights", "gradients", "moments", "activations"):
-        label = {"moments": "Adam moments", "activations": "saved activations"}.get(part, part)
+        label = {"moments": "Adam moments"}.get(part, part)
         table.add_row(f"  {label}", _bytes(getattr(memory, part)))
     console = Console()
     console.print(table)
-    console.print("a training step at batch 1 in float32, without recomputation")
+    held = f"training.memory: {found.mode}"
+    console.print(f"a training step at batch {found.batch} in float32, {held}")
+    console.print("memory at its peak, gradients of rows before it in place")
+
+
+def _print_modes(
+    found: Description, needed: Mapping[Mode, Memory], rows: Mapping[Mode, int], fit: str | None
+) -> None:
+    """A row per mode, where there is a choice of modes or a size to fit in."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from augflow.budget import USABLE
+    from augflow.describing import MOST_ROWS
+
+    console = Console()
+    if len(needed) == 1:
+        console.print("without the networks that only judge photographs")
+    if len(needed) > 1 or fit:
+        table = Table(title=f"memory at batch {found.batch}")
+        columns = ("training.memory", "activations", "in all", *([f"rows in {fit}"] if fit else []))
+        for column in columns:
+            table.add_column(column, justify="left" if column == columns[0] else "right")
+        for mode, memory in needed.items():
+            cells = [mode, _bytes(memory.activations), _bytes(memory.total)]
+            if fit:
+                most = rows[mode] == MOST_ROWS
+                cells.append(f"{rows[mode]} or more" if most else str(rows[mode]))
+            table.add_row(*cells)
+        console.print(table)
+    if fit:
+        console.print(
+            f"rows: the largest training.micro_batch that fills at most {USABLE:.0%} of it"
+        )
 
 
 def _short(count: int) -> str:
@@ -88,7 +165,7 @@ def _short(count: int) -> str:
 
 def _bytes(count: int) -> str:
     """With a binary unit: 4.67 GiB."""
-    return _scaled(count, 1024, ("B", "KiB", "MiB", "GiB", "TiB"))
+    return _scaled(count, 1024, _UNITS)
 
 
 def _scaled(count: int, base: int, units: tuple[str, ...]) -> str:

@@ -15,7 +15,7 @@ from augflow.learners.batches import HELD_OUT
 from augflow.learners.blame import UNSEEN, steepest
 from augflow.params import TrainingParams
 from augflow.ranks import ALONE, Part, Ranks
-from augflow.scenes import Scene
+from augflow.scenes import Scene, Scenes
 from augflow.synthesizer import Generator, device_of
 
 
@@ -136,7 +136,7 @@ class GeneratorLearner:
     def initialise(self, scene: Scene) -> None:
         """Whatever depends on data before the first step; `scene` holds `init_scenes` scenes."""
 
-    def attend(self, scenes: Scene) -> None:
+    def attend(self, scenes: Scenes) -> None:
         """Told of the whole training set, before `initialise` and before a state is restored."""
 
     def step(self, scene: Scene, rng: np.random.Generator, step: int) -> dict[str, float]:

@@ -20,7 +20,7 @@ from augflow.learners.blame import culprit
 from augflow.learners.likelihood import LikelihoodLearner
 from augflow.params import TrainingParams
 from augflow.ranks import Part
-from augflow.scenes import Scene
+from augflow.scenes import Scene, Scenes
 from augflow.shares import class_accuracy, class_loss, class_shares, known_pixels, known_share
 from augflow.synthesizer import device_of
 
@@ -50,9 +50,9 @@ class LatentAdversarialLearner(LikelihoodLearner):
         super().__init__(generator, params, networks)
         self.border = round(generator.config.flow_share * params.steps)
 
-    def attend(self, scenes: Scene) -> None:
+    def attend(self, scenes: Scenes) -> None:
         """Measures which photographs are dark and bright, and how many are."""
-        self.generator.measure_light(scenes.image)
+        self.generator.measure_light(scenes[:].image)
 
     def step(self, scene: Scene, rng: np.random.Generator, step: int) -> dict[str, float]:
         """See `Learner.step`.

@@ -19,7 +19,7 @@ from augflow.learners.perceptual import Measure, PerceptualConfig, held_out_dist
 from augflow.params import Count, Fraction, TrainingParams
 from augflow.ranks import Part
 from augflow.rebalancing import Rarity, rarity, rarity_mask, rebalanced_batch
-from augflow.scenes import Scene
+from augflow.scenes import Scene, Scenes
 
 
 class NearestConfig(PerceptualConfig):
@@ -70,7 +70,7 @@ class NearestLearner(GeneratorLearner):
     """
 
     columns = ("loss", "grad_norm", "learning_rate", "val_distance", "val_nearest")
-    scenes: Scene
+    scenes: Scenes
     measure: Measure
     rarity: Rarity | None
 
@@ -81,10 +81,10 @@ class NearestLearner(GeneratorLearner):
         self.choices = torch.zeros(self.config.set_size, dtype=torch.int64)
         self._set: SceneSet | None = None
 
-    def attend(self, scenes: Scene) -> None:
+    def attend(self, scenes: Scenes) -> None:
         """Keeps the scenes, balances the features' layers, and finds out which looks are rare."""
         self.scenes, self._set = scenes, None
-        self.measure = measure(self.config, scenes.image, self.device)
+        self.measure = measure(self.config, scenes, self.device)
         wanted = self.config.rebalance_data or self.config.rebalance_loss
         self.rarity = rarity(scenes, self.generator.table.count) if wanted else None
 

@@ -16,7 +16,7 @@ from augflow import seeds
 from augflow.metrics.features import Features, features
 from augflow.metrics.perceptual import balanced_weights, difference_maps, distance
 from augflow.params import Section
-from augflow.scenes import Scene
+from augflow.scenes import Scenes
 from augflow.synthesizer import device_of
 
 FeatureName = Literal["pixels", "scattering", "random_vgg", "vgg19"]
@@ -70,16 +70,15 @@ class Measure:
         return total / len(self.features)
 
 
-def measure(config: PerceptualConfig, photographs: Tensor, device: torch.device) -> Measure:
-    """The distance that a configuration asks for, on a device, its layers balanced on photographs.
+def measure(config: PerceptualConfig, scenes: Scenes, device: torch.device) -> Measure:
+    """The distance that a configuration asks for, on a device, its layers balanced on scenes.
 
-    Shapes:
-        photographs: (N, 3, H, W) uint8; some of them, spread evenly, are compared in turn.
+    The photographs of some of them, spread evenly, are compared in turn.
 
     Raises:
         ModelError: weights of the features cannot be read.
     """
-    images = photographs[_spread(len(photographs), BALANCED_ON)].to(device) / 255
+    images = scenes[_spread(len(scenes), BALANCED_ON)].image.to(device) / 255
     others = images.roll(1, 0) if len(images) > 1 else 1 - images
     file = Path(config.features_file) if config.features_file else None
     rows = tuple(
@@ -89,7 +88,7 @@ def measure(config: PerceptualConfig, photographs: Tensor, device: torch.device)
 
 
 @torch.no_grad()
-def held_out_distances(generator: Any, scenes: Scene) -> dict[str, float]:
+def held_out_distances(generator: Any, scenes: Scenes) -> dict[str, float]:
     """The distance of held-out photographs to a sample, and to the nearest of several samples.
 
     Samples are drawn with noise of fixed names. What a maker of many looks has, and a maker of one
@@ -99,7 +98,7 @@ def held_out_distances(generator: Any, scenes: Scene) -> dict[str, float]:
         `val_distance` and `val_nearest`, means over scenes, in units of `Measure`.
     """
     device = device_of(generator)
-    compare = measure(generator.config, scenes.image, device)
+    compare = measure(generator.config, scenes, device)
     found = []
     for row in _spread(len(scenes), LOOKED_AT):
         one = scenes[[row]].to(device)

@@ -15,7 +15,7 @@ from augflow.learners.blame import culprit
 from augflow.learners.perceptual import Measure, PerceptualConfig, held_out_distances, measure
 from augflow.params import Count, TrainingParams
 from augflow.ranks import Part
-from augflow.scenes import Scene
+from augflow.scenes import Scene, Scenes
 
 
 class RegressionConfig(PerceptualConfig):
@@ -47,9 +47,9 @@ class RegressionLearner(GeneratorLearner):
         super().__init__(generator, params)
         self.config: RegressionConfig = generator.config
 
-    def attend(self, scenes: Scene) -> None:
+    def attend(self, scenes: Scenes) -> None:
         """Balances the layers of the features on the training photographs."""
-        self.measure = measure(self.config, scenes.image, self.device)
+        self.measure = measure(self.config, scenes, self.device)
 
     def step(self, scene: Scene, rng: np.random.Generator, step: int) -> dict[str, float]:
         """See `Learner.step`.

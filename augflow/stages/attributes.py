@@ -95,7 +95,7 @@ def trained_reader(
     )  # fmt: skip
     learner = AttributeLearner(reader, names, schedule)
     training.fit(
-        learner, train.scenes(), steps=params.steps, batch_size=params.batch_size,
+        learner, train, steps=params.steps, batch_size=params.batch_size,
         seed=params.seed, columns=learner.columns, names=train.names, log_every=params.steps,
     )  # fmt: skip
     return reader.eval()

@@ -67,7 +67,7 @@ def train_predictor(
         )
         learner.initialise(scenes.scenes(first))
         history = training.fit(
-            learner, scenes.scenes(),
+            learner, scenes,
             steps=schedule.steps, batch_size=schedule.batch_size, seed=schedule.seed,
             columns=learner.columns, names=scenes.names, run=run, save_every=schedule.save_every,
             log_every=schedule.log_every, watch=_watch(learner, held_out, run / "samples"),

@@ -62,7 +62,7 @@ def train(
         learner.micro_batch = learner.micro_batch or fitting(learner, budget)
         _initialise(learner, scenes, params.training)
         history = training.fit(
-            learner, scenes.scenes(),
+            learner, scenes,
             steps=params.training.steps, batch_size=params.training.batch_size,
             seed=params.training.seed, columns=learner.columns, names=scenes.names, run=run,
             save_every=params.training.save_every, log_every=params.training.log_every,
@@ -127,7 +127,7 @@ def _is_lost(value: object) -> bool:
 
 
 def _initialise(learner: GeneratorLearner, scenes: SceneFolder, params: TrainingParams) -> None:
-    learner.attend(scenes.scenes())
+    learner.attend(scenes)
     count = min(params.init_scenes, len(scenes))
     learner.initialise(scenes.scenes(training.batch_rows(params.seed + 1, 0, count, len(scenes))))
 

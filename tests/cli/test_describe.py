@@ -5,10 +5,18 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from augflow import generators
+from augflow import generators, machine
 from augflow.classes import table
 from augflow.cli import app
-from augflow.describing import describe, on_meta, parameters_by_part
+from augflow.describing import (
+    describe,
+    fitting_rows,
+    modes,
+    on_meta,
+    parameters_by_part,
+    step_memory,
+)
+from augflow.errors import ParamsError
 from augflow.generators.presets import FULL_GLOW, configured
 
 CITYSCAPES = table("cityscapes")
@@ -16,6 +24,13 @@ CITYSCAPES = table("cityscapes")
 
 def run(*words):
     return CliRunner().invoke(app, ["describe", *(str(word) for word in words)])
+
+
+def cells(result):
+    """The rows of the tables, by their first cell."""
+    lines = [line for line in result.stdout.splitlines() if line.startswith("│")]
+    parts = [[cell.strip() for cell in line.strip("│").split("│")] for line in lines]
+    return {first: rest for first, *rest in parts}
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +59,7 @@ def test_parameter_counts_are_those_of_table_3(preset, millions):
 
 
 def test_costs_are_those_measured_on_the_authors_code(config_a):
-    """Of the public code at 256x256: operations forward, parameters by part, kept activations."""
+    """Of the public code at 256x256: operations forward, parameters by part."""
     assert config_a.flops_forward == pytest.approx(609e9, rel=0.01)
     millions = {name: count / 1e6 for name, count in config_a.parts.items()}
     assert millions["source flow"] == pytest.approx(37.3, abs=0.05)
@@ -53,8 +68,13 @@ def test_costs_are_those_measured_on_the_authors_code(config_a):
     assert millions["conditioners of 1x1"] == pytest.approx(40.1, abs=0.05)
     assert millions["conditioners of actnorm"] == pytest.approx(21.0, abs=0.05)
     assert millions["priors"] == pytest.approx(0.2, abs=0.05)
-    # three hidden maps of 512 channels a network are 4.5 GiB; the rest is small
-    assert 4.5 * 2**30 < config_a.memory.activations < 5 * 2**30
+
+
+def test_activations_are_mostly_two_hidden_maps_a_network(config_a):
+    """4 levels of 16 steps, two towers, 512 channels in float32: 2.66 GiB."""
+    pixels = 128**2 + 64**2 + 32**2 + 16**2
+    hidden = 2 * 2 * 16 * pixels * 512 * 4
+    assert hidden < config_a.memory.activations < 1.3 * hidden
 
 
 def test_backward_costs_twice_forward(config_a):
@@ -69,17 +89,30 @@ def test_memory_holds_weights_gradients_and_two_moments(config_a):
     assert memory.total == 4 * bytes_of_weights + memory.activations
 
 
-def test_operations_of_one_step_are_those_worked_out_on_paper(monkeypatch):
+@pytest.mark.parametrize("mode", ["store", "checkpoint", "reversible"])
+def test_operations_of_one_step_are_those_worked_out_on_paper(mode, monkeypatch):
     """A Glow of one level and one step on 8x12 pixels: 12 channels, hidden width 5."""
     preset = {"size": (8, 12), "steps": (1,), "width": 5}
     monkeypatch.setitem(generators.SYSTEMS["glow"].presets, "one", preset)
-    found = describe("glow", "one", CITYSCAPES)
+    found = describe("glow", "one", CITYSCAPES, mode=mode)
     area, c, width = 4 * 6, 12, 5
     coupling = area * (9 * (c // 2) * width + width * width + 9 * width * c)
+    ones = area * 9 * c  # the border of the coupling's last convolution
     matrix = area * c * c
     factors = 2 * c**3  # P (L + I), and that times the upper factor
+    shift = c * c  # actnorm's, passed through the matrix
     prior = area * 9 * c * 2 * c
-    assert found.flops_forward == 2 * (coupling + matrix + factors + prior)
+    prior_ones = area * 9 * 2 * c
+    forward = coupling + ones + matrix + factors + shift + prior + prior_ones
+    assert found.flops_forward == 2 * forward
+    # a product has two gradients; but the photograph, P, what the prior reads and what marks the
+    # border have none
+    backward = 2 * coupling + ones + matrix + 3 * c**3 + 2 * shift + prior + prior_ones
+    if mode != "store":
+        # the parameters and the network once more; the matrix's input and output, from the other
+        # end or as they were, and then the step again, whose input has a gradient now
+        backward += coupling + ones + 3 * matrix + factors + shift
+    assert found.flops == 2 * (forward + backward)
 
 
 def test_costs_are_a_constant_and_a_share_of_the_area(monkeypatch):
@@ -89,8 +122,83 @@ def test_costs_are_a_constant_and_a_share_of_the_area(monkeypatch):
         describe("full_glow", "smaller", CITYSCAPES, (height, 72)) for height in (144, 96, 48)
     )
     assert third.parameters == second.parameters == first.parameters
-    for costs in (lambda d: d.flops, lambda d: d.memory.activations):
-        assert costs(third) - costs(second) == costs(second) - costs(first) > 0
+    assert third.flops - second.flops == second.flops - first.flops > 0
+    one, two, three = (found.memory.activations for found in (first, second, third))
+    # at a peak the most of several such sums lives, whichever it is
+    assert 0 < two - one <= three - two < 1.05 * (two - one)
+
+
+def glow(monkeypatch, steps, width=64):
+    """A Glow of one level on 32x48 pixels."""
+    preset = {"size": (32, 48), "steps": (steps,), "width": width}
+    monkeypatch.setitem(generators.SYSTEMS["glow"].presets, "made", preset)
+    return on_meta("glow", "made", CITYSCAPES)
+
+
+def test_stored_activations_grow_by_two_hidden_maps_a_step(monkeypatch):
+    four, eight, twelve = (step_memory(glow(monkeypatch, n), 1, "store") for n in (4, 8, 12))
+    growth = eight.activations - four.activations
+    assert twelve.activations - eight.activations == growth
+    hidden = 4 * 2 * 64 * (16 * 24) * 4
+    assert hidden < growth < 1.6 * hidden
+
+
+def test_reversible_activations_grow_by_the_gradients_of_a_level_alone(monkeypatch):
+    """Gradients of a level's weights are made beside those of the rows before."""
+    four, twelve = (step_memory(glow(monkeypatch, n), 1, "reversible") for n in (4, 12))
+    weights = twelve.weights - four.weights
+    assert weights <= twelve.activations - four.activations < 1.06 * weights
+
+
+def test_stored_activations_are_a_constant_and_a_share_of_the_rows(monkeypatch):
+    flow = glow(monkeypatch, 4)
+    one, two, three = (step_memory(flow, rows, "store").activations for rows in (1, 2, 3))
+    assert three - two == two - one
+    assert two < 2 * one
+
+
+def test_estimates_of_many_rows_are_no_line_through_those_of_few():
+    """Where few rows' peak is gradients of weights, that of many is hidden maps."""
+    flow = on_meta("full_glow", "tiny", CITYSCAPES)
+    one, two, many = (step_memory(flow, n, "reversible").activations for n in (1, 2, 32))
+    assert many > 1.5 * (one + 31 * (two - one))
+
+
+def test_the_mode_is_the_generators_unless_one_is_asked_for(monkeypatch):
+    flow = glow(monkeypatch, 4)
+    stored = step_memory(flow, 1)
+    assert stored == step_memory(flow, 1, "store")
+    flow.memory = "reversible"
+    assert step_memory(flow, 1) == step_memory(flow, 1, "reversible")
+    assert step_memory(flow, 1, "store") == stored
+    assert step_memory(flow, 1).activations < stored.activations
+    assert flow.memory == "reversible"
+    assert all(p.grad is None for p in flow.parameters())
+
+
+def test_an_estimate_does_not_depend_on_what_was_estimated_before(monkeypatch):
+    flow, other = glow(monkeypatch, 4), on_meta("full_glow", "tiny", CITYSCAPES)
+    first = step_memory(flow, 2, "checkpoint")
+    step_memory(other, 1, "store")
+    assert step_memory(flow, 2, "checkpoint") == first
+
+
+def test_only_flows_have_a_choice_of_modes():
+    networks = on_meta("pix2pix", "tiny", CITYSCAPES)
+    assert modes(networks) == ("store",)
+    assert step_memory(networks, 1).activations > 0
+    with pytest.raises(ParamsError, match="no 'reversible' for this system; known: store"):
+        step_memory(networks, 1, "reversible")
+
+
+@pytest.mark.parametrize("mode", ["store", "reversible"])
+def test_one_row_more_than_fits_does_not(mode, monkeypatch):
+    flow, free = glow(monkeypatch, 4), 64 * 2**20
+    rows = fitting_rows(flow, mode, free)
+    assert rows > 1
+    assert step_memory(flow, rows, mode).total <= 0.8 * free
+    assert step_memory(flow, rows + 1, mode).total > 0.8 * free
+    assert fitting_rows(flow, mode, 2**20) == 0
 
 
 @pytest.mark.parametrize("system", ["full_glow", "glow"])
@@ -114,6 +222,44 @@ def test_json_is_one_object_with_exact_numbers(tiny):
     assert content["latents"] == [[6, 24, 36], [12, 12, 18], [48, 6, 9]]
     assert content["flops"] == tiny.flops
     assert content["memory"] == sum(content["memory_parts"].values()) == tiny.memory.total
+    assert (content["batch"], content["memory_mode"]) == (1, "store")
+    by_mode = content["memory_by_mode"]
+    assert list(by_mode) == ["store", "checkpoint", "reversible"]
+    assert by_mode["store"] == {
+        "activations": tiny.memory.activations, "total": tiny.memory.total,
+    }  # fmt: skip
+    assert "fit" not in content
+
+
+def test_a_batch_a_mode_and_a_size_to_fit_in_can_be_asked_for(monkeypatch):
+    flow = glow(monkeypatch, 1)
+    words = ("--batch", 2, "--memory", "checkpoint", "--fit", "0.25GiB", "--json")
+    content = json.loads(run("glow", "--preset", "made", *words).stdout)
+    found = describe("glow", "made", CITYSCAPES, batch=2, mode="checkpoint")
+    assert (content["batch"], content["memory_mode"]) == (2, "checkpoint")
+    assert content["memory"] == content["memory_by_mode"]["checkpoint"]["total"]
+    assert content["memory"] == found.memory.total
+    assert content["flops"] == found.flops
+    assert content["fit"]["bytes"] == 2**28
+    assert content["fit"]["rows"] == {m: fitting_rows(flow, m, 2**28) for m in modes(flow)}
+
+
+def test_operations_grow_with_the_batch_but_for_what_makes_the_matrices():
+    one, two, three = (describe("glow", "tiny", CITYSCAPES, batch=n).flops for n in (1, 2, 3))
+    assert three - two == two - one
+    assert 0.99 * 2 * one < two < 2 * one
+
+
+def test_what_is_printed_does_not_depend_on_the_machine(monkeypatch):
+    def unknown(device):
+        raise AssertionError("the machine was asked")
+
+    monkeypatch.setattr(machine, "free_memory", unknown)
+    glow(monkeypatch, 1)
+    words = ("glow", "--preset", "made", "--fit", "64MiB")
+    first, second = run(*words), run(*words)
+    assert first.exit_code == 0
+    assert first.stdout == second.stdout
 
 
 def test_size_replaces_that_of_the_preset():
@@ -124,13 +270,34 @@ def test_size_replaces_that_of_the_preset():
 def test_the_table_has_units():
     result = run("glow", "--preset", "tiny", "--classes", "streets")
     assert result.exit_code == 0
-    rows = dict(line.strip("│ ").split("│") for line in result.stdout.splitlines() if "│" in line)
-    rows = {name.strip(): value.strip() for name, value in rows.items()}
+    rows = {name: first for name, (first, *_) in cells(result).items()}
     found = describe("glow", "tiny", table("streets"))
     assert rows["parameters"] == f"{found.parameters / 1e3:.4g} k"
     assert rows["operations of a training step"] == f"{found.flops / 1e6:.4g} MFLOP"
     assert rows["memory of a training step"] == f"{found.memory.total / 2**20:.4g} MiB"
     assert rows["latents of level 1"] == "6 x 24 x 36"
+    assert "a training step at batch 1 in float32, training.memory: store" in result.stdout
+
+
+def test_every_mode_has_a_row(monkeypatch):
+    flow = glow(monkeypatch, 1)
+    result = run("glow", "--preset", "made", "--batch", 3, "--fit", "128MiB")
+    found = cells(result)
+    for mode in ("store", "checkpoint", "reversible"):
+        needed = step_memory(flow, 3, mode)
+        assert found[mode] == [
+            f"{needed.activations / 2**20:.4g} MiB", f"{needed.total / 2**20:.4g} MiB",
+            str(fitting_rows(flow, mode, 2**27)),
+        ]  # fmt: skip
+    assert "rows in 128MiB" in result.stdout
+    assert "memory at batch 3" in result.stdout
+
+
+def test_of_a_system_without_likelihood_it_is_said_what_is_not_counted():
+    result = run("pix2pix", "--preset", "tiny")
+    assert "without the networks that only judge photographs" in result.stdout
+    assert "training.memory │" not in result.stdout
+    assert list(cells(run("pix2pix", "--preset", "tiny", "--fit", "1GiB")))[-1] == "store"
 
 
 @pytest.mark.parametrize(
@@ -143,6 +310,10 @@ def test_the_table_has_units():
         (["full_glow", "--preset", "config_a", "--size", "64x64"], "take a larger size"),
         (["full_glow", "--preset", "tiny", "--size", "256"], "expected height x width"),
         (["full_glow", "--preset", "tiny", "--size", "0x64"], "expected height x width"),
+        (["glow", "--preset", "tiny", "--memory", "revers"], "did you mean 'reversible'?"),
+        (["pix2pix", "--preset", "tiny", "--memory", "reversible"], "known: store"),
+        (["glow", "--preset", "tiny", "--fit", "11"], "expected a size as 11GiB"),
+        (["glow", "--preset", "tiny", "--fit", "11GB"], "expected a size as 11GiB"),
     ],
 )
 def test_faults_are_one_line(words, message):
