@@ -179,11 +179,7 @@ def tasks_of(text: str) -> list[Task]:
     Raises:
         typer.BadParameter: there is no such task.
     """
-    known = get_args(Task)
-    for part in text.split(","):
-        if part not in known:
-            raise typer.BadParameter(f"no task {part!r}; known: {', '.join(known)}")
-    return [task for task in known if task in text.split(",")]
+    return _chosen(text, "task", get_args(Task))
 
 
 def memories_of(text: str) -> list[Memory]:
@@ -192,11 +188,14 @@ def memories_of(text: str) -> list[Memory]:
     Raises:
         typer.BadParameter: there is no such mode.
     """
-    known = get_args(Memory)
+    return _chosen(text, "memory", get_args(Memory))
+
+
+def _chosen(text: str, what: str, known: Sequence[Any]) -> list[Any]:
     for part in text.split(","):
         if part not in known:
-            raise typer.BadParameter(f"no memory {part!r}; known: {', '.join(known)}")
-    return [mode for mode in known if mode in text.split(",")]
+            raise typer.BadParameter(f"no {what} {part!r}; known: {', '.join(known)}")
+    return [one for one in known if one in text.split(",")]
 
 
 Sizes = Annotated[str, typer.Option(help="Sides of square photographs: 64, 128, 256.")]
