@@ -179,7 +179,7 @@ def tasks_of(text: str) -> list[Task]:
     Raises:
         typer.BadParameter: there is no such task.
     """
-    return _chosen(text, "task", get_args(Task))
+    return chosen(text, "task", get_args(Task))
 
 
 def memories_of(text: str) -> list[Memory]:
@@ -188,10 +188,27 @@ def memories_of(text: str) -> list[Memory]:
     Raises:
         typer.BadParameter: there is no such mode.
     """
-    return _chosen(text, "memory", get_args(Memory))
+    return chosen(text, "memory", get_args(Memory))
 
 
-def _chosen(text: str, what: str, known: Sequence[Any]) -> list[Any]:
+def batches_of(text: str) -> list[int]:
+    """Batches from `1,4`.
+
+    Raises:
+        typer.BadParameter: one is not a number from 1 on.
+    """
+    for part in text.split(","):
+        if not part.isdecimal() or int(part) < 1:
+            raise typer.BadParameter(f"no batch {part!r}; expected numbers from 1 on, as 1,4")
+    return [int(part) for part in text.split(",")]
+
+
+def chosen(text: str, what: str, known: Sequence[Any]) -> list[Any]:
+    """Names from `one,other`, in the order in which they are known.
+
+    Raises:
+        typer.BadParameter: there is no such name.
+    """
     for part in text.split(","):
         if part not in known:
             raise typer.BadParameter(f"no {what} {part!r}; known: {', '.join(known)}")
@@ -222,12 +239,13 @@ def run(
     rivals: Sequence[str], reference: Path | None = None,
 ) -> None:  # fmt: skip
     """What `main` does, beside rivals, of which `reference` is the public code in a checkout."""
-    sides, chosen = sides_of(sizes), tasks_of(tasks)
-    held = memories_of(memories)
+    sides, wanted, held, many = (
+        sides_of(sizes), tasks_of(tasks), memories_of(memories), batches_of(batches)
+    )  # fmt: skip
     for side in sides:
         work = Work((side, side), (DEPTH,) * LEVELS[side])
         content = contest(
-            work, [int(batch) for batch in batches.split(",")], chosen, rounds=rounds,
+            work, many, wanted, rounds=rounds,
             threads=threads, rivals=rivals, reference=str(reference or ""), memories=held,
         )  # fmt: skip
         print(table(content), flush=True)

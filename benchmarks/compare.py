@@ -12,7 +12,19 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.bench import OUT, Batches, Memories, Out, Rivals, Rounds, Sizes, Tasks, Threads, run
+from benchmarks.bench import (
+    OUT,
+    Batches,
+    Memories,
+    Out,
+    Rivals,
+    Rounds,
+    Sizes,
+    Tasks,
+    Threads,
+    chosen,
+    run,
+)  # fmt: skip
 
 
 def main(
@@ -28,9 +40,8 @@ def main(
         raise typer.BadParameter(
             f"{reference}: no src/models/two_glows here; give a checkout of the public code"
         )
-    run(
-        sizes, batches, tasks, memories, rounds, threads, out, rivals.split(","), reference
-    )  # fmt: skip
+    beside = chosen(rivals, "rival", ("plain", "reference"))
+    run(sizes, batches, tasks, memories, rounds, threads, out, beside, reference)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,17 @@ import typer
 from augflow import files
 from augflow.generators.presets import FULL_GLOW
 from augflow.params import Memory
-from benchmarks.bench import DEPTH, LEVELS, OUT, Memories, Out, Threads, hardware, memories_of
+from benchmarks.bench import (
+    DEPTH,
+    LEVELS,
+    OUT,
+    Memories,
+    Out,
+    Threads,
+    chosen,
+    hardware,
+    memories_of,
+)  # fmt: skip
 from benchmarks.contenders import Work
 from benchmarks.worker import Worker
 
@@ -102,15 +112,14 @@ def main(
     out: Out = OUT,
 ) -> None:
     """Measures, prints, writes."""
+    wanted, modes = chosen(points, "point", POINTS), memories_of(memories)
     found = []
     print(
         "point       contender  memory      size       steps  parameters  weights   rest   peak MiB"
     )
-    for point in points.split(","):
-        if point not in POINTS:
-            raise typer.BadParameter(f"no point {point!r}; known: {', '.join(POINTS)}")
+    for point in wanted:
         for work in works(point):
-            for name, own in contenders(point, work, memories_of(memories)):
+            for name, own in contenders(point, work, modes):
                 one = measured(point, name, own, threads)
                 found.append(one)
                 size = "x".join(map(str, one.size))

@@ -3,7 +3,17 @@
 import pytest
 import typer
 
-from benchmarks.bench import Measured, contest, memories_of, ratios, sides_of, table, tasks_of
+from benchmarks import memory
+from benchmarks.bench import (
+    Measured,
+    batches_of,
+    contest,
+    memories_of,
+    ratios,
+    sides_of,
+    table,
+    tasks_of,
+)
 from benchmarks.contenders import Work
 from benchmarks.floor import operations
 from benchmarks.memory import contenders, divided, measured, works
@@ -83,6 +93,11 @@ def test_what_is_unknown_is_refused_by_name():
     with pytest.raises(typer.BadParameter, match="no task 'trian'"):
         tasks_of("trian")
     assert tasks_of("more,train") == ["train", "more"]
+    with pytest.raises(typer.BadParameter, match="no batch '0'; expected numbers from 1 on"):
+        batches_of("4,0")
+    assert batches_of("1,4") == [1, 4]
+    with pytest.raises(typer.BadParameter, match="no point 'dpeth'; known: depth, resolution"):
+        memory.main(points="dpeth")
     with pytest.raises(typer.BadParameter, match="no memory 'all'"):
         memories_of("all")
     assert memories_of("reversible,store") == ["store", "reversible"]
