@@ -28,8 +28,11 @@ $(STAMP): requirements.lock pyproject.toml
 # makes the same, one stage after the other
 repro: setup
 	$(BIN)/dvc repro prepare
-	$(call beside,train|predict|judge)
-	$(call beside,synthesize|transfer|diversity|attributes|explore|retrain)
+	$(call beside,train|predict|judge|judges)
+	$(call beside,synthesize|transfer|diversity|attributes|explore)
+	$(call beside,choose)
+	$(call beside,select)
+	$(call beside,retrain)
 	$(call beside,score|score_references|score_arms)
 	$(BIN)/dvc repro
 

@@ -109,11 +109,15 @@ class TrainingParams(Section):
 
 
 class GeneratorParams(Section):
-    """A generator: its system, the preset, what differs from it, its training."""
+    """A generator: its system, the preset, what differs from it, its training.
+
+    With `one_in` K it learns from every K-th training scene alone.
+    """
 
     system: str
     preset: str
     overrides: dict[str, Any] = {}
+    one_in: Count = 1
     training: TrainingParams
 
 
@@ -127,14 +131,30 @@ class PredictorParams(Section):
     samples: Count = 10
 
 
+class NewLayoutsParams(Section):
+    """Layouts made from a split's own, so that thin classes become thicker.
+
+    For each of a split's layouts `ratio` new ones are made: objects of the classes to `boost` are
+    pasted in, and layouts are mirrored, warped, and mixed with those of other scenes.
+    """
+
+    boost: Annotated[tuple[str, ...], Field(min_length=1)]
+    ratio: Annotated[float, Field(gt=0, le=100)] = 1.0
+    seed: int = 0
+
+
 class SetParams(Section):
     """A synthetic set: `rounds` photographs per layout of a split and temperature.
 
-    With `best_of`, so many are drawn and the `rounds` likeliest of them are kept.
+    With `best_of`, so many are drawn and the `rounds` likeliest of them are kept. With `one_in` K
+    only every K-th layout of the split is used. `new_layouts` are used instead of these where such
+    a section is given.
     """
 
     generator: str
     layouts: Literal["train", "val"]
+    one_in: Count = 1
+    new_layouts: NewLayoutsParams | None = None
     temperatures: Annotated[tuple[Temperature, ...], Field(min_length=1)]
     rounds: Count = 1
     best_of: Count | None = None
@@ -187,25 +207,127 @@ class SegmenterParams(Section):
     seed: int = 0
 
 
-class ArmParams(Section):
-    """What a retrained network sees: `real` and a synthetic set; classic augmentation or not.
+class JudgeParams(SegmenterParams):
+    """A network that selections ask; with `one_in` K it sees every K-th training scene alone."""
 
-    `reads` is the folder under `data/<study>` that DVC watches for the arm: `synthetic/SET` for an
-    arm with a synthetic set, `prepared` (which every arm depends on) for one without.
+    one_in: Count = 1
+
+
+class ChoiceParams(Section):
+    """How the temperature of a set is chosen: by what photographs of each are worth in training.
+
+    A share of the training drives is held out. For each temperature of the set a network is trained
+    on the other scenes and the photographs of their layouts, once per seed; the temperature whose
+    networks read the held-out scenes best is chosen. Validation scenes are not looked at.
+    """
+
+    set: str
+    hold_out: Annotated[float, Field(gt=0, lt=1)] = 0.25
+    segmenter: SegmenterParams
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
+
+
+class BandParams(Section):
+    """A band of quantiles of log-density; what lies outside, on either side, is dropped."""
+
+    low: Fraction = 0.05
+    high: Fraction = 0.95
+
+    @model_validator(mode="after")
+    def _is_a_band(self) -> BandParams:
+        if self.low >= self.high:
+            raise ValueError(f"low is {self.low:g}, expected less than high, {self.high:g}")
+        return self
+
+
+class SelectionParams(Section):
+    """What of a set is fit to train on; each part is a switch and off unless it is given.
+
+    `reads` is what DVC watches for the selection under `data/<study>`: `chosen/CHOICE.json` where
+    the temperature is a chosen one, else `prepared`, which every selection depends on.
+
+    `temperature` is one of the set's, or `chosen` for what the choice under `reads` says; without
+    it, all are used. `likeliest` keeps so many photographs of each layout and temperature,
+    `typicality` a band of densities, calibrated per temperature; `agreement` drops the share of
+    photographs that the judge reads worst. `hardness` keeps more photographs of hard layouts: all
+    of the hardest, fewer down the ranks. `rarity` draws photographs of rare looks of large classes
+    more often. `pixel_filter` ignores pixels whose loss exceeds so many times the mean loss of
+    their class on real photographs, `ignore_band` so many pixels on either side of label edges.
+    """
+
+    set: str
+    judge: str
+    reads: str
+    temperature: Temperature | Literal["chosen"] | None = None
+    likeliest: Count | None = None
+    typicality: BandParams | None = None
+    agreement: Annotated[float, Field(gt=0, lt=1)] | None = None
+    hardness: bool = False
+    rarity: bool = False
+    pixel_filter: Annotated[float, Field(gt=0)] | None = None
+    ignore_band: Annotated[int, Field(ge=0)] = 0
+
+
+Augment = Literal["none", "classic", "copy_paste"]
+"""How photographs are varied beside mirroring: not at all, by hand-made rules, or by pasting
+objects of other scenes."""
+
+
+class ArmParams(Section):
+    """What a retrained network sees: `real` and a synthetic set; augmentation by hand-made rules.
+
+    A synthetic set is one of `sets` or of `selections`. `reads` is the folder under `data/<study>`
+    that DVC watches for the arm: `synthetic/SET` or `selected/SELECTION` for an arm with a set,
+    `prepared` (which every arm depends on) for one without.
+
+    With `one_in` K the arm has every K-th training scene alone, and so have the generator and the
+    judge behind its set, and the layouts of the set unless `more_layouts` says so. `ratio` is how
+    many synthetic photographs are seen per real one; by default as the parts' sizes have it. By the
+    `schedule` both are seen throughout, or synthetic ones alone for the first `first_share` of the
+    steps and real ones alone after.
     """
 
     train_on: Annotated[tuple[str, ...], Field(min_length=1)]
     reads: str
-    augment: Literal["none", "classic"] = "none"
+    augment: Augment = "none"
+    one_in: Count = 1
+    more_layouts: bool = False
+    ratio: Annotated[float, Field(gt=0)] | None = None
+    schedule: Literal["joint", "synthetic_first"] = "joint"
+    first_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
+
+    @property
+    def made(self) -> str | None:
+        """The synthetic set or selection, if there is one."""
+        return next((name for name in self.train_on if name != "real"), None)
+
+    @property
+    def mixed(self) -> bool:
+        """Whether it joins real and synthetic photographs."""
+        return len(self.train_on) > 1
 
     @model_validator(mode="after")
     def _reads_what_it_trains_on(self) -> ArmParams:
         made = [name for name in self.train_on if name != "real"]
         if len(made) > 1:
             raise ValueError(f"an arm takes one synthetic set, got {', '.join(made)}")
-        expected = f"synthetic/{made[0]}" if made else "prepared"
-        if self.reads != expected:
-            raise ValueError(f"reads is {self.reads!r}; this train_on needs {expected!r}")
+        _no_doubles("train_on", self.train_on)
+        expected = [f"synthetic/{made[0]}", f"selected/{made[0]}"] if made else ["prepared"]
+        if self.reads not in expected:
+            needed = " or ".join(repr(place) for place in expected)
+            raise ValueError(f"reads is {self.reads!r}; this train_on needs {needed}")
+        return self
+
+    @model_validator(mode="after")
+    def _mixes_only_what_it_has(self) -> ArmParams:
+        given = [name for name in ("ratio", "schedule") if name in self.model_fields_set]
+        if given and not self.mixed:
+            raise ValueError(
+                f"{' and '.join(given)}: says how real and synthetic photographs are mixed; "
+                "leave it out, or train on both"
+            )
+        if self.schedule == "synthetic_first" and self.ratio is not None:
+            raise ValueError("ratio: the schedule synthetic_first mixes nothing; leave it out")
         return self
 
 
@@ -339,6 +461,9 @@ class Params(Section):
     transfers: dict[str, TransferParams] = {}
     predictors: dict[str, PredictorParams] = {}
     judge: SegmenterParams
+    judges: dict[str, JudgeParams] = {}
+    choices: dict[str, ChoiceParams] = {}
+    selections: dict[str, SelectionParams] = {}
     arms: dict[str, ArmParams]
     retrain: RetrainParams
     report: ReportParams
@@ -361,8 +486,15 @@ class Params(Section):
         uses += [(f"sets.{k}.generator", s.generator, generators) for k, s in self.sets.items()]
         uses += [(f"transfers.{k}.generator", s.generator, generators)
                  for k, s in self.transfers.items()]  # fmt: skip
-        uses += [(f"arms.{k}.train_on", name, ["real", *sets])
-                 for k, arm in self.arms.items() for name in arm.train_on]  # fmt: skip
+        uses += [(f"choices.{k}.set", choice.set, sets) for k, choice in self.choices.items()]
+        for key, one in self.selections.items():
+            uses += [(f"selections.{key}.set", one.set, sets),
+                     (f"selections.{key}.judge", one.judge, sorted(self.judges))]  # fmt: skip
+        for key, arm in self.arms.items():
+            selected = arm.reads.startswith("selected/")
+            known = sorted(self.selections) if selected else ["real", *sets]
+            uses += [(f"arms.{key}.train_on", name, known) for name in arm.train_on
+                     if name != "real"]  # fmt: skip
         uses += [("report.sweep", name, sets) for name in self.report.sweep]
         uses += [("diversity.generators", name, generators)
                  for name in (self.diversity.generators if self.diversity else ())]  # fmt: skip
@@ -381,6 +513,66 @@ class Params(Section):
         ]
         if wrong:
             raise ValueError("; ".join(wrong))
+        return self
+
+    @model_validator(mode="after")
+    def _selections_fit_their_sets(self) -> Params:
+        doubled = sorted(set(self.sets) & set(self.selections))
+        faults = [f"selections.{name}: is a set's name too; take another" for name in doubled]
+        faults += [
+            f"choices.{key}.set: {one.set} has layouts of val; choose on training layouts"
+            for key, one in self.choices.items()
+            if self.sets[one.set].layouts != "train"
+        ]
+        for key, one in self.selections.items():
+            faults += [f"selections.{key}.{fault}" for fault in self._unfit(one)]
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+    def _unfit(self, one: SelectionParams) -> list[str]:
+        """What is wrong with a selection, each under the parameter's name."""
+        faults, degrees = [], self.sets[one.set].temperatures
+        choices = {f"chosen/{name}.json": choice for name, choice in self.choices.items()}
+        if one.temperature == "chosen":
+            if one.reads not in choices:
+                faults.append(f"reads: {one.reads!r}; {nearest(one.reads, sorted(choices))}")
+            elif choices[one.reads].set != one.set:
+                faults.append(f"reads: {one.reads} is about set {choices[one.reads].set}")
+        elif one.reads != "prepared":
+            faults.append(f"reads: {one.reads!r}, expected 'prepared' unless temperature is chosen")
+        if isinstance(one.temperature, float) and one.temperature not in degrees:
+            shown = ", ".join(f"{degree:g}" for degree in degrees)
+            faults.append(f"temperature: {one.temperature:g}; set {one.set} has {shown}")
+        return faults
+
+    @model_validator(mode="after")
+    def _fractions_are_kept(self) -> Params:
+        """Nothing behind an arm has seen more training scenes than the arm has."""
+        faults = []
+        for key, arm in self.arms.items():
+            if arm.made is None:
+                continue
+            selection = self.selections.get(arm.made)
+            behind = self.sets[selection.set if selection else arm.made]
+            if behind.layouts != "train":
+                faults.append(
+                    f"arms.{key}.train_on: {arm.made} has layouts of {behind.layouts}; an arm "
+                    "trains on training layouts alone"
+                )
+            seen = {f"generators.{behind.generator}": self.generators[behind.generator].one_in}
+            if not arm.more_layouts:
+                seen[f"sets.{selection.set if selection else arm.made}"] = behind.one_in
+            if selection:
+                seen[f"judges.{selection.judge}"] = self.judges[selection.judge].one_in
+            faults += [
+                f"arms.{key}.one_in is {arm.one_in}, but {where}.one_in is {share}: it sees scenes "
+                "that the arm does not have"
+                for where, share in seen.items()
+                if share % arm.one_in
+            ]
+        if faults:
+            raise ValueError("; ".join(faults))
         return self
 
     @model_validator(mode="after")

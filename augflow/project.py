@@ -17,6 +17,7 @@ from augflow.params import ArmParams, Params, SegmenterParams, load
 
 if TYPE_CHECKING:
     from augflow.devices import Devices
+    from augflow.synthetic import Decision
 
 T = TypeVar("T")
 
@@ -58,6 +59,18 @@ class Project:
     def synthetic(self, name: str) -> Path:
         """The folder of a synthetic or transferred set."""
         return self.data / "synthetic" / name
+
+    def selected(self, name: str) -> Path:
+        """The folder of a selected set."""
+        return self.data / "selected" / name
+
+    def judge_of(self, name: str) -> Path:
+        """The folder of a judge that selections ask."""
+        return self.data / "judges" / name
+
+    def choice(self, name: str) -> Path:
+        """The file of a chosen temperature."""
+        return self.data / "chosen" / f"{name}.json"
 
     def segmenter(self, arm: str, seed: int) -> Path:
         """The folder of a retrained segmenter."""
@@ -179,6 +192,36 @@ class Project:
         params = self.params.judge
         rmtree(self._retrain("judge", arm, params, params.seed, self.judge_folder))
 
+    def train_judge(self, name: str) -> None:
+        """Stage judges: a segmenter that selections ask, trained on its share of real scenes."""
+        params = _named(self.params.judges, name, "judges")
+        arm = ArmParams(train_on=("real",), reads="prepared", one_in=params.one_in)
+        rmtree(self._retrain(f"judges-{name}", arm, params, params.seed, self.judge_of(name)))
+
+    def choose(self, name: str) -> None:
+        """Stage choose: the temperature of a set."""
+        from augflow.stages.choose import choose
+
+        section = _named(self.params.choices, name, "choices")
+        one_in = self.params.sets[section.set].one_in
+        choose(
+            name, section, self.synthetic(section.set), self.prepared, self.choice(name),
+            one_in=one_in, threads=self.params.threads,
+        )  # fmt: skip
+
+    def select(self, name: str) -> list[Decision]:
+        """Stage select: what of a set is fit to train on; returns what was decided."""
+        from augflow.stages.select import select
+
+        section = _named(self.params.selections, name, "selections")
+        chosen = self.data / section.reads if section.temperature == "chosen" else None
+        return select(
+            name, section, self.synthetic(section.set), self.prepared,
+            self.judge_of(section.judge), self.selected(name),
+            one_in=self.params.judges[section.judge].one_in, chosen=chosen,
+            threads=self.params.threads,
+        )  # fmt: skip
+
     def retrain(self, arm: str) -> None:
         """Stage retrain: one arm, once per seed."""
         section = _named(self.params.arms, arm, "arms")
@@ -268,7 +311,7 @@ class Project:
         from augflow.stages.retrain import retrain
         from augflow.stages.runs import folder_digest
 
-        sets = {name: self.synthetic(name) for name in arm.train_on if name != "real"}
+        sets = {arm.made: self.data / arm.reads} if arm.made else {}
         digests = {name: folder_digest(path) for name, path in sets.items()}
         own = [Path(path) for path in (params.config, params.checkpoint) if path]
         facts = (

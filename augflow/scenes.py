@@ -111,8 +111,8 @@ class SceneFolder:
     (name, split, drive) and `{train,val}/{image,classes,boundary}/NAME.png`.
     """
 
-    def __init__(self, root: Path, split: str) -> None:
-        """Opens a split.
+    def __init__(self, root: Path, split: str, one_in: int = 1) -> None:
+        """Opens a split, or every `one_in`-th scene of it: the first and so on.
 
         Raises:
             DataError: not a prepared folder, or a file of it is missing or of a wrong size.
@@ -125,8 +125,9 @@ class SceneFolder:
         rows = [row for row in files.read_csv(root / "scenes.csv") if row["split"] == split]
         if not rows:
             raise DataError(f"{root}: split {split!r} has no scenes; run the prepare stage")
-        self.names = [row["name"] for row in rows]
-        self.drives = [row["drive"] for row in rows]
+        self._listed = [row["name"] for row in rows]
+        self.names = self._listed[::one_in]
+        self.drives = [row["drive"] for row in rows][::one_in]
         count, size = len(rows), self.size
         arrays = Pixels(
             place=f"{split}-{files.digest_bytes(str(root.resolve()).encode())}",
@@ -136,7 +137,7 @@ class SceneFolder:
             },
             rows=self._decoded,
         ).arrays()  # fmt: skip
-        self._image, self._classes, self._boundary = (arrays[kind] for kind in KINDS)
+        self._image, self._classes, self._boundary = (arrays[kind][::one_in] for kind in KINDS)
 
     def __len__(self) -> int:
         """The number of scenes."""
@@ -158,14 +159,14 @@ class SceneFolder:
 
     def _digest(self) -> str:
         """A digest of all files that the split is read from."""
-        pixels = [self._path(kind, name) for kind in KINDS for name in self.names]
+        pixels = [self._path(kind, name) for kind in KINDS for name in self._listed]
         return files.digest_bytes_of(
             [self.root / "dataset.json", self.root / "scenes.csv", *pixels]
         )
 
     def _decoded(self, kind: str) -> Iterator[np.ndarray]:
         """The maps of a kind one after the other, photographs with channels first."""
-        for name in self.names:
+        for name in self._listed:
             pixels = self._read(kind, name)
             yield pixels.transpose(2, 0, 1) if kind == "image" else pixels
 

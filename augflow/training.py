@@ -16,7 +16,7 @@ from augflow import files, machine, seeds
 from augflow.budget import Budget
 from augflow.errors import ModelError, ParamsError
 from augflow.learners import Learner, NotFiniteError
-from augflow.prefetching import ahead
+from augflow.prefetching import Rows, ahead
 from augflow.scenes import Scenes
 
 log = logging.getLogger("augflow")
@@ -31,7 +31,7 @@ def fit(
     learner: Learner, scenes: Scenes, *, steps: int, batch_size: int, seed: int,
     columns: Sequence[str], names: Sequence[str], run: Path | None = None,
     save_every: int = 100, log_every: int = 10, watch: Watch | None = None,
-    budget: Budget | None = None,
+    budget: Budget | None = None, rows_of: Rows | None = None,
 ) -> list[Row]:  # fmt: skip
     """Trains for a number of steps, or goes on where a killed run stopped.
 
@@ -52,6 +52,7 @@ def fit(
         log_every: steps between two rows of the history.
         watch: measures beside the loss; asked of the first rank alone.
         budget: the memory there is, for messages.
+        rows_of: the scenes of a step; by default `batch_rows`.
 
     Returns:
         The history, one row every `log_every` steps and wherever `watch` measured.
@@ -69,9 +70,10 @@ def fit(
             "each needs a row: take a larger batch, or fewer devices"
         )
 
-    def rows_of(step: int) -> list[int]:
+    def evenly_drawn(step: int) -> list[int]:
         return batch_rows(seed, step, batch_size, len(scenes))
 
+    rows_of = rows_of or evenly_drawn
     with (
         ranks.together(),
         _Run(run, learner) as saved,

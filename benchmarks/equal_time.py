@@ -136,7 +136,7 @@ def main(
     reference: Annotated[Path | None, typer.Option(help="A checkout of the public code.")] = None,
     preset: Annotated[str, typer.Option(help="The library's.")] = "medium",
     batch: Annotated[int, typer.Option(min=1, help="The library's.")] = 4,
-    rate: Annotated[float, typer.Option(help="The library's learning rate.")] = 1e-3,
+    rate: Annotated[float, typer.Option(help="The library's learning rate.")] = 5e-4,
     precision: Annotated[str, typer.Option(help="Of the library's networks.")] = "bfloat16",
     threads: Threads = 2,
     out: Out = OUT,

@@ -1,8 +1,13 @@
-"""Stage judge: a segmenter learns from the real training photographs."""
+"""Stage judge, and stage judges: the judge of the report, or one of the `judges` by name."""
+
+import sys
 
 from augflow.cli.errors import reported
 from augflow.project import Project
 
 if __name__ == "__main__":
     with reported():
-        Project().judge()
+        if len(sys.argv) > 1:
+            Project().train_judge(sys.argv[1])
+        else:
+            Project().judge()

@@ -17,8 +17,11 @@ FLOORS = [
         "attributes", "shares", "frames", "suggestions", "decoded",
         "peak", "operations",
     },
-    {"learners", "training", "prefetching", "ranks", "devices", "budget"},
-    {"generators", "segmenters", "photographs", "latents", "describing", "importing"},
+    {"learners", "training", "prefetching", "ranks", "devices", "budget", "mixing"},
+    {
+        "generators", "segmenters", "photographs", "latents", "describing", "importing",
+        "selection",
+    },
     {"stages", "reporting", "verifying", "project", "template"},
     {"cli"},
 ]  # fmt: skip

@@ -16,12 +16,15 @@ WHOLE = {
     "generators": {
         "full": {"system": "full_glow", "preset": "tiny", "training": {"steps": 10}},
     },
-    "sets": {"t08": {"generator": "full", "layouts": "val", "temperatures": [0.8]}},
+    "sets": {
+        "t08": {"generator": "full", "layouts": "val", "temperatures": [0.8]},
+        "more": {"generator": "full", "layouts": "train", "temperatures": [0.5, 0.8]},
+    },
     "transfers": {"moved": {"generator": "full", "layouts": "val"}},
     "judge": {"steps": 5},
     "arms": {
         "real": {"train_on": ["real"], "reads": "prepared"},
-        "both": {"train_on": ["real", "t08"], "reads": "synthetic/t08"},
+        "both": {"train_on": ["real", "more"], "reads": "synthetic/more"},
     },
     "retrain": {"segmenter": {"steps": 5}, "seeds": [0, 1]},
     "report": {"title": "Demo", "sweep": ["t08"], "temperatures": [0.8]},
@@ -98,7 +101,7 @@ def test_a_misspelt_parameter_is_named_with_the_nearest_one(loaded, place, messa
         (
             "arms__both",
             {"train_on": ["real", "t80"], "reads": "synthetic/t80"},
-            r"arms\.both\.train_on: no 't80'; known: real, t08; did you mean 't08'",
+            r"arms\.both\.train_on: no 't80'; known: real, more, t08; did you mean 't08'",
         ),
         ("report__sweep", ["t09"], r"report\.sweep: no 't09'.*'t08'"),
     ],
@@ -224,3 +227,83 @@ def test_the_systems_of_a_sweep_are_compared_on_the_same_layouts(loaded):
     both["sets__b"] = {**both["sets__b"], "limit": 3}
     with pytest.raises(ParamsError, match=r"same layouts, but t08 has val, limit None; b has val"):
         loaded(**both, report__sweep=["t08", "b"])
+
+
+SELECTION = {
+    "judges": {"all": {"steps": 5}, "quarter": {"steps": 5, "one_in": 4}},
+    "choices": {"best": {"set": "more", "segmenter": {"steps": 5}}},
+    "selections": {"kept": {"set": "more", "judge": "all", "reads": "prepared"}},
+}
+
+
+def selecting(**changes):
+    """Sections of selections, some of their values replaced, by dotted name."""
+    content = copy.deepcopy(SELECTION)
+    for place, value in changes.items():
+        *parents, key = place.split("__")
+        section = content
+        for parent in parents:
+            section = section.setdefault(parent, {})
+        section[key] = value
+    return content
+
+
+def test_an_arm_may_train_on_a_selection(loaded):
+    arm = {"train_on": ["real", "kept"], "reads": "selected/kept", "ratio": 0.5}
+    params = loaded(**selecting(), arms__chosen=arm)
+    assert params.arms["chosen"].made == "kept"
+    assert params.judges["quarter"].one_in == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"selections__kept__judge": "al"}, r"selections\.kept\.judge: no 'al'; .*'all'"),
+        ({"selections__kept__set": "mor"}, r"selections\.kept\.set: no 'mor'"),
+        (
+            {"selections__t08": {"set": "more", "judge": "all", "reads": "prepared"}},
+            r"selections\.t08: is a set's name",
+        ),
+        ({"selections__kept__temperature": 0.7}, r"temperature: 0\.7; set more has 0\.5, 0\.8"),
+        ({"selections__kept__temperature": "chosen"}, r"reads: 'prepared'.*chosen/best\.json"),
+        ({"selections__kept__reads": "chosen/best.json"}, "unless temperature is chosen"),
+        ({"choices__best__set": "t08"}, r"choices\.best\.set: t08 has layouts of val"),
+        ({"selections__kept__typicality": {"low": 0.5, "high": 0.2}}, "low is 0.5"),
+    ],
+)
+def test_selections_that_do_not_fit_are_refused(loaded, changes, message):
+    with pytest.raises(ParamsError, match=message):
+        loaded(**selecting(**changes))
+
+
+def test_an_arm_has_seen_no_more_than_its_share(loaded):
+    arm = {"train_on": ["real", "kept"], "reads": "selected/kept", "one_in": 4}
+    with pytest.raises(ParamsError) as fault:
+        loaded(**selecting(), arms__few=arm)
+    for where in ("generators.full", "sets.more", "judges.all"):
+        assert f"arms.few.one_in is 4, but {where}.one_in is 1" in str(fault.value)
+    whole = selecting(selections__kept__judge="quarter")
+    generators = {"full": {**WHOLE["generators"]["full"], "one_in": 8}}
+    with pytest.raises(ParamsError, match=r"but sets\.more\.one_in is 1"):
+        loaded(**whole, generators=generators, arms__few=arm)
+    params = loaded(**whole, generators=generators, arms__few={**arm, "more_layouts": True})
+    assert params.arms["few"].more_layouts
+
+
+@pytest.mark.parametrize(
+    ("arm", "message"),
+    [
+        ({"train_on": ["real"], "reads": "prepared", "ratio": 1.0}, "train on both"),
+        ({"train_on": ["real", "t08"], "reads": "synthetic/t08"}, "has layouts of val"),
+        ({"train_on": ["real", "more"], "reads": "selected/more"}, "no 'more'"),
+        (
+            {"train_on": ["real", "more"], "reads": "synthetic/more", "ratio": 1.0,
+             "schedule": "synthetic_first"},
+            "mixes nothing",
+        ),
+        ({"train_on": ["real", "real"], "reads": "prepared"}, "more than once"),
+    ],
+)  # fmt: skip
+def test_arms_that_cannot_be_are_refused(loaded, arm, message):
+    with pytest.raises(ParamsError, match=message):
+        loaded(arms__odd=arm)

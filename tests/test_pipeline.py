@@ -44,6 +44,9 @@ def test_every_stage_writes_where_the_project_looks(stages):
         }
         for name in params.predictors
     }  # fmt: skip
+    expected |= {f"judges@{name}": {relative(project.judge_of(name))} for name in params.judges}
+    expected |= {f"choose@{name}": {relative(project.choice(name))} for name in params.choices}
+    expected |= {f"select@{name}": {relative(project.selected(name))} for name in params.selections}
     expected["judge"] = {relative(project.judge_folder)}
     expected |= {f"synthesize@{name}": {relative(project.synthetic(name))} for name in params.sets}
     expected |= {f"transfer@{n}": {relative(project.synthetic(n))} for n in params.transfers}
@@ -67,7 +70,9 @@ def test_every_stage_writes_where_the_project_looks(stages):
 
 def test_every_stage_depends_on_its_own_source(stages):
     for name, (_, deps) in stages.items():
-        stage = {"judge": "retrain"}.get(name.split("@")[0], name.split("@")[0])
+        stage = {"judge": "retrain", "judges": "retrain"}.get(
+            name.split("@")[0], name.split("@")[0]
+        )
         stage = "score" if stage.startswith("score") else stage
         assert f"augflow/stages/{stage}.py" in deps, name
 

@@ -23,6 +23,7 @@ COMMANDS = (
     "interpolate",
     "transfer",
     "predict",
+    "select",
     "score",
     "report",
     "verify",

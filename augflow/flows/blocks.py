@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from augflow.flows import rebuilt_block
 from augflow.flows.conditioners import Learned
 from augflow.flows.coupling_nets import CouplingNets
-from augflow.flows.injection import Injections
-from augflow.flows.rebuilt_block import Affines
+from augflow.flows.injection import Affines, Injections
 from augflow.flows.step_params import LevelParams, StepParams
 from augflow.flows.transforms import (
     ActNormParams,

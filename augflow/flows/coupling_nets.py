@@ -62,14 +62,13 @@ class CouplingNets(nn.Module):
 
 
 @dataclass(frozen=True)
-class StepNet:
-    """The coupling network of one step, on weights that `CouplingNets` cut out.
+class NetWeights:
+    """The weights of one network: conv3x3, ReLU, conv1x1, ReLU, conv3x3.
 
     Shapes:
-        first: (width, C / 2 + F, 3, 3).
+        first: (width, C_in, 3, 3).
         second: (width, width, 1, 1).
         last: (C, width, 3, 3).
-        scale: (C,), the logarithm of the output's gain, over 3.
     """
 
     first: Tensor
@@ -78,6 +77,26 @@ class StepNet:
     second_bias: Tensor
     last: Tensor
     last_bias: Tensor
+
+    def through(self, x: Tensor, share: Tensor | None = None, *, ones: bool) -> Tensor:
+        """See `network`; with a share, `x` has the first of the planes and the share the others."""
+        planes = x.shape[1]
+        first = self.first if share is None else self.first[:, :planes]
+        return network(
+            x, share, first, self.first_bias, self.second, self.second_bias, self.last,
+            self.last_bias, ones=ones,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class StepNet(NetWeights):
+    """The coupling network of one step, on weights that `CouplingNets` cut out.
+
+    Shapes:
+        first: reads C / 2 + F planes.
+        scale: (C,), the logarithm of the output's gain, over 3.
+    """
+
     scale: Tensor
     untouched: int
     edge: str
@@ -93,15 +112,10 @@ class StepNet:
             features: (N, F, H, W), the condition, if there is one.
             share: (N or 1, width, H, W), what `shared` made of it; it then takes their place.
         """
-        x, first, first_bias = half, self.first, self.first_bias
-        if share is not None:
-            first = first[:, : self.untouched]
-        elif features is not None:
+        x = half
+        if share is None and features is not None:
             x = torch.cat([half, features.to(half.dtype)], 1)
-        out = network(
-            x, share, first, first_bias, self.second, self.second_bias, self.last, self.last_bias,
-            ones=self.edge == "ones",
-        )  # fmt: skip
+        out = self.through(x, share, ones=self.edge == "ones")
         out = out.to(half.dtype) * (3 * self.scale).exp()[:, None, None]
         if self.bound is not None:
             out = self.bound * torch.tanh(out / self.bound)

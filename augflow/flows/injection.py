@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from augflow.flows.coupling_nets import CouplingNets, network
+from augflow.flows.coupling_nets import CouplingNets, NetWeights, StepNet
 from augflow.flows.transforms import CouplingParams
 
 
@@ -82,21 +82,31 @@ class Injections(nn.Module):
         return StepInjector(**weights)
 
 
-@dataclass(frozen=True)
-class StepInjector:
+class StepInjector(NetWeights):
     """The injector network of one step, on weights that `Injections` cut out."""
-
-    first: Tensor
-    first_bias: Tensor
-    second: Tensor
-    second_bias: Tensor
-    last: Tensor
-    last_bias: Tensor
 
     def __call__(self, condition: Tensor) -> CouplingParams:
         """Raw scale and shift of all channels, from the condition (N, F, H, W)."""
-        out = network(
-            condition, None, self.first, self.first_bias, self.second, self.second_bias,
-            self.last, self.last_bias, ones=False,
-        )  # fmt: skip
+        out = self.through(condition, ones=False)
         return CouplingParams(*out.to(condition.dtype).chunk(2, 1))
+
+
+@dataclass(frozen=True)
+class Affines:
+    """What a step does after its matrix.
+
+    Attributes:
+        injector: scale and shift that the condition alone decides, if there is one.
+        net: the coupling's network.
+        features: the condition, (N, F, H, W), or
+        share: what the network's first convolution made of it, (N, width, H, W).
+    """
+
+    injector: CouplingParams | None
+    net: StepNet
+    features: Tensor | None = None
+    share: Tensor | None = None
+
+    def coupling(self, half: Tensor) -> CouplingParams:
+        """Raw scale and shift of the half that changes."""
+        return CouplingParams(*self.net(half, self.features, self.share))

@@ -12,43 +12,24 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.function import once_differentiable
-from torch.func import functional_call
 
-from augflow.flows.level import Level
-from augflow.flows.step_params import LevelParams, StepParams, Trace
-from augflow.flows.undone import Undone, drifted, leaf, precision_of, same_precision
+from augflow.flows.sides import Part, Side
+from augflow.flows.step_params import Trace, leaf
+from augflow.flows.undone import Undone, drifted, precision_of, same_precision
+
+TOGETHER = 8
+"""How many steps of a level go back together at most."""
 
 WIDE_BYTES = 64 * 2**20
 """How many bytes of a source's hidden maps may be held at once while steps go back together."""
-
-
-@dataclass(frozen=True)
-class Side:
-    """A tower's part of a level.
-
-    Attributes:
-        level: its steps.
-        conditioner: makes their parameters.
-        keeps: whether the inputs of steps are kept instead of rebuilt; for flows that single
-            precision cannot invert, as their coupling scales have no floor.
-    """
-
-    level: Level
-    conditioner: nn.Module
-    keeps: bool = False
-
-    @property
-    def weights(self) -> dict[str, nn.Parameter]:
-        """All that is learned here, by name."""
-        nets = {f"nets.{name}": p for name, p in self.level.nets.named_parameters()}
-        return nets | {f"given.{name}": p for name, p in self.conditioner.named_parameters()}
 
 
 @dataclass(frozen=True)
@@ -78,13 +59,13 @@ class JointLevel:
         return out
 
     def chunks(self, x: Tensor) -> list[range]:
-        """Which steps go back together; without a source's hidden maps to hold, many do."""
+        """Which steps go back together: few, or a deep level takes more memory than a flat one."""
         nets = self.target.level.nets
         wide = 0
         if self.source is not None:
             pixels = x.shape[0] * x.shape[2] * x.shape[3]
             wide = 2 * pixels * self.source.level.nets.width * x.element_size()
-        size = max(1, min(8, WIDE_BYTES // max(wide, 1)))
+        size = max(1, min(TOGETHER, WIDE_BYTES // max(wide, 1)))
         return [range(a, min(a + size, nets.steps)) for a in range(0, nets.steps, size)]
 
 
@@ -98,10 +79,9 @@ class _Rebuilt(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:  # fmt: skip
         """See `JointLevel.__call__`."""
         out, kept = _through(joint, x, source_x, maps)
-        ends = [out[0], x] if source_x is None else [out[0], x, out[2], source_x]
-        counts = [len(inputs) for inputs in kept]
-        ctx.save_for_backward(maps, *ends, *(part for inputs in kept for part in inputs))
-        ctx.joint, ctx.counts = joint, counts
+        starts = [x] if source_x is None else [x, source_x]
+        ctx.save_for_backward(maps, *starts, *out[::2], *chain.from_iterable(kept))
+        ctx.joint, ctx.counts = joint, [len(inputs) for inputs in kept]
         ctx.precision = precision_of(x)
         return out
 
@@ -110,22 +90,22 @@ class _Rebuilt(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Gradients of inputs and weights, from the last step to the first."""
         joint: JointLevel = ctx.joint
-        maps, *rest = ctx.saved_tensors
-        ends = [tuple(rest[2 * n : 2 * n + 2]) for n in range(len(joint.sides))]
-        kept = list(torch.split(torch.arange(sum(ctx.counts)), ctx.counts))
-        inputs = [[rest[2 * len(ends) + int(i)] for i in index] for index in kept]
+        saved = iter(ctx.saved_tensors)
+        maps = next(saved)
+        starts, ends = ([next(saved) for _ in joint.sides] for _ in range(2))
+        inputs = [list(islice(saved, count)) for count in ctx.counts]
         with same_precision(ctx.precision):
-            back = _Back(joint, maps, [z for z, _ in ends], inputs, gradients)
+            back = _Back(joint, maps, ends, inputs, gradients)
             back.run()
             if any(
                 not side.keeps and drifted(found, x, ctx.precision)
-                for side, found, (_, x) in zip(joint.sides, back.states, ends, strict=True)
+                for side, found, x in zip(joint.sides, back.states, starts, strict=True)
             ):
                 # what was rebuilt has drifted away: go through again and keep the inputs of steps
                 sure = JointLevel(*(Side(s.level, s.conditioner, True) for s in joint.sides))
-                source_x = ends[1][1] if joint.source is not None else None
-                _, inputs = _through(sure, ends[0][1], source_x, maps)
-                back = _Back(sure, maps, [z for z, _ in ends], inputs, gradients)
+                x, source_x = (*starts, None)[:2]
+                _, inputs = _through(sure, x, source_x, maps)
+                back = _Back(sure, maps, ends, inputs, gradients)
                 back.run()
         d_source = back.d_states[1] if joint.source is not None else None
         return None, back.d_states[0], d_source, None, *back.weight_gradients()
@@ -140,7 +120,7 @@ def _through(
     log_dets = [state.new_zeros(len(state)) for state in states]
     kept: list[list[Tensor]] = [[] for _ in states]
 
-    def go(side: int, part: _Part, traced: bool) -> Trace | None:
+    def go(side: int, part: Part, traced: bool) -> Trace | None:
         seen: list[tuple[Tensor, ...]] = []
         for index, step in enumerate(part.steps):
             own = joint.sides[side]
@@ -156,65 +136,10 @@ def _through(
     for chunk in joint.chunks(x):
         trace = None
         if joint.source is not None:
-            trace = go(1, _Part(joint.source, chunk, None, None), True)
-        go(0, _Part(joint.target, chunk, trace, maps), False)
+            trace = go(1, Part(joint.source, chunk, None, None), True)
+        go(0, Part(joint.target, chunk, trace, maps), False)
     out = tuple(part for pair in zip(states, log_dets, strict=True) for part in pair)
     return out, kept
-
-
-class _Part:
-    """Some steps of a side: leaves for their weights, and their parameters made from these."""
-
-    def __init__(self, side: Side, chunk: range, trace: Trace | None, maps: Tensor | None) -> None:
-        self.side, self.chunk = side, chunk
-        place = slice(chunk.start, chunk.stop)
-        given = side.conditioner
-        self.leaves = {name: leaf(p[place]) for name, p in given.named_parameters()}
-        buffers = {name: value[place] for name, value in given.named_buffers()}
-        params: LevelParams = functional_call(given, {**self.leaves, **buffers}, (trace, maps))
-        self.made = params.steps
-        self.steps = tuple(
-            StepParams(type(s.actnorm)(leaf(s.actnorm.scale), leaf(s.actnorm.shift)),
-                       type(s.conv)(leaf(s.conv.weight), leaf(s.conv.log_det)),
-                       None if s.features is None else leaf(s.features))
-            for s in params.steps
-        )  # fmt: skip
-        self.nets: dict[int, dict[str, Tensor]] = {}
-
-    def net(self, index: int) -> Any:
-        """The coupling network of a step, on leaves."""
-        nets = self.side.level.nets
-        own = {name: leaf(p[self.chunk[index]]) for name, p in nets.named_parameters()}
-        self.nets[index] = own
-        return nets.on(own)
-
-    def undone(self, index: int, z: Tensor | None, x: Tensor | None) -> Undone:
-        """A step, from its output or its input."""
-        return Undone(self.side.level, self.steps[index], self.net(index), z, x)
-
-    def conditioned(
-        self, found: dict[int, list[Tensor]], further: Sequence[Tensor]
-    ) -> tuple[dict[str, Tensor], list[Tensor]]:
-        """Gradients of the conditioner's weights, by name, and of `further` tensors it read."""
-        made = [tensor for step in self.made for tensor in tensors(step)]
-        gradients = [part for index in range(len(self.made)) for part in found[index]]
-        pairs = [(m, g) for m, g in zip(made, gradients, strict=True) if m.requires_grad]
-        wanted = [*self.leaves.values(), *further]
-        back = torch.autograd.grad(
-            [m for m, _ in pairs], wanted, [g for _, g in pairs], allow_unused=True
-        )
-        filled = [
-            torch.zeros_like(w) if g is None else g for w, g in zip(wanted, back, strict=True)
-        ]
-        count = len(self.leaves)
-        return dict(zip(self.leaves, filled[:count], strict=True)), filled[count:]
-
-
-def tensors(step: StepParams) -> Iterator[Tensor]:
-    """What a step is given, in a fixed order."""
-    yield from (step.actnorm.scale, step.actnorm.shift, step.conv.weight, step.conv.log_det)
-    if step.features is not None:
-        yield step.features
 
 
 class _Back:
@@ -235,32 +160,34 @@ class _Back:
     def run(self) -> None:
         """From the last steps to the first."""
         for chunk in reversed(self.joint.chunks(self.states[0])):
-            with torch.enable_grad():
-                source = self._source(chunk) if self.joint.source is not None else None
-                trace = None if source is None else source.trace
-                part = _Part(self.joint.target, chunk, trace, self.maps)
-            found: dict[int, list[Tensor]] = {}
-            for index in reversed(range(len(chunk))):
-                step = part.undone(index, *self._known(0, chunk[index]))
-                found[index] = self._back(0, part, index, step, None)
-            traced = [] if source is None else source.traced
-            learned, d_trace = part.conditioned(found, traced)
-            self._write(0, chunk, learned)
-            if source is not None:
-                self._source_back(source, d_trace)
+            self._together(chunk)
+
+    def _together(self, chunk: range) -> None:
+        """Some steps; what they needed is let go before the next ones begin."""
+        with torch.enable_grad():
+            source = self._source(chunk) if self.joint.source is not None else None
+            trace = None if source is None else source.trace
+            part = Part(self.joint.target, chunk, trace, self.maps)
+        found: dict[int, list[Tensor]] = {}
+        for index in reversed(range(len(chunk))):
+            step = part.undone(index, *self._known(0, chunk[index], self.states[0]))
+            found[index] = self._back(0, part, index, step, None)
+        traced = [] if source is None else source.traced
+        learned, d_trace = part.conditioned(found, traced)
+        self._write(0, chunk, learned)
+        if source is not None:
+            self._source_back(source, d_trace)
 
     def weight_gradients(self) -> list[Tensor]:
         """In the order in which the weights were given."""
         return [gradient for side in self.gradients for gradient in side.values()]
 
-    def _known(self, side: int, step: int) -> tuple[Tensor | None, Tensor | None]:
+    def _known(self, side: int, step: int, z: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """A step's output, or its input where that was kept."""
-        if self.joint.sides[side].keeps:
-            return None, self.kept[side][step]
-        return self.states[side], None
+        return (None, self.kept[side][step]) if self.joint.sides[side].keeps else (z, None)
 
     def _back(
-        self, side: int, part: _Part, index: int, step: Undone, d_trace: Sequence[Tensor] | None
+        self, side: int, part: Part, index: int, step: Undone, d_trace: Sequence[Tensor] | None
     ) -> list[Tensor]:
         """Through one step; returns the gradients of what it was given."""
         own = part.nets.pop(index)
@@ -279,14 +206,11 @@ class _Back:
 
     def _source(self, chunk: range) -> _SourceChunk:
         assert self.joint.source is not None
-        part = _Part(self.joint.source, chunk, None, None)
+        part = Part(self.joint.source, chunk, None, None)
         steps: list[Undone] = []
         z = self.states[1]
         for index in reversed(range(len(chunk))):
-            keeps = self.joint.source.keeps
-            step = part.undone(
-                index, None if keeps else z, self.kept[1][chunk[index]] if keeps else None
-            )
+            step = part.undone(index, *self._known(1, chunk[index], z))
             steps.insert(0, step)
             z = step.x.detach()
         return _SourceChunk(part, steps)
@@ -305,7 +229,7 @@ class _Back:
 class _SourceChunk:
     """Steps of the source that were undone and wait for the gradients of their trace."""
 
-    def __init__(self, part: _Part, steps: list[Undone]) -> None:
+    def __init__(self, part: Part, steps: list[Undone]) -> None:
         self.part, self.steps = part, steps
         self.trace = Trace(
             tuple(leaf(step.normed) for step in steps),

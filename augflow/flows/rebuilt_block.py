@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -10,33 +9,12 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.func import functional_call
 
-from augflow.flows.step_params import StepParams
-from augflow.flows.transforms import CouplingParams
-from augflow.flows.undone import drifted, leaf, precision_of, same_precision
+from augflow.flows.injection import Affines
+from augflow.flows.step_params import StepParams, leaf
+from augflow.flows.undone import drifted, precision_of, same_precision
 
 if TYPE_CHECKING:
     from augflow.flows.blocks import Block
-
-
-@dataclass(frozen=True)
-class Affines:
-    """What a step does after its matrix.
-
-    Attributes:
-        injector: scale and shift that the condition alone decides, if there is one.
-        net: the coupling's network.
-        features: the condition, (N, F, H, W), or
-        share: what the network's first convolution made of it, (N, width, H, W).
-    """
-
-    injector: CouplingParams | None
-    net: Any
-    features: Tensor | None = None
-    share: Tensor | None = None
-
-    def coupling(self, half: Tensor) -> CouplingParams:
-        """Raw scale and shift of the half that changes."""
-        return CouplingParams(*self.net(half, self.features, self.share))
 
 
 def through(

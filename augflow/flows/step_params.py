@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -10,6 +10,11 @@ import torch
 from torch import Tensor
 
 from augflow.flows.transforms import ActNormParams, ConvParams, Mixing, inverses
+
+
+def leaf(value: Tensor) -> Tensor:
+    """The same numbers at the start of a graph of their own."""
+    return value.detach().requires_grad_()
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,18 @@ class StepParams:
     def inverted(self) -> StepParams:
         """The same with actnorm and matrix inverted."""
         return replace(self, undo=self.actnorm.undone_after(inverses(self.conv.weight)))
+
+    def tensors(self) -> Iterator[Tensor]:
+        """What is given for a pass towards latents, in a fixed order."""
+        yield from (self.actnorm.scale, self.actnorm.shift, self.conv.weight, self.conv.log_det)
+        if self.features is not None:
+            yield self.features
+
+    def leaves(self) -> StepParams:
+        """The same `tensors`, each a `leaf`."""
+        scale, shift, weight, log_det, *rest = map(leaf, self.tensors())
+        features = rest[0] if rest else None
+        return StepParams(ActNormParams(scale, shift), ConvParams(weight, log_det), features)
 
     def rows(self, wanted: Rows) -> StepParams:
         """The parameters of some rows of the batch."""

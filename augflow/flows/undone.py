@@ -10,7 +10,7 @@ from torch import Tensor
 
 from augflow.flows.coupling_nets import StepNet
 from augflow.flows.level import Level
-from augflow.flows.step_params import StepParams
+from augflow.flows.step_params import StepParams, leaf
 from augflow.flows.transforms import ActNorm, CouplingParams, InvertibleConv
 
 
@@ -108,11 +108,6 @@ class Undone:
         wanted = [x, act.scale, act.shift, conv.weight, conv.log_det]
         d_x, *given = torch.autograd.grad(ends, wanted, gradients)
         return d_x, given
-
-
-def leaf(value: Tensor) -> Tensor:
-    """The same numbers at the start of a graph of their own."""
-    return value.detach().requires_grad_()
 
 
 DRIFT = {torch.float64: 1e-9, torch.float32: 1e-4, torch.bfloat16: 2e-2, torch.float16: 5e-3}

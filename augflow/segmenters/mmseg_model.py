@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -66,14 +67,19 @@ class MmsegSegmenter:
             images: (N, 3, H, W) float in [0, 1].
             returns: (N, H, W) int64 train ids, on the device of `images`.
         """
-        was_training = self.network.training
-        self.network.eval()
-        try:
-            with torch.no_grad():
-                maps = [self._logits(image).argmax(1) for image in images.split(1)]
-        finally:
-            self.network.train(was_training)
+        with self._asked():
+            maps = [self._logits(image).argmax(1) for image in images.split(1)]
         return torch.cat(maps).to(images.device)
+
+    def log_probs(self, image: Tensor) -> Tensor:
+        """The logarithm of every class's probability at every pixel of a photograph.
+
+        Shapes:
+            image: (3, H, W) float in [0, 1].
+            returns: (K, H, W) float32, on the device of `image`.
+        """
+        with self._asked():
+            return nn.functional.log_softmax(self._logits(image[None]).float(), 1)[0].to(image)
 
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:
         """The config's own loss, auxiliary heads included, in the module's current mode.
@@ -119,6 +125,17 @@ class MmsegSegmenter:
             "training": self.training,
         }
         files.write_json(folder / FACTS, facts)
+
+    @contextmanager
+    def _asked(self) -> Iterator[None]:
+        """The network as it is asked, not as it learns."""
+        was_training = self.network.training
+        self.network.eval()
+        try:
+            with torch.no_grad():
+                yield
+        finally:
+            self.network.train(was_training)
 
     def _logits(self, images: Tensor) -> Tensor:
         logits = self.network.inference(self._input(images), [_meta(images)] * len(images))

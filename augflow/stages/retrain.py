@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,9 +12,11 @@ import torch
 from augflow import files, machine, seeds, segmenters, training
 from augflow.classes import ClassTable
 from augflow.errors import DataError, ParamsError, nearest
-from augflow.params import ArmParams, SegmenterParams
+from augflow.mixing import Part, mixture
+from augflow.params import ArmParams, Augment, SegmenterParams
+from augflow.prefetching import Rows
 from augflow.scenes import Layout, Scene, SceneFolder, table_facts
-from augflow.synthetic import SyntheticSet, read_set
+from augflow.synthetic import SyntheticSet, read_set, read_weights
 
 REAL = "real"
 """The name under which an arm asks for the prepared training photographs."""
@@ -26,13 +29,14 @@ def retrain(
     """Trains a segmenter on an arm; `out` gets its weights, its config and `history.csv`.
 
     Every arm takes `params.steps` updates, whatever it trains on. The parts of an arm are laid end
-    to end, and a step's batch is drawn from that one list: a photograph is seen equally often
-    whichever part it comes from, so a part counts by its number of photographs. Initial weights
-    and the noise of training depend on `seed` alone and are equal for all arms of a seed.
+    to end, and a step's batch is drawn from that one list. By default a photograph is seen equally
+    often whichever part it comes from, so a part counts by its number of photographs; the arm's
+    ratio and schedule and a selection's weights change that (`mixing.mixture`). Initial weights and
+    the noise of training depend on `seed` alone and are equal for all arms of a seed.
 
     Args:
         prepared: the prepared folder.
-        sets: the folders of synthetic sets by name, at least those that the arm names.
+        sets: the folders of synthetic and selected sets by name, at least those the arm names.
         arm: what to train on, and whether by classic augmentation.
         params: the network and its schedule; `params.seed` is not looked at.
         seed: of initial weights, batches and augmentation.
@@ -49,28 +53,62 @@ def retrain(
     _check(sets, arm, params)
     seeds.deterministic(seed, threads)
     machine.keep_pages()
-    folder = SceneFolder(prepared, "train")
-    names, scenes = _union(folder, sets, arm)
-    config = segmenters.read_config(params.config, folder.table.count)
-    if params.balance_classes:
-        config = segmenters.balanced(config, _pixels(scenes, folder.table.count))
-    start = seeds.derive(seed, "segmenter")
-    segmenter = segmenters.MmsegSegmenter(config, folder.table.names, start)
-    if params.checkpoint is not None:
-        segmenters.load_checkpoint(segmenter, params.checkpoint, new_classes=params.steps > 0)
-    segmenter.to("cuda" if torch.cuda.is_available() else "cpu")
-    history = training.fit(
-        segmenters.SupervisedLearner(segmenter, params, arm.augment), scenes,
-        steps=params.steps, batch_size=params.batch_size, seed=seed,
-        columns=segmenters.COLUMNS, names=names, run=run,
+    folder = SceneFolder(prepared, "train", arm.one_in)
+    names, scenes, parts = _union(folder, sets, arm)
+    segmenter, history = trained(
+        names, scenes, folder.table, params, seed, run, augment=arm.augment,
+        rows_of=mixture(
+            parts, arm, steps=params.steps, batch_size=params.batch_size, seed=seed
+        ),
     )  # fmt: skip
     segmenter.training = {
-        "train_on": list(arm.train_on), "augment": arm.augment, "photographs": len(scenes),
+        **facts_of(arm), "photographs": len(scenes),
         "seed": seed, "steps": params.steps, "batch_size": params.batch_size,
     }  # fmt: skip
     with files.fresh_folder(out) as fresh:
         segmenter.save(fresh)
         files.write_csv(fresh / "history.csv", history, ("step", *segmenters.COLUMNS))
+
+
+def trained(
+    names: Sequence[str], scenes: Scene, table: ClassTable, params: SegmenterParams, seed: int,
+    run: Path | None = None, *, augment: Augment = "none", rows_of: Rows | None = None,
+) -> tuple[segmenters.MmsegSegmenter, list[training.Row]]:  # fmt: skip
+    """A segmenter trained on labelled photographs, and the history of its training.
+
+    Args:
+        names: the scenes' names, for messages.
+        scenes: the training list.
+        table: their classes.
+        params: the network and its schedule; `params.seed` is not looked at.
+        seed: of initial weights, batches and augmentation.
+        run: where the state of an interrupted training is kept, if anywhere.
+        augment: how photographs are varied beside mirroring.
+        rows_of: what a step draws from the list; all of it evenly by default.
+
+    Raises:
+        ModelError: the network cannot be built, the checkpoint does not fit, or the loss stopped
+            being finite.
+    """
+    config = segmenters.read_config(params.config, table.count)
+    if params.balance_classes:
+        config = segmenters.balanced(config, _pixels(scenes, table.count))
+    segmenter = segmenters.MmsegSegmenter(config, table.names, seeds.derive(seed, "segmenter"))
+    if params.checkpoint is not None:
+        segmenters.load_checkpoint(segmenter, params.checkpoint, new_classes=params.steps > 0)
+    segmenter.to("cuda" if torch.cuda.is_available() else "cpu")
+    history = training.fit(
+        segmenters.SupervisedLearner(segmenter, params, augment), scenes,
+        steps=params.steps, batch_size=params.batch_size, seed=seed,
+        columns=segmenters.COLUMNS, names=names, run=run, rows_of=rows_of,
+    )  # fmt: skip
+    return segmenter, history
+
+
+def facts_of(arm: ArmParams) -> dict[str, Any]:
+    """What an arm trains on and how, as it stands in a segmenter's folder; defaults left out."""
+    given = arm.model_dump(mode="json", exclude_defaults=True, exclude={"reads"})
+    return {"train_on": list(arm.train_on), "augment": arm.augment, **given}
 
 
 def _check(sets: Mapping[str, Path], arm: ArmParams, params: SegmenterParams) -> None:
@@ -88,20 +126,25 @@ def _check(sets: Mapping[str, Path], arm: ArmParams, params: SegmenterParams) ->
 
 def _union(
     folder: SceneFolder, sets: Mapping[str, Path], arm: ArmParams
-) -> tuple[list[str], Scene]:
+) -> tuple[list[str], Scene, list[Part]]:
     """The names and scenes of all parts of an arm, in the order in which it names them."""
     names: list[str] = []
-    parts: list[Scene] = []
+    scenes: list[Scene] = []
+    parts: list[Part] = []
     for part in arm.train_on:
+        start = len(names)
         if part == REAL:
             names += folder.names
-            parts.append(folder.scenes())
+            scenes.append(folder.scenes())
+            weights = (1.0,) * len(folder)
         else:
             synthetic = read_set(sets[part])
             require_fitting(synthetic, sets[part], folder.table, folder.size)
             names += [f"{part}/{row.name}" for row in synthetic.rows]
-            parts.append(synthetic.scenes())
-    return names, _joined(parts)
+            scenes.append(synthetic.scenes())
+            weights = read_weights(sets[part], synthetic)
+        parts.append(Part(part, start, weights))
+    return names, joined(scenes), parts
 
 
 def require_fitting(
@@ -129,7 +172,8 @@ def _pixels(scenes: Scene, count: int) -> list[int]:
     return [int(n) for n in np.bincount(ids, minlength=count)[:count]]
 
 
-def _joined(parts: Sequence[Scene]) -> Scene:
+def joined(parts: Sequence[Scene]) -> Scene:
+    """Scenes end to end."""
     return Scene(
         torch.cat([part.image for part in parts]),
         Layout(

@@ -52,7 +52,8 @@ def train(
     machine.keep_pages()
     seeds.deterministic(params.training.seed, threads)
     with ranks.together():
-        scenes, held_out = SceneFolder(prepared, "train"), SceneFolder(prepared, "val")
+        scenes = SceneFolder(prepared, "train", params.one_in)
+        held_out = SceneFolder(prepared, "val")
         config = generators.config_of(params, scenes.size)
         generator = generators.built(params.system, config, scenes.table, params.training.seed)
         budget = Budget(free_for(ranks), cache(lambda rows: step_memory(generator, rows).total))

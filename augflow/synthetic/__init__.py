@@ -18,18 +18,34 @@ from augflow.synthetic.manifest import (
     read_rows,
 )
 from augflow.synthetic.reading import SyntheticSet, read_set
+from augflow.synthetic.selected import (
+    DECISIONS,
+    REASONS,
+    SELECTION,
+    Decision,
+    read_decisions,
+    read_weights,
+    write_decisions,
+)
 from augflow.synthetic.writing import NewPhoto, write_set
 
 __all__ = [
     "COLUMNS",
+    "DECISIONS",
     "FACTS",
     "MANIFEST",
+    "REASONS",
+    "SELECTION",
+    "Decision",
     "NewPhoto",
     "SetFacts",
     "SetRow",
     "SyntheticSet",
+    "read_decisions",
     "read_facts",
     "read_rows",
     "read_set",
+    "read_weights",
+    "write_decisions",
     "write_set",
 ]

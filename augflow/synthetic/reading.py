@@ -44,7 +44,7 @@ class SyntheticSet:
             instances: (N, H, W) int32, None where they are not known for every photograph.
         """
         self.facts, self.rows = facts, tuple(rows)
-        self.image, self.classes, self._instances = image, classes, instances
+        self.image, self.classes, self.instances = image, classes, instances
 
     def __len__(self) -> int:
         """The number of photographs."""
@@ -53,8 +53,8 @@ class SyntheticSet:
     @cached_property
     def _boundary(self) -> np.ndarray:
         things = self.facts.table.things
-        if self._instances is not None:
-            return np.stack([boundary_map(ids) for ids in self._instances])
+        if self.instances is not None:
+            return np.stack([boundary_map(ids) for ids in self.instances])
         return np.stack([boundary_map(guessed_instances(c, things)) for c in self.classes])
 
     def scenes(self, rows: Sequence[int] | None = None) -> Scene:

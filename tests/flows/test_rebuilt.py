@@ -12,6 +12,7 @@ from augflow.generators.full_glow import FullGlow
 from augflow.generators.presets import FullGlowConfig
 from augflow.learners import GeneratorLearner, LikelihoodLearner
 from augflow.params import TrainingParams
+from augflow.peak import PeakBytes
 from tests.generators.conftest import FLOWS, OURS, VARIANTS, built, fitted, scenes
 
 MODES = ("checkpoint", "reversible")
@@ -101,6 +102,22 @@ def test_what_reversible_keeps_does_not_grow_with_depth():
     assert kept_bytes(high, "checkpoint") > 2 * kept_bytes(shallow, "checkpoint")
     for generator in (shallow, high):
         assert kept_bytes(generator, "checkpoint") < 0.5 * kept_bytes(generator, "store")
+
+
+def peak_bytes(generator, memory):
+    """The most that a forward and backward pass holds beside weights and their gradients."""
+    weights = list(generator.parameters())
+    with PeakBytes(torch.device("cpu"), weights) as held:
+        gradients(generator, memory, rows=4)
+    return held.most - sum(p.numel() * p.element_size() for p in weights)
+
+
+def test_activations_of_a_reversible_step_do_not_grow_with_depth():
+    """Through the backward pass too, of networks whose weights are small beside their maps."""
+    size = {"size": (64, 64), "width": (32, 32), "source_width": 32, "condition_width": 4}
+    shallow, high = deep((8, 8), **size), deep((60, 60), **size)
+    assert peak_bytes(high, "reversible") <= 1.1 * peak_bytes(shallow, "reversible")
+    assert peak_bytes(high, "store") > 4 * peak_bytes(shallow, "store")
 
 
 def test_a_flow_that_cannot_be_undone_falls_back_on_its_input(monkeypatch):

@@ -1,0 +1,73 @@
+"""`augflow select`: what of the project's synthetic sets is fit to train on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from augflow.project import Project
+    from augflow.synthetic import Decision
+
+
+def select(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[SELECTION]", help="One of params.yaml's; else all of them."),
+    ] = None,
+) -> None:
+    """Decides which photographs of a set, and which of their pixels, are fit to train on.
+
+    The same as `dvc repro select@SELECTION`, but without asking whether anything has changed. What
+    was decided about each photograph, and why, stands in `selection.csv` of the selected set.
+    """
+    from augflow.errors import ParamsError
+    from augflow.project import Project
+
+    project = Project()
+    names = list(project.params.selections) if name is None else [name]
+    if not names:
+        raise ParamsError("params.yaml: selections: there are none; add a section")
+    found = {}
+    for one in names:
+        _require(project, one)
+        found[one] = project.select(one)
+    _print(project, found)
+
+
+def _require(project: Project, name: str) -> None:
+    """What a selection reads, asked for before it is read."""
+    section = project.params.selections.get(name)
+    if section is None:
+        return  # an unknown name is refused, with the known ones, where it is selected
+    project.require("prepare", project.prepared)
+    project.require(f"judges@{section.judge}", project.judge_of(section.judge))
+    project.require(f"synthesize@{section.set}", project.synthetic(section.set))
+    if section.temperature == "chosen":
+        project.require("choose", project.data / section.reads)
+
+
+def _print(project: Project, found: Mapping[str, Sequence[Decision]]) -> None:
+    from collections import Counter
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from augflow.synthetic import REASONS
+
+    table = Table(title="photographs kept, and why others were not")
+    table.add_column("selection")
+    for column in ("of", "kept", "labels kept", *REASONS):
+        table.add_column(column, justify="right")
+    for name, decisions in found.items():
+        reasons = Counter(one.reason for one in decisions)
+        shares = [one.trusted for one in decisions if one.kept]
+        table.add_row(
+            name, str(len(decisions)), str(reasons[""]),
+            f"{sum(shares) / max(len(shares), 1):.0%}", *(str(reasons[one]) for one in REASONS),
+        )  # fmt: skip
+    Console().print(table)
+    for name in found:
+        typer.echo(f"{name}: selected, in {project.selected(name)}")

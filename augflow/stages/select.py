@@ -1,0 +1,205 @@
+"""A selected set: what of a synthetic set is fit to train on, and why the rest is not."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from augflow import files, seeds, segmenters
+from augflow.classes import IGNORE
+from augflow.errors import DataError, ModelError, ParamsError
+from augflow.params import SelectionParams
+from augflow.rebalancing import rarity
+from augflow.scenes import Scene, SceneFolder
+from augflow.segmenters import MmsegSegmenter
+from augflow.selection import (
+    Candidate,
+    Thresholds,
+    class_losses,
+    decide,
+    hardness,
+    look,
+    rarity_weights,
+    trusted,
+)
+from augflow.stages.retrain import require_fitting
+from augflow.synthetic import (
+    Decision,
+    NewPhoto,
+    SyntheticSet,
+    read_set,
+    write_decisions,
+    write_set,
+)
+
+log = logging.getLogger("augflow")
+
+
+def select(
+    name: str, params: SelectionParams, source: Path, prepared: Path, judge: Path, out: Path, *,
+    one_in: int = 1, chosen: Path | None = None, threads: int | None = None,
+) -> list[Decision]:  # fmt: skip
+    """Writes the photographs of a set that are kept, with the labels that are, and all decisions.
+
+    Args:
+        name: the selection's name.
+        params: its section.
+        source: the folder of the synthetic set.
+        prepared: the prepared folder; the judge's losses on its training photographs set the
+            limits of the pixel filter and the hardness of layouts.
+        judge: the folder of the judge.
+        out: the selected set's folder, written as a whole.
+        one_in: the judge has seen every so many-th training scene, and is asked about those.
+        chosen: the file of the choice, where `params.temperature` is `chosen`.
+        threads: threads of torch.
+
+    Returns:
+        The decisions, in the order of the set.
+
+    Raises:
+        ParamsError: likelihoods are asked for and the set has none.
+        DataError: the set is damaged or of another study, or nothing of it is left.
+        ModelError: the judge is damaged or was trained on other classes.
+    """
+    seeds.deterministic(0, threads)
+    made = read_set(source)
+    folder = SceneFolder(prepared, "train", one_in)
+    require_fitting(made, source, folder.table, folder.size)
+    _require_bits(name, params, made)
+    segmenter = segmenters.load(judge)
+    if segmenter.names != folder.table.names:
+        raise ModelError(
+            f"{judge}: trained on classes {', '.join(segmenter.names)}; "
+            f"expected {', '.join(folder.table.names)}; train it again"
+        )
+    means = class_losses(_looks(segmenter, folder.scenes()), folder.table.count)
+    candidates, masks = _candidates(segmenter, made, means, params)
+
+    def weights(left: Sequence[int]) -> Sequence[float]:
+        if not params.rarity:
+            return [1.0] * len(left)
+        found = rarity_weights(rarity(made.scenes(left), folder.table.count))
+        return [float(weight) for weight in found]
+
+    decisions, limits = decide(candidates, params, _temperature(params, chosen), weights)
+    _require_some(name, decisions)
+    facts = {
+        "selection": name, "set": made.facts.name, "judge": segmenter.digest(),
+        "judge_one_in": one_in, "settings": params.model_dump(mode="json"),
+        "thresholds": _numbers(limits, params, means, folder.table.names),
+    }  # fmt: skip
+    with files.fresh_folder(out) as fresh:
+        _write(fresh, name, made, decisions, masks)
+        write_decisions(fresh, decisions, facts)
+    _tell(name, decisions)
+    return decisions
+
+
+def _looks(segmenter: MmsegSegmenter, scenes: Scene) -> Iterator[tuple[Any, np.ndarray]]:
+    """What the judge sees in photographs, one by one, with their class maps."""
+    for image, classes in zip(scenes.image, scenes.layout.classes.numpy(), strict=True):
+        yield look(segmenter.log_probs(image.float() / 255).cpu().numpy(), classes), classes
+
+
+def _candidates(
+    segmenter: MmsegSegmenter, made: SyntheticSet, means: np.ndarray, params: SelectionParams
+) -> tuple[list[Candidate], list[np.ndarray]]:
+    """All photographs of a set, and for each which labels are kept, packed to bits."""
+    candidates, masks = [], []
+    looks = _looks(segmenter, made.scenes())
+    for row, (seen, classes) in zip(made.rows, looks, strict=True):
+        kept = trusted(seen, classes, means, params.pixel_filter, params.ignore_band)
+        known = np.count_nonzero(classes != IGNORE)
+        share = float(np.count_nonzero(kept) / known) if known else 0.0
+        candidates.append(Candidate(row, seen.agreement, share, hardness(classes, means)))
+        masks.append(np.packbits(kept))
+    return candidates, masks
+
+
+def _temperature(params: SelectionParams, chosen: Path | None) -> float | None:
+    if params.temperature != "chosen":
+        return params.temperature
+    if chosen is None:
+        raise ParamsError("temperature is chosen, but no choice was given; set reads")
+    try:
+        return float(files.read_json(chosen)["temperature"])
+    except (KeyError, TypeError, ValueError) as fault:
+        raise DataError(f"{chosen}: says no temperature ({fault}); run choose again") from fault
+
+
+def _require_bits(name: str, params: SelectionParams, made: SyntheticSet) -> None:
+    asked = [key for key in ("likeliest", "typicality") if getattr(params, key) is not None]
+    if asked and any(row.log_p_bpd is None for row in made.rows):
+        raise ParamsError(
+            f"params.yaml: selections.{name}: {' and '.join(asked)} need the likelihood of every "
+            f"photograph, but set {made.facts.name} is of a generator that knows none; "
+            "leave it out, or take a set of a flow"
+        )
+
+
+def _require_some(name: str, decisions: Sequence[Decision]) -> None:
+    if not any(one.kept for one in decisions):
+        reasons = Counter(one.reason for one in decisions)
+        shown = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
+        raise DataError(
+            f"selections.{name}: nothing is left of {len(decisions)} photographs ({shown}); "
+            "ask for less"
+        )
+
+
+def _numbers(
+    limits: Thresholds, params: SelectionParams, means: np.ndarray, names: Sequence[str]
+) -> dict[str, Any]:
+    """The numbers that decisions were made by, those that were not asked for left out."""
+    losses = {name: None if np.isnan(mean) else float(mean)
+              for name, mean in zip(names, means, strict=True)}  # fmt: skip
+    found = {key: value for key, value in dataclasses.asdict(limits).items() if value is not None}
+    if "bits" in found:
+        found["bits"] = [
+            {"temperature": degree, "low": low, "high": high}
+            for degree, (low, high) in found["bits"].items()
+        ]
+    if params.pixel_filter is not None:
+        found["pixel_loss"] = {name: None if loss is None else params.pixel_filter * loss
+                               for name, loss in losses.items()}  # fmt: skip
+    return {**found, "class_loss": losses}
+
+
+def _write(
+    out: Path, name: str, made: SyntheticSet, decisions: Sequence[Decision],
+    masks: Sequence[np.ndarray],
+) -> None:  # fmt: skip
+    kept = [n for n, one in enumerate(decisions) if one.kept]
+    degrees = tuple(d for d in made.facts.temperatures
+                    if any(made.rows[n].temperature == d for n in kept))  # fmt: skip
+    facts = dataclasses.replace(made.facts, name=name, temperatures=degrees)
+    write_set(out, facts, (_photo(made, n, masks[n]) for n in kept))
+
+
+def _photo(made: SyntheticSet, n: int, packed: np.ndarray) -> NewPhoto:
+    row, size = made.rows[n], made.facts.size
+    # files of the set are in a folder of the drive or city; its name stands there
+    city = Path(row.photo).parts[-2]
+    mask = np.unpackbits(packed, count=size[0] * size[1]).reshape(size).astype(bool)
+    instances = made.instances
+    return NewPhoto(
+        name=row.name, layout=row.layout, split=row.split, city=city, image=made.image[n],
+        classes=np.where(mask, made.classes[n], IGNORE).astype(np.uint8),
+        temperature=row.temperature, round=row.round, seed=row.seed, content=row.content,
+        log_p_bpd=row.log_p_bpd, instances=None if instances is None else instances[n],
+    )  # fmt: skip
+
+
+def _tell(name: str, decisions: Sequence[Decision]) -> None:
+    kept = [one for one in decisions if one.kept]
+    share = float(np.mean([one.trusted for one in kept]))
+    reasons = Counter(one.reason for one in decisions if not one.kept)
+    shown = "".join(f", {reason} {count}" for reason, count in sorted(reasons.items()))
+    log.info("%s: %d of %d photographs kept%s; %.0f %% of their labels kept",
+             name, len(kept), len(decisions), shown, 100 * share)  # fmt: skip

@@ -1,0 +1,227 @@
+"""Stages select and choose: what is kept, which labels of it, why, and what is refused."""
+
+import numpy as np
+import pytest
+import torch
+
+from augflow import files
+from augflow.classes import IGNORE, table
+from augflow.errors import DataError, ModelError, ParamsError
+from augflow.params import ArmParams, ChoiceParams, SegmenterParams, SelectionParams
+from augflow.scenes import SceneFolder
+from augflow.segmenters import MmsegSegmenter, load, read_config
+from augflow.stages.choose import choose, sliced
+from augflow.stages.retrain import retrain
+from augflow.stages.select import select
+from augflow.synthetic import NewPhoto, SetFacts, read_decisions, read_set, read_weights, write_set
+from tests.mini_network import MINI
+
+TEMPERATURES = (0.5, 1.0)
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    path = tmp_path_factory.mktemp("config") / "mini.py"
+    path.write_text(MINI)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def judge(config, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("judge")
+    names = table("cityscapes").names
+    segmenter = MmsegSegmenter(read_config(config, len(names)), names, seed=1)
+    segmenter.training = {"seed": 1, "steps": 3}
+    segmenter.save(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def source(prepared, tmp_path_factory):
+    return make_set(prepared, tmp_path_factory.mktemp("sets") / "pool")
+
+
+def make_set(prepared, out, bits=True, rounds=3):
+    """Photographs at two temperatures for every training layout; the real ones at the lower."""
+    train = SceneFolder(prepared, "train")
+    scenes = train.scenes()
+    draw = np.random.default_rng(0)
+    photos = []
+    for row, layout in enumerate(train.names):
+        for degree in TEMPERATURES:
+            for turn in range(rounds):
+                image = scenes.image[row].permute(1, 2, 0).numpy()
+                if degree == 1.0:
+                    image = draw.integers(0, 256, image.shape).astype(np.uint8)
+                given = {"layout": layout, "classes": scenes.layout.classes[row].numpy()}
+                bpd = float(draw.normal(4 + degree)) if bits else None
+                photos.append(
+                    NewPhoto(
+                        name=f"{layout}_t{degree:g}_r{turn}",
+                        split="train",
+                        seed=turn,
+                        round=turn,
+                        city=train.drives[row],
+                        image=image,
+                        temperature=degree,
+                        log_p_bpd=bpd,
+                        **given,
+                    )
+                )
+    write_set(out, SetFacts("pool", "feed", TEMPERATURES, rounds, train.table, train.size), photos)
+    return out
+
+
+@pytest.fixture(autouse=True)
+def free_threads():
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(False)
+
+
+def run(prepared, source, judge, out, **given):
+    chosen = given.pop("chosen", None)
+    params = SelectionParams(set="pool", judge="j", reads="prepared", **given)
+    return select(out.name, params, source, prepared, judge, out, chosen=chosen, threads=1)
+
+
+def test_nothing_asked_keeps_all_pixels_and_labels(prepared, source, judge, tmp_path):
+    decisions = run(prepared, source, judge, tmp_path / "all")
+    before, after = read_set(source), read_set(tmp_path / "all")
+    assert all(one.kept for one in decisions)
+    np.testing.assert_array_equal(before.image, after.image)
+    np.testing.assert_array_equal(before.classes, after.classes)
+    assert [row.photo for row in before.rows] == [row.photo for row in after.rows]
+    assert [row.log_p_bpd for row in before.rows] == [row.log_p_bpd for row in after.rows]
+    assert after.facts.name == "all"
+    assert after.facts.generator == before.facts.generator
+
+
+def test_every_decision_stands_in_the_list(prepared, source, judge, tmp_path):
+    out = tmp_path / "strict"
+    decisions = run(
+        prepared, source, judge, out, temperature=1.0, agreement=0.3, likeliest=1,
+        typicality={"low": 0.1, "high": 0.9}, rarity=True,
+    )  # fmt: skip
+    back = read_decisions(out)
+    assert [one.name for one in back] == [row.name for row in read_set(source).rows]
+    assert [(a.kept, a.reason) for a in back] == [(b.kept, b.reason) for b in decisions]
+    assert {one.reason for one in back} == {
+        "", "temperature", "agreement", "typicality", "likelihood",
+    }  # fmt: skip
+    made = read_set(out)
+    assert made.facts.temperatures == (1.0,)
+    assert [row.name for row in made.rows] == [one.name for one in back if one.kept]
+    weights = read_weights(out, made)
+    assert len(set(weights)) > 1
+    assert np.mean(weights) == pytest.approx(1)
+    facts = files.read_json(out / "selection.json")
+    assert facts["judge"] == load(judge).digest()
+    assert facts["settings"]["agreement"] == 0.3
+    low, high = (facts["thresholds"]["bits"][0][key] for key in ("low", "high"))
+    assert all(low - 1e-6 <= one.log_p_bpd <= high + 1e-6 for one in back if one.kept)
+    least = facts["thresholds"]["agreement"]
+    assert all(one.agreement >= least - 1e-7 for one in back if one.kept)
+
+
+def test_labels_the_judge_contradicts_are_ignored(prepared, source, judge, tmp_path):
+    decisions = run(prepared, source, judge, tmp_path / "pixels", pixel_filter=1.05, ignore_band=1)
+    before, after = read_set(source), read_set(tmp_path / "pixels")
+    dropped = (after.classes == IGNORE) & (before.classes != IGNORE)
+    assert 0 < dropped.mean() < 1
+    same = after.classes == before.classes
+    assert (same | (after.classes == IGNORE)).all()
+    known = (before.classes != IGNORE).sum(axis=(1, 2))
+    shares = [one.trusted for one in decisions]
+    np.testing.assert_allclose(shares, (after.classes != IGNORE).sum(axis=(1, 2)) / known)
+    thresholds = files.read_json(tmp_path / "pixels" / "selection.json")["thresholds"]
+    for name, loss in thresholds["class_loss"].items():
+        assert (loss is None) == (thresholds["pixel_loss"][name] is None)
+        if loss is not None:
+            assert thresholds["pixel_loss"][name] == pytest.approx(1.05 * loss)
+
+
+def test_twice_gives_equal_files(prepared, source, judge, tmp_path):
+    for name in "ab":
+        run(prepared, source, judge, tmp_path / name / "s", hardness=True, pixel_filter=1.25)
+    assert files.digest_tree(tmp_path / "a") == files.digest_tree(tmp_path / "b")
+
+
+def test_chosen_temperature_is_read(prepared, source, judge, tmp_path):
+    files.write_json(tmp_path / "c.json", {"temperature": 0.5})
+    decisions = run(
+        prepared, source, judge, tmp_path / "s", temperature="chosen", chosen=tmp_path / "c.json"
+    )
+    assert {one.temperature for one in decisions if one.kept} == {0.5}
+
+
+def test_an_arm_trains_on_what_is_left(prepared, source, judge, config, tmp_path):
+    decisions = run(prepared, source, judge, tmp_path / "s", temperature=0.5, rarity=True)
+    arm = ArmParams(train_on=("real", "s"), reads="selected/s", ratio=1.0)
+    params = SegmenterParams(config=config, steps=3, batch_size=4)
+    retrain(prepared, {"s": tmp_path / "s"}, arm, params, 0, tmp_path / "out", tmp_path / "run", 1)
+    training = load(tmp_path / "out").training
+    assert training["photographs"] == 4 + sum(one.kept for one in decisions)
+    assert training["ratio"] == 1.0
+
+
+def test_likelihood_is_needed_where_it_is_asked_for(prepared, judge, tmp_path):
+    source = make_set(prepared, tmp_path / "pool", bits=False, rounds=1)
+    with pytest.raises(ParamsError, match=r"selections\.s: likeliest need the likelihood"):
+        run(prepared, source, judge, tmp_path / "s", likeliest=1)
+    assert not (tmp_path / "s").exists()
+
+
+def test_nothing_left_is_refused(prepared, source, judge, tmp_path):
+    with pytest.raises(DataError, match=r"nothing is left of 24 photographs \(temperature 24\)"):
+        run(prepared, source, judge, tmp_path / "s", temperature=0.7)
+    assert not (tmp_path / "s").exists()
+
+
+def test_judge_of_other_classes_is_refused(prepared, source, config, tmp_path):
+    segmenter = MmsegSegmenter(read_config(config, 2), ("a", "b"), seed=1)
+    segmenter.save(tmp_path / "judge")
+    with pytest.raises(ModelError, match="trained on classes a, b"):
+        run(prepared, source, tmp_path / "judge", tmp_path / "s")
+
+
+def test_decisions_about_other_photographs_are_refused(prepared, source, judge, tmp_path):
+    run(prepared, source, judge, tmp_path / "s", temperature=0.5)
+    path = tmp_path / "s" / "selection.csv"
+    path.write_text(path.read_text().replace("_r0,", "_r9,"))
+    with pytest.raises(DataError, match="run select again"):
+        read_weights(tmp_path / "s", read_set(tmp_path / "s"))
+
+
+def test_drives_are_held_out_whole():
+    drives = ["a"] * 10 + ["b"] * 6 + ["c"] * 4
+    for name in ("x", "y", "z"):
+        found = sliced(drives, 0.25, name)
+        assert sorted((*found.fit, *found.held_out)) == list(range(20))
+        assert not {drives[n] for n in found.fit} & {drives[n] for n in found.held_out}
+        assert found.fit
+        assert found.held_out
+
+
+def test_a_single_drive_is_parted_in_two_stretches():
+    found = sliced(["a"] * 8, 0.25, "x")
+    assert (found.fit, found.held_out) == (tuple(range(6)), (6, 7))
+
+
+def test_photographs_that_train_better_are_chosen(prepared, source, config, tmp_path):
+    params = ChoiceParams(
+        set="pool", hold_out=0.5,
+        segmenter=SegmenterParams(config=config, steps=30, batch_size=4, learning_rate=0.01),
+        seeds=(0, 1),
+    )  # fmt: skip
+    best = choose("c", params, source, prepared, tmp_path / "c.json", threads=1)
+    content = files.read_json(tmp_path / "c.json")
+    assert content["temperature"] == best
+    values = {row["temperature"]: row["class_iou"] for row in content["rows"]}
+    assert set(values) == set(TEMPERATURES)
+    assert all(len(found) == 2 for found in values.values())
+    assert np.mean(values[best]) == max(np.mean(found) for found in values.values())
+    # at 0.5 stand the real photographs, at 1.0 noise
+    assert best == 0.5
+    assert set(content["held_out"]) < set(SceneFolder(prepared, "train").names)
