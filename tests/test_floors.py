@@ -17,7 +17,7 @@ FLOORS = [
         "attributes", "shares", "frames", "suggestions", "decoded",
         "peak", "operations",
     },
-    {"learners", "training", "prefetching", "ranks", "devices", "budget", "mixing"},
+    {"learners", "training", "prefetching", "ranks", "devices", "budget", "mixture"},
     {
         "generators", "segmenters", "photographs", "latents", "describing", "importing",
         "selection",

@@ -12,7 +12,7 @@ import torch
 from augflow import files, machine, seeds, segmenters, training
 from augflow.classes import ClassTable
 from augflow.errors import DataError, ParamsError, nearest
-from augflow.mixing import Part, mixture
+from augflow.mixture import Part, mixture
 from augflow.params import ArmParams, Augment, SegmenterParams
 from augflow.prefetching import Rows
 from augflow.scenes import Layout, Scene, SceneFolder, table_facts
@@ -31,8 +31,8 @@ def retrain(
     Every arm takes `params.steps` updates, whatever it trains on. The parts of an arm are laid end
     to end, and a step's batch is drawn from that one list. By default a photograph is seen equally
     often whichever part it comes from, so a part counts by its number of photographs; the arm's
-    ratio and schedule and a selection's weights change that (`mixing.mixture`). Initial weights and
-    the noise of training depend on `seed` alone and are equal for all arms of a seed.
+    ratio and schedule and a selection's weights change that (`mixture.mixture`). Initial weights
+    and the noise of training depend on `seed` alone and are equal for all arms of a seed.
 
     Args:
         prepared: the prepared folder.

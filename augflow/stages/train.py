@@ -109,6 +109,7 @@ def _write(
             "name": name,
             "preset": params.preset,
             "training": params.training.model_dump(mode="json"),
+            **({"one_in": params.one_in} if params.one_in > 1 else {}),
             "likelihood": generator.likelihood,
             "bound": generator.bound,
             "val_scenes": len(held_out),

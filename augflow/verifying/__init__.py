@@ -38,19 +38,20 @@ def _intact(project: Project) -> Iterator[Check]:
     from augflow.verifying.models import check_models
     from augflow.verifying.reports import check_reports
     from augflow.verifying.scores import check_scores
+    from augflow.verifying.selected import check_selected
     from augflow.verifying.sets import check_sets
     from augflow.verifying.workspace import Workspace
 
     space = Workspace(project)
     yield check_lock(project)
-    for check in (check_models, check_sets, check_scores, check_reports):
+    for check in (check_models, check_sets, check_selected, check_scores, check_reports):
         yield check(space)
     yield check_environment(project)
 
 
 def _replayed(project: Project) -> Iterator[Check]:
     from augflow import seeds
-    from augflow.verifying import remade_numbers, remade_photos, remade_scenes
+    from augflow.verifying import remade_numbers, remade_photos, remade_scenes, selected
     from augflow.verifying.environment import Machines
     from augflow.verifying.workspace import Workspace
 
@@ -58,6 +59,7 @@ def _replayed(project: Project) -> Iterator[Check]:
     space, machines = Workspace(project), Machines(project)
     for check in (
         remade_scenes.check_scenes, remade_numbers.check_training, remade_photos.check_photos,
-        remade_photos.check_transfers, remade_numbers.check_matrices, remade_numbers.check_report,
+        remade_photos.check_transfers, selected.check_again,
+        remade_numbers.check_matrices, remade_numbers.check_report,
     ):  # fmt: skip
         yield check(space, machines)

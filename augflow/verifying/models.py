@@ -9,6 +9,7 @@ from augflow import files, generators
 from augflow.errors import ModelError
 from augflow.generators import weights_digest
 from augflow.params import SegmenterParams
+from augflow.stages.retrain import facts_of
 from augflow.verifying.findings import Check
 from augflow.verifying.workspace import Workspace, recorded_digest
 
@@ -25,17 +26,27 @@ def check_models(space: Workspace) -> Check:
                 _check_weights(check, project.predictor(name))
                 _check_last_step(check, project.predictor(name), predictor.training.steps)
     judge = project.params.judge
-    if check.has(project.judge_folder):
-        real = {"train_on": ["real"], "augment": "none"}
-        _check_segmenter(check, project.judge_folder, judge, {"seed": judge.seed, **real})
-    for arm, section in project.params.arms.items():
-        for seed in project.params.retrain.seeds:
-            folder = project.segmenter(arm, seed)
-            if check.has(folder):
-                facts = section.model_dump(mode="json", include={"train_on", "augment"})
-                params = project.params.retrain.segmenter
-                _check_segmenter(check, folder, params, {"seed": seed, **facts})
+    _check_segmenters(check, space)
     return check
+
+
+def _check_segmenters(check: Check, space: Workspace) -> None:
+    """The judge of the report, the judges of selections, and every network of every arm."""
+    project, real = space.project, {"train_on": ["real"], "augment": "none"}
+    params = project.params
+    wanted: list[tuple[Path, SegmenterParams, dict[str, Any]]] = [
+        (project.judge_folder, params.judge, {"seed": params.judge.seed, **real})
+    ]
+    for name, judge in params.judges.items():
+        share = {"one_in": judge.one_in} if judge.one_in > 1 else {}
+        wanted.append((project.judge_of(name), judge, {"seed": judge.seed, **real, **share}))
+    for arm, section in params.arms.items():
+        for seed in params.retrain.seeds:
+            facts = {"seed": seed, **facts_of(section)}
+            wanted.append((project.segmenter(arm, seed), params.retrain.segmenter, facts))
+    for folder, schedule, facts in wanted:
+        if check.has(folder):
+            _check_segmenter(check, folder, schedule, facts)
 
 
 def _check_generator(check: Check, name: str, space: Workspace) -> None:

@@ -45,7 +45,7 @@ class Part:
 
 @lru_cache(maxsize=8)
 def _round(part: Part, seed: int, turn: int) -> np.ndarray:
-    rng = seeds.generator(seed, "mixing", part.name, turn)
+    rng = seeds.generator(seed, "mixture", part.name, turn)
     count = len(part.weights)
     if part.even:
         return rng.permutation(count)

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from augflow.mixing import Part, mixture
+from augflow.mixture import Part, mixture
 from augflow.params import ArmParams
 
 STEPS, BATCH = 40, 5

@@ -1,0 +1,151 @@
+"""What selections and choices left, as far as a report needs it, checked as it is read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from augflow import files
+from augflow.errors import DataError
+from augflow.params import Params
+from augflow.synthetic import REASONS, SELECTION, read_decisions
+
+Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Record(BaseModel):
+    """A part of a file; keys that the report has no use for are passed over."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Selected(Record):
+    """A selection in numbers.
+
+    Attributes:
+        dropped: photographs by the reason why they were.
+        trusted: the mean share of labels that are kept in photographs that are.
+        agreement: what the judge reads as the label says, the mean over the photographs that are
+            kept, and over those that are not; None where there are none.
+        heaviest: how often the most drawn photograph comes, relative to the mean.
+    """
+
+    selection: str
+    set: str
+    candidates: Count
+    kept: Count
+    dropped: dict[str, Count]
+    trusted: Share
+    agreement_kept: Share | None
+    agreement_dropped: Share | None
+    heaviest: float
+
+
+class Degree(Record):
+    """A temperature of a choice: class IoU on held-out training scenes, per seed."""
+
+    temperature: float
+    class_iou: Annotated[list[Share], Field(min_length=1)]
+
+
+class Chosen(Record):
+    """A choice: which temperature, and what networks trained at each read."""
+
+    choice: str
+    set: str
+    temperature: float
+    held_out: list[str]
+    steps: Count
+    rows: Annotated[list[Degree], Field(min_length=1)]
+
+
+def gather(params: Params, study: Path, out: Path) -> None:
+    """Puts what selections and choices left into a folder of evidence, in short."""
+    for name in params.selections:
+        folder = study / "selected" / name
+        if (folder / SELECTION).exists():
+            files.write_json(out / "selections" / f"{name}.json", _in_short(name, folder))
+    for name in params.choices:
+        source = study / "chosen" / f"{name}.json"
+        if source.exists():
+            files.atomic_write(out / "choices" / f"{name}.json", source.read_bytes())
+
+
+def _in_short(name: str, folder: Path) -> dict[str, object]:
+    facts, decisions = files.read_json(folder / SELECTION), read_decisions(folder)
+    kept = [one for one in decisions if one.kept]
+    reasons = Counter(one.reason for one in decisions if not one.kept)
+    weights = [one.weight or 0.0 for one in kept]
+    agreement = {
+        side: [one.agreement for one in decisions if one.kept is side] for side in (True, False)
+    }
+    return {
+        "selection": name, "set": facts["set"], "judge": facts["judge"],
+        "thresholds": facts["thresholds"], "candidates": len(decisions), "kept": len(kept),
+        "dropped": {reason: reasons[reason] for reason in REASONS if reasons[reason]},
+        "trusted": float(np.mean([one.trusted for one in kept])),
+        "agreement_kept": _mean(agreement[True]), "agreement_dropped": _mean(agreement[False]),
+        "heaviest": float(max(weights) / np.mean(weights)),
+    }  # fmt: skip
+
+
+def _mean(values: list[float]) -> float | None:
+    return float(np.mean(values)) if values else None
+
+
+def selections(folder: Path, params: Params) -> Mapping[str, Selected]:
+    """The selections of a folder of evidence, as `params` lists them and as far as they are there.
+
+    Raises:
+        DataError: a file is damaged, or is about another selection.
+    """
+    found = {}
+    for name in params.selections:
+        path = folder / "selections" / f"{name}.json"
+        if path.exists():
+            found[name] = one = _read(Selected, path)
+            _require(path, name, one.selection)
+            if one.kept + sum(one.dropped.values()) != one.candidates:
+                raise DataError(
+                    f"{path}: {one.kept} kept and {sum(one.dropped.values())} dropped of "
+                    f"{one.candidates}; run stage report again"
+                )
+    return found
+
+
+def choices(folder: Path, params: Params) -> Mapping[str, Chosen]:
+    """The choices of a folder of evidence, as `params` lists them and as far as they are there.
+
+    Raises:
+        DataError: a file is damaged, or is about another choice.
+    """
+    found = {}
+    for name in params.choices:
+        path = folder / "choices" / f"{name}.json"
+        if path.exists():
+            found[name] = one = _read(Chosen, path)
+            _require(path, name, one.choice)
+    return found
+
+
+R = TypeVar("R", bound=Record)
+
+
+def _read(kind: type[R], path: Path) -> R:
+    try:
+        return kind.model_validate(files.read_json(path))
+    except ValidationError as fault:
+        first = fault.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise DataError(f"{path}: {place}: {first['msg']}; run stage report again") from fault
+
+
+def _require(path: Path, expected: str, got: str) -> None:
+    if got != expected:
+        raise DataError(f"{path}: is about {got!r}, expected {expected!r}; run stage report again")
