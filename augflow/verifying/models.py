@@ -25,7 +25,6 @@ def check_models(space: Workspace) -> Check:
             with check.reading(project.predictor(name) / "config.json"):
                 _check_weights(check, project.predictor(name))
                 _check_last_step(check, project.predictor(name), predictor.training.steps)
-    judge = project.params.judge
     _check_segmenters(check, space)
     return check
 
