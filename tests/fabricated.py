@@ -48,7 +48,7 @@ HALF, SIX, SEVEN, EIGHT = (
 )
 """Matrices whose mean class IoU is 0.5, 0.6, 0.7 and 0.8."""
 
-RUNS = {"real": [HALF, SIX], "real_classic": [SIX, SIX], "real_synthetic": [SEVEN, EIGHT]}
+RUNS = {"real": [HALF, SIX], "real_classic": [SIX, SIX], "real_synthetic": [EIGHT, SEVEN]}
 
 ARMS = {
     "real": {"train_on": ["real"], "reads": "prepared"},
@@ -108,7 +108,7 @@ class Study:
             _synthetic(root / "synthetic" / "moved", "moved", (1.0,), 1, content="train_1")
         _references(root / "scores" / "references.json")
         if self.runs:
-            _arms(root / "scores" / "arms.json", self.runs)
+            _arms(root / "scores" / "arms.json", self.runs, self.scenes["val"])
         for name in (
             "judge",
             *(f"{arm}/{s}" for arm, ms in self.runs.items() for s in range(len(ms))),
@@ -217,12 +217,12 @@ def _references(path: Path) -> None:
     })  # fmt: skip
 
 
-def _arms(path: Path, runs: dict) -> None:
+def _arms(path: Path, runs: dict, scenes: int) -> None:
     files.write_json(path, {
         "kind": "arms", "classes": list(NAMES),
         "runs": {
             f"{arm}-{seed}": {"arm": arm, "seed": seed, "steps": 100,
-                              "items": [item("val_0", matrix)]}
+                              "items": [item(f"val_{n}", matrix) for n in range(scenes)]}
             for arm, matrices in runs.items() for seed, matrix in enumerate(matrices)
         },
     })  # fmt: skip

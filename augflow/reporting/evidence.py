@@ -55,11 +55,12 @@ FACTS = ("val_bpd", "val_scenes", "round_trip", "val_distance", "likelihood", "b
 """The facts of a generator's `config.json` that a report keeps, as far as they are there."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evidence:
     """Everything that the numbers of a report come from.
 
     `pixels` has a row per prepared scene: split, scene, drive, and the pixels of each train id.
+    One is equal to itself alone, so that what was computed from it can be kept.
     """
 
     params: Params
@@ -87,11 +88,13 @@ def load(folder: Path) -> Evidence:
     facts = files.read_json(held / "dataset.json")
     table = table_from(facts["classes"])
     scored = score_files.load(folder / "scores", params, table)
+    pixels = [row for row in files.read_csv(held / "pixels.csv") if row["split"] in SPLITS]
+    _check_scenes(scored.arms, pixels, folder / "scores/arms.json")
     return Evidence(
         params=params,
         classes=table,
         facts=facts,
-        pixels=[row for row in files.read_csv(held / "pixels.csv") if row["split"] in SPLITS],
+        pixels=pixels,
         sets=scored.sets,
         references=scored.references,
         arms=scored.arms,
@@ -146,3 +149,20 @@ def _generators(params: Params, folder: Path) -> dict[str, Trained]:
 def _histories(names: Sequence[str], folder: Path) -> dict[str, History]:
     paths = {name: folder / f"{name}.csv" for name in names}
     return {name: files.read_csv(path) for name, path in paths.items() if path.exists()}
+
+
+def _check_scenes(arms: ArmScores | None, pixels: Sequence[dict[str, str]], where: Path) -> None:
+    """Lets retrained networks pass that all saw the same prepared validation scenes."""
+    known = {row["scene"] for row in pixels if row["split"] == "val"}
+    runs = arms.runs if arms else {}
+    first: list[str] = []
+    faults = []
+    for name, run in sorted(runs.items()):
+        seen = sorted(item.name for item in run.items)
+        first = first or seen
+        if strange := [scene for scene in seen if scene not in known]:
+            faults.append(f"{name} was scored on {strange[0]}, no validation scene of the study")
+        elif seen != first:
+            faults.append(f"{name} was scored on other scenes than {min(runs)}")
+    if faults:
+        raise DataError(f"{where}: {'; '.join(faults)}; score the arms again")

@@ -15,7 +15,6 @@ from PIL import Image
 from augflow import files
 from augflow.reporting.evidence import Evidence
 from augflow.reporting.parts import Part, Picture, parts
-from augflow.reporting.spread import RULE
 from augflow.reporting.table import Said, Table
 from augflow.reporting.verdict import verdict
 
@@ -39,7 +38,6 @@ def _context(evidence: Evidence, tables: Mapping[str, Table], folder: Path) -> d
         "title": evidence.params.report.title,
         "study": evidence.params.study,
         "verdict": verdict(evidence, tables),
-        "rule": RULE,
         "parts": [part for part in found if part.pictures or part.views],
         "params": yaml.safe_dump(params, sort_keys=False, allow_unicode=True),
         "figures": folder / "figures",
@@ -82,7 +80,7 @@ def _is_number(cell: Said) -> bool:
 def _data_uri(picture: Picture, figures: Path) -> str:
     """A chart as it is; photographs as JPEG, which keeps the page light enough to send."""
     path = _path(picture, figures)
-    if picture.kind == "chart":
+    if picture.kind.startswith("chart"):
         return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
     stream = io.BytesIO()
     image = Image.fromarray(files.read_photo(path))

@@ -13,7 +13,7 @@ from augflow.reporting.measures import (
     spreads,
 )
 from augflow.reporting.score_files import Run, pooled
-from augflow.reporting.spread import difference, spread
+from augflow.reporting.spread import spread
 from augflow.reporting.table import Cell, Column, Row, Table
 
 
@@ -26,7 +26,7 @@ def runs(evidence: Evidence) -> Table:
              **{kind: getattr(pooled(run.items), kind) for kind in (*MEASURES, *ABSENT_ZERO)}},
             ("scores/arms.json",),
         )
-        for arm, members in _arms(evidence).items()
+        for arm, members in runs_by_arm(evidence).items()
         for run in members
     ]  # fmt: skip
     columns = (
@@ -39,7 +39,7 @@ def runs(evidence: Evidence) -> Table:
 def arms(evidence: Evidence) -> Table:
     """Mean and spread over seeds of what networks trained on each arm score on real photographs."""
     rows = []
-    for arm, members in _arms(evidence).items():
+    for arm, members in runs_by_arm(evidence).items():
         found = [pooled(run.items) for run in members]
         section = evidence.params.arms.get(arm)
         cells: dict[str, Cell] = {
@@ -63,7 +63,7 @@ def arms(evidence: Evidence) -> Table:
 def arms_per_class(evidence: Evidence) -> Table:
     """The same per class: IoU and accuracy, mean and spread over seeds."""
     rows = []
-    for arm, members in _arms(evidence).items():
+    for arm, members in runs_by_arm(evidence).items():
         found = [pooled(run.items) for run in members]
         for index, name in enumerate(evidence.classes.names):
             cells: dict[str, Cell] = {"arm": arm, "class": name}
@@ -77,33 +77,6 @@ def arms_per_class(evidence: Evidence) -> Table:
     return Table("arms_per_class", columns, tuple(rows))
 
 
-def comparisons(evidence: Evidence) -> Table:
-    """Each arm with synthetic photographs against each arm of real ones, in mean class IoU."""
-    members = _arms(evidence)
-    kinds = {arm: kind(evidence.params.arms.get(arm)) for arm in members}
-    made = [arm for arm in members if kinds[arm] in ("mixed", "synthetic")]
-    real = [arm for arm in members if kinds[arm] == "real"]
-    rows = []
-    for ours in made:
-        for theirs in real:
-            values = [[pooled(run.items).class_iou for run in members[arm]]
-                      for arm in (ours, theirs)]  # fmt: skip
-            found = difference(*values)
-            cells: dict[str, Cell] = {
-                "arm": ours, "against": theirs, "seeds": len(values[0]),
-                "seeds.against": len(values[1]), "difference": found.value,
-                "margin": found.margin, "outcome": found.outcome,
-            }  # fmt: skip
-            sources = ("scores/arms.json", "evidence/params.yaml")
-            rows.append(Row(f"{ours}.{theirs}", cells, sources))
-    columns = (
-        Column("arm"), Column("against"), Column("seeds", "count"),
-        Column("seeds.against", "count"), Column("difference", "points"),
-        Column("margin", "percent"), Column("outcome"),
-    )  # fmt: skip
-    return Table("comparisons", columns, tuple(rows))
-
-
 def kind(arm: ArmParams | None) -> str:
     """What an arm trains on: `real`, `synthetic`, `mixed`, or `unknown` for one not in params."""
     if arm is None:
@@ -113,7 +86,7 @@ def kind(arm: ArmParams | None) -> str:
     return "mixed" if "real" in arm.train_on else "synthetic"
 
 
-def _arms(evidence: Evidence) -> dict[str, list[Run]]:
+def runs_by_arm(evidence: Evidence) -> dict[str, list[Run]]:
     """The runs by arm: arms in the order of params, runs by seed."""
     found = list(evidence.arms.runs.values()) if evidence.arms else []
     known = list(evidence.params.arms)

@@ -24,6 +24,8 @@ KINDS: dict[str, Callable[[Any], str]] = {
     "ratio": lambda value: f"{value:.3f}",
     "bits": lambda value: f"{value:.3f}",
     "tiny": lambda value: f"{value:.1e}",
+    "chance": lambda value: f"{value:.4f}",
+    "fraction": lambda value: "all" if value == 1 else f"1/{round(1 / value)}",
 }
 """Kind of cell -> how the report writes it."""
 

@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from augflow.reporting.ablations import chosen, configurations, released
 from augflow.reporting.attributed import attribute_changes, attributes
+from augflow.reporting.comparing import comparisons, comparisons_per_class
 from augflow.reporting.diverse import diversity, diversity_spread
 from augflow.reporting.evidence import Evidence
 from augflow.reporting.judged import judge_per_class, references, systems, temperature
 from augflow.reporting.predicted import predictions
-from augflow.reporting.retrained import arms, arms_per_class, comparisons, runs
+from augflow.reporting.retrained import arms, arms_per_class, runs
 from augflow.reporting.table import Table
 from augflow.reporting.trained import bpd_curve, classes, data, generators
 
@@ -30,6 +31,7 @@ TABLES: dict[str, Callable[[Evidence], Table]] = {
     "arms": arms,
     "runs": runs,
     "comparisons": comparisons,
+    "comparisons_per_class": comparisons_per_class,
     "arms_per_class": arms_per_class,
     "generators": generators,
     "bpd_curve": bpd_curve,

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from augflow.params import Params
+from augflow.reporting.answers import (
+    TONES,
+    Answer,
+    answers,
+    fraction,
+    headline,
+)
 from augflow.reporting.citations import Citations, listed
+from augflow.reporting.differences import arm_sentences
 from augflow.reporting.evidence import Evidence
 from augflow.reporting.measures import best, points, rounds_at
 from augflow.reporting.order import order_sentences
-from augflow.reporting.retrained import kind
-from augflow.reporting.spread import GAIN, NO_GAIN, UNKNOWN, WORSE, difference
+from augflow.reporting.spread import ARMS_RULE, GAIN, ROUNDS_RULE, difference
 from augflow.reporting.table import Claim, Row, Said, Table
-
-TONES = {GAIN: "good", NO_GAIN: "plain", WORSE: "bad", UNKNOWN: "plain"}
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,7 @@ class Tile:
     """One number of the verdict, shown large."""
 
     number: Said
-    label: str
+    label: Said
     tone: str = "plain"
 
 
@@ -30,10 +34,11 @@ class Tile:
 class Verdict:
     """A headline, a few large numbers, the sentences, and a claim for each number in them."""
 
-    headline: str
+    headline: Said
     tone: str
     tiles: tuple[Tile, ...]
     sentences: tuple[Said, ...]
+    rules: tuple[str, ...]
     claims: tuple[Claim, ...]
 
 
@@ -42,19 +47,25 @@ def verdict(evidence: Evidence, tables: Mapping[str, Table]) -> Verdict:
     cite = Citations(tables)
     sentences: list[str] = []
     tiles: list[Tile] = []
+    rules: list[str] = []
+    found: list[Answer] = []
+    if "comparisons" in tables:
+        found = answers(evidence.params.arms, tables["comparisons"])
+        sentences += arm_sentences(evidence, tables, found, cite)
+        tiles += [_tile(r, cite) for one in found for r in (one.row, one.classic) if r is not None]
+        rules.append(ARMS_RULE)
     if "temperature" in tables:
         sentences += _temperature(evidence, tables, cite, tiles)
         sentences += order_sentences(evidence, tables, cite)
-    outcomes: dict[str, list[str]] = {}
-    if "comparisons" in tables:
-        sentences += _comparisons(tables, cite, tiles, outcomes, evidence.params)
-    headline, tone = _headline(outcomes, tables)
+        rules.append(ROUNDS_RULE)
+    opening, tone = _headline(found, tables, cite)
     sentences.append(_boundaries(evidence))
     return Verdict(
-        headline,
+        cite.said(opening),
         tone,
         tuple(tiles),
         tuple(cite.said(sentence) for sentence in sentences),
+        tuple(rules),
         tuple(cite.claims.values()),
     )
 
@@ -70,8 +81,9 @@ def _temperature(
     share = cite.cell("references", top, "class_iou.of_real")
     iou = cite.cell("references", top, "class_iou")
     ceiling = cite.cell("references", real, "class_iou")
-    tiles.append(Tile(cite.said(degree), "best temperature, by the judge's class IoU"))
-    tiles.append(Tile(cite.said(share), "of the judge's class IoU on real photos"))
+    label = "best temperature, by the judge's class IoU"
+    tiles.append(Tile(cite.said(degree), cite.said(label)))
+    tiles.append(Tile(cite.said(share), cite.said("of the judge's class IoU on real photos")))
     maker = evidence.params.sets[main].generator
     sentences = [
         f"The judge reads the photos of {maker} best at temperature {degree}: class IoU {iou} %, "
@@ -107,72 +119,28 @@ def _ties(evidence: Evidence, table: Table, top: Row, cite: Citations) -> str:
     return f"Over {rounds} rounds of sampling it cannot be told from {word} {listed(tied)}."
 
 
-def _comparisons(
-    tables: Mapping[str, Table],
-    cite: Citations,
-    tiles: list[Tile],
-    outcomes: dict[str, list[str]],
-    params: Params,
-) -> list[str]:
-    rows = tables["comparisons"].rows
-    arms = dict.fromkeys(str(row.cells["arm"]) for row in rows)
-    sentences = []
-    for arm in sorted(arms, key=lambda name: kind(params.arms[name]) != "mixed"):
-        found = [row for row in rows if row.cells["arm"] == arm]
-        told = [_against(row, cite) for row in found]
-        seeds = cite.cell("comparisons", found[0], "seeds")
-        sentences.append(
-            f"On real validation photos {arm} (trainings: {seeds}) differs in mean class IoU, in "
-            f"points ± 95 % margin, by {listed(told)}."
-        )
-        if kind(params.arms[arm]) == "mixed":
-            outcomes[arm] = [str(row.cells["outcome"]) for row in found]
-            tiles += [_tile(row, cite) for row in found]
-    return sentences
-
-
-def _against(row: Row, cite: Citations) -> str:
-    """The difference to one arm, with its margin and outcome."""
-    points = cite.cell("comparisons", row, "difference")
-    if row.cells["margin"] is not None:
-        points += f" ± {cite.cell('comparisons', row, 'margin')}"
-    return f"{points} from {row.cells['against']} ({row.cells['outcome']})"
-
-
 def _tile(row: Row, cite: Citations) -> Tile:
-    arm, against, outcome = (str(row.cells[key]) for key in ("arm", "against", "outcome"))
-    label = f"points of class IoU, {arm} against {against}: {outcome}"
-    return Tile(cite.said(cite.cell("comparisons", row, "difference")), label, TONES[outcome])
+    arm, against, told = (str(row.cells[key]) for key in ("arm", "against", "outcome"))
+    label = f"points of class IoU, {arm} against {against}, {fraction(row, cite)}: {told}"
+    return Tile(cite.said(cite.cell("comparisons", row, "difference")), cite.said(label),
+                TONES[told])  # fmt: skip
 
 
 def _headline(
-    outcomes: Mapping[str, Sequence[str]], tables: Mapping[str, Table]
+    found: Sequence[Answer], tables: Mapping[str, Table], cite: Citations
 ) -> tuple[str, str]:
     open_question = "Whether synthetic photos help training cannot be told: "
     if "arms" not in tables:
         return open_question + "no network was retrained.", "plain"
-    if not outcomes:
-        return open_question + "no arm joins real and synthetic photos.", "plain"
+    if not found:
+        return open_question + (
+            "no arm joins real and synthetic photos beside one of as many real photos alone, "
+            "trained with the same seeds."
+        ), "plain"
     if len({row.cells["steps"] for row in tables["runs"].rows}) > 1:
         return open_question + "the arms trained for different numbers of steps.", "plain"
-    winners = [arm for arm, found in outcomes.items() if set(found) == {GAIN}]
-    if winners:
-        verb = "beats" if len(winners) == 1 else "beat"
-        names = " and ".join(winners)
-        return f"Synthetic photos help: {names} {verb} every arm of real photos.", "good"
-    return _without_winner({outcome for found in outcomes.values() for outcome in found})
-
-
-def _without_winner(found: set[str]) -> tuple[str, str]:
-    if GAIN in found:
-        return "No gain shown: synthetic photos beat some arms of real photos, not all.", "plain"
-    if found == {UNKNOWN}:
-        return "Whether synthetic photos help cannot be told from these trainings.", "plain"
-    if found == {WORSE}:
-        return "Synthetic photos harm here: real photos alone train better networks.", "bad"
-    if UNKNOWN in found:
-        return "No gain shown: no difference is large enough to tell from chance.", "plain"
-    return "No gain: networks that also saw synthetic photos are not better.", "plain"
+    outcomes = {answer.outcome for answer in found}
+    return headline(found, cite), TONES[outcomes.pop()] if len(outcomes) == 1 else "plain"
 
 
 def _boundaries(evidence: Evidence) -> str:

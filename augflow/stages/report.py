@@ -8,7 +8,16 @@ from pathlib import Path
 from augflow import files
 from augflow.errors import AugflowError, DataError
 from augflow.params import Params
-from augflow.reporting import charts, claims, explored, gathering, page, pictures, sampled
+from augflow.reporting import (
+    charts,
+    claims,
+    explored,
+    forest,
+    gathering,
+    page,
+    pictures,
+    sampled,
+)
 from augflow.reporting import evidence as evidences
 from augflow.reporting.evidence import Evidence
 from augflow.reporting.table import Table
@@ -50,6 +59,8 @@ def _draw_numbers(evidence: Evidence, tables: Mapping[str, Table], folder: Path)
     charts.classes(tables, figures / "classes.png")
     if "arms" in tables:
         charts.arms(tables, figures / "arms.png")
+        if "comparisons" in tables:
+            forest.effects(evidence.params.arms, tables, figures / "effects.png")
         if evidence.segmenters:
             charts.segmenters(evidence.segmenters, figures / "segmenters.png")
     if any(trained.has("val_bpd") for trained in evidence.generators.values()):

@@ -71,7 +71,7 @@ def test_an_edited_cell_is_found(copy):
 def test_an_edited_cell_is_found_under_fitting_digests(copy):
     replaced(copy / "tables" / "comparisons.csv", "cannot be told", "gain")
     rewritten(copy)
-    assert places(copy) == ["tables/comparisons.csv: row real_synthetic.real, column outcome"]
+    assert places(copy) == ["tables/comparisons.csv: row real_classic.real, column outcome"]
 
 
 def test_a_dropped_row_is_found(copy):

@@ -33,12 +33,12 @@ def test_a_report_has_all_its_parts(made):
     assert figures == {
         "samples", "diversity", "temperature", "classes", "arms", "segmenters", "transfer",
         "learning", "data", "systems", "systems_iou", "system_full_glow", "system_pix2pix",
-        "system_dual_glow",
+        "system_dual_glow", "effects",
     }  # fmt: skip
     tables = {path.stem for path in (made / "tables").iterdir()}
     assert tables == {
         "systems", "temperature", "references", "judge_per_class", "arms", "runs", "comparisons",
-        "arms_per_class", "generators", "bpd_curve", "data", "classes",
+        "comparisons_per_class", "arms_per_class", "generators", "bpd_curve", "data", "classes",
     }  # fmt: skip
     assert {p.name for p in made.iterdir()} == {
         "figures", "tables", "scores", "evidence", "report.html", "report.md", "claims.json",
@@ -59,7 +59,7 @@ def test_the_same_study_gives_the_same_bytes(study, made, tmp_path):
 
 def test_the_page_needs_nothing_from_elsewhere(made):
     page = (made / "report.html").read_text()
-    assert len(re.findall(r'src="data:image/(?:png|jpeg);base64,', page)) == 13
+    assert len(re.findall(r'src="data:image/(?:png|jpeg);base64,', page)) == 14
     plain = re.sub(r"data:image/(?:png|jpeg);base64,[A-Za-z0-9+/=]+", "", page)
     assert not re.search(r"http|//|@import|url\(|<link|<script|<iframe", plain)
     assert not re.search(r'src="(?!")', plain)
@@ -107,7 +107,7 @@ def test_the_sample_grid_shows_the_photographs_of_the_sets(study, made):
 @pytest.mark.parametrize(
     ("study", "absent"),
     [
-        (Study(runs={}), {"arms", "segmenters"}),
+        (Study(runs={}), {"arms", "segmenters", "effects"}),
         (Study(transfers=False), {"transfer"}),
         (Study(sweep={}, runs={"real": RUNS["real"]}), {"temperature", "samples", "diversity"}),
     ],

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from augflow.reporting.evidence import Evidence
 from augflow.reporting.parts.compared import ablated, judged, pages, photographs, systems
 from augflow.reporting.parts.probed import attributed, latents, predicted, transferred, varied
-from augflow.reporting.parts.trained import data, learning, trained_on
+from augflow.reporting.parts.trained import data, helped, learning, trained_on
 from augflow.reporting.parts.views import Part, Picture, View
 from augflow.reporting.table import Table
 
@@ -17,6 +17,7 @@ __all__ = ["Part", "Picture", "View", "parts"]
 def parts(evidence: Evidence, tables: Mapping[str, Table]) -> list[Part]:
     """All parts in reading order; one without tables and figures says nothing."""
     return [
+        helped(),
         photographs(evidence),
         systems(evidence, tables),
         pages(evidence),
@@ -26,7 +27,7 @@ def parts(evidence: Evidence, tables: Mapping[str, Table]) -> list[Part]:
         attributed(evidence, tables),
         predicted(tables),
         latents(evidence),
-        trained_on(tables),
+        trained_on(evidence, tables),
         transferred(),
         learning(tables),
         data(evidence, tables),

@@ -11,7 +11,10 @@ from augflow.reporting.table import Piece, Row, Said, Table
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure: its file's stem, `photo` or `chart`, and a caption that says what was measured."""
+    """A figure: its file's stem, its kind, and a caption that says what was measured.
+
+    Kinds are `photo`, `chart`, and `chart upright` for one that is narrow enough for a phone.
+    """
 
     name: str
     kind: str
