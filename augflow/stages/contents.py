@@ -49,9 +49,20 @@ class End:
             DataError: the photograph or its label map cannot be read.
             ModelError: the generator's latents are no Gaussian draws, or it cannot encode.
         """
+        scene = self.scene(maker, labels)
+        if scene is None:
+            return drawn(maker, self.seed or 0, temperature)
+        return encoded(maker, scene)
+
+    def scene(self, maker: Generator, labels: Labels) -> Scene | None:
+        """The photograph with its layout at a generator's size, None for a seed.
+
+        Raises:
+            DataError: the photograph or its label map cannot be read.
+        """
         if isinstance(self.source, int):
-            return drawn(maker, self.source, temperature)
-        return encoded(maker, content_scene(self.source, self.layout, maker, labels, self.option))
+            return None
+        return content_scene(self.source, self.layout, maker, labels, self.option)
 
 
 def end_of(text: str, layout: Path | None, option: str, layout_option: str) -> End:

@@ -18,6 +18,7 @@ from augflow.stages.contents import End
 from augflow.stages.synth import FRAMES, PATH, STRIPS, THREADS, check_out, new_photo
 from augflow.synthesizer import Generator
 from augflow.synthetic import NewPhoto, SetFacts, SetRow, write_set
+from augflow.tracing.origins import Origin, write_origin
 
 END_COLOUR = (220, 90, 20)
 """The frame around the two ends in a strip."""
@@ -85,10 +86,17 @@ def interpolate(
                 name = f"{item.name}_p{number:0{len(str(way.steps - 1))}d}"
                 yield new_photo(item, photo, name, way.temperature, number, content=way.name)
 
+    scenes = {"start": way.start.scene(maker, labels), "end": way.end.scene(maker, labels)}
+    contents = {end: scene for end, scene in scenes.items() if scene is not None}
+    origin = Origin("path", threads, contents, {
+        "from": way.start.seed, "to": way.end.seed, "steps": way.steps, "kind": way.kind,
+        "temperature": way.temperature,
+    })  # fmt: skip
     digest = weights_digest(maker.state_dict())
     facts = SetFacts(out.name, digest, (way.temperature,), way.steps, maker.table, maker.size)
     with files.fresh_folder(out) as folder:
         rows = write_set(folder, facts, photos())
+        write_origin(folder, origin, ((item.name, item.layout) for item in found))
         files.write_json(folder / PATH, {
             "from": way.start.name, "to": way.end.name, "steps": way.steps, "path": way.kind,
             "temperature": way.temperature,

@@ -19,13 +19,15 @@ from augflow.seeds import deterministic
 from augflow.stages.contents import End, content_scene
 from augflow.synthesizer import Generator
 from augflow.synthetic import FACTS, MANIFEST, NewPhoto, SetFacts, SetRow, write_set
+from augflow.tracing import origins
+from augflow.tracing.origins import Origin, write_origin
 
 SHEET_ROWS, SHEET, SPLIT = 24, "contact_sheet.png", "train"
 THREADS = 2
 """Fixed, whatever the machine has: bytes depend on it."""
 
 FRAMES, STRIPS, PATH = "frames", "strips", "path.json"
-OWN = {FACTS, MANIFEST, SHEET, "leftImg8bit", "gtFine", FRAMES, STRIPS, PATH}
+OWN = {FACTS, MANIFEST, SHEET, "leftImg8bit", "gtFine", FRAMES, STRIPS, PATH, origins.FOLDER}
 
 SHARED = "all layouts"
 """Stands for a layout's name in the seeds of noise that all layouts share."""
@@ -70,7 +72,8 @@ def synth(
                 yield new_photo(item, photo, name, temperature, number, drawn[number])
 
     facts = _facts(out, maker, temperature, samples, attributes)
-    return _write(out, facts, photos(), sheet, frames=frames)
+    origin = Origin("drawn", threads)
+    return _write(out, facts, photos(), sheet, origin, found, frames=frames)
 
 
 def synth_from(
@@ -122,8 +125,10 @@ def synth_from(
             _show(sheet, item, maker, [made])
             yield new_photo(item, made, item.name, degree, seed=seed or 0, content=content)
 
+    scene = end.scene(maker, labels)
+    origin = Origin("eps", threads, {"content": scene}) if scene else Origin("drawn", threads)
     facts = _facts(out, maker, degree, 1, attributes)
-    return _write(out, facts, photos(), sheet, frames=frames)
+    return _write(out, facts, photos(), sheet, origin, found, frames=frames)
 
 
 def transfer_content(
@@ -164,7 +169,8 @@ def transfer_content(
             _show(sheet, item, maker, [Photograph(shown, 0.0), made])
             yield new_photo(item, made, item.name, 1.0, content=content.stem)
 
-    return _write(out, _facts(out, maker, 1.0, 1), photos(), sheet)
+    origin = Origin(latents, threads, {"content": scene})
+    return _write(out, _facts(out, maker, 1.0, 1), photos(), sheet, origin, found)
 
 
 def check_out(out: Path, layouts: Path) -> None:
@@ -220,11 +226,12 @@ def _facts(
 
 
 def _write(
-    out: Path, facts: SetFacts, photos: Iterator[NewPhoto], sheet: dict[str, list[np.ndarray]], *,
-    frames: bool = False,
+    out: Path, facts: SetFacts, photos: Iterator[NewPhoto], sheet: dict[str, list[np.ndarray]],
+    origin: Origin, found: Sequence[NamedLayout], *, frames: bool = False,
 ) -> list[SetRow]:  # fmt: skip
     with files.fresh_folder(out) as folder:
         rows = write_set(folder, facts, photos)
+        write_origin(folder, origin, ((item.name, item.layout) for item in found))
         files.write_png(folder / SHEET, pictures.sheet(list(sheet.values()), scale=2))
         if frames:
             _animate(folder, rows)

@@ -6,8 +6,9 @@ import math
 
 from augflow import files
 from augflow.params import SetParams, TransferParams
-from augflow.photographs import Photograph, photo_seed, sampled, transferred
-from augflow.synthetic import MANIFEST, SetRow
+from augflow.photographs import photo_seed, sampled
+from augflow.synthetic import MANIFEST
+from augflow.tracing.remaking import remade
 from augflow.verifying.environment import Machines
 from augflow.verifying.findings import Check, Finding, pixel_finding
 from augflow.verifying.workspace import Workspace
@@ -47,7 +48,8 @@ def _check_set(
         for number in space.chosen(len(rows), "synthesize", name):
             row = rows[number]
             with check.reading(folder / row.photo):
-                made = _made(space, section, row)
+                recipe = space.splits.recipe(section, row)
+                made = remade(space.generator(section.generator), recipe)
                 stored = files.read_photo(folder / row.photo)
                 check.add(pixel_finding(folder / row.photo, made.image, stored, tolerance))
                 where = f"{folder / MANIFEST}: {row.name}: log_p_bpd"
@@ -87,17 +89,6 @@ def _check_choice(
 
 def _known(bits: float | None) -> float:
     return math.inf if bits is None or math.isnan(bits) else bits
-
-
-def _made(space: Workspace, section: SetParams | TransferParams, row: SetRow) -> Photograph:
-    maker = space.generator(section.generator)
-    place = space.row_of(row.split, row.layout)
-    layout = space.split(row.split).scenes([place]).layout
-    if isinstance(section, SetParams):
-        return sampled(maker, layout, [row.seed], row.temperature)[0]
-    content = space.row_of(section.contents, row.content)
-    scene = space.split(section.contents).scenes([content])
-    return transferred(maker, scene, layout, section.latents)
 
 
 def bits_finding(

@@ -10,10 +10,9 @@ import numpy as np
 
 from augflow import files, seeds
 from augflow.classes import IGNORE
-from augflow.errors import DataError
-from augflow.scenes import SceneFolder
 from augflow.synthesizer import Generator
 from augflow.synthetic import SetRow, read_rows
+from augflow.tracing.remaking import Splits
 from augflow.verifying.environment import Machines
 from augflow.verifying.findings import Check
 
@@ -31,7 +30,8 @@ class Workspace:
     def __init__(self, project: Project) -> None:
         """Opens nothing yet."""
         self.project = project
-        self.split = cache(self._split)
+        self.splits = Splits(project.prepared)
+        self.split, self.row_of = self.splits.split, self.splits.row_of
         self.generator = cache(self._generator)
         self.segmenter = cache(self._segmenter)
         self.labelled = cache(self._labelled)
@@ -44,17 +44,6 @@ class Workspace:
     def rows(self, name: str) -> list[SetRow]:
         """The manifest of a set."""
         return read_rows(self.project.synthetic(name))
-
-    def row_of(self, split: str, scene: str) -> int:
-        """The place of a scene in its split.
-
-        Raises:
-            DataError: the split has no such scene.
-        """
-        if scene not in self.split(split).names:
-            where = self.project.prepared / "scenes.csv"
-            raise DataError(f"{where}: no scene {scene!r} in split {split}")
-        return self.split(split).names.index(scene)
 
     def chosen(self, count: int, *names: str) -> list[int]:
         """The items of a stage that are made again, by the seed in section `verify` of params."""
@@ -79,9 +68,6 @@ class Workspace:
             name: np.bincount(classes[classes != IGNORE], minlength=count)
             for name, classes in zip(folder.names, maps, strict=True)
         }
-
-    def _split(self, split: str) -> SceneFolder:
-        return SceneFolder(self.project.prepared, split)
 
     def _generator(self, name: str) -> Generator:
         from augflow import generators

@@ -93,3 +93,16 @@ def test_generators_that_take_layouts_alone_say_so(prepared, tmp_path, tmp_path_
     assert result.exit_code == 2
     assert "dark: this generator can be asked for nothing beside the layout" in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_photographs_of_an_asked_light_are_made_again_and_explained(
+    maker, given, prepared, tmp_path, taken
+):
+    photo = sorted((prepared / "train" / "image").glob("*.png"))[0]
+    digests(tmp_path / "set", *given, "--with", "dark", *(["--latent-from", photo] * taken))
+    for row in read_rows(tmp_path / "set"):
+        made = tmp_path / "set" / row.photo
+        result = run("replay", made, "--generator", maker)
+        assert (result.exit_code, result.stdout) == (0, f"{made}: equal\n"), result.stderr
+        assert "asked for    dark" in run("explain", made).stdout

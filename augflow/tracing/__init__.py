@@ -1,0 +1,1 @@
+"""Where a synthetic photograph comes from: its set, generator, scores, selections, and recipe."""
