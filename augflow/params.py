@@ -320,7 +320,8 @@ class ArmParams(Section):
 
     @model_validator(mode="after")
     def _mixes_only_what_it_has(self) -> ArmParams:
-        given = [name for name in ("ratio", "schedule") if name in self.model_fields_set]
+        plain = {"ratio": None, "schedule": "joint"}
+        given = [name for name, usual in plain.items() if getattr(self, name) != usual]
         if given and not self.mixed:
             raise ValueError(
                 f"{' and '.join(given)}: says how real and synthetic photographs are mixed; "

@@ -53,7 +53,7 @@ RUNS = {"real": [HALF, SIX], "real_classic": [SIX, SIX], "real_synthetic": [EIGH
 ARMS = {
     "real": {"train_on": ["real"], "reads": "prepared"},
     "real_classic": {"train_on": ["real"], "reads": "prepared", "augment": "classic"},
-    "real_synthetic": {"train_on": ["real", "sweep"], "reads": "synthetic/sweep"},
+    "real_synthetic": {"train_on": ["real", "pool"], "reads": "synthetic/pool"},
 }
 
 
@@ -85,7 +85,7 @@ class Study:
                 name: {"generator": MAKERS[name], "layouts": "val", "temperatures": list(found),
                        "rounds": len(next(iter(found.values())))}
                 for name, found in self.sweep.items()
-            },
+            } | {"pool": {"generator": "full_glow", "layouts": "train", "temperatures": [0.8]}},
             "transfers": {"moved": {"generator": "full_glow", "layouts": "val"}}
             if self.transfers else {},
             "judge": network,
@@ -101,7 +101,8 @@ class Study:
         _prepared(root / "prepared", self.scenes, self.boundary_source)
         for name in params.generators:
             _generator(root / "generators" / name, name)
-        for name, section in params.sets.items():
+        for name in self.sweep:
+            section = params.sets[name]
             _synthetic(root / "synthetic" / name, name, section.temperatures, section.rounds)
             _scores(root / "scores" / f"{name}.json", name, self.sweep[name])
         if self.transfers:

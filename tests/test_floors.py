@@ -17,18 +17,12 @@ FLOORS = [
         "attributes", "shares", "frames", "suggestions", "decoded",
         "peak", "operations",
     },
-<<<<<<< ours
     {"learners", "training", "prefetching", "ranks", "devices", "budget", "mixture"},
     {
         "generators", "segmenters", "photographs", "latents", "describing", "importing",
         "selection",
     },
-    {"stages", "reporting", "verifying", "project", "template"},
-=======
-    {"learners", "training", "prefetching", "ranks", "devices", "budget"},
-    {"generators", "segmenters", "photographs", "latents", "describing", "importing"},
     {"stages", "reporting", "verifying", "project", "template", "tracing", "exporting"},
->>>>>>> theirs
     {"cli"},
 ]  # fmt: skip
 HEAVY = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,11 +13,18 @@ from augflow.classes import ClassTable
 from augflow.errors import DataError
 from augflow.params import Params
 from augflow.params import load as load_params
-from augflow.reporting import attribute_file, diversity_files, predictor_files, score_files
+from augflow.reporting import (
+    attribute_file,
+    diversity_files,
+    predictor_files,
+    score_files,
+    selection_files,
+)
 from augflow.reporting.attribute_file import AttributeScores
 from augflow.reporting.diversity_files import DiversityScores
 from augflow.reporting.predictor_files import PredictorScores
 from augflow.reporting.score_files import ArmScores, References, SetScores
+from augflow.reporting.selection_files import Chosen, Selected
 from augflow.scenes import SPLITS, table_from
 
 History = list[dict[str, str]]
@@ -75,6 +82,8 @@ class Evidence:
     generators: Mapping[str, Trained]
     segmenters: Mapping[str, History]
     attributes: AttributeScores | None = None
+    selections: Mapping[str, Selected] = field(default_factory=dict)
+    choices: Mapping[str, Chosen] = field(default_factory=dict)
 
 
 def load(folder: Path) -> Evidence:
@@ -103,6 +112,8 @@ def load(folder: Path) -> Evidence:
         generators=_generators(params, held / "generators"),
         segmenters=_histories(list(segmenter_folders(params)), held / "segmenters"),
         attributes=attribute_file.load(folder / "scores/attributes.json", params),
+        selections=selection_files.selections(held, params),
+        choices=selection_files.choices(held, params),
     )
 
 

@@ -11,6 +11,7 @@ from augflow import files
 from augflow.classes import IGNORE
 from augflow.errors import DataError
 from augflow.params import Params
+from augflow.reporting import selection_files
 from augflow.reporting.evidence import FACTS, segmenter_folders
 from augflow.scenes import table_from
 
@@ -47,6 +48,7 @@ def gather(params: Params, study: Path, out: Path) -> None:
             }  # fmt: skip
             files.write_json(out / "evidence" / "generators" / f"{name}.json", kept)
             _copy(folder / "history.csv", out / "evidence" / "generators" / f"{name}.csv")
+    selection_files.gather(params, study, out / "evidence")
     for name, place in segmenter_folders(params).items():
         history = study / "segmenters" / place / "history.csv"
         _copy(history, out / "evidence" / "segmenters" / f"{name}.csv")

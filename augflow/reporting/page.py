@@ -20,7 +20,7 @@ from augflow.reporting.verdict import verdict
 
 
 def html_page(evidence: Evidence, tables: Mapping[str, Table], folder: Path) -> bytes:
-    """`report.html`: pictures of `folder`/figures inside, styles inside, no script."""
+    """`report.html`: pictures of `folder`/figures inside, styles and scripts inside."""
     return _rendered("report.html.j2", True, _context(evidence, tables, folder))
 
 
@@ -47,7 +47,10 @@ def _context(evidence: Evidence, tables: Mapping[str, Table], folder: Path) -> d
 def _kept(part: Part, folder: Path) -> Part:
     """The part without the figures that this study has none of."""
     there = tuple(p for p in part.pictures if _path(p, folder / "figures").exists())
-    return Part(part.title, there, part.views)
+    slider = part.slider
+    if slider is not None and not (folder / "figures" / slider.folder).is_dir():
+        slider = None
+    return Part(part.title, there, part.views, slider)
 
 
 def _path(picture: Picture, figures: Path) -> Path:
@@ -67,6 +70,7 @@ def _rendered(template: str, escaped: bool, context: Mapping[str, Any]) -> bytes
     )
     figures = context["figures"]
     rooms.filters["data_uri"] = lambda picture: _data_uri(picture, figures)
+    rooms.filters["png_uri"] = lambda name: _png_uri(figures / f"{name}.png")
     rooms.filters["md"] = _markdown
     rooms.filters["plain"] = lambda said: "".join(piece.text for piece in said)
     rooms.filters["is_number"] = _is_number
@@ -81,11 +85,15 @@ def _data_uri(picture: Picture, figures: Path) -> str:
     """A chart as it is; photographs as JPEG, which keeps the page light enough to send."""
     path = _path(picture, figures)
     if picture.kind.startswith("chart"):
-        return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+        return _png_uri(path)
     stream = io.BytesIO()
     image = Image.fromarray(files.read_photo(path))
     image.save(stream, "JPEG", quality=88, subsampling=0)
     return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()
+
+
+def _png_uri(path: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
 
 
 def _markdown(text: str) -> str:

@@ -12,6 +12,7 @@ from augflow.reporting.evidence import Evidence
 from augflow.reporting.judged import judge_per_class, references, systems, temperature
 from augflow.reporting.predicted import predictions
 from augflow.reporting.retrained import arms, arms_per_class, runs
+from augflow.reporting.selecting import choices, selections
 from augflow.reporting.table import Table
 from augflow.reporting.trained import bpd_curve, classes, data, generators
 
@@ -33,6 +34,8 @@ TABLES: dict[str, Callable[[Evidence], Table]] = {
     "comparisons": comparisons,
     "comparisons_per_class": comparisons_per_class,
     "arms_per_class": arms_per_class,
+    "selections": selections,
+    "choices": choices,
     "generators": generators,
     "bpd_curve": bpd_curve,
     "data": data,

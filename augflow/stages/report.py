@@ -17,6 +17,7 @@ from augflow.reporting import (
     page,
     pictures,
     sampled,
+    slider,
 )
 from augflow.reporting import evidence as evidences
 from augflow.reporting.evidence import Evidence
@@ -72,6 +73,7 @@ def _draw_photographs(evidence: Evidence, study_dir: Path, folder: Path) -> None
     figures = folder / "figures"
     sampled.pages(evidence, study_dir, prepared, figures)
     sampled.side_by_side(evidence, study_dir, prepared, figures / "systems.png")
+    slider.draw(evidence, study_dir, prepared, figures)
     pictures.diversity(evidence, study_dir, prepared, figures / "diversity.png")
     pictures.transfer(evidence, study_dir, prepared, figures / "transfer.png")
     explored.figures(evidence.params, study_dir, prepared, figures)

@@ -9,28 +9,8 @@ from typing import Any
 
 from augflow import files
 from augflow.errors import DataError
+from augflow.synthetic import DECISIONS, SELECTION, Decision, read_decisions
 from augflow.tracing.home import SELECTED, Home
-
-FACTS, DECISIONS = "selection.json", "selection.csv"
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What was decided about one candidate.
-
-    Attributes:
-        reason: why it was dropped, empty where it was kept.
-        weight: how often it is drawn relative to others, None where it was dropped.
-        agreement: the share of labelled pixels that the judge reads as the layout says.
-        trusted: the share of labelled pixels whose label was kept.
-    """
-
-    name: str
-    kept: bool
-    reason: str
-    weight: float | None
-    agreement: float | None
-    trusted: float | None
 
 
 @dataclass(frozen=True)
@@ -58,18 +38,18 @@ def read_selection(folder: Path) -> Selection | None:
     Raises:
         DataError: one of the two files is missing, or they cannot be read.
     """
-    if not (folder / FACTS).is_file():
+    if not (folder / SELECTION).is_file():
         return None
-    content, lines = files.read_json(folder / FACTS), files.read_csv(folder / DECISIONS)
+    content = files.read_json(folder / SELECTION)
+    decisions = {one.name: one for one in read_decisions(folder)}
     try:
-        decisions = {line["name"]: _decision(line) for line in lines}
         return Selection(
             folder.name, folder, content["set"], content["judge"], content["settings"] or {},
             content["thresholds"] or {}, decisions,
         )  # fmt: skip
     except (KeyError, TypeError, ValueError) as fault:
         raise DataError(
-            f"{folder}: {FACTS} and {DECISIONS} are not those of a selection "
+            f"{folder}: {SELECTION} and {DECISIONS} are not those of a selection "
             f"({type(fault).__name__}: {fault}); run select again"
         ) from fault
 
@@ -82,15 +62,6 @@ def selections_of(home: Home, name: str) -> list[Selection]:
     """
     if home.data is None:
         return []
-    folders = sorted(path.parent for path in (home.data / SELECTED).glob(f"*/{FACTS}"))
+    folders = sorted(path.parent for path in (home.data / SELECTED).glob(f"*/{SELECTION}"))
     found = [read_selection(folder) for folder in folders]
     return [one for one in found if one is not None and one.set == name]
-
-
-def _decision(line: dict[str, str]) -> Decision:
-    kept = {"true": True, "false": False}[line["kept"].lower()]
-    weight, agreement, trusted = (
-        float(line[column]) if line[column] else None
-        for column in ("weight", "agreement", "trusted")
-    )
-    return Decision(line["name"], kept, line["reason"], weight, agreement, trusted)

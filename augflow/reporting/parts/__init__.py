@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from augflow.reporting.evidence import Evidence
 from augflow.reporting.parts.compared import ablated, judged, pages, photographs, systems
 from augflow.reporting.parts.probed import attributed, latents, predicted, transferred, varied
-from augflow.reporting.parts.trained import data, helped, learning, trained_on
+from augflow.reporting.parts.trained import data, helped, learning, selected, trained_on
 from augflow.reporting.parts.views import Part, Picture, View
 from augflow.reporting.table import Table
 
@@ -28,6 +28,7 @@ def parts(evidence: Evidence, tables: Mapping[str, Table]) -> list[Part]:
         predicted(tables),
         latents(evidence),
         trained_on(evidence, tables),
+        selected(tables),
         transferred(),
         learning(tables),
         data(evidence, tables),

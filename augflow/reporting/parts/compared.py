@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from augflow.reporting.evidence import Evidence
 from augflow.reporting.judged import system_column
 from augflow.reporting.measures import best
-from augflow.reporting.parts.views import Part, Picture, bounds, view
+from augflow.reporting.parts.views import Part, Picture, Slider, bounds, view
 from augflow.reporting.pictures import diverse
 from augflow.reporting.sampled import MAIN, page_name
+from augflow.reporting.slider import FOLDER, moved_through
 from augflow.reporting.table import Table
 
 MEASURED = (
@@ -45,7 +46,20 @@ def photographs(evidence: Evidence) -> Part:
             "samples per pixel, mean of the three channels, white for none to dark blue for 64 of "
             "256 grey values or more."
         )))  # fmt: skip
-    return Part("The photographs", tuple(pictures), ())
+    return Part("The photographs", tuple(pictures), (), _by_temperature(evidence))
+
+
+def _by_temperature(evidence: Evidence) -> Slider | None:
+    """One layout of the main system, temperature by temperature."""
+    degrees = moved_through(evidence)
+    if not degrees:
+        return None
+    maker = evidence.params.sets[degrees[0].name].generator
+    return Slider(
+        FOLDER, (("classes", "classes"), ("real", "real photo")),
+        tuple((str(point.index), f"{point.temperature:g}") for point in degrees),
+        f"One held-out layout by {maker} at every temperature, from equal noise.",
+    )  # fmt: skip
 
 
 def systems(evidence: Evidence, tables: Mapping[str, Table]) -> Part:

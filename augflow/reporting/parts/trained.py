@@ -94,6 +94,36 @@ def _arms_by_class(table: Table) -> View:
     return View(table.file, caption, ("class", *names), lines)
 
 
+def selected(tables: Mapping[str, Table]) -> Part:
+    """What was fit to train on."""
+    views = []
+    if "selections" in tables:
+        views.append(view(
+            tables["selections"],
+            "Photographs of a synthetic set that were kept, and how many were dropped by which "
+            "criterion, each looked at among those that the ones before it had left. Labels: the "
+            "share of the kept photographs' labels that is learned from, in %. Agreement: pixels "
+            "that the judge, a network trained on the real photographs that the arm has, reads as "
+            "the layout says, in %. Heaviest: how often the most drawn photograph comes, relative "
+            "to the mean.",
+            ("selection", "set", "criteria", "photographs=candidates", "kept",
+             "temperature=dropped.temperature", "read worst=dropped.agreement",
+             "density=dropped.typicality", "less likely=dropped.likelihood",
+             "easy layouts=dropped.hardness", "labels=labels_kept", "agreement=agreement.kept",
+             "of dropped=agreement.dropped", "heaviest"),
+        ))  # fmt: skip
+    if "choices" in tables:
+        views.append(view(
+            tables["choices"],
+            "Class IoU, in %, on training scenes held out by drive, of networks trained on the "
+            "other training scenes and their synthetic photographs at each temperature. No "
+            "validation scene was looked at.",
+            ("choice", "set", "temperature", "trainings=seeds", "held-out scenes=scenes",
+             "class IoU=class_iou", "chosen"),
+        ))  # fmt: skip
+    return Part("What was fit to train on", (), tuple(views))
+
+
 def learning(tables: Mapping[str, Table]) -> Part:
     """The generators' training."""
     if "generators" not in tables:

@@ -22,6 +22,23 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Slider:
+    """Pictures of which one is shown, as a slider has it, beside pictures that stay.
+
+    Attributes:
+        folder: where they lie, under `figures`.
+        beside: file stems and headings of those that stay.
+        shown: file stems and values of the others, in order.
+        caption: what they are.
+    """
+
+    folder: str
+    beside: tuple[tuple[str, str], ...]
+    shown: tuple[tuple[str, str], ...]
+    caption: str
+
+
+@dataclass(frozen=True)
 class View:
     """Some columns of a table, as the report prints them."""
 
@@ -38,6 +55,7 @@ class Part:
     title: str
     pictures: tuple[Picture, ...]
     views: tuple[View, ...]
+    slider: Slider | None = None
 
 
 def view(table: Table, caption: str, shown: Sequence[str]) -> View:
