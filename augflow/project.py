@@ -259,6 +259,17 @@ class Project:
 
         score_arms(self.prepared, self.segmenters, self.score("arms"), threads=self.params.threads)
 
+    def check_leaks(self) -> None:
+        """Stage leaks: nothing of the validation scenes is learned from."""
+        from augflow.stages.leaks import check_leaks, trained_sets
+
+        sets = {name: self.synthetic(name)
+                for name in (*self.params.sets, *self.params.transfers)}  # fmt: skip
+        check_leaks(
+            self.prepared, sets, self.score("leaks"), trained_sets(self.params),
+            threads=self.params.threads,
+        )  # fmt: skip
+
     def diversity(self, name: str) -> None:
         """Stage diversity, one generator."""
         from augflow.stages.diversity import diversity

@@ -15,7 +15,7 @@ FLOORS = [
         "boundaries", "scenes", "datasets", "flows", "metrics", "layouts",
         "pictures", "synthetic", "synthesizer", "rebalancing", "editing", "objects", "shapes",
         "attributes", "shares", "frames", "suggestions", "decoded",
-        "peak", "operations",
+        "peak", "operations", "leaks", "memorising",
     },
     {"learners", "training", "prefetching", "ranks", "devices", "budget", "mixture"},
     {

@@ -63,6 +63,7 @@ def test_every_stage_writes_where_the_project_looks(stages):
     }
     expected["attributes"] = {relative(project.score("attributes"))}
     expected["score_references"] = {relative(project.score("references"))}
+    expected["leaks"] = {relative(project.score("leaks"))}
     expected["score_arms"] = {relative(project.score("arms"))}
     expected["report"] = {relative(project.reports)}
     assert {name: outs for name, (outs, _) in stages.items()} == expected

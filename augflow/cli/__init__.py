@@ -25,6 +25,7 @@ COMMANDS = (
     "explain",
     "replay",
     "export",
+    "check_leaks",
     "predict",
     "select",
     "score",

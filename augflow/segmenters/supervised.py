@@ -10,12 +10,15 @@ import torch
 from torch import Tensor
 
 from augflow import seeds
+from augflow.errors import ParamsError
 from augflow.learners import NotFiniteError, flipped
 from augflow.params import SegmenterParams
 from augflow.ranks import ALONE, Ranks
 from augflow.scenes import Scene
 from augflow.segmenters.augment import ClassicPolicy
+from augflow.segmenters.copy_paste import CopyPastePolicy
 from augflow.segmenters.mmseg_model import MmsegSegmenter, put
+from augflow.segmenters.object_pool import ObjectPool
 
 COLUMNS = ("loss", "learning_rate")
 """What a step reports."""
@@ -38,12 +41,23 @@ class SupervisedLearner:
         self,
         segmenter: MmsegSegmenter,
         params: SegmenterParams,
-        augment: Literal["none", "classic"] = "none",
+        augment: Literal["none", "classic", "copy_paste"] = "none",
+        pool: ObjectPool | None = None,
     ) -> None:
-        """Prepares `params.steps` updates of a segmenter, which is changed in place."""
+        """Prepares `params.steps` updates of a segmenter, which is changed in place.
+
+        Args:
+            segmenter: what learns.
+            params: its schedule.
+            augment: the hand-made rules by which scenes are varied.
+            pool: where `copy_paste` takes its objects from.
+
+        Raises:
+            ParamsError: `copy_paste` has no pool.
+        """
         self.segmenter = segmenter
         self.params = params
-        self._classic = ClassicPolicy() if augment == "classic" else None
+        self._policy = _policy(augment, pool)
         weights = [p for p in segmenter.network.parameters() if p.requires_grad]
         groups = [
             {"params": [p for p in weights if p.ndim > 1], "weight_decay": params.weight_decay},
@@ -112,8 +126,19 @@ class SupervisedLearner:
         self._optimizer.load_state_dict({"state": moments, "param_groups": groups})
 
     def _varied(self, scene: Scene, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        if self._classic is not None:
-            return self._classic(scene.image, scene.layout.classes, rng)
+        if self._policy is not None:
+            return self._policy(scene.image, scene.layout.classes, rng)
         if self.params.flip:
             scene = flipped(scene, rng)
         return scene.image, scene.layout.classes
+
+
+def _policy(augment: str, pool: ObjectPool | None) -> ClassicPolicy | CopyPastePolicy | None:
+    if augment == "copy_paste":
+        if pool is None:
+            raise ParamsError(
+                "augment: copy_paste needs training scenes to take objects from, got none; "
+                "give a pool, or take augment: classic"
+            )
+        return CopyPastePolicy(pool)
+    return ClassicPolicy() if augment == "classic" else None

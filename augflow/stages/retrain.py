@@ -37,7 +37,8 @@ def retrain(
     Args:
         prepared: the prepared folder.
         sets: the folders of synthetic and selected sets by name, at least those the arm names.
-        arm: what to train on, and whether by classic augmentation.
+        arm: what to train on, and by which rules scenes are varied. `copy_paste` takes
+            its objects from the real scenes of the arm, so it needs them in `train_on`.
         params: the network and its schedule; `params.seed` is not looked at.
         seed: of initial weights, batches and augmentation.
         out: the segmenter's folder; replaced as a whole.
@@ -46,7 +47,8 @@ def retrain(
 
     Raises:
         ParamsError: an arm that cannot be trained: lists why.
-        DataError: a set is damaged, or is not of the prepared data's classes and size.
+        DataError: a set is damaged, or is not of the prepared data's classes and size; or there is
+            nothing that `copy_paste` can paste.
         ModelError: the network cannot be built, the checkpoint does not fit, or the loss stopped
             being finite.
     """
@@ -55,8 +57,9 @@ def retrain(
     machine.keep_pages()
     folder = SceneFolder(prepared, "train", arm.one_in)
     names, scenes, parts = _union(folder, sets, arm)
+    pool = _pool(folder) if arm.augment == "copy_paste" else None
     segmenter, history = trained(
-        names, scenes, folder.table, params, seed, run, augment=arm.augment,
+        names, scenes, folder.table, params, seed, run, augment=arm.augment, pool=pool,
         rows_of=mixture(
             parts, arm, steps=params.steps, batch_size=params.batch_size, seed=seed
         ),
@@ -72,7 +75,8 @@ def retrain(
 
 def trained(
     names: Sequence[str], scenes: Scene, table: ClassTable, params: SegmenterParams, seed: int,
-    run: Path | None = None, *, augment: Augment = "none", rows_of: Rows | None = None,
+    run: Path | None = None, *, augment: Augment = "none",
+    pool: segmenters.ObjectPool | None = None, rows_of: Rows | None = None,
 ) -> tuple[segmenters.MmsegSegmenter, list[training.Row]]:  # fmt: skip
     """A segmenter trained on labelled photographs, and the history of its training.
 
@@ -84,6 +88,7 @@ def trained(
         seed: of initial weights, batches and augmentation.
         run: where the state of an interrupted training is kept, if anywhere.
         augment: how photographs are varied beside mirroring.
+        pool: the objects that `copy_paste` takes.
         rows_of: what a step draws from the list; all of it evenly by default.
 
     Raises:
@@ -98,7 +103,7 @@ def trained(
         segmenters.load_checkpoint(segmenter, params.checkpoint, new_classes=params.steps > 0)
     segmenter.to("cuda" if torch.cuda.is_available() else "cpu")
     history = training.fit(
-        segmenters.SupervisedLearner(segmenter, params, augment), scenes,
+        segmenters.SupervisedLearner(segmenter, params, augment, pool), scenes,
         steps=params.steps, batch_size=params.batch_size, seed=seed,
         columns=segmenters.COLUMNS, names=names, run=run, rows_of=rows_of,
     )  # fmt: skip
@@ -120,8 +125,17 @@ def _check(sets: Mapping[str, Path], arm: ArmParams, params: SegmenterParams) ->
         faults.append("batch_size is 1, expected 2 or more: batch norm needs more than one scene")
     if params.steps == 0 and params.checkpoint is None:
         faults.append("steps is 0 and there is no checkpoint; give steps, a checkpoint, or both")
+    if arm.augment == "copy_paste" and REAL not in arm.train_on:
+        faults.append(
+            "augment: copy_paste pastes objects of the arm's real scenes, but train_on has none; "
+            f"put {REAL} into train_on, or take augment: classic"
+        )
     if faults:
         raise ParamsError("segmenter: " + "; ".join(faults))
+
+
+def _pool(folder: SceneFolder) -> segmenters.ObjectPool:
+    return segmenters.ObjectPool(folder.scenes(), folder.table.things)
 
 
 def _union(

@@ -46,13 +46,16 @@ def test_help_imports_nothing_heavy(words):
 def test_help_lists_the_commands_in_the_order_of_use():
     output = run("--help").output
     names = [
-        "init", "check-data", "train", "synth", "transfer", "score", "report", "verify", "describe"
+        "init", "check-data", "train", "synth", "transfer", "check-leaks", "score", "report",
+        "verify", "describe",
     ]  # fmt: skip
     listed = [line.split()[1] for line in output.splitlines() if len(line.split()) > 1]
     assert [word for word in listed if word in names] == names
 
 
-@pytest.mark.parametrize("command", ["init", "check-data", "train", "score", "report", "describe"])
+@pytest.mark.parametrize(
+    "command", ["init", "check-data", "train", "check-leaks", "score", "report", "describe"]
+)
 def test_every_command_has_help(command):
     result = run(command, "--help")
     assert result.exit_code == 0
@@ -65,7 +68,7 @@ def test_version_is_that_of_the_package():
     assert result.output == f"augflow {augflow.__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["train", "score", "report"])
+@pytest.mark.parametrize("command", ["train", "check-leaks", "score", "report"])
 def test_outside_a_project_one_line_says_so(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = run(command)

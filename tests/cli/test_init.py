@@ -147,7 +147,7 @@ def test_every_project_is_one_that_dvc_reads(project):
     assert len(lines) == len(PRESETS)
     for preset, line in zip(PRESETS, lines, strict=True):
         study = params.load(source().preset(preset))
-        stages = 6 + len(study.generators) + 2 * len(study.sets) + len(study.transfers)
+        stages = 7 + len(study.generators) + 2 * len(study.sets) + len(study.transfers)
         stages += len(study.judges) + len(study.choices) + len(study.selections)
         stages += len(study.arms) + len(study.diversity.generators)
         stages += len(study.explore.generators) + len(study.predictors)

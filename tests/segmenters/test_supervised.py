@@ -7,10 +7,17 @@ import pytest
 import torch
 
 from augflow import seeds, training
+from augflow.errors import ParamsError
 from augflow.learners import NotFiniteError
 from augflow.metrics import confusion_matrix, scores
 from augflow.params import SegmenterParams
-from augflow.segmenters import COLUMNS, MmsegSegmenter, SupervisedLearner, read_config
+from augflow.segmenters import (
+    COLUMNS,
+    MmsegSegmenter,
+    ObjectPool,
+    SupervisedLearner,
+    read_config,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -27,9 +34,9 @@ def settings(**changes):
     return SegmenterParams(**{**given, **changes})
 
 
-def learner(mini, augment="none", **changes):
+def learner(mini, augment="none", pool=None, **changes):
     segmenter = MmsegSegmenter(read_config(mini, 3), ("ground", "wall", "sky"), seed=1)
-    return SupervisedLearner(segmenter, settings(**changes), augment)
+    return SupervisedLearner(segmenter, settings(**changes), augment, pool)
 
 
 def fit(learner, scenes, steps, **given):
@@ -117,3 +124,13 @@ def test_loss_that_is_not_finite_leaves_the_weights(mini, scenes):
         ours.step(scenes, np.random.default_rng(0), 3)
     for name, p in ours.segmenter.network.named_parameters():
         assert torch.equal(p.nan_to_num(), before[name].nan_to_num())
+
+
+def test_copy_paste_needs_a_pool_and_uses_it(mini, scenes):
+    with pytest.raises(ParamsError, match="copy_paste needs training scenes to take objects from"):
+        learner(mini, "copy_paste")
+    ours = learner(mini, "copy_paste", ObjectPool(scenes, (1,)))
+    images, labels = ours._varied(scenes, np.random.default_rng(0))
+    assert images.shape == scenes.image.shape
+    assert not torch.equal(labels, scenes.layout.classes)
+    assert np.isfinite(ours.step(scenes, np.random.default_rng(0), 0)["loss"])

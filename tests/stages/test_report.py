@@ -61,7 +61,9 @@ def test_the_page_needs_nothing_from_elsewhere(made):
     page = (made / "report.html").read_text()
     assert len(re.findall(r'src="data:image/(?:png|jpeg);base64,', page)) == 14
     plain = re.sub(r"data:image/(?:png|jpeg);base64,[A-Za-z0-9+/=]+", "", page)
-    assert not re.search(r"http|@import|url\(|<link|<script [^>]|<iframe|fetch\(|XMLHttp|import\(", plain)
+    assert not re.search(
+        r"http|@import|url\(|<link|<script [^>]|<iframe|fetch\(|XMLHttp|import\(", plain
+    )
     assert not re.search(r'src="(?!")', plain)
 
 

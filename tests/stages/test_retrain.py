@@ -67,7 +67,7 @@ def run(prepared, config, out, *train_on, sets=None, augment="none", seed=3, **c
     return out
 
 
-@pytest.mark.parametrize("augment", ["none", "classic"])
+@pytest.mark.parametrize("augment", ["none", "classic", "copy_paste"])
 def test_twice_gives_equal_bytes(prepared, synthetic, config, tmp_path, augment):
     sets = {"t08": synthetic}
     first, second = (
@@ -102,8 +102,9 @@ def test_arms_and_seeds_give_different_networks(prepared, synthetic, config, tmp
         load(run(prepared, config, tmp_path / "c", "t08", sets=sets)).digest(),
         load(run(prepared, config, tmp_path / "d", "real", "t08", sets=sets)).digest(),
         load(run(prepared, config, tmp_path / "e", "real", augment="classic")).digest(),
+        load(run(prepared, config, tmp_path / "f", "real", augment="copy_paste")).digest(),
     ]
-    assert len(set(digests)) == 5
+    assert len(set(digests)) == 6
 
 
 def test_classes_are_balanced_unless_switched_off(prepared, config, tmp_path):
@@ -173,6 +174,12 @@ def test_arm_that_cannot_be_trained_is_refused(
     given = {"config": config, "sets": {"t08": synthetic}, **changes}
     with pytest.raises(error, match=message):
         run(prepared, given.pop("config"), tmp_path / "a", *train_on, **given)
+    assert not (tmp_path / "a").exists()
+
+
+def test_copy_paste_needs_real_scenes(prepared, synthetic, config, tmp_path):
+    with pytest.raises(ParamsError, match="put real into train_on"):
+        run(prepared, config, tmp_path / "a", "t08", sets={"t08": synthetic}, augment="copy_paste")
     assert not (tmp_path / "a").exists()
 
 

@@ -1,0 +1,282 @@
+"""No validation scene's photograph, layout or content may be in what is trained on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from augflow import files, seeds
+from augflow.errors import DataError, ParamsError, nearest
+from augflow.leaks import (
+    LIMITS,
+    Copy,
+    Maps,
+    Prints,
+    copied_layouts,
+    copied_photographs,
+    maps,
+    prints,
+)
+from augflow.memorising import QUANTILES, Nearest, Surroundings, nearer
+from augflow.params import Params
+from augflow.scenes import SceneFolder
+from augflow.synthetic import SyntheticSet, read_set
+
+log = logging.getLogger("augflow")
+
+TRAIN = "train"
+"""The pool of real training scenes; synthetic sets are pools under their names."""
+
+_BATCH = 16
+_SHOWN = 5
+_PATH = " to "
+
+_WHAT = {
+    "layout of": "made for the layout of validation scene",
+    "content of": "shows the content of validation scene",
+    "photograph": "the photograph is that of validation scene",
+    "layout": "the layout is that of validation scene",
+}
+"""What a pair may share, and how a message says it."""
+
+
+@dataclass(frozen=True)
+class Leak:
+    """A scene or photograph that is trained on, and the validation scene that it shows.
+
+    Attributes:
+        pool: `train`, or the synthetic set.
+        name: the scene of the pool, or the photograph of the set.
+        val: the validation scene.
+        shares: what they share, a key of the messages: the manifest says `layout of` or
+            `content of`; `photograph` and `layout` were found by looking.
+        likeness: of photographs or layouts, None for what the manifest says.
+        mirrored: whether one is the mirror image of the other.
+    """
+
+    pool: str
+    name: str
+    val: str
+    shares: str
+    likeness: float | None = None
+    mirrored: bool = False
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All leaks, and what is written of them."""
+
+    leaks: tuple[Leak, ...]
+    record: dict[str, Any]
+
+
+def check_leaks(
+    prepared: Path, sets: Mapping[str, Path], out: Path, trained_on: Collection[str], *,
+    threads: int,
+) -> None:  # fmt: skip
+    """Writes what validation shares with training, then refuses it if it is anything.
+
+    Args:
+        prepared: the prepared folder.
+        sets: the folders of synthetic sets by name.
+        out: the JSON file: leaks, limits, and how near each set comes to training photographs.
+        trained_on: the names of the sets that networks are trained on. The others are only looked
+            at by judges, and may be made for validation layouts.
+        threads: intra-op threads.
+
+    Raises:
+        ParamsError: a set that is trained on is not among the sets.
+        DataError: there are leaks, all of which are listed; or a folder cannot be read.
+    """
+    found = find_leaks(prepared, sets, trained_on, threads=threads)
+    files.write_records(out, found.record)
+    if found.leaks:
+        raise DataError(message(prepared, found.leaks))
+
+
+def find_leaks(
+    prepared: Path, sets: Mapping[str, Path], trained_on: Collection[str], *, threads: int
+) -> Findings:
+    """What `check_leaks` writes and refuses.
+
+    Raises:
+        ParamsError: a set that is trained on is not among the sets.
+        DataError: a folder cannot be read.
+    """
+    known = sorted(sets)
+    faults = [f"no {name!r}; {nearest(name, known)}" for name in sorted(trained_on)
+              if name not in sets]  # fmt: skip
+    if faults:
+        raise ParamsError(f"trained_on: {'; '.join(faults)}")
+    seeds.deterministic(0, threads)
+    train, val = (SceneFolder(prepared, split) for split in ("train", "val"))
+    seen = _Seen(train, val)
+    leaks, summaries = seen.leaks_of_train(), {}
+    for name in known:
+        made = read_set(sets[name])
+        if name in trained_on:
+            leaks += seen.leaks_of_set(name, made)
+        summaries[name] = {"trained_on": name in trained_on, **seen.memorised(made)}
+        log.info("%s: %d photographs looked at", name, len(made))
+    record = {
+        "kind": "leaks",
+        "limits": asdict(LIMITS),
+        "scenes": {"train": len(train), "val": len(val)},
+        "leaks": [_rounded(leak) for leak in leaks],
+        "quantiles": list(QUANTILES),
+        "val": {"distances": _tidy(seen.held_out.quantiles())},
+        "sets": summaries,
+    }
+    return Findings(tuple(leaks), record)
+
+
+def message(prepared: Path, leaks: Sequence[Leak]) -> str:
+    """Every pair, and what to do, in one text: a line that says it, then one for each scene."""
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for leak in leaks:
+        name = f"{leak.name} (mirrored)" if leak.mirrored else leak.name
+        groups.setdefault((leak.pool, leak.shares, leak.val), []).append(name)
+    lines = [
+        f"{pool if pool == TRAIN else f'set {pool}'}: {', '.join(names)}: {_WHAT[shares]} {val}"
+        for (pool, shares, val), names in groups.items()
+    ]
+    return "\n".join([
+        f"{prepared}: validation scenes are in what is trained on, so no score on them would count;"
+        " take their copies out of the data set or give both one drive, make sets that are trained"
+        " on for training layouts and contents alone, then run prepare and what follows again:",
+        *lines,
+    ])  # fmt: skip
+
+
+def trained_sets(params: Params) -> set[str]:
+    """The sets of a study that networks are trained on: by arms, selections and choices."""
+    made = {arm.made for arm in params.arms.values() if arm.made is not None}
+    chosen = {choice.set for choice in params.choices.values()}
+    return chosen | {
+        params.selections[name].set if name in params.selections else name for name in made
+    }
+
+
+class _Seen:
+    """Both splits as they are compared, each looked at once."""
+
+    def __init__(self, train: SceneFolder, val: SceneFolder) -> None:
+        self.train, self.val = train, val
+        self._photographs, self._layouts = _printed(val), _mapped(val)
+        self._surroundings = Surroundings(_batches(train))
+        self._own = _printed(train)
+        self.held_out = self._surroundings.nearest(_batches(val))
+
+    def leaks_of_train(self) -> list[Leak]:
+        photographs = copied_photographs(self._photographs, self._own)
+        layouts = copied_layouts(self._layouts, _mapped(self.train))
+        return [
+            *self._named(TRAIN, "photograph", photographs, self.train.names),
+            *self._named(TRAIN, "layout", layouts, self.train.names),
+        ]
+
+    def leaks_of_set(self, pool: str, made: SyntheticSet) -> list[Leak]:
+        told = self._told(pool, made)
+        known = {(leak.name, leak.val) for leak in told}
+        names = [row.name for row in made.rows]
+        photographs = copied_photographs(self._photographs, prints(made.image))
+        layouts = _copies_of_each(self._layouts, made.classes)
+        found = [
+            *self._named(pool, "photograph", photographs, names),
+            *self._named(pool, "layout", layouts, names),
+        ]
+        return [*told, *(leak for leak in found if (leak.name, leak.val) not in known)]
+
+    def memorised(self, made: SyntheticSet) -> dict[str, Any]:
+        """How near a set comes to training photographs, beside which real ones come to."""
+        found = self._surroundings.nearest(
+            made.scenes(range(start, min(start + _BATCH, len(made)))).image
+            for start in range(0, len(made), _BATCH)
+        )
+        copies = {copy.second for copy in copied_photographs(self._own, prints(made.image))}
+        names = self.train.names
+        own = [row.layout == names[place]
+               for row, place in zip(made.rows, found.places, strict=True)]  # fmt: skip
+        return {
+            "photographs": len(made),
+            "distances": _tidy(found.quantiles()),
+            "nearer_than_any_val": nearer(found, self.held_out, 0.0),
+            "nearer_than_1_percent_of_val": nearer(found, self.held_out, 0.01),
+            "nearest_has_its_layout": float(np.mean(own)),
+            "copies": sorted(made.rows[place].name for place in copies),
+            "nearest": self._nearest(made, found),
+        }
+
+    def _nearest(self, made: SyntheticSet, found: Nearest) -> list[dict[str, Any]]:
+        order = np.argsort(found.distances, kind="stable")[:_SHOWN]
+        return [
+            {
+                "photograph": made.rows[row].name,
+                "train": self.train.names[found.places[row]],
+                "distance": _tidy([float(found.distances[row])])[0],
+            }
+            for row in order
+        ]
+
+    def _told(self, pool: str, made: SyntheticSet) -> Iterable[Leak]:
+        """What the manifest says: a name that training scenes have too is no evidence."""
+        val = set(self.val.names) - set(self.train.names)
+        leaks = []
+        for row in made.rows:
+            if row.split == "val" or row.layout in val:
+                leaks.append(Leak(pool, row.name, row.layout, "layout of"))
+            contents = sorted({row.content, *row.content.split(_PATH)} & val)
+            leaks += [Leak(pool, row.name, content, "content of") for content in contents]
+        return leaks
+
+    def _named(
+        self, pool: str, shares: str, copies: Sequence[Copy], names: Sequence[str]
+    ) -> list[Leak]:
+        return [
+            Leak(pool, names[copy.second], self.val.names[copy.first], shares, copy.likeness,
+                 copy.mirrored)
+            for copy in copies
+        ]  # fmt: skip
+
+
+def _copies_of_each(layouts: Maps, classes: np.ndarray) -> list[Copy]:
+    """Copies among layouts, of which a set has many photographs each: looked at once."""
+    places: dict[str, list[int]] = {}
+    for place, one in enumerate(classes):
+        places.setdefault(files.digest_array(one), []).append(place)
+    users = list(places.values())
+    found = copied_layouts(layouts, maps(classes[rows[0]] for rows in users))
+    return [
+        Copy(copy.first, place, copy.likeness, copy.mirrored)
+        for copy in found for place in users[copy.second]
+    ]  # fmt: skip
+
+
+def _printed(folder: SceneFolder) -> Prints:
+    return prints(
+        photo.permute(1, 2, 0).contiguous().numpy()
+        for batch in _batches(folder) for photo in batch
+    )  # fmt: skip
+
+
+def _mapped(folder: SceneFolder) -> Maps:
+    return maps(folder[[row]].layout.classes[0].numpy() for row in range(len(folder)))
+
+
+def _batches(folder: SceneFolder) -> Iterator[Tensor]:
+    for start in range(0, len(folder), _BATCH):
+        yield folder[start : start + _BATCH].image
+
+
+def _rounded(leak: Leak) -> dict[str, Any]:
+    return {**asdict(leak), "likeness": leak.likeness and round(leak.likeness, 4)}
+
+
+def _tidy(values: Iterable[float]) -> list[float]:
+    return [round(value, 6) for value in values]
