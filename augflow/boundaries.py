@@ -43,6 +43,19 @@ def boundary_map(instances: np.ndarray) -> np.ndarray:
     return edges
 
 
+def strength(boundary: np.ndarray, instances: np.ndarray) -> float:
+    """How strong edges of a boundary map are: its median where instances meet, 1 where none do.
+
+    It is below 1 in a map that was made smaller.
+
+    Shapes:
+        boundary: (H, W) float in [0, 1].
+        instances: (H, W) integer ids.
+    """
+    edges = boundary[boundary_map(instances)]
+    return float(np.median(edges[edges > 0])) if (edges > 0).any() else 1.0
+
+
 def guessed_instances(classes: np.ndarray, things: Sequence[int]) -> np.ndarray:
     """Instance ids for data that has none: one per connected component of each thing class.
 

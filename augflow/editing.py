@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import torch
 
-from augflow.boundaries import boundary_map
+from augflow.boundaries import boundary_map, strength
 from augflow.classes import IGNORE, ClassTable
 from augflow.edits import (
     NEAREST,
@@ -22,7 +22,7 @@ from augflow.edits import (
     Remove,
 )
 from augflow.errors import DataError
-from augflow.objects import ObjectMap, found, guessed, painted, pieces
+from augflow.objects import ObjectMap, found, guessed, painted, pieces, scaled
 from augflow.scenes import Layout
 from augflow.shapes import drawn
 
@@ -101,11 +101,10 @@ def redrawn(boundary: np.ndarray, before: ObjectMap, after: ObjectMap) -> np.nda
         boundary: (H, W) float32 in [0, 1].
         returns: the same.
     """
-    old = boundary[boundary_map(before.ids)]
-    strength = float(np.median(old[old > 0])) if (old > 0).any() else 1.0
+    drawn_as = strength(boundary, before.ids)
     square = np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8)
     touched = cv2.dilate(_changed(before, after).astype(np.uint8), square) > 0
-    fresh = boundary_map(after.ids).astype(np.float32) * strength
+    fresh = boundary_map(after.ids).astype(np.float32) * drawn_as
     return np.where(touched, fresh, boundary).astype(np.float32)
 
 
@@ -128,7 +127,7 @@ def _paste(picture: ObjectMap, action: Paste, source: ObjectMap) -> ObjectMap:
         (rows[0] + rows[-1] + 1) / 2 / source.size[0],
         (columns[0] + columns[-1] + 1) / 2 / source.size[1],
     )
-    cut = _scaled(cut, action.scale * picture.size[0] / source.size[0])
+    cut = scaled(cut, action.scale * picture.size[0] / source.size[0])
     placed = _placed(cut, centre, picture.size)
     for number in np.unique(placed[placed > 0]):
         picture = painted(picture, placed == number, index)
@@ -187,14 +186,6 @@ def _changed(before: ObjectMap, after: ObjectMap) -> np.ndarray:
     """Pixels of another class or other edges; ids alone do not count."""
     edges = boundary_map(before.ids) != boundary_map(after.ids)
     return edges | (before.classes != after.classes)
-
-
-def _scaled(cut: np.ndarray, scale: float) -> np.ndarray:
-    """Nearest, by pixel centres; never less than a pixel."""
-    height, width = (max(1, round(length * scale)) for length in cut.shape)
-    rows = ((np.arange(height) + 0.5) * cut.shape[0] / height).astype(int)
-    columns = ((np.arange(width) + 0.5) * cut.shape[1] / width).astype(int)
-    return cut[np.ix_(rows, columns)]
 
 
 def _placed(cut: np.ndarray, centre: Place, size: tuple[int, int]) -> np.ndarray:

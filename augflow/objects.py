@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import cv2
 import numpy as np
@@ -105,13 +106,21 @@ def painted(picture: ObjectMap, mask: np.ndarray, index: int) -> ObjectMap:
     return ObjectMap(classes, ids, picture.table, picture.factor)
 
 
+def scaled(cut: np.ndarray, scale: float) -> np.ndarray:
+    """A cut-out at another scale, by pixel centres; never less than a pixel a side."""
+    height, width = (max(1, round(length * scale)) for length in cut.shape)
+    rows = ((np.arange(height) + 0.5) * cut.shape[0] / height).astype(int)
+    columns = ((np.arange(width) + 0.5) * cut.shape[1] / width).astype(int)
+    return cut[np.ix_(rows, columns)]
+
+
 def free_id(used: set[int], start: int, count: int = CITYSCAPES) -> int:
     """The first of `count` ids from `start` on that no object has, else the highest free one.
 
     Raises:
         DataError: 16 bits are used up.
     """
-    for value in (*range(start, min(start + count, HIGHEST + 1)), *range(HIGHEST, 0, -1)):
+    for value in chain(range(start, min(start + count, HIGHEST + 1)), range(HIGHEST, 0, -1)):
         if value not in used:
             return value
     raise DataError(f"the layout has {len(used)} objects; 16-bit instance ids hold no more")

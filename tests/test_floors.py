@@ -15,7 +15,8 @@ FLOORS = [
         "boundaries", "scenes", "datasets", "flows", "metrics", "layouts",
         "pictures", "synthetic", "synthesizer", "rebalancing", "editing", "objects", "shapes",
         "attributes", "shares", "frames", "suggestions", "decoded",
-        "peak", "operations", "leaks", "memorising",
+        "peak", "operations", "leaks", "memorising", "standing", "cutouts", "mixing", "pasting",
+        "new_layouts", "pools", "perspective",
     },
     {"learners", "training", "prefetching", "ranks", "devices", "budget", "mixture"},
     {

@@ -37,6 +37,8 @@ PARAMS = {
                  "limit": 4},
         "best": {"generator": "flow", "layouts": "val", "temperatures": [0.5, 0.9], "rounds": 2,
                  "best_of": 3, "limit": 1},
+        "new": {"generator": "flow", "layouts": "train", "temperatures": [0.8], "limit": 3,
+                "new_layouts": {"boost": ["car"], "ratio": 1.5, "seed": 2}},
     },
     "predictors": {
         "maps": {

@@ -19,6 +19,7 @@ COMMANDS = (
     "train",
     "import_weights",
     "edit_layout",
+    "layouts",
     "synth",
     "interpolate",
     "transfer",

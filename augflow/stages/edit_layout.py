@@ -131,7 +131,7 @@ def _sources(
 ) -> tuple[list[Source], Labels, list[str]]:
     """The layouts, what their files hold, and the faults of those that cannot be read."""
     paths = {core_name(layout): layout} if layout.is_file() else label_files(layout)
-    named = _maps(layout, maps)
+    named = named_maps(layout, maps)
     pixels, sources, faults = {}, [], []
     for name, path in paths.items():
         try:
@@ -143,13 +143,18 @@ def _sources(
         try:
             if named is not None and name not in named:
                 raise DataError(f"no map of that name in {maps}; add it, or leave --boundary out")
-            sources.append(_source(name, paths[name], ids, table, kind, (named or {}).get(name)))
+            sources.append(source_of(name, paths[name], ids, table, kind, (named or {}).get(name)))
         except DataError as fault:
             faults.append(f"{paths[name]}: {fault}")
     return sources, kind, faults
 
 
-def _maps(layout: Path, maps: Path | None) -> dict[str, Path] | None:
+def named_maps(layout: Path, maps: Path | None) -> dict[str, Path] | None:
+    """The map of each layout by name; None where none are given.
+
+    Raises:
+        DataError: one file is given for a folder of layouts.
+    """
     if maps is None:
         return None
     if maps.is_dir():
@@ -159,9 +164,14 @@ def _maps(layout: Path, maps: Path | None) -> dict[str, Path] | None:
     return {core_name(layout): maps}
 
 
-def _source(
+def source_of(
     name: str, path: Path, ids: np.ndarray, table: ClassTable, kind: Labels, edges: Path | None
 ) -> Source:
+    """A label map as it came, with the objects and edges of its map, if it has one.
+
+    Raises:
+        DataError: it holds what the table does not know, or the map is of another size.
+    """
     classes = train_ids(ids, table, kind)
     raw = ids if kind == "label_ids" and ids.ndim == 2 else table.raw_ids[classes]
     objects, boundary = guessed(classes, table), None
@@ -203,7 +213,7 @@ def _other(
     ids = files.read_ids(path)
     if labels == "auto" and path.stem.endswith(LABEL_SUFFIXES):
         kind = kind_of({path.stem: path}, {path.stem: ids}, table)
-    source = _source(path.stem, path, ids, table, kind, edges)
+    source = source_of(path.stem, path, ids, table, kind, edges)
     if source.boundary is not None:
         raise DataError(f"{edges} holds no 16-bit instance ids; leave instances out")
     return source.objects

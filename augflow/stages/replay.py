@@ -11,10 +11,11 @@ import torch
 from augflow import files, generators, machine
 from augflow.boundaries import boundary_map, guessed_instances
 from augflow.errors import DataError
-from augflow.params import TransferParams
+from augflow.params import SetParams, TransferParams
 from augflow.scenes import Layout
 from augflow.seeds import deterministic
 from augflow.stages.synth import THREADS
+from augflow.stages.synthesize import layout_maker
 from augflow.synthetic import MANIFEST
 from augflow.synthetic.manifest import label_path
 from augflow.tracing.home import SYNTHETIC, Home, Maker, home_of, maker_of
@@ -122,7 +123,12 @@ def _plan(here: Located, home: Home) -> _Plan:
         return _Plan(origin_recipe(source, here.facts, origin, here.row), origin.threads)
     threads = home.project.params.threads if home.data and home.project else THREADS
     splits = Splits(home.prepared) if home.prepared else None
-    layout, doubt = _layout(here, source, splits)
+    section = home.section(name)
+    if splits is not None and isinstance(section, SetParams) and section.new_layouts is not None:
+        maker = layout_maker(splits.split(section.layouts), section)
+        layout, doubt = maker.named(here.row.layout).layout, ""
+    else:
+        layout, doubt = _layout(here, source, splits)
     return _Plan(Recipe(layout, _latents(here, home, name, splits)), threads, doubt)
 
 

@@ -14,6 +14,7 @@ from augflow import files, segmenters
 from augflow.classes import ClassTable
 from augflow.errors import DataError, ModelError
 from augflow.metrics import confusion_matrix
+from augflow.new_layouts import sources_of
 from augflow.scenes import SceneFolder
 from augflow.segmenters import MmsegSegmenter
 from augflow.stages.retrain import require_fitting
@@ -31,7 +32,8 @@ def score_set(
 ) -> None:
     """The judge looks at every photograph of a synthetic set.
 
-    Ground truth is the layout that a photograph was made for, as the prepared folder holds it.
+    Ground truth is the layout that a photograph was made for, as the prepared folder holds it, or
+    as the set does where its layouts are new.
 
     Raises:
         DataError: the set is damaged, or its layouts are not those of the prepared folder.
@@ -43,7 +45,8 @@ def score_set(
     table = next(iter(folders.values())).table
     for folder in folders.values():
         require_fitting(made, synthetic, folder.table, folder.size)
-    _check_layouts(made, synthetic, folders)
+    check = _check_layouts if made.facts.new_layouts is None else _check_sources
+    check(made, synthetic, folders)
     segmenter = _segmenter(judge, table)
     names = [(row.name, row.layout, row.round) for row in made.rows]
     scenes = made.scenes()
@@ -222,6 +225,25 @@ def _check_layouts(made: SyntheticSet, where: Path, folders: Mapping[str, SceneF
             faults.append(f"{where}: {row.name}: no scene {row.layout!r} in split {row.split}")
         elif not np.array_equal(maps[row.split][place], classes):
             faults.append(f"{where}: {row.name}: labels are not those of scene {row.layout!r}")
+    _refuse(faults)
+
+
+def _check_sources(made: SyntheticSet, where: Path, folders: Mapping[str, SceneFolder]) -> None:
+    """New layouts begin as scenes, and all photographs of one have its labels."""
+    faults: list[str] = []
+    first: dict[str, np.ndarray] = {}
+    for row, classes in zip(made.rows, made.classes, strict=True):
+        known = folders[row.split].names
+        if not any(source in known for source in sources_of(row.layout)):
+            faults.append(
+                f"{where}: {row.name}: {row.layout!r} began as no scene of split {row.split}"
+            )
+        elif not np.array_equal(first.setdefault(row.layout, classes), classes):
+            faults.append(f"{where}: {row.name}: labels are not those of {row.layout!r} elsewhere")
+    _refuse(faults)
+
+
+def _refuse(faults: Sequence[str]) -> None:
     if faults:
         raise DataError("\n".join(f"{fault}; run synthesize again" for fault in faults))
 

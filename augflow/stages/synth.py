@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -173,8 +173,16 @@ def transfer_content(
     return _write(out, _facts(out, maker, 1.0, 1), photos(), sheet, origin, found)
 
 
-def check_out(out: Path, layouts: Path) -> None:
+def check_out(
+    out: Path, layouts: Path, own: Collection[str] = frozenset(OWN), sign: str = FACTS
+) -> None:
     """Refuses to write where something would be lost or mixed up; an older set is replaced.
+
+    Args:
+        out: the folder to write.
+        layouts: the folder that is read.
+        own: the names in a folder of this kind.
+        sign: the file that says that a folder is of this kind.
 
     Raises:
         DataError: `out` is, holds or lies in the layouts' folder, or holds files of another kind.
@@ -189,7 +197,7 @@ def check_out(out: Path, layouts: Path) -> None:
     if out.exists() and not out.is_dir():
         raise DataError(f"{out}: is a file; give a folder with --out")
     found = {path.name for path in out.iterdir()} if out.exists() else set()
-    strange = sorted(found - OWN) if FACTS in found else sorted(found)
+    strange = sorted(found - set(own)) if sign in found else sorted(found)
     if strange:
         raise DataError(f"{out}: holds {', '.join(strange[:5])}; give a new folder with --out")
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from augflow import generators, machine, seeds
-from augflow.errors import ParamsError
+from augflow.errors import DataError, ParamsError
 from augflow.generators import weights_digest
+from augflow.new_layouts import LayoutMaker, mark_of, numbers
 from augflow.params import SetParams
 from augflow.photographs import Photograph, photo_seed, sampled_at
-from augflow.scenes import SceneFolder, evenly
+from augflow.pools import ScenePool
+from augflow.scenes import Layout, SceneFolder, evenly
 from augflow.synthesizer import Generator
 from augflow.synthetic import NewPhoto, SetFacts, write_set
 
@@ -22,7 +27,9 @@ log = logging.getLogger("augflow")
 def synthesize(
     name: str, params: SetParams, generator: Path, prepared: Path, out: Path, *, threads: int
 ) -> None:
-    """Writes `params.rounds` photographs per temperature for `params.limit` evenly spread layouts.
+    """Writes `params.rounds` photographs per temperature for the layouts of `used_rows`.
+
+    With `params.new_layouts` new ones that begin as these are used instead, with instance ids.
 
     A photograph's seed belongs to the set's seed, its layout and its number, so that all
     temperatures are drawn from equal noise. With `params.best_of` so many are drawn, and those of
@@ -39,7 +46,7 @@ def synthesize(
     Raises:
         ParamsError: the likeliest are asked of a generator without a likelihood.
         ModelError: the generator cannot be read.
-        DataError: its size is not that of the layouts.
+        DataError: its size is not that of the layouts, or no new ones can be made of these.
 
     References:
         Batzolis et al. 2021, "CAFLOW", section 4.4: the best of several samples by likelihood.
@@ -50,7 +57,9 @@ def synthesize(
     scenes = SceneFolder(prepared, params.layouts)
     _require_likelihood(name, params, maker)
     facts = set_facts(name, maker, scenes, params.temperatures, params.rounds)
-    rows = write_set(out, facts, _photos(maker, scenes, params))
+    facts = replace(facts, new_layouts=params.new_layouts)
+    asked = _asked(name, scenes, params)
+    rows = write_set(out, facts, _photos(maker, asked, params))
     degrees = ", ".join(f"{degree:g}" for degree in params.temperatures)
     log.info("%s: %d photographs at temperature %s", name, len(rows), degrees)
 
@@ -61,6 +70,50 @@ def set_facts(
     """What `set.json` says of a set that `maker` makes for prepared layouts."""
     digest = weights_digest(maker.state_dict())
     return SetFacts(name, digest, temperatures, rounds, scenes.table, scenes.size)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A layout that photographs are made for.
+
+    Shapes:
+        layout: a batch of one.
+        instances: (H, W) int32, None where they are not known.
+    """
+
+    name: str
+    drive: str
+    layout: Layout
+    instances: np.ndarray | None = None
+
+
+def used_rows(count: int, params: SetParams) -> list[int]:
+    """The rows of a split of `count` that a set uses: every K-th, and `limit` evenly of these."""
+    rows = _pool_rows(count, params)
+    return [rows[place] for place in evenly(len(rows), params.limit or len(rows))]
+
+
+def layout_maker(scenes: SceneFolder, params: SetParams) -> LayoutMaker:
+    """What makes the new layouts of a set, out of every K-th layout of the split.
+
+    Raises:
+        DataError: the layouts hold no objects of a class to boost.
+    """
+    new = params.new_layouts
+    if new is None:
+        raise ValueError("expected params with new_layouts")
+    pool = ScenePool(scenes, _pool_rows(len(scenes), params))
+    return LayoutMaker(pool, new.boost, new.seed, pool.strength())
+
+
+def layout_names(scenes: SceneFolder, params: SetParams) -> list[str]:
+    """The names of the layouts of a set, new ones or those of scenes."""
+    names = [scenes.names[row] for row in used_rows(len(scenes), params)]
+    if params.new_layouts is None:
+        return names
+    mark = mark_of(scenes.names[row] for row in _pool_rows(len(scenes), params))
+    pairs = numbers(names, params.new_layouts.ratio)
+    return [f"{source}{mark}{number}" for source, number in pairs]
 
 
 def photo_name(layout: str, temperature: int, count: int, number: int) -> str:
@@ -78,21 +131,42 @@ def _require_likelihood(name: str, params: SetParams, maker: Generator) -> None:
         )
 
 
-def _photos(maker: Generator, scenes: SceneFolder, params: SetParams) -> Iterator[NewPhoto]:
+def _photos(maker: Generator, asked: Iterator[Asked], params: SetParams) -> Iterator[NewPhoto]:
     degrees = params.temperatures
-    for row in evenly(len(scenes), params.limit or len(scenes)):
-        layout = scenes.scenes([row]).layout
-        name = scenes.names[row]
+    for item in asked:
+        layout, name = item.layout, item.name
         drawn = [photo_seed(params.seed, name, number) for number in range(params.drawn)]
         made = sampled_at(maker, layout, drawn, degrees)
         for index, (degree, photos) in enumerate(zip(degrees, made, strict=True)):
             for number, place in enumerate(_kept(photos, params)):
                 yield NewPhoto(
                     name=photo_name(name, index, len(degrees), number), layout=name,
-                    split=params.layouts, city=scenes.drives[row], image=photos[place].image,
+                    split=params.layouts, city=item.drive, image=photos[place].image,
                     classes=layout.classes[0].numpy(), temperature=degree, round=number,
                     seed=drawn[place], log_p_bpd=photos[place].log_p_bpd,
+                    instances=item.instances,
                 )  # fmt: skip
+
+
+def _pool_rows(count: int, params: SetParams) -> range:
+    return range(0, count, params.one_in)
+
+
+def _asked(name: str, scenes: SceneFolder, params: SetParams) -> Iterator[Asked]:
+    """The layouts of a set; new ones are made one by one."""
+    rows = used_rows(len(scenes), params)
+    if params.new_layouts is None:
+        return (
+            Asked(scenes.names[row], scenes.drives[row], scenes.scenes([row]).layout)
+            for row in rows
+        )
+    try:
+        maker = layout_maker(scenes, params)
+    except DataError as fault:
+        raise DataError(f"params.yaml: sets.{name}.new_layouts: {fault}") from fault
+    drives = {scenes.names[row]: scenes.drives[row] for row in rows}
+    made = (maker.made(*pair) for pair in numbers(list(drives), params.new_layouts.ratio))
+    return (Asked(new.name, drives[new.source], new.layout, new.ids) for new in made)
 
 
 def _kept(photos: Sequence[Photograph], params: SetParams) -> list[int]:

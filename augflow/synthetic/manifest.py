@@ -10,6 +10,7 @@ from typing import Any
 from augflow import files
 from augflow.classes import ClassTable
 from augflow.errors import DataError
+from augflow.params import NewLayoutsParams
 from augflow.scenes import SPLITS, table_facts, table_from
 
 FACTS, MANIFEST = "set.json", "manifest.csv"
@@ -22,6 +23,7 @@ class SetFacts:
     Attributes:
         generator: the digest of its weights.
         attributes: what was asked for beside the layouts, and what was asked not to be.
+        new_layouts: how its layouts were made, None where they are those of scenes.
     """
 
     name: str
@@ -31,6 +33,7 @@ class SetFacts:
     table: ClassTable
     size: tuple[int, int]
     attributes: Mapping[str, bool] = field(default_factory=dict)
+    new_layouts: NewLayoutsParams | None = None
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,8 @@ class SetRow:
 
     Attributes:
         name: the photograph's own name, once per set.
-        layout: the scene whose layout it was made for.
-        split: the split of that scene.
+        layout: the scene whose layout it was made for, or the name of a new layout.
+        split: the split of that scene, or of the one that the new layout began as.
         round: counts the photographs of one layout and temperature from 0, along a path too.
         seed: what its noise was drawn from.
         temperature: the factor on that noise.
@@ -76,8 +79,10 @@ def label_path(photo: str, kind: str) -> str:
 
 
 def facts_json(facts: SetFacts) -> dict[str, Any]:
-    """The content of `set.json`; attributes where any were asked for."""
+    """The content of `set.json`; attributes and new layouts where there are any."""
     asked = {"attributes": dict(facts.attributes)} if facts.attributes else {}
+    new = facts.new_layouts
+    made = {"new_layouts": new.model_dump(mode="json")} if new else {}
     return {
         "set": facts.name,
         "generator": facts.generator,
@@ -86,6 +91,7 @@ def facts_json(facts: SetFacts) -> dict[str, Any]:
         "classes": table_facts(facts.table),
         "size": list(facts.size),
         **asked,
+        **made,
     }
 
 
@@ -98,11 +104,13 @@ def read_facts(folder: Path) -> SetFacts:
     content = files.read_json(folder / FACTS)
     try:
         height, width = content["size"]
+        new = content.get("new_layouts")
         return SetFacts(
             content["set"], content["generator"],
             tuple(float(degree) for degree in content["temperatures"]), int(content["rounds"]),
             table_from(content["classes"]), (int(height), int(width)),
             dict(content.get("attributes", {})),
+            None if new is None else NewLayoutsParams.model_validate(new),
         )  # fmt: skip
     except (KeyError, TypeError, ValueError) as fault:
         raise DataError(

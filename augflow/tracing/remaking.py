@@ -115,15 +115,6 @@ class Splits:
         """
         return self.split(split).scenes([self.row_of(split, name)])
 
-    def recipe(self, section: SetParams | TransferParams, row: SetRow) -> Recipe:
-        """How a photograph of a study's set was made, for a layout of a prepared scene.
-
-        Raises:
-            DataError: the layout or the content is in no split.
-        """
-        layout = self.scene(row.split, row.layout).layout
-        return Recipe(layout, self.latents(section, row))
-
     def latents(self, section: SetParams | TransferParams, row: SetRow) -> Drawn | Moved:
         """Where the latents of a photograph of a study's set come from.
 

@@ -108,7 +108,8 @@ def _check_set(check: Check, space: Workspace, machines: Machines, name: str) ->
         item = items[number]
         row = photos[item["name"]]
         image = torch.from_numpy(files.read_photo(folder / row.photo).transpose(2, 0, 1).copy())
-        _check_matrix(check, space, project.judge_folder, image, item, row.split, where, allowed)
+        truth = space.layout_of(name, row).classes[0].numpy()
+        _check_matrix(check, space, project.judge_folder, image, truth, item, where, allowed)
 
 
 def _check_references(check: Check, space: Workspace, machines: Machines) -> None:
@@ -122,7 +123,8 @@ def _check_references(check: Check, space: Workspace, machines: Machines) -> Non
             item = items[number]
             image = shown[kind][space.row_of("val", item["name"])]
             place = f"{where}: {kind}"
-            _check_matrix(check, space, judge, image, item, "val", place, allowed)
+            truth = space.truth("val", item["layout"])
+            _check_matrix(check, space, judge, image, truth, item, place, allowed)
 
 
 def _check_arms(check: Check, space: Workspace, machines: Machines) -> None:
@@ -135,7 +137,9 @@ def _check_arms(check: Check, space: Workspace, machines: Machines) -> None:
         folder = space.project.segmenters[key]
         if check.has(folder):
             image = images[space.row_of("val", item["name"])]
-            _check_matrix(check, space, folder, image, item, "val", f"{where}: {key}", allowed)
+            truth = space.truth("val", item["layout"])
+            place = f"{where}: {key}"
+            _check_matrix(check, space, folder, image, truth, item, place, allowed)
 
 
 def _check_predictor(check: Check, space: Workspace, machines: Machines, name: str) -> None:
@@ -154,13 +158,11 @@ def _check_predictor(check: Check, space: Workspace, machines: Machines, name: s
 
 
 def _check_matrix(
-    check: Check, space: Workspace, network: Path, image: torch.Tensor, item: dict[str, Any],
-    split: str, where: Path | str, tolerance: float,
+    check: Check, space: Workspace, network: Path, image: torch.Tensor, truth: np.ndarray,
+    item: dict[str, Any], where: Path | str, tolerance: float,
 ) -> None:  # fmt: skip
     """Compares a matrix with that of the network's answer to an image, (3, H, W) uint8."""
     segmenter = space.segmenter(network)
-    place = space.row_of(split, item["layout"])
-    truth = space.split(split).scenes([place]).layout.classes[0].numpy()
     answer = segmenter.predict(image[None].float() / 255)[0].cpu().numpy()
     _compare(check, where, item, confusion_matrix(truth, answer, segmenter.count), tolerance)
 

@@ -8,7 +8,7 @@ from augflow import files
 from augflow.params import SetParams, TransferParams
 from augflow.photographs import photo_seed, sampled
 from augflow.synthetic import MANIFEST
-from augflow.tracing.remaking import remade
+from augflow.tracing.remaking import Recipe, remade
 from augflow.verifying.environment import Machines
 from augflow.verifying.findings import Check, Finding, pixel_finding
 from augflow.verifying.workspace import Workspace
@@ -48,7 +48,7 @@ def _check_set(
         for number in space.chosen(len(rows), "synthesize", name):
             row = rows[number]
             with check.reading(folder / row.photo):
-                recipe = space.splits.recipe(section, row)
+                recipe = Recipe(space.layout_of(name, row), space.splits.latents(section, row))
                 made = remade(space.generator(section.generator), recipe)
                 stored = files.read_photo(folder / row.photo)
                 check.add(pixel_finding(folder / row.photo, made.image, stored, tolerance))
@@ -68,17 +68,16 @@ def _check_choice(
         rows = space.rows(name)
         groups = sorted({(row.split, row.layout, row.temperature) for row in rows})
         for number in space.chosen(len(groups), "choice", name)[:1]:
-            split, title, degree = groups[number]
+            whole = _, title, degree = groups[number]
             drawn = [photo_seed(section.seed, title, turn) for turn in range(section.drawn)]
-            layout = space.split(split).scenes([space.row_of(split, title)]).layout
+            kept = [row for row in rows if (row.split, row.layout, row.temperature) == whole]
+            layout = space.layout_of(name, kept[0])
             photos = sampled(space.generator(section.generator), layout, drawn, degree)
             bits = {
                 seed: _known(photo.log_p_bpd) for seed, photo in zip(drawn, photos, strict=True)
             }
             ranked = sorted(bits.values())
-            for row in rows:
-                if (row.split, row.layout, row.temperature) != groups[number]:
-                    continue
+            for row in kept:
                 check.compared += 1
                 # a seed that was never drawn, or a rank beyond the kept, is named by `check_sets`
                 best, own = ranked[min(row.round, len(ranked) - 1)], bits.get(row.seed)

@@ -80,7 +80,8 @@ def _check_set(check: Check, space: Workspace, name: str) -> None:
     if check.has(space.project.synthetic(name)):
         rows = space.rows(name)
         named = [(row.name, row.layout, row.round) for row in rows]
-        _check_items(check, where, content["items"], named, space.labelled(section.layouts))
+        labelled = space.labelled_in(name, section.layouts)
+        _check_items(check, where, content["items"], named, labelled)
         degrees = {row.name: row.temperature for row in rows}
         for item in content["items"]:
             place = f"{where}: {item['name']}: temperature"

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
+from augflow import files
 from augflow.params import SetParams, TransferParams
 from augflow.photographs import photo_seed
-from augflow.scenes import SceneFolder, evenly
+from augflow.scenes import SceneFolder
+from augflow.stages.synthesize import layout_names
 from augflow.synthetic import FACTS, MANIFEST, SetFacts, SetRow, SyntheticSet, read_facts, read_set
 from augflow.synthetic.manifest import label_path
 from augflow.verifying.findings import Check, Finding, pixel_finding
@@ -56,6 +58,7 @@ def _check_facts(
     if isinstance(section, SetParams):
         check.same(f"{where}: temperatures", section.temperatures, facts.temperatures)
         check.same(f"{where}: rounds", section.rounds, facts.rounds)
+        check.same(f"{where}: new_layouts", section.new_layouts, facts.new_layouts)
     maker = space.project.generator(section.generator)
     if check.has(maker):
         check.same(f"{where}: generator", recorded_digest(maker), facts.generator)
@@ -77,10 +80,10 @@ def _check_drawn(
     check: Check, where: str, section: SetParams, scenes: SceneFolder, rows: Rows
 ) -> None:
     """One photograph per layout, temperature and round, each from a seed that belongs to it."""
-    picked = evenly(len(scenes), section.limit or len(scenes))
     wanted = {
-        (scenes.names[row], degree, turn)
-        for row in picked for degree in section.temperatures for turn in range(section.rounds)
+        (layout, degree, turn)
+        for layout in layout_names(scenes, section)
+        for degree in section.temperatures for turn in range(section.rounds)
     }  # fmt: skip
     listed = {(row.layout, row.temperature, row.round) for row in rows}
     for layout, degree, turn in sorted(wanted - listed):
@@ -131,6 +134,10 @@ def _check_labels(check: Check, space: Workspace, made: SyntheticSet) -> None:
     for row, classes in zip(made.rows, made.classes, strict=True):
         where = folder / label_path(row.photo, "labelIds")
         with check.reading(where):
-            place = space.row_of(row.split, row.layout)
-            layout = space.split(row.split).scenes([place]).layout.classes[0].numpy()
-            check.add(pixel_finding(where, layout, classes))
+            layout = space.layout_of(made.facts.name, row)
+            check.add(pixel_finding(where, layout.classes[0].numpy(), classes))
+        if space.has_new_layouts(made.facts.name):
+            where = folder / label_path(row.photo, "instanceIds")
+            with check.reading(where):
+                ids = space.new_layout(made.facts.name, row.layout).ids
+                check.add(pixel_finding(where, ids, files.read_ids(where)))

@@ -10,6 +10,9 @@ import numpy as np
 
 from augflow import files, seeds
 from augflow.classes import IGNORE
+from augflow.new_layouts import LayoutMaker, NewLayout
+from augflow.scenes import Layout
+from augflow.stages.synthesize import layout_maker
 from augflow.synthesizer import Generator
 from augflow.synthetic import SetRow, read_rows
 from augflow.tracing.remaking import Splits
@@ -35,6 +38,8 @@ class Workspace:
         self.generator = cache(self._generator)
         self.segmenter = cache(self._segmenter)
         self.labelled = cache(self._labelled)
+        self.new_layout = cache(self._new_layout)
+        self._maker = cache(self._layout_maker)
 
     @property
     def set_names(self) -> list[str]:
@@ -44,6 +49,38 @@ class Workspace:
     def rows(self, name: str) -> list[SetRow]:
         """The manifest of a set."""
         return read_rows(self.project.synthetic(name))
+
+    def layout_of(self, name: str, row: SetRow) -> Layout:
+        """The layout of a photograph of a set: a scene's, or a new one, made again.
+
+        Raises:
+            DataError: there is no such scene, or no such layout can be made.
+        """
+        if self.has_new_layouts(name):
+            return self.new_layout(name, row.layout).layout
+        return self.split(row.split).scenes([self.row_of(row.split, row.layout)]).layout
+
+    def truth(self, split: str, scene: str) -> np.ndarray:
+        """The class map of a scene, (H, W) uint8.
+
+        Raises:
+            DataError: the split has no such scene.
+        """
+        layout = self.split(split).scenes([self.row_of(split, scene)]).layout
+        return layout.classes[0].numpy()
+
+    def has_new_layouts(self, name: str) -> bool:
+        """Whether the layouts of a set are new ones."""
+        section = self.project.params.sets.get(name)
+        return section is not None and section.new_layouts is not None
+
+    def labelled_in(self, name: str, split: str) -> dict[str, np.ndarray]:
+        """How many pixels of each class the layouts of a set have, (K,) int64, by name."""
+        if not self.has_new_layouts(name):
+            return self.labelled(split)
+        count = self.split(split).table.count
+        made = (self.new_layout(name, layout) for layout in {row.layout for row in self.rows(name)})
+        return {new.name: _pixels(new.classes, count) for new in made}
 
     def chosen(self, count: int, *names: str) -> list[int]:
         """The items of a stage that are made again, by the seed in section `verify` of params."""
@@ -63,11 +100,17 @@ class Workspace:
         """How many pixels of each class a scene's class map holds, (K,) int64."""
         folder = self.split(split)
         maps = folder.scenes().layout.classes.numpy()
-        count = folder.table.count
         return {
-            name: np.bincount(classes[classes != IGNORE], minlength=count)
+            name: _pixels(classes, folder.table.count)
             for name, classes in zip(folder.names, maps, strict=True)
         }
+
+    def _new_layout(self, name: str, layout: str) -> NewLayout:
+        return self._maker(name).named(layout)
+
+    def _layout_maker(self, name: str) -> LayoutMaker:
+        section = self.project.params.sets[name]
+        return layout_maker(self.split(section.layouts), section)
 
     def _generator(self, name: str) -> Generator:
         from augflow import generators
@@ -80,6 +123,10 @@ class Workspace:
         from augflow import segmenters
 
         return segmenters.load(folder).to("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _pixels(classes: np.ndarray, count: int) -> np.ndarray:
+    return np.bincount(classes[classes != IGNORE], minlength=count)
 
 
 def recorded_digest(folder: Path) -> str:

@@ -1,0 +1,113 @@
+"""`augflow layouts`: new label maps in which thin classes are thicker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from augflow.cli.synth import LabelKind, Labels
+
+if TYPE_CHECKING:
+    from augflow.classes import ClassTable
+    from augflow.stages.layouts import Made
+
+
+def layouts(
+    boost: Annotated[
+        str, typer.Option(metavar="CLASSES", help="Classes to make thicker, parted by commas.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    ratio: Annotated[float, typer.Option(help="New layouts for each of those there are.")] = 1.0,
+    layouts: Annotated[
+        Path | None,
+        typer.Option(help="Folder of label maps; else the project's training scenes."),
+    ] = None,
+    maps: Annotated[
+        Path | None,
+        typer.Option(help="16-bit instance ids or boundary maps of the layouts, a folder."),
+    ] = None,
+    labels: Labels = LabelKind.auto,
+    classes: Annotated[
+        str | None,
+        typer.Option(metavar="TABLE", help="Their class table; else that of the project."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
+) -> None:
+    """Makes label maps out of those there are: `augflow synth --layouts OUT` fills them.
+
+    Layouts are mirrored, stretched and joined, and objects of the classes to boost are pasted in,
+    where and as large as such objects stand.
+    """
+    from augflow.params import NewLayoutsParams, checked
+    from augflow.stages.layouts import BOUNDARY, SHEET, layouts_of_folder, layouts_of_scenes
+
+    names = [name.strip() for name in boost.split(",") if name.strip()]
+    params = checked(NewLayoutsParams, {"boost": names, "ratio": ratio, "seed": seed}, "layouts")
+    if layouts is None:
+        _require_none(maps=maps, classes=classes, labels=None if labels == "auto" else labels)
+        made = layouts_of_scenes(_prepared(), params, out)
+    else:
+        made = layouts_of_folder(
+            layouts, params, out, _table(classes), labels=labels.value, maps=maps
+        )  # fmt: skip
+    _print(made)
+    typer.echo(
+        f"{made.after[made.classes[0]].layouts} layouts in {out}; look at {out / SHEET}\n"
+        f"augflow synth --layouts {out} --boundary {out / BOUNDARY} fills them"
+    )
+
+
+def _require_none(**given: object) -> None:
+    """Refuses what goes with a folder of label maps where there is none."""
+    from augflow.errors import ParamsError
+
+    wrong = [f"--{name}" for name, value in given.items() if value is not None]
+    if wrong:
+        raise ParamsError(
+            f"{', '.join(wrong)}: says what a folder of label maps holds; give it with --layouts"
+        )
+
+
+def _prepared() -> Path:
+    from augflow.errors import DataError, ParamsError
+    from augflow.project import Project
+
+    if not Path("params.yaml").exists():
+        raise ParamsError("no params.yaml here: give a folder of label maps with --layouts")
+    prepared = Project().prepared
+    if not prepared.exists():
+        raise DataError(f"{prepared}: not there yet; run `dvc repro prepare` first")
+    return prepared
+
+
+def _table(classes: str | None) -> ClassTable:
+    from augflow import files
+    from augflow.classes import table
+    from augflow.errors import ParamsError
+    from augflow.scenes import table_from
+
+    if classes is not None:
+        return table(classes)
+    if not Path("params.yaml").exists():
+        raise ParamsError("no params.yaml here: say the classes of the label maps with --classes")
+    return table_from(files.read_json(_prepared() / "dataset.json")["classes"])
+
+
+def _print(made: Made) -> None:
+    """Shares of pixels and objects per layout, before and after, a row per class."""
+    from rich.console import Console
+    from rich.table import Table
+
+    columns = ("class", "pixels", "pixels, new", "objects per layout", "objects per layout, new")
+    table = Table()
+    for column in columns:
+        table.add_column(column, justify="left" if column == "class" else "right")
+    for name in made.classes:
+        old, new = made.before[name], made.after[name]
+        table.add_row(
+            name, f"{old.share:.2%}", f"{new.share:.2%}", f"{old.objects_each:.2f}",
+            f"{new.objects_each:.2f}",
+        )  # fmt: skip
+    Console().print(table)
