@@ -581,8 +581,14 @@ class Params(Section):
         """The sets of the sweep: a generator each, all on the same layouts."""
         swept = {name: self.sets[name] for name in self.report.sweep if name in self.sets}
         _no_doubles("report.sweep: generators", [section.generator for section in swept.values()])
-        places = {name: f"{section.layouts}, limit {section.limit}"
+        places = {name: f"{section.layouts}, limit {section.limit}, one in {section.one_in}"
                   for name, section in swept.items()}  # fmt: skip
+        new = [name for name, section in swept.items() if section.new_layouts is not None]
+        if new:
+            raise ValueError(
+                f"report.sweep: {', '.join(new)} has new layouts, of which there is no real "
+                "photograph to compare with; name sets of the split's own layouts"
+            )
         if len(set(places.values())) > 1:
             shown = "; ".join(f"{name} has {place}" for name, place in places.items())
             raise ValueError(f"report.sweep: systems are compared on the same layouts, but {shown}")

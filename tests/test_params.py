@@ -225,7 +225,7 @@ def test_the_systems_of_a_sweep_are_compared_on_the_same_layouts(loaded):
     with pytest.raises(ParamsError, match="generators: full more than once"):
         loaded(sets__b=one, report__sweep=["t08", "b"])
     both["sets__b"] = {**both["sets__b"], "limit": 3}
-    with pytest.raises(ParamsError, match=r"same layouts, but t08 has val, limit None; b has val"):
+    with pytest.raises(ParamsError, match=r"same layouts, but t08 has val, limit None, one in 1"):
         loaded(**both, report__sweep=["t08", "b"])
 
 

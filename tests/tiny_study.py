@@ -10,6 +10,7 @@ from pathlib import Path
 
 import yaml
 
+from augflow.project import Project
 from tests.mini_network import MINI
 
 HOME = Path(__file__).parent.parent
@@ -37,6 +38,8 @@ PARAMS = {
                  "limit": 4},
         "best": {"generator": "flow", "layouts": "val", "temperatures": [0.5, 0.9], "rounds": 2,
                  "best_of": 3, "limit": 1},
+        "most": {"generator": "flow", "layouts": "train", "temperatures": [0.5, 0.9],
+                 "rounds": 2},
         "new": {"generator": "flow", "layouts": "train", "temperatures": [0.8], "limit": 3,
                 "new_layouts": {"boost": ["car"], "ratio": 1.5, "seed": 2}},
     },
@@ -49,9 +52,18 @@ PARAMS = {
     },
     "transfers": {"moved": {"generator": "flow", "layouts": "val", "limit": 2}},
     "judge": _NETWORK,
+    "judges": {"own": {**_NETWORK, "one_in": 2}},
+    "choices": {"best": {"set": "most", "hold_out": 0.5, "segmenter": _NETWORK}},
+    "selections": {
+        "chosen": {"set": "most", "judge": "own", "reads": "chosen/best.json",
+                   "temperature": "chosen", "rarity": True},
+        "strict": {"set": "most", "judge": "own", "reads": "prepared", "agreement": 0.2,
+                   "likeliest": 1, "hardness": True, "pixel_filter": 1.1},
+    },
     "arms": {
         "real": {"train_on": ["real"], "reads": "prepared"},
         "both": {"train_on": ["real", "more"], "reads": "synthetic/more"},
+        "picked": {"train_on": ["real", "chosen"], "reads": "selected/chosen", "ratio": 1.0},
     },
     "retrain": {"segmenter": _NETWORK, "seeds": [0]},
     "report": {"title": "Mini", "sweep": ["t05"], "temperatures": [0.5], "layouts": 2},
@@ -64,8 +76,6 @@ PARAMS = {
 
 def make(root: Path) -> None:
     """Runs all stages at `root`, which is the working directory, and has DVC record them."""
-    from augflow.project import Project
-
     for name in ("augflow", "pipelines"):
         shutil.copytree(HOME / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("dvc.yaml", ".dvcignore"):
@@ -74,25 +84,33 @@ def make(root: Path) -> None:
     (root / "params.yaml").write_text(yaml.safe_dump(PARAMS, sort_keys=False))
     project = Project()
     project.prepare()
-    project.train("flow")
-    for name in PARAMS["sets"]:
-        project.synthesize(name)
-    project.transfer("moved")
-    project.train_predictor("maps")
-    project.score_predictor("maps")
+    _made(project)
+    dvc(root, "init", "--no-scm", "--quiet")
+    dvc(root, "commit", "--force", "--quiet")
+
+
+def _made(project: Project) -> None:
+    """All stages after the first, in an order in which each finds what it reads."""
+    stages = [
+        (project.train, "generators"), (project.synthesize, "sets"),
+        (project.transfer, "transfers"), (project.train_predictor, "predictors"),
+        (project.score_predictor, "predictors"),
+        (project.train_judge, "judges"), (project.choose, "choices"),
+        (project.select, "selections"), (project.retrain, "arms"),
+    ]  # fmt: skip
     project.judge()
+    for stage, section in stages:
+        for name in PARAMS[section]:
+            stage(name)
     for name in PARAMS["sets"]:
         project.score_set(name)
     project.score_references()
+    project.check_leaks()
     project.diversity("flow")
     project.attributes()
     project.explore("flow")
-    for name in PARAMS["arms"]:
-        project.retrain(name)
     project.score_arms()
     project.report()
-    dvc(root, "init", "--no-scm", "--quiet")
-    dvc(root, "commit", "--force", "--quiet")
 
 
 def dvc(root: Path, *words: str) -> None:

@@ -26,6 +26,7 @@ def make(root: Path) -> None:
 
     sets = {name: tiny_study.PARAMS["sets"][name] for name in ("t05", "more")}
     params = {name: tiny_study.PARAMS[name] for name in SECTIONS} | {"sets": sets}
+    params["arms"] = {name: params["arms"][name] for name in ("real", "both")}
     (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     project = Project()
     project.prepare()
@@ -54,7 +55,7 @@ def select(source: Path, folder: Path, dropped: dict[str, str], **changes: objec
          "temperature": row.temperature, "kept": str(row.name not in dropped).lower(),
          "reason": dropped.get(row.name, ""),
          "weight": None if row.name in dropped else 1.0 + 2.0 * (number % 2),
-         "agreement": 0.25 * (number % 4), "trusted": None if row.name in dropped else 0.5,
+         "agreement": 0.25 * (number % 4), "trusted": 0.75 if row.name in dropped else 0.5,
          "log_p_bpd": row.log_p_bpd}
         for number, row in enumerate(rows)
     ]  # fmt: skip

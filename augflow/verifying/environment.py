@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from augflow import files, machine
+from augflow.synthetic import DECISIONS
 from augflow.verifying.findings import Check
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ def _read(path: Path) -> dict[str, Any]:
 def _artefacts(project: Project) -> dict[str, Path]:
     """Artefact -> the file or folder whose content stands for all of it."""
     params = project.params
-    segmenters = [project.judge_folder, *project.segmenters.values()]
+    judges = map(project.judge_of, params.judges)
+    segmenters = [project.judge_folder, *judges, *project.segmenters.values()]
     sets = [project.synthetic(name) for name in (*params.sets, *params.transfers)]
     names = (*params.sets, "references", "arms", *further_scores(params))
     scores = [project.score(name) for name in names]
@@ -91,7 +93,8 @@ def _artefacts(project: Project) -> dict[str, Path]:
         **{path: path / "config.json" for path in segmenters},
         **{path: path / "config.json" for path in map(project.predictor, params.predictors)},
         **{path: path / "manifest.csv" for path in sets},
-        **{path: path for path in scores},
+        **{path: path / DECISIONS for path in map(project.selected, params.selections)},
+        **{path: path for path in (*scores, *map(project.choice, params.choices))},
         project.reports: project.reports / "claims.json",
     }
     return {_key(path, project.root): file for path, file in telling.items()}
