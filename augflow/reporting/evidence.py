@@ -16,12 +16,14 @@ from augflow.params import load as load_params
 from augflow.reporting import (
     attribute_file,
     diversity_files,
+    leak_file,
     predictor_files,
     score_files,
     selection_files,
 )
 from augflow.reporting.attribute_file import AttributeScores
 from augflow.reporting.diversity_files import DiversityScores
+from augflow.reporting.leak_file import Leaks
 from augflow.reporting.predictor_files import PredictorScores
 from augflow.reporting.score_files import ArmScores, References, SetScores
 from augflow.reporting.selection_files import Chosen, Selected
@@ -84,6 +86,7 @@ class Evidence:
     attributes: AttributeScores | None = None
     selections: Mapping[str, Selected] = field(default_factory=dict)
     choices: Mapping[str, Chosen] = field(default_factory=dict)
+    leaks: Leaks | None = None
 
 
 def load(folder: Path) -> Evidence:
@@ -114,6 +117,7 @@ def load(folder: Path) -> Evidence:
         attributes=attribute_file.load(folder / "scores/attributes.json", params),
         selections=selection_files.selections(held, params),
         choices=selection_files.choices(held, params),
+        leaks=leak_file.load(folder / "scores" / leak_file.FILE),
     )
 
 

@@ -79,7 +79,16 @@ def _score_names(params: Params) -> list[str]:
     diverse = [f"diversity/{name}" for name in listed]
     predicted = [f"predictors/{name}" for name in params.predictors]
     tested = ["attributes"] if params.attributes else []
-    return ["references", "arms", *params.sets, *params.transfers, *diverse, *predicted, *tested]
+    return [
+        "references",
+        "arms",
+        "leaks",
+        *params.sets,
+        *params.transfers,
+        *diverse,
+        *predicted,
+        *tested,
+    ]
 
 
 def _copy(source: Path, target: Path) -> None:

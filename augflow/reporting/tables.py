@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from augflow.reporting import leak_file
 from augflow.reporting.ablations import chosen, configurations, released
 from augflow.reporting.attributed import attribute_changes, attributes
 from augflow.reporting.comparing import comparisons, comparisons_per_class
@@ -36,6 +37,7 @@ TABLES: dict[str, Callable[[Evidence], Table]] = {
     "arms_per_class": arms_per_class,
     "selections": selections,
     "choices": choices,
+    "nearest": lambda evidence: leak_file.nearest(evidence.leaks),
     "generators": generators,
     "bpd_curve": bpd_curve,
     "data": data,

@@ -121,6 +121,20 @@ def selected(tables: Mapping[str, Table]) -> Part:
             ("choice", "set", "temperature", "trainings=seeds", "held-out scenes=scenes",
              "class IoU=class_iou", "chosen"),
         ))  # fmt: skip
+    if "nearest" in tables:
+        views.append(view(
+            tables["nearest"],
+            "Distance of photographs to the nearest real training photograph, in standard "
+            "deviations of scattering features: the least and the median; then the share, in %, "
+            "that comes nearer than any real validation photograph, and nearer than the nearest "
+            "hundredth of them; then how many are copies of a training photograph. A generator "
+            "that has learned photographs by heart shows in these. No validation scene's "
+            "photograph, layout or content was found in what is trained on, or this report would "
+            "not have been made.",
+            ("photographs of=photographs_of", "photographs", "least", "median",
+             "nearer than any=nearer_than_any_val",
+             "nearer than 1 %=nearer_than_1_percent_of_val", "copies"),
+        ))  # fmt: skip
     return Part("What was fit to train on", (), tuple(views))
 
 
