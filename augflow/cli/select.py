@@ -58,15 +58,16 @@ def _print(project: Project, found: Mapping[str, Sequence[Decision]]) -> None:
     from augflow.synthetic import REASONS
 
     table = Table(title="photographs kept, and why others were not")
-    table.add_column("selection")
-    for column in ("of", "kept", "labels kept", *REASONS):
-        table.add_column(column, justify="right")
+    for column in ("selection", "of", "kept", "labels kept", "dropped for"):
+        words = column in ("selection", "dropped for")
+        table.add_column(column, justify="left" if words else "right")
     for name, decisions in found.items():
         reasons = Counter(one.reason for one in decisions)
         shares = [one.trusted for one in decisions if one.kept]
+        dropped = ", ".join(f"{one} {reasons[one]}" for one in REASONS if reasons[one])
         table.add_row(
             name, str(len(decisions)), str(reasons[""]),
-            f"{sum(shares) / max(len(shares), 1):.0%}", *(str(reasons[one]) for one in REASONS),
+            f"{sum(shares) / max(len(shares), 1):.0%}", dropped,
         )  # fmt: skip
     Console().print(table)
     for name in found:

@@ -51,6 +51,22 @@ def answers(arms: Mapping[str, ArmParams], table: Table) -> list[Answer]:
     return found
 
 
+MANY = 8
+"""More arms than these are not shown one beside the other, but for those of the answers."""
+
+
+def shown(arms: Mapping[str, ArmParams], tables: Mapping[str, Table]) -> list[str]:
+    """The arms to show one beside the other: all, or those that the answers are drawn from."""
+    names = list(dict.fromkeys(str(row.cells["arm"]) for row in tables["arms"].rows))
+    if len(names) <= MANY or "comparisons" not in tables:
+        return names
+    wanted = set()
+    for answer in answers(arms, tables["comparisons"]):
+        rows = [answer.row] if answer.classic is None else [answer.row, answer.classic]
+        wanted |= {str(row.cells[side]) for row in rows for side in ("arm", "against")}
+    return [name for name in names if name in wanted] or names[:MANY]
+
+
 def alike(arms: Mapping[str, ArmParams], rows: Sequence[Row]) -> list[Row]:
     """Of each arm the comparison with the base that is augmented alike, or else the plainest."""
     chosen: dict[str, Row] = {}

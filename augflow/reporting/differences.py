@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from augflow.reporting.answers import Answer, class_sentence, fraction, gap, lines
+from augflow.reporting.answers import MANY, Answer, class_sentence, fraction, gap, lines
 from augflow.reporting.citations import Citations, listed
 from augflow.reporting.comparing import DRIVES
 from augflow.reporting.evidence import Evidence
@@ -20,7 +20,8 @@ def arm_sentences(
     for answer in found:
         sentences.append(class_sentence(answer, tables["comparisons_per_class"], cite))
     rows = tables["comparisons"].rows
-    for arm in dict.fromkeys(row.cells["arm"] for row in rows):
+    arms = list(dict.fromkeys(row.cells["arm"] for row in rows))
+    for arm in arms if len(arms) <= MANY else ():
         sentences.append(_differences([row for row in rows if row.cells["arm"] == arm], cite))
     if found:
         sentences.append(_drawn(evidence, tables, found[0].row, cite))

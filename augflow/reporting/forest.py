@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _HURT = "#b23b4a"
 _LOOKS = {HELPS: ("^", REAL), UNKNOWN: ("o", MUTED), HURTS: ("v", _HURT)}
 _READ = {GAIN: HELPS, WORSE: HURTS}
+_JOINED = 3
+"""No more arms than these, of those that join both, are drawn per fraction."""
+
 _WIDTH, _ARM, _CLASS, _EDGES = 4.2, 0.46, 0.25, 0.85
 """In inches: the figure, so narrow that a phone shows it whole; a row of each kind; the rest."""
 
@@ -35,9 +38,11 @@ def effects(arms: Mapping[str, ArmParams], tables: Mapping[str, Table], path: Pa
     found = answers(arms, table)
     if not found:
         return
-    overall = [row for fraction in dict.fromkeys(row.cells["fraction"] for row in table.rows)
-               for row in alike(arms, [r for r in table.rows if r.cells["fraction"] == fraction])
-               if kind(arms[str(row.cells["arm"])]) != "synthetic"]  # fmt: skip
+    overall = [
+        row
+        for fraction in dict.fromkeys(row.cells["fraction"] for row in table.rows)
+        for row in _drawn(arms, [r for r in table.rows if r.cells["fraction"] == fraction])
+    ]
     several = len({row.cells["fraction"] for row in overall}) > 1
     blocks = [_of_pair(tables["comparisons_per_class"], answer.row) for answer in found]
     heights = [_ARM * len(overall), *(_CLASS * len(block) for block in blocks)]
@@ -48,6 +53,16 @@ def effects(arms: Mapping[str, ArmParams], tables: Mapping[str, Table], path: Pa
             _by_class(axes, answer.row, block, several)
         drawn.legend(handles=_legend(), loc="outside upper center", ncols=3, handletextpad=0.2,
                      columnspacing=1.2)  # fmt: skip
+
+
+def _drawn(arms: Mapping[str, ArmParams], rows: Sequence[Row]) -> list[Row]:
+    """The comparisons of a fraction that are drawn: of many joined arms the three best."""
+    found = [row for row in alike(arms, rows) if kind(arms[str(row.cells["arm"])]) != "synthetic"]
+    joined = [row for row in found if kind(arms[str(row.cells["arm"])]) == "mixed"]
+    if len(joined) <= _JOINED:
+        return found
+    best = sorted(joined, key=lambda row: -float(str(row.cells["difference"] or 0)))[:_JOINED]
+    return [row for row in found if row in best or row not in joined]
 
 
 def _of_pair(table: Table, row: Row) -> list[Row]:

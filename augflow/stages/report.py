@@ -20,6 +20,7 @@ from augflow.reporting import (
     slider,
 )
 from augflow.reporting import evidence as evidences
+from augflow.reporting.answers import shown
 from augflow.reporting.evidence import Evidence
 from augflow.reporting.table import Table
 from augflow.reporting.tables import computed
@@ -63,7 +64,10 @@ def _draw_numbers(evidence: Evidence, tables: Mapping[str, Table], folder: Path)
         if "comparisons" in tables:
             forest.effects(evidence.params.arms, tables, figures / "effects.png")
         if evidence.segmenters:
-            charts.segmenters(evidence.segmenters, figures / "segmenters.png")
+            names = {"judge", *shown(evidence.params.arms, tables)}
+            drawn = {run: history for run, history in evidence.segmenters.items()
+                     if run.rpartition("-")[0] in names or run in names}  # fmt: skip
+            charts.segmenters(drawn, figures / "segmenters.png")
     if any(trained.has("val_bpd") for trained in evidence.generators.values()):
         charts.learning(evidence, figures / "learning.png")
 

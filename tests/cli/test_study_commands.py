@@ -22,7 +22,14 @@ def run(*words):
 
 def content():
     """The tiny study with two generators and without arms."""
-    study = {**tiny_study.PARAMS, "sets": {"t05": tiny_study.PARAMS["sets"]["t05"]}, "arms": {}}
+    study = {
+        **tiny_study.PARAMS,
+        "sets": {"t05": tiny_study.PARAMS["sets"]["t05"]},
+        "arms": {},
+        "judges": {},
+        "choices": {},
+        "selections": {},
+    }
     return {**study, "generators": {**study["generators"], "plain": plain()}, "transfers": {}}
 
 

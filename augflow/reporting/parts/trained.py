@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from augflow.reporting.answers import answers
+from augflow.reporting.answers import answers, shown
 from augflow.reporting.evidence import Evidence
 from augflow.reporting.parts.views import Part, Picture, View, bounds, cell, view
 from augflow.reporting.table import Piece, Table
@@ -15,7 +15,8 @@ def helped() -> Part:
     picture = Picture("effects", "chart upright", (
         "Differences in IoU on real validation photographs, in points, with 95 % intervals. On top "
         "the mean over classes: arms that train on real photographs too, each against the arm "
-        "without synthetic photographs that is augmented alike, or else not at all. Below single "
+        "without synthetic photographs that is augmented alike, or else not at all; of many such "
+        "arms the three of largest difference per share of the training scenes. Below single "
         "classes of the arm that the verdict names. They help or hurt only if they survive Holm's "
         "correction over classes: an interval beside zero alone is not enough there. A class that "
         "is in one scene alone has no interval."
@@ -35,8 +36,8 @@ def trained_on(evidence: Evidence, tables: Mapping[str, Table]) -> Part:
             "training (seed) each; line: their mean; band: one standard deviation to both sides."
         )),
         Picture("segmenters", "chart", (
-            "Training loss of the judge and of the retrained networks (running mean over a "
-            "fiftieth of the steps)."
+            "Training loss of the judge and of retrained networks (running mean over a fiftieth of "
+            "the steps); of many arms those that the answers are drawn from."
         )),
     )  # fmt: skip
     views = [
@@ -51,7 +52,8 @@ def trained_on(evidence: Evidence, tables: Mapping[str, Table]) -> Part:
     ]  # fmt: skip
     if "comparisons" in tables:
         views += _compared(evidence, tables)
-    return Part(title, pictures, (*views, _arms_by_class(tables["arms_per_class"])))
+    names = shown(evidence.params.arms, tables)
+    return Part(title, pictures, (*views, _arms_by_class(tables["arms_per_class"], names)))
 
 
 def _compared(evidence: Evidence, tables: Mapping[str, Table]) -> list[View]:
@@ -79,9 +81,8 @@ def _compared(evidence: Evidence, tables: Mapping[str, Table]) -> list[View]:
     return views
 
 
-def _arms_by_class(table: Table) -> View:
-    """The long table with a column per arm."""
-    names = list(dict.fromkeys(str(row.cells["arm"]) for row in table.rows))
+def _arms_by_class(table: Table, names: Sequence[str]) -> View:
+    """The long table with a column for each of some arms."""
     kinds = list(dict.fromkeys(str(row.cells["class"]) for row in table.rows))
     rows = {(str(r.cells["class"]), str(r.cells["arm"])): r for r in table.rows}
     lines = tuple(
