@@ -215,9 +215,11 @@ def test_sets_of_arms_and_of_selections_are_trained_on():
     study = {
         **PARAMS,
         "judges": {"j": PARAMS["judge"]},
+        "choices": {},
         "selections": {"fit": {"set": "more", "judge": "j", "reads": "prepared"}},
         "arms": {"both": {"train_on": ["real", "fit"], "reads": "selected/fit"}},
     }
     assert trained_sets(Params.model_validate(study)) == {"more"}
     assert trained_sets(Params.model_validate(PARAMS)) == {"more", "most"}
-    assert trained_sets(Params.model_validate({**PARAMS, "arms": {}})) == set()
+    assert trained_sets(Params.model_validate({**PARAMS, "arms": {}})) == {"most"}
+    assert trained_sets(Params.model_validate({**PARAMS, "arms": {}, "choices": {}})) == set()
