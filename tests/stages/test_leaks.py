@@ -222,4 +222,5 @@ def test_sets_of_arms_and_of_selections_are_trained_on():
     assert trained_sets(Params.model_validate(study)) == {"more"}
     assert trained_sets(Params.model_validate(PARAMS)) == {"more", "most"}
     assert trained_sets(Params.model_validate({**PARAMS, "arms": {}})) == {"most"}
-    assert trained_sets(Params.model_validate({**PARAMS, "arms": {}, "choices": {}})) == set()
+    none = {**PARAMS, "arms": {}, "choices": {}, "selections": {}}
+    assert trained_sets(Params.model_validate(none)) == set()
