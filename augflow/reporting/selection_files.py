@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -105,17 +105,14 @@ def selections(folder: Path, params: Params) -> Mapping[str, Selected]:
     Raises:
         DataError: a file is damaged, or is about another selection.
     """
-    found = {}
-    for name in params.selections:
-        path = folder / "selections" / f"{name}.json"
-        if path.exists():
-            found[name] = one = _read(Selected, path)
-            _require(path, name, one.selection)
-            if one.kept + sum(one.dropped.values()) != one.candidates:
-                raise DataError(
-                    f"{path}: {one.kept} kept and {sum(one.dropped.values())} dropped of "
-                    f"{one.candidates}; run stage report again"
-                )
+    found = _all(Selected, folder / "selections", params.selections)
+    for name, one in found.items():
+        _require(folder / "selections" / f"{name}.json", name, one.selection)
+        if one.kept + sum(one.dropped.values()) != one.candidates:
+            raise DataError(
+                f"{folder / 'selections' / name}.json: {one.kept} kept and "
+                f"{sum(one.dropped.values())} dropped of {one.candidates}; run stage report again"
+            )
     return found
 
 
@@ -125,16 +122,18 @@ def choices(folder: Path, params: Params) -> Mapping[str, Chosen]:
     Raises:
         DataError: a file is damaged, or is about another choice.
     """
-    found = {}
-    for name in params.choices:
-        path = folder / "choices" / f"{name}.json"
-        if path.exists():
-            found[name] = one = _read(Chosen, path)
-            _require(path, name, one.choice)
+    found = _all(Chosen, folder / "choices", params.choices)
+    for name, one in found.items():
+        _require(folder / "choices" / f"{name}.json", name, one.choice)
     return found
 
 
 R = TypeVar("R", bound=Record)
+
+
+def _all(kind: type[R], folder: Path, names: Iterable[str]) -> dict[str, R]:
+    paths = {name: folder / f"{name}.json" for name in names}
+    return {name: _read(kind, path) for name, path in paths.items() if path.exists()}
 
 
 def _read(kind: type[R], path: Path) -> R:
