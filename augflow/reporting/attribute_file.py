@@ -6,20 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from augflow import files
 from augflow.errors import DataError
 from augflow.params import Params
+from augflow.reporting.records import Record, read
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Moves = Annotated[float, Field(ge=0)]
-
-
-class Record(BaseModel):
-    """A part of the file; keys that the report has no use for are passed over."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Read(Record):
@@ -60,12 +54,7 @@ def load(path: Path, params: Params) -> AttributeScores | None:
     """
     if params.attributes is None or not path.exists():
         return None
-    try:
-        found = AttributeScores.model_validate(files.read_json(path))
-    except ValidationError as fault:
-        first = fault.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise DataError(f"{path}: {place}: {first['msg']}; run stage attributes again") from fault
+    found = read(AttributeScores, path, "run stage attributes again")
     reads: Mapping[str, Read] = {"real": found.real, **found.generators}
     expected = {
         "generators": (sorted(params.attributes.generators), sorted(found.generators)),

@@ -6,20 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from augflow import files
 from augflow.classes import ClassTable
 from augflow.errors import DataError
 from augflow.params import Params
+from augflow.reporting.records import Record, read
 
 Value = Annotated[float, Field(ge=0)]
-
-
-class Record(BaseModel):
-    """A part of a diversity file; keys that the report has no use for are passed over."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class SpreadScores(Record):
@@ -69,12 +63,7 @@ def load(folder: Path, params: Params, table: ClassTable) -> Mapping[str, Divers
 
 
 def _read(path: Path, name: str, params: Params, table: ClassTable) -> DiversityScores:
-    try:
-        found = DiversityScores.model_validate(files.read_json(path))
-    except ValidationError as fault:
-        first = fault.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise DataError(f"{path}: {place}: {first['msg']}; run stage diversity again") from fault
+    found = read(DiversityScores, path, "run stage diversity again")
     degrees = params.diversity.temperatures if params.diversity else ()
     spreads = [
         getattr(level.mean, measure)

@@ -5,21 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from augflow import files
 from augflow.errors import DataError
+from augflow.reporting.records import Record, read
 from augflow.reporting.table import Cell, Column, Row, Table
 
 FILE = "leaks.json"
 
 Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class Record(BaseModel):
-    """A part of the file; keys that the report has no use for are passed over."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Distances(Record):
@@ -52,16 +46,16 @@ def load(path: Path) -> Leaks | None:
     """The file, None where there is none.
 
     Raises:
-        DataError: it is damaged.
+        DataError: it is damaged, or it lists leaks: no score of such a study counts.
     """
     if not path.exists():
         return None
-    try:
-        found = Leaks.model_validate(files.read_json(path))
-    except ValidationError as fault:
-        first = fault.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise DataError(f"{path}: {place}: {first['msg']}; run stage leaks again") from fault
+    found = read(Leaks, path, "run stage leaks again")
+    if found.leaks:
+        raise DataError(
+            f"{path}: lists {len(found.leaks)} leaks between validation scenes and what is trained "
+            "on, so no report can be made; `augflow check-leaks` shows them"
+        )
     for name, row in {"val": found.val, **found.sets}.items():
         if len(row.distances) != len(found.quantiles):
             raise DataError(

@@ -7,21 +7,15 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from augflow import files
 from augflow.classes import ClassTable
 from augflow.errors import DataError
 from augflow.metrics import Scores, scores
 from augflow.params import Params
+from augflow.reporting.records import Record, read
 
 Count = Annotated[int, Field(ge=0)]
-
-
-class Record(BaseModel):
-    """A part of a predictor file; keys that the report has no use for are passed over."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Item(Record):
@@ -62,12 +56,7 @@ def load(folder: Path, params: Params, table: ClassTable) -> Mapping[str, Predic
 
 
 def _read(path: Path, name: str, table: ClassTable) -> PredictorScores:
-    try:
-        found = PredictorScores.model_validate(files.read_json(path))
-    except ValidationError as fault:
-        first = fault.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise DataError(f"{path}: {place}: {first['msg']}; run stage predict again") from fault
+    found = read(PredictorScores, path, "run stage predict again")
     matrices = [item.confusion for part in found.samples for item in part.items]
     expected = {
         "predictor": (name, found.predictor),

@@ -9,21 +9,16 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from augflow import files
 from augflow.classes import ClassTable
 from augflow.errors import AugflowError, DataError
 from augflow.metrics.confusion import Scores, scores
 from augflow.params import Params
+from augflow.reporting.records import Record
 
 Counts = list[Annotated[int, Field(ge=0)]]
-
-
-class Record(BaseModel):
-    """A part of a score file; keys that the report has no use for are passed over."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Item(Record):

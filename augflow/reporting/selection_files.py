@@ -8,21 +8,16 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from augflow import files
 from augflow.errors import DataError
 from augflow.params import Params
+from augflow.reporting.records import Record, read
 from augflow.synthetic import REASONS, SELECTION, read_decisions
 
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class Record(BaseModel):
-    """A part of a file; keys that the report has no use for are passed over."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Selected(Record):
@@ -133,16 +128,11 @@ R = TypeVar("R", bound=Record)
 
 def _all(kind: type[R], folder: Path, names: Iterable[str]) -> dict[str, R]:
     paths = {name: folder / f"{name}.json" for name in names}
-    return {name: _read(kind, path) for name, path in paths.items() if path.exists()}
-
-
-def _read(kind: type[R], path: Path) -> R:
-    try:
-        return kind.model_validate(files.read_json(path))
-    except ValidationError as fault:
-        first = fault.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise DataError(f"{path}: {place}: {first['msg']}; run stage report again") from fault
+    return {
+        name: read(kind, path, "run stage report again")
+        for name, path in paths.items()
+        if path.exists()
+    }
 
 
 def _require(path: Path, expected: str, got: str) -> None:

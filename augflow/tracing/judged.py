@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from pydantic import ValidationError
 
-from augflow import files
 from augflow.errors import DataError
+from augflow.reporting.records import read
 from augflow.reporting.score_files import SetScores
 from augflow.tracing.home import Home
 
@@ -45,12 +44,7 @@ def judged(home: Home, name: str) -> Judged | None:
     path = home.scores(name)
     if path is None:
         return None
-    try:
-        found = SetScores.model_validate(files.read_json(path))
-    except ValidationError as fault:
-        error = fault.errors()[0]
-        place = ".".join(str(part) for part in error["loc"])
-        raise DataError(f"{path}: {place}: {error['msg']}; score it again") from fault
+    found = read(SetScores, path, "score it again")
     count = len(found.classes)
     matrices = {item.name: np.array(item.confusion, np.int64) for item in found.items}
     wrong = [one for one, matrix in matrices.items() if matrix.shape != (count, count)]

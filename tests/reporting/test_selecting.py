@@ -97,3 +97,12 @@ def test_distances_stand_beside_those_of_unseen_photographs(tmp_path):
     with pytest.raises(DataError, match="more: 1 distances for 3 quantiles"):
         leak_file.load(tmp_path / "leaks.json")
     assert leak_file.nearest(leak_file.load(tmp_path / "none.json")).rows == ()
+
+
+def test_no_report_is_made_of_a_study_with_leaks(tmp_path):
+    leak = {"pool": "train", "name": "a", "val": "b", "shares": "photograph"}
+    content = {"quantiles": [0.0], "scenes": {"train": 6, "val": 4}, "leaks": [leak],
+               "val": {"distances": [0.5]}, "sets": {}}  # fmt: skip
+    files.write_json(tmp_path / "leaks.json", content)
+    with pytest.raises(DataError, match=r"leaks\.json: lists 1 leaks .* `augflow check-leaks`"):
+        leak_file.load(tmp_path / "leaks.json")
