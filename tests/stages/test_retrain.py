@@ -14,14 +14,6 @@ from augflow.scenes import SceneFolder
 from augflow.segmenters import MmsegSegmenter, SupervisedLearner, load, read_config
 from augflow.stages.retrain import retrain
 from augflow.synthetic import NewPhoto, SetFacts, write_set
-from tests.mini_network import MINI
-
-
-@pytest.fixture(scope="module")
-def config(tmp_path_factory):
-    path = tmp_path_factory.mktemp("config") / "mini.py"
-    path.write_text(MINI)
-    return str(path)
 
 
 @pytest.fixture(scope="module")

@@ -19,14 +19,6 @@ from augflow.stages.score import (
     score_set,
 )
 from augflow.synthetic import NewPhoto, SetFacts, write_set
-from tests.mini_network import MINI
-
-
-@pytest.fixture(scope="module")
-def config(tmp_path_factory):
-    path = tmp_path_factory.mktemp("config") / "mini.py"
-    path.write_text(MINI)
-    return str(path)
 
 
 def make_judge(config, out, seed=0, steps=3, names=None):

@@ -14,16 +14,8 @@ from augflow.stages.choose import choose, sliced
 from augflow.stages.retrain import retrain
 from augflow.stages.select import select
 from augflow.synthetic import NewPhoto, SetFacts, read_decisions, read_set, read_weights, write_set
-from tests.mini_network import MINI
 
 TEMPERATURES = (0.5, 1.0)
-
-
-@pytest.fixture(scope="module")
-def config(tmp_path_factory):
-    path = tmp_path_factory.mktemp("config") / "mini.py"
-    path.write_text(MINI)
-    return str(path)
 
 
 @pytest.fixture(scope="module")
