@@ -30,7 +30,7 @@ repro: setup
 	$(BIN)/dvc repro prepare
 	$(call beside,train|predict|judge|judges)
 	$(call beside,synthesize|transfer|diversity|attributes|explore)
-	$(call beside,choose|leaks)
+	$(call beside,choose|leaks|costs)
 	$(call beside,select)
 	$(call beside,retrain)
 	$(call beside,score|score_references|score_arms)

@@ -208,21 +208,28 @@ class SegmenterParams(Section):
 
 
 class JudgeParams(SegmenterParams):
-    """A network that selections ask; with `one_in` K it sees every K-th training scene alone."""
+    """A network that selections ask; with `one_in` K it sees every K-th training scene alone.
+
+    A network knows what it has learned from, all the better the less that is. With `folds` K the
+    scenes are parted into K groups of whole drives, and the mean losses of classes that selections
+    go by are those of K more networks, each read off on the group that it has not seen.
+    """
 
     one_in: Count = 1
+    folds: Count = 1
 
 
 class ChoiceParams(Section):
     """How the temperature of a set is chosen: by what photographs of each are worth in training.
 
-    A share of the training drives is held out. For each temperature of the set a network is trained
-    on the other scenes and the photographs of their layouts, once per seed; the temperature whose
-    networks read the held-out scenes best is chosen. Validation scenes are not looked at.
+    The training drives are parted into `folds`, each of which is held out once. For each
+    temperature of the set networks are trained on the other scenes and the photographs of their
+    layouts, once per fold and seed; the temperature whose networks read the held-out scenes best is
+    chosen. Validation scenes are not looked at.
     """
 
     set: str
-    hold_out: Annotated[float, Field(gt=0, lt=1)] = 0.25
+    folds: Annotated[int, Field(ge=2)] = 4
     segmenter: SegmenterParams
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
 
@@ -284,7 +291,7 @@ class ArmParams(Section):
     judge behind its set, and the layouts of the set unless `more_layouts` says so. `ratio` is how
     many synthetic photographs are seen per real one; by default as the parts' sizes have it. By the
     `schedule` both are seen throughout, or synthetic ones alone for the first `first_share` of the
-    steps and real ones alone after.
+    steps and real ones alone after. `strength` is how far `augment: classic` goes, 1 the most.
     """
 
     train_on: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -293,6 +300,7 @@ class ArmParams(Section):
     one_in: Count = 1
     more_layouts: bool = False
     ratio: Annotated[float, Field(gt=0)] | None = None
+    strength: Annotated[float, Field(gt=0, le=1)] = 0.3
     schedule: Literal["joint", "synthetic_first"] = "joint"
     first_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
 
@@ -327,6 +335,8 @@ class ArmParams(Section):
                 f"{' and '.join(given)}: says how real and synthetic photographs are mixed; "
                 "leave it out, or train on both"
             )
+        if "strength" in self.model_fields_set and self.augment != "classic":
+            raise ValueError("strength: says how far augment: classic goes; leave it out")
         if self.schedule == "synthetic_first" and self.ratio is not None:
             raise ValueError("ratio: the schedule synthetic_first mixes nothing; leave it out")
         return self

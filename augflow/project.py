@@ -194,9 +194,15 @@ class Project:
 
     def train_judge(self, name: str) -> None:
         """Stage judges: a segmenter that selections ask, trained on its share of real scenes."""
-        params = _named(self.params.judges, name, "judges")
-        arm = ArmParams(train_on=("real",), reads="prepared", one_in=params.one_in)
-        rmtree(self._retrain(f"judges-{name}", arm, params, params.seed, self.judge_of(name)))
+        from augflow.stages.judges import train_judge
+        from augflow.stages.runs import folder_digest
+
+        section, threads = _named(self.params.judges, name, "judges"), self.params.threads
+        facts = (section.model_dump(mode="json"), threads, folder_digest(self.prepared),
+                 _own_files(section))  # fmt: skip
+        run = self.run("judges", name, *facts)
+        train_judge(name, section, self.prepared, self.judge_of(name), run, threads)
+        rmtree(run)
 
     def choose(self, name: str) -> None:
         """Stage choose: the temperature of a set."""
@@ -218,8 +224,7 @@ class Project:
         return select(
             name, section, self.synthetic(section.set), self.prepared,
             self.judge_of(section.judge), self.selected(name),
-            one_in=self.params.judges[section.judge].one_in, chosen=chosen,
-            threads=self.params.threads,
+            chosen=chosen, threads=self.params.threads,
         )  # fmt: skip
 
     def retrain(self, arm: str) -> None:
@@ -269,6 +274,12 @@ class Project:
             self.prepared, sets, self.score("leaks"), trained_sets(self.params),
             threads=self.params.threads,
         )  # fmt: skip
+
+    def costs(self) -> None:
+        """Stage costs: the operations behind every arm."""
+        from augflow.stages.costs import costs
+
+        costs(self.params, self.prepared, self.score("costs"), threads=self.params.threads)
 
     def diversity(self, name: str) -> None:
         """Stage diversity, one generator."""
@@ -324,15 +335,20 @@ class Project:
 
         sets = {arm.made: self.data / arm.reads} if arm.made else {}
         digests = {name: folder_digest(path) for name, path in sets.items()}
-        own = [Path(path) for path in (params.config, params.checkpoint) if path]
         facts = (
             arm.model_dump(mode="json"), params.model_dump(mode="json"),
             self.params.threads, folder_digest(self.prepared), digests,
-            [files.digest_file(path) for path in own if path.is_file()],
+            _own_files(params),
         )  # fmt: skip
         run = self.run("retrain", f"{name}-{seed}", *facts)
         retrain(self.prepared, sets, arm, params, seed, out, run, threads=self.params.threads)
         return run
+
+
+def _own_files(params: SegmenterParams) -> list[str]:
+    """Digests of the files of the user that a network is made from."""
+    named = [Path(path) for path in (params.config, params.checkpoint) if path]
+    return [files.digest_file(path) for path in named if path.is_file()]
 
 
 def _named(sections: dict[str, T], name: str, where: str) -> T:

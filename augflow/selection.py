@@ -20,52 +20,10 @@ import cv2
 import numpy as np
 
 from augflow.classes import IGNORE
+from augflow.looks import Look
 from augflow.params import SelectionParams
 from augflow.rebalancing import Rarity
 from augflow.synthetic import Decision, SetRow
-
-
-@dataclass(frozen=True)
-class Look:
-    """What the judge saw in a photograph.
-
-    Shapes:
-        agreement: the share of labelled pixels that it reads as the label says, in [0, 1].
-        loss: (H, W) float32, its cross-entropy in nats; nan where there is no label.
-    """
-
-    agreement: float
-    loss: np.ndarray
-
-
-def look(log_probs: np.ndarray, classes: np.ndarray) -> Look:
-    """What a judge's class probabilities say of labels.
-
-    Shapes:
-        log_probs: (K, H, W), logarithms.
-        classes: (H, W) uint8 train ids, 255 where no class is known.
-    """
-    known = classes != IGNORE
-    index = np.where(known, classes, 0)[None]
-    loss = -np.take_along_axis(log_probs, index.astype(np.intp), 0)[0].astype(np.float32)
-    loss[~known] = np.nan
-    right = (log_probs.argmax(0) == classes)[known]
-    return Look(float(right.mean()) if right.size else 0.0, loss)
-
-
-def class_losses(looks: Iterable[tuple[Look, np.ndarray]], count: int) -> np.ndarray:
-    """The mean loss of the pixels of each class, over photographs with their class maps.
-
-    Shapes:
-        returns: (count,) float64 in nats; nan for a class of which there is no pixel.
-    """
-    sums, pixels = np.zeros(256), np.zeros(256)
-    for seen, classes in looks:
-        flat = classes.ravel()
-        sums += np.bincount(flat, np.nan_to_num(seen.loss).ravel(), 256)
-        pixels += np.bincount(flat, minlength=256)
-    with np.errstate(invalid="ignore"):
-        return np.where(pixels > 0, sums / pixels, np.nan)[:count]
 
 
 def trusted(

@@ -63,6 +63,7 @@ def test_every_stage_writes_where_the_project_looks(stages):
     }
     expected["attributes"] = {relative(project.score("attributes"))}
     expected["score_references"] = {relative(project.score("references"))}
+    expected["costs"] = {relative(project.score("costs"))}
     expected["leaks"] = {relative(project.score("leaks"))}
     expected["score_arms"] = {relative(project.score("arms"))}
     expected["report"] = {relative(project.reports)}
@@ -71,9 +72,8 @@ def test_every_stage_writes_where_the_project_looks(stages):
 
 def test_every_stage_depends_on_its_own_source(stages):
     for name, (_, deps) in stages.items():
-        stage = {"judge": "retrain", "judges": "retrain"}.get(
-            name.split("@")[0], name.split("@")[0]
-        )
+        stage = name.split("@")[0]
+        stage = "retrain" if stage == "judge" else stage
         stage = "score" if stage.startswith("score") else stage
         assert f"augflow/stages/{stage}.py" in deps, name
 

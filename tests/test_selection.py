@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 
+from augflow.looks import class_losses, look
 from augflow.params import SelectionParams
 from augflow.rebalancing import Rarity
 from augflow.selection import (
     Candidate,
-    class_losses,
     decide,
     hardness,
-    look,
     near_edges,
     rarity_weights,
     trusted,

@@ -52,8 +52,8 @@ PARAMS = {
     },
     "transfers": {"moved": {"generator": "flow", "layouts": "val", "limit": 2}},
     "judge": _NETWORK,
-    "judges": {"own": {**_NETWORK, "one_in": 2}},
-    "choices": {"best": {"set": "most", "hold_out": 0.5, "segmenter": _NETWORK}},
+    "judges": {"own": {**_NETWORK, "one_in": 2, "folds": 2}},
+    "choices": {"best": {"set": "most", "folds": 2, "segmenter": _NETWORK}},
     "selections": {
         "chosen": {"set": "most", "judge": "own", "reads": "chosen/best.json",
                    "temperature": "chosen", "rarity": True},
@@ -106,6 +106,7 @@ def _made(project: Project) -> None:
         project.score_set(name)
     project.score_references()
     project.check_leaks()
+    project.costs()
     project.diversity("flow")
     project.attributes()
     project.explore("flow")

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from augflow.metrics.holm import holm
 from augflow.params import ArmParams
 from augflow.reporting.citations import Citations, listed
-from augflow.reporting.retrained import kind
 from augflow.reporting.spread import GAIN, HELPS, HURTS, NO_GAIN, UNKNOWN, WORSE
 from augflow.reporting.table import Row, Table
 
@@ -45,7 +44,7 @@ def answers(arms: Mapping[str, ArmParams], table: Table) -> list[Answer]:
     for fraction in fractions:
         rows = [row for row in table.rows if row.cells["fraction"] == fraction
                 and row.cells["difference"] is not None]  # fmt: skip
-        joined = [row for row in alike(arms, rows) if kind(arms[_arm(row)]) == "mixed"]
+        joined = [row for row in alike(arms, rows) if arms[_arm(row)].mixed]
         if joined:
             found.append(_answer(arms, rows, joined))
     return found
@@ -102,7 +101,7 @@ def _without_winner(outcomes: set[str]) -> str:
 
 def _is_classic_alone(arms: Mapping[str, ArmParams], row: Row) -> bool:
     ours, theirs = arms[_arm(row)], arms[str(row.cells["against"])]
-    return kind(ours) == "real" and (ours.augment, theirs.augment) == ("classic", "none")
+    return ours.made is None and (ours.augment, theirs.augment) == ("classic", "none")
 
 
 def headline(found: Sequence[Answer], cite: Citations) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from augflow.metrics.bootstrap import Comparison, Effect, compare
 from augflow.params import ArmParams
 from augflow.reporting.evidence import Evidence
-from augflow.reporting.retrained import kind, runs_by_arm
+from augflow.reporting.retrained import runs_by_arm
 from augflow.reporting.score_files import Run
 from augflow.reporting.spread import class_outcome, outcome
 from augflow.reporting.table import Cell, Column, Row, Table
@@ -113,7 +113,7 @@ def pairs(arms: Mapping[str, ArmParams | None]) -> list[Pair]:
     compared with every base of as many training scenes.
     """
     known = {name: arm for name, arm in arms.items() if arm is not None}
-    real = [name for name, arm in known.items() if kind(arm) == "real"]
+    real = [name for name, arm in known.items() if arm.made is None]
     bases = [name for name in real if known[name].augment in _AUGMENTED[:2]]
 
     def further(name: str, base: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from augflow.reporting.answers import MANY, Answer, class_sentence, fraction, gap, lines
 from augflow.reporting.citations import Citations, listed
 from augflow.reporting.comparing import DRIVES
+from augflow.reporting.costing import cost_sentence
 from augflow.reporting.evidence import Evidence
 from augflow.reporting.spread import UNKNOWN
 from augflow.reporting.table import Row, Table
@@ -19,6 +20,8 @@ def arm_sentences(
     sentences = lines(found, cite)
     for answer in found:
         sentences.append(class_sentence(answer, tables["comparisons_per_class"], cite))
+        if "costs" in tables:
+            sentences.append(cost_sentence(answer, tables["costs"], cite))
     rows = tables["comparisons"].rows
     arms = list(dict.fromkeys(row.cells["arm"] for row in rows))
     for arm in arms if len(arms) <= MANY else ():

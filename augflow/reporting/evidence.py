@@ -15,6 +15,7 @@ from augflow.params import Params
 from augflow.params import load as load_params
 from augflow.reporting import (
     attribute_file,
+    cost_file,
     diversity_files,
     leak_file,
     predictor_files,
@@ -22,6 +23,7 @@ from augflow.reporting import (
     selection_files,
 )
 from augflow.reporting.attribute_file import AttributeScores
+from augflow.reporting.cost_file import Costs
 from augflow.reporting.diversity_files import DiversityScores
 from augflow.reporting.leak_file import Leaks
 from augflow.reporting.predictor_files import PredictorScores
@@ -87,6 +89,7 @@ class Evidence:
     selections: Mapping[str, Selected] = field(default_factory=dict)
     choices: Mapping[str, Chosen] = field(default_factory=dict)
     leaks: Leaks | None = None
+    costs: Costs | None = None
 
 
 def load(folder: Path) -> Evidence:
@@ -118,6 +121,7 @@ def load(folder: Path) -> Evidence:
         selections=selection_files.selections(held, params),
         choices=selection_files.choices(held, params),
         leaks=leak_file.load(folder / "scores" / leak_file.FILE),
+        costs=cost_file.load(folder / "scores" / cost_file.FILE, params),
     )
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from augflow.params import ArmParams
 from augflow.reporting.answers import alike, answers
 from augflow.reporting.canvas import INK, MUTED, REAL, figure
-from augflow.reporting.retrained import kind
 from augflow.reporting.spread import GAIN, HELPS, HURTS, UNKNOWN, WORSE
 from augflow.reporting.table import Row, Table, written
 
@@ -57,8 +56,8 @@ def effects(arms: Mapping[str, ArmParams], tables: Mapping[str, Table], path: Pa
 
 def _drawn(arms: Mapping[str, ArmParams], rows: Sequence[Row]) -> list[Row]:
     """The comparisons of a fraction that are drawn: of many joined arms the three best."""
-    found = [row for row in alike(arms, rows) if kind(arms[str(row.cells["arm"])]) != "synthetic"]
-    joined = [row for row in found if kind(arms[str(row.cells["arm"])]) == "mixed"]
+    found = [row for row in alike(arms, rows) if "real" in arms[str(row.cells["arm"])].train_on]
+    joined = [row for row in found if arms[str(row.cells["arm"])].mixed]
     if len(joined) <= _JOINED:
         return found
     best = sorted(joined, key=lambda row: -float(str(row.cells["difference"] or 0)))[:_JOINED]

@@ -83,6 +83,7 @@ def _score_names(params: Params) -> list[str]:
         "references",
         "arms",
         "leaks",
+        "costs",
         *params.sets,
         *params.transfers,
         *diverse,

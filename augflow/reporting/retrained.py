@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from augflow.params import ArmParams
 from augflow.reporting.evidence import Evidence
 from augflow.reporting.measures import (
     ABSENT_ZERO,
@@ -75,15 +74,6 @@ def arms_per_class(evidence: Evidence) -> Table:
             rows.append(Row(f"{arm}.{name}", cells, ("scores/arms.json",)))
     columns = (Column("arm"), Column("class"), *spread_columns(("iou", "accuracy")))
     return Table("arms_per_class", columns, tuple(rows))
-
-
-def kind(arm: ArmParams | None) -> str:
-    """What an arm trains on: `real`, `synthetic`, `mixed`, or `unknown` for one not in params."""
-    if arm is None:
-        return "unknown"
-    if arm.train_on == ("real",):
-        return "real"
-    return "mixed" if "real" in arm.train_on else "synthetic"
 
 
 def runs_by_arm(evidence: Evidence) -> dict[str, list[Run]]:

@@ -39,7 +39,8 @@ def choices(evidence: Evidence) -> Table:
         for degree in found.rows:
             cells: dict[str, Cell] = {
                 "choice": name, "set": found.set, "temperature": degree.temperature,
-                "seeds": len(degree.class_iou), "scenes": len(found.held_out),
+                "seeds": len(degree.class_iou), "scenes": sum(map(len, found.folds)),
+                "folds": len(found.folds),
                 "class_iou": float(np.mean(degree.class_iou)),
                 "chosen": "yes" if degree.temperature == found.temperature else "no",
             }  # fmt: skip
@@ -47,7 +48,8 @@ def choices(evidence: Evidence) -> Table:
             rows.append(Row(key, cells, (f"evidence/choices/{name}.json",)))
     columns = (
         Column("choice"), Column("set"), Column("temperature", "degree"), Column("seeds", "count"),
-        Column("scenes", "count"), Column("class_iou", "percent"), Column("chosen"),
+        Column("folds", "count"), Column("scenes", "count"), Column("class_iou", "percent"),
+        Column("chosen"),
     )  # fmt: skip
     return Table("choices", columns, tuple(rows))
 

@@ -55,7 +55,7 @@ class Chosen(Record):
     choice: str
     set: str
     temperature: float
-    held_out: list[str]
+    folds: Annotated[list[list[str]], Field(min_length=2)]
     steps: Count
     rows: Annotated[list[Degree], Field(min_length=1)]
 

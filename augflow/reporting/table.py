@@ -21,6 +21,8 @@ KINDS: dict[str, Callable[[Any], str]] = {
     "degree": lambda value: f"{float(value)}",
     "percent": lambda value: f"{100 * value:.2f}",
     "points": lambda value: f"{100 * value:+.2f}".replace("-", "−"),
+    "tera": lambda value: f"{value / 1e12:.2f}",
+    "times": lambda value: f"{value:.1f}",
     "ratio": lambda value: f"{value:.3f}",
     "bits": lambda value: f"{value:.3f}",
     "tiny": lambda value: f"{value:.1e}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from augflow.reporting import leak_file
+from augflow.reporting import costing, leak_file
 from augflow.reporting.ablations import chosen, configurations, released
 from augflow.reporting.attributed import attribute_changes, attributes
 from augflow.reporting.comparing import comparisons, comparisons_per_class
@@ -35,6 +35,7 @@ TABLES: dict[str, Callable[[Evidence], Table]] = {
     "comparisons": comparisons,
     "comparisons_per_class": comparisons_per_class,
     "arms_per_class": arms_per_class,
+    "costs": lambda evidence: costing.costs(evidence.costs, evidence.params.arms),
     "selections": selections,
     "choices": choices,
     "nearest": lambda evidence: leak_file.nearest(evidence.leaks),

@@ -21,9 +21,13 @@ class ClassicPolicy:
     from the caller's generator, so a result depends on nothing else.
     """
 
-    def __init__(self) -> None:
-        """Builds the transforms."""
-        self._compose = _policy()
+    def __init__(self, strength: float = 1.0) -> None:
+        """Builds the transforms.
+
+        Args:
+            strength: how far scale, shift, turn and light may go, as a share of the most.
+        """
+        self._compose = _policy(strength)
 
     def __call__(
         self, images: Tensor, labels: Tensor, rng: np.random.Generator
@@ -47,16 +51,19 @@ class ClassicPolicy:
         return torch.stack(photos), torch.stack(maps)
 
 
-def _policy() -> Any:
+def _policy(strength: float) -> Any:
     # without this, albumentations asks the network for its newest version when it is imported
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
     import albumentations
     import cv2
 
     geometry = albumentations.Affine(
-        scale=(0.75, 1.75),
-        translate_percent={"x": (-0.15, 0.15), "y": (-0.1, 0.1)},
-        rotate=(-4, 4),
+        scale=(1 - 0.25 * strength, 1 + 0.75 * strength),
+        translate_percent={
+            "x": (-0.15 * strength, 0.15 * strength),
+            "y": (-0.1 * strength, 0.1 * strength),
+        },
+        rotate=(-4 * strength, 4 * strength),
         keep_ratio=True,
         interpolation=cv2.INTER_LINEAR,
         mask_interpolation=cv2.INTER_NEAREST,
@@ -65,7 +72,11 @@ def _policy() -> Any:
         p=0.8,
     )
     light = albumentations.ColorJitter(
-        brightness=(0.7, 1.3), contrast=(0.7, 1.3), saturation=(0.6, 1.4), hue=(-0.03, 0.03), p=0.8
+        brightness=_about_one(0.3 * strength),
+        contrast=_about_one(0.3 * strength),
+        saturation=_about_one(0.4 * strength),
+        hue=(-0.03 * strength, 0.03 * strength),
+        p=0.8,
     )
     blur = albumentations.OneOf(
         [
@@ -77,3 +88,7 @@ def _policy() -> Any:
     noise = albumentations.GaussNoise(std_range=(0.01, 0.03), p=0.2)
     mirror = albumentations.HorizontalFlip(p=0.5)
     return albumentations.Compose([mirror, geometry, light, blur, noise])
+
+
+def _about_one(most: float) -> tuple[float, float]:
+    return 1 - most, 1 + most

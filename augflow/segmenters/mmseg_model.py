@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from augflow import files, seeds
+from augflow.classes import ClassTable
 from augflow.errors import DataError, ModelError
 from augflow.segmenters.config import NetworkConfig, config_from
 
@@ -184,6 +185,22 @@ def load(folder: Path) -> MmsegSegmenter:
             "train the segmenter again"
         )
     return segmenter
+
+
+def load_for(folder: Path, table: ClassTable) -> MmsegSegmenter:
+    """A saved segmenter of the classes of a table, on the GPU where there is one.
+
+    Raises:
+        DataError: a file is missing or not JSON.
+        ModelError: see `load`; or it was trained on other classes.
+    """
+    segmenter = load(folder)
+    if segmenter.names != table.names:
+        raise ModelError(
+            f"{folder}: trained on classes {', '.join(segmenter.names)}; "
+            f"expected {', '.join(table.names)}; train it again"
+        )
+    return segmenter.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def put(network: nn.Module, state: Mapping[str, Tensor], where: str) -> None:

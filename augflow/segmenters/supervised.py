@@ -43,6 +43,7 @@ class SupervisedLearner:
         params: SegmenterParams,
         augment: Literal["none", "classic", "copy_paste"] = "none",
         pool: ObjectPool | None = None,
+        strength: float = 1.0,
     ) -> None:
         """Prepares `params.steps` updates of a segmenter, which is changed in place.
 
@@ -51,13 +52,14 @@ class SupervisedLearner:
             params: its schedule.
             augment: the hand-made rules by which scenes are varied.
             pool: where `copy_paste` takes its objects from.
+            strength: of the rules of `classic`.
 
         Raises:
             ParamsError: `copy_paste` has no pool.
         """
         self.segmenter = segmenter
         self.params = params
-        self._policy = _policy(augment, pool)
+        self._policy = _policy(augment, pool, strength)
         weights = [p for p in segmenter.network.parameters() if p.requires_grad]
         groups = [
             {"params": [p for p in weights if p.ndim > 1], "weight_decay": params.weight_decay},
@@ -133,7 +135,9 @@ class SupervisedLearner:
         return scene.image, scene.layout.classes
 
 
-def _policy(augment: str, pool: ObjectPool | None) -> ClassicPolicy | CopyPastePolicy | None:
+def _policy(
+    augment: str, pool: ObjectPool | None, strength: float
+) -> ClassicPolicy | CopyPastePolicy | None:
     if augment == "copy_paste":
         if pool is None:
             raise ParamsError(
@@ -141,4 +145,4 @@ def _policy(augment: str, pool: ObjectPool | None) -> ClassicPolicy | CopyPasteP
                 "give a pool, or take augment: classic"
             )
         return CopyPastePolicy(pool)
-    return ClassicPolicy() if augment == "classic" else None
+    return ClassicPolicy(strength) if augment == "classic" else None

@@ -59,7 +59,8 @@ def retrain(
     names, scenes, parts = _union(folder, sets, arm)
     pool = _pool(folder) if arm.augment == "copy_paste" else None
     segmenter, history = trained(
-        names, scenes, folder.table, params, seed, run, augment=arm.augment, pool=pool,
+        names, scenes, folder.table, params, seed, run,
+        augment=arm.augment, pool=pool, strength=arm.strength,
         rows_of=mixture(
             parts, arm, steps=params.steps, batch_size=params.batch_size, seed=seed
         ),
@@ -69,14 +70,14 @@ def retrain(
         "seed": seed, "steps": params.steps, "batch_size": params.batch_size,
     }  # fmt: skip
     with files.fresh_folder(out) as fresh:
-        segmenter.save(fresh)
-        files.write_csv(fresh / "history.csv", history, ("step", *segmenters.COLUMNS))
+        save(fresh, segmenter, history)
 
 
 def trained(
     names: Sequence[str], scenes: Scene, table: ClassTable, params: SegmenterParams, seed: int,
     run: Path | None = None, *, augment: Augment = "none",
-    pool: segmenters.ObjectPool | None = None, rows_of: Rows | None = None,
+    pool: segmenters.ObjectPool | None = None, strength: float = 1.0,
+    rows_of: Rows | None = None,
 ) -> tuple[segmenters.MmsegSegmenter, list[training.Row]]:  # fmt: skip
     """A segmenter trained on labelled photographs, and the history of its training.
 
@@ -89,6 +90,7 @@ def trained(
         run: where the state of an interrupted training is kept, if anywhere.
         augment: how photographs are varied beside mirroring.
         pool: the objects that `copy_paste` takes.
+        strength: of the rules of `classic`.
         rows_of: what a step draws from the list; all of it evenly by default.
 
     Raises:
@@ -103,11 +105,19 @@ def trained(
         segmenters.load_checkpoint(segmenter, params.checkpoint, new_classes=params.steps > 0)
     segmenter.to("cuda" if torch.cuda.is_available() else "cpu")
     history = training.fit(
-        segmenters.SupervisedLearner(segmenter, params, augment, pool), scenes,
+        segmenters.SupervisedLearner(segmenter, params, augment, pool, strength), scenes,
         steps=params.steps, batch_size=params.batch_size, seed=seed,
         columns=segmenters.COLUMNS, names=names, run=run, rows_of=rows_of,
     )  # fmt: skip
     return segmenter, history
+
+
+def save(
+    folder: Path, segmenter: segmenters.MmsegSegmenter, history: Sequence[training.Row]
+) -> None:
+    """Writes a trained segmenter and the history of its training into a folder."""
+    segmenter.save(folder)
+    files.write_csv(folder / "history.csv", history, ("step", *segmenters.COLUMNS))
 
 
 def facts_of(arm: ArmParams) -> dict[str, Any]:

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from augflow import files, segmenters
-from augflow.classes import ClassTable
 from augflow.errors import DataError, ModelError
 from augflow.metrics import confusion_matrix
 from augflow.new_layouts import sources_of
@@ -47,7 +46,7 @@ def score_set(
         require_fitting(made, synthetic, folder.table, folder.size)
     check = _check_layouts if made.facts.new_layouts is None else _check_sources
     check(made, synthetic, folders)
-    segmenter = _segmenter(judge, table)
+    segmenter = segmenters.load_for(judge, table)
     names = [(row.name, row.layout, row.round) for row in made.rows]
     scenes = made.scenes()
     items = _items(segmenter, scenes.image, scenes.layout.classes, names)
@@ -84,7 +83,7 @@ def score_references(prepared: Path, judge: Path, out: Path, threads: int | None
             f"{prepared}: split val has 1 scene, expected 2 or more to show each another's "
             "photograph; raise data.val_fraction"
         )
-    segmenter = _segmenter(judge, val.table)
+    segmenter = segmenters.load_for(judge, val.table)
     scenes = val.scenes()
     classes = scenes.layout.classes
     others = other_scenes(val.drives)
@@ -128,7 +127,7 @@ def score_arms(
     names = [(name, name, 0) for name in val.names]
     runs = {}
     for key in sorted(trained):
-        segmenter = _segmenter(trained[key], val.table)
+        segmenter = segmenters.load_for(trained[key], val.table)
         runs[key] = {
             "arm": key.rpartition("-")[0],
             "seed": segmenter.training["seed"],
@@ -184,16 +183,6 @@ def other_scenes(drives: Sequence[str]) -> list[int]:
 def _use(threads: int | None) -> None:
     if threads is not None:
         torch.set_num_threads(threads)
-
-
-def _segmenter(folder: Path, table: ClassTable) -> MmsegSegmenter:
-    segmenter = segmenters.load(folder)
-    if segmenter.names != table.names:
-        raise ModelError(
-            f"{folder}: trained on classes {', '.join(segmenter.names)}; "
-            f"expected {', '.join(table.names)}; train it again"
-        )
-    return segmenter.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _items(

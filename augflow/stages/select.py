@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +13,21 @@ import numpy as np
 
 from augflow import files, seeds, segmenters
 from augflow.classes import IGNORE
-from augflow.errors import DataError, ModelError, ParamsError
+from augflow.errors import DataError, ParamsError
+from augflow.looks import looks
 from augflow.params import SelectionParams
 from augflow.rebalancing import rarity
-from augflow.scenes import Scene, SceneFolder
+from augflow.scenes import SceneFolder
 from augflow.segmenters import MmsegSegmenter
 from augflow.selection import (
     Candidate,
     Thresholds,
-    class_losses,
     decide,
     hardness,
-    look,
     rarity_weights,
     trusted,
 )
+from augflow.stages.judges import read_losses
 from augflow.stages.retrain import require_fitting
 from augflow.synthetic import (
     Decision,
@@ -43,7 +43,7 @@ log = logging.getLogger("augflow")
 
 def select(
     name: str, params: SelectionParams, source: Path, prepared: Path, judge: Path, out: Path, *,
-    one_in: int = 1, chosen: Path | None = None, threads: int | None = None,
+    chosen: Path | None = None, threads: int | None = None,
 ) -> list[Decision]:  # fmt: skip
     """Writes the photographs of a set that are kept, with the labels that are, and all decisions.
 
@@ -51,11 +51,10 @@ def select(
         name: the selection's name.
         params: its section.
         source: the folder of the synthetic set.
-        prepared: the prepared folder; the judge's losses on its training photographs set the
-            limits of the pixel filter and the hardness of layouts.
-        judge: the folder of the judge.
+        prepared: the prepared folder.
+        judge: the folder of the judge, whose class losses set the limits of the pixel filter and
+            the hardness of layouts.
         out: the selected set's folder, written as a whole.
-        one_in: the judge has seen every so many-th training scene, and is asked about those.
         chosen: the file of the choice, where `params.temperature` is `chosen`.
         threads: threads of torch.
 
@@ -64,21 +63,17 @@ def select(
 
     Raises:
         ParamsError: likelihoods are asked for and the set has none.
-        DataError: the set is damaged or of another study, or nothing of it is left.
+        DataError: the set is damaged or of another study, or nothing of it is left; or the judge
+            has no class losses.
         ModelError: the judge is damaged or was trained on other classes.
     """
     seeds.deterministic(0, threads)
     made = read_set(source)
-    folder = SceneFolder(prepared, "train", one_in)
+    folder = SceneFolder(prepared, "train")
     require_fitting(made, source, folder.table, folder.size)
     _require_bits(name, params, made)
-    segmenter = segmenters.load(judge)
-    if segmenter.names != folder.table.names:
-        raise ModelError(
-            f"{judge}: trained on classes {', '.join(segmenter.names)}; "
-            f"expected {', '.join(folder.table.names)}; train it again"
-        )
-    means = class_losses(_looks(segmenter, folder.scenes()), folder.table.count)
+    segmenter = segmenters.load_for(judge, folder.table)
+    means = read_losses(judge, folder.table.names)
     candidates, masks = _candidates(segmenter, made, means, params)
 
     def weights(left: Sequence[int]) -> Sequence[float]:
@@ -91,7 +86,8 @@ def select(
     _require_some(name, decisions)
     facts = {
         "selection": name, "set": made.facts.name, "judge": segmenter.digest(),
-        "judge_one_in": one_in, "settings": params.model_dump(mode="json"),
+        "judge_one_in": segmenter.training.get("one_in", 1),
+        "settings": params.model_dump(mode="json"),
         "thresholds": _numbers(limits, params, means, folder.table.names),
     }  # fmt: skip
     with files.fresh_folder(out) as fresh:
@@ -101,19 +97,12 @@ def select(
     return decisions
 
 
-def _looks(segmenter: MmsegSegmenter, scenes: Scene) -> Iterator[tuple[Any, np.ndarray]]:
-    """What the judge sees in photographs, one by one, with their class maps."""
-    for image, classes in zip(scenes.image, scenes.layout.classes.numpy(), strict=True):
-        yield look(segmenter.log_probs(image.float() / 255).cpu().numpy(), classes), classes
-
-
 def _candidates(
     segmenter: MmsegSegmenter, made: SyntheticSet, means: np.ndarray, params: SelectionParams
 ) -> tuple[list[Candidate], list[np.ndarray]]:
     """All photographs of a set, and for each which labels are kept, packed to bits."""
     candidates, masks = [], []
-    looks = _looks(segmenter, made.scenes())
-    for row, (seen, classes) in zip(made.rows, looks, strict=True):
+    for row, (seen, classes) in zip(made.rows, looks(segmenter, made.scenes()), strict=True):
         kept = trusted(seen, classes, means, params.pixel_filter, params.ignore_band)
         known = np.count_nonzero(classes != IGNORE)
         share = float(np.count_nonzero(kept) / known) if known else 0.0

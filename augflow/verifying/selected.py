@@ -56,8 +56,7 @@ def check_again(space: Workspace, machines: Machines) -> Check:
             chosen = project.data / section.reads if section.temperature == "chosen" else None
             select(
                 name, section, source, project.prepared, judge, again,
-                one_in=project.params.judges[section.judge].one_in, chosen=chosen,
-                threads=project.params.threads,
+                chosen=chosen, threads=project.params.threads,
             )  # fmt: skip
             _compare(check, folder, again)
     return check

@@ -30,7 +30,7 @@ def evidence(tmp_path):
     facts = {"selection": "strict", "set": "most", "judge": "feed", "thresholds": {}}
     write_decisions(folder, decisions, facts)
     files.write_json(tmp_path / "study" / "chosen" / "best.json", {
-        "choice": "best", "set": "most", "temperature": 0.9, "held_out": ["x", "y"], "steps": 5,
+        "choice": "best", "set": "most", "temperature": 0.9, "folds": [["x"], ["y"]], "steps": 5,
         "rows": [{"temperature": 0.5, "class_iou": [0.25, 0.5]},
                  {"temperature": 0.9, "class_iou": [0.5, 0.5]}],
     })  # fmt: skip

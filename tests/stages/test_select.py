@@ -7,11 +7,19 @@ import torch
 from augflow import files
 from augflow.classes import IGNORE, table
 from augflow.errors import DataError, ModelError, ParamsError
-from augflow.params import ArmParams, ChoiceParams, SegmenterParams, SelectionParams
+from augflow.folds import folds
+from augflow.params import (
+    ArmParams,
+    ChoiceParams,
+    JudgeParams,
+    SegmenterParams,
+    SelectionParams,
+)
 from augflow.scenes import SceneFolder
 from augflow.segmenters import MmsegSegmenter, load, read_config
-from augflow.stages.choose import choose, sliced
-from augflow.stages.retrain import retrain
+from augflow.stages.choose import choose
+from augflow.stages.judges import read_losses, train_judge
+from augflow.stages.retrain import retrain, trained
 from augflow.stages.select import select
 from augflow.synthetic import NewPhoto, SetFacts, read_decisions, read_set, read_weights, write_set
 
@@ -25,6 +33,8 @@ def judge(config, tmp_path_factory):
     segmenter = MmsegSegmenter(read_config(config, len(names)), names, seed=1)
     segmenter.training = {"seed": 1, "steps": 3}
     segmenter.save(folder)
+    losses = dict.fromkeys(names, 2.9) | {"bus": None}
+    files.write_json(folder / "class_losses.json", {"losses": losses})
     return folder
 
 
@@ -186,24 +196,9 @@ def test_decisions_about_other_photographs_are_refused(prepared, source, judge, 
         read_weights(tmp_path / "s", read_set(tmp_path / "s"))
 
 
-def test_drives_are_held_out_whole():
-    drives = ["a"] * 10 + ["b"] * 6 + ["c"] * 4
-    for name in ("x", "y", "z"):
-        found = sliced(drives, 0.25, name)
-        assert sorted((*found.fit, *found.held_out)) == list(range(20))
-        assert not {drives[n] for n in found.fit} & {drives[n] for n in found.held_out}
-        assert found.fit
-        assert found.held_out
-
-
-def test_a_single_drive_is_parted_in_two_stretches():
-    found = sliced(["a"] * 8, 0.25, "x")
-    assert (found.fit, found.held_out) == (tuple(range(6)), (6, 7))
-
-
 def test_photographs_that_train_better_are_chosen(prepared, source, config, tmp_path):
     params = ChoiceParams(
-        set="pool", hold_out=0.5,
+        set="pool", folds=2,
         segmenter=SegmenterParams(config=config, steps=30, batch_size=4, learning_rate=0.01),
         seeds=(0, 1),
     )  # fmt: skip
@@ -216,4 +211,42 @@ def test_photographs_that_train_better_are_chosen(prepared, source, config, tmp_
     assert np.mean(values[best]) == max(np.mean(found) for found in values.values())
     # at 0.5 stand the real photographs, at 1.0 noise
     assert best == 0.5
-    assert set(content["held_out"]) < set(SceneFolder(prepared, "train").names)
+    held = [name for fold in content["folds"] for name in fold]
+    assert sorted(held) == sorted(SceneFolder(prepared, "train").names)
+
+
+def test_class_losses_are_of_photographs_that_a_network_has_not_seen(prepared, config, tmp_path):
+    train = SceneFolder(prepared, "train")
+    given = {"config": config, "steps": 20, "batch_size": 4, "learning_rate": 0.01}
+    for count in (1, 2):
+        params = JudgeParams(folds=count, **given)
+        train_judge("j", params, prepared, tmp_path / str(count), tmp_path / "run", 1)
+    # the judge is one and the same, and has learned from all scenes
+    assert load(tmp_path / "1").digest() == load(tmp_path / "2").digest()
+    assert load(tmp_path / "2").training["photographs"] == len(train)
+    sums, pixels = np.zeros(256), np.zeros(256)
+    for fold in folds(train.drives, 2, "judges.j"):
+        learned = [train.names[n] for n in fold.fit]
+        network, _ = trained(learned, train.scenes(fold.fit), train.table, params, 0)
+        held = train.scenes(fold.held_out)
+        for image, classes in zip(held.image, held.layout.classes.numpy(), strict=True):
+            probs = network.log_probs(image.float() / 255).numpy()
+            for k in np.unique(classes[classes != IGNORE]):
+                sums[k] -= probs[k][classes == k].sum()
+                pixels[k] += (classes == k).sum()
+    there = pixels[: train.table.count] > 0
+    found = read_losses(tmp_path / "2", train.table.names)
+    np.testing.assert_array_equal(~np.isnan(found), there)
+    np.testing.assert_allclose(
+        found[there], (sums / np.maximum(pixels, 1))[: len(there)][there], rtol=1e-4
+    )
+    assert not np.allclose(read_losses(tmp_path / "1", train.table.names)[there], found[there])
+
+
+def test_judge_without_class_losses_is_refused(prepared, source, judge, tmp_path):
+    load(judge).save(tmp_path / "judge")
+    with pytest.raises(DataError, match=r"class_losses\.json"):
+        run(prepared, source, tmp_path / "judge", tmp_path / "s", hardness=True)
+    files.write_json(tmp_path / "judge" / "class_losses.json", {"losses": {"a": 1.0}})
+    with pytest.raises(DataError, match="losses of a; expected those of road"):
+        run(prepared, source, tmp_path / "judge", tmp_path / "s", hardness=True)

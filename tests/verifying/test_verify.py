@@ -175,7 +175,7 @@ def test_changed_parameter_is_named_with_the_stages_that_ran_without_it(study, r
     assert result.exit_code == 1
     assert (
         "params.yaml: sets.t05.temperatures: expected [0.5], with which synthesize@t05, leaks, "
-        "report ran, got [0.6]" in result.output
+        "costs, report ran, got [0.6]" in result.output
     )
     assert f"{T05}/set.json: temperatures: expected (0.6,), got (0.5,)" in result.output
 

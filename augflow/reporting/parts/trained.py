@@ -52,6 +52,18 @@ def trained_on(evidence: Evidence, tables: Mapping[str, Table]) -> Part:
     ]  # fmt: skip
     if "comparisons" in tables:
         views += _compared(evidence, tables)
+    if "costs" in tables:
+        views.append(view(
+            tables["costs"],
+            "What one network of each arm takes, all in: million million (10^12) operations, which "
+            "are the products and sums of convolutions and matrix products. Its own training, that "
+            "of the generator, making the photographs (those that are not kept too), the judge and "
+            "what it looks at, and the trainings that a temperature was chosen by. Last: how many "
+            "times its own training. Arms share generators, judges and choices; each has the whole "
+            "of them here.",
+            ("arm", "training", "generator", "photographs", "judge", "choice", "in all=total",
+             "times"),
+        ))  # fmt: skip
     names = shown(evidence.params.arms, tables)
     return Part(title, pictures, (*views, _arms_by_class(tables["arms_per_class"], names)))
 
@@ -116,10 +128,10 @@ def selected(tables: Mapping[str, Table]) -> Part:
     if "choices" in tables:
         views.append(view(
             tables["choices"],
-            "Class IoU, in %, on training scenes held out by drive, of networks trained on the "
-            "other training scenes and their synthetic photographs at each temperature. No "
-            "validation scene was looked at.",
-            ("choice", "set", "temperature", "trainings=seeds", "held-out scenes=scenes",
+            "Class IoU, in %, on training scenes, each read by a network trained on the scenes of "
+            "other drives and their synthetic photographs at that temperature. No validation scene "
+            "was looked at.",
+            ("choice", "set", "temperature", "seeds", "folds", "scenes",
              "class IoU=class_iou", "chosen"),
         ))  # fmt: skip
     if "nearest" in tables:

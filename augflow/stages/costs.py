@@ -1,0 +1,194 @@
+"""What arms cost: arithmetic, counted where it is done, of all that an arm's networks come from.
+
+Operations are products and sums of convolutions and matrix products, forward and backward. They do
+not depend on the machine, so that reports stay equal; time does.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from augflow import files, generators, machine, seeds, segmenters, training
+from augflow.folds import folds
+from augflow.learners import GeneratorLearner
+from augflow.operations import Operations
+from augflow.params import ArmParams, GeneratorParams, Params, SegmenterParams, SetParams
+from augflow.photographs import photo_seed, sampled_at
+from augflow.scenes import SceneFolder
+from augflow.segmenters import MmsegSegmenter, SupervisedLearner
+from augflow.stages.synthesize import layout_names
+
+log = logging.getLogger("augflow")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Operations behind one network of an arm.
+
+    Attributes:
+        training: its own training.
+        generator: the training of the generator whose photographs it sees.
+        photographs: making them, those that are not kept too.
+        judge: the training of the judge that selects, and what it looks at.
+        choice: the trainings that a temperature was chosen by.
+    """
+
+    training: int
+    generator: int = 0
+    photographs: int = 0
+    judge: int = 0
+    choice: int = 0
+
+
+def costs(params: Params, prepared: Path, out: Path, threads: int | None = None) -> None:
+    """Counts what every arm costs and writes it.
+
+    Of each kind of work one piece is done and counted, and multiplied by how often the study does
+    it: a step on a batch, the photographs of a layout, a look at a photograph. Every network is
+    built anew for that; what it has learned does not change what it costs.
+
+    Args:
+        params: the study.
+        prepared: its prepared folder.
+        out: the JSON file.
+        threads: threads of torch.
+
+    Raises:
+        DataError: the prepared folder is damaged.
+        ModelError: a network cannot be built.
+    """
+    seeds.deterministic(0, threads)
+    machine.keep_pages()
+    counter = _Counter(params, prepared)
+    found = {name: counter.arm(section) for name, section in params.arms.items()}
+    arms = {name: asdict(cost) for name, cost in found.items()}
+    files.write_records(out, {"kind": "costs", "steps": params.retrain.segmenter.steps,
+                              "arms": arms})  # fmt: skip
+    log.info("costs of %d arms counted", len(arms))
+
+
+class _Counter:
+    """Counts each kind of work once."""
+
+    def __init__(self, params: Params, prepared: Path) -> None:
+        self.params = params
+        self.scenes = cache(lambda one_in: SceneFolder(prepared, "train", one_in))
+        self.generator = cache(self._generator)
+        self.step, self.look = cache(self._step), cache(self._look)
+
+    def arm(self, arm: ArmParams) -> Cost:
+        """What one network of an arm costs."""
+        own = self._training(self.params.retrain.segmenter)
+        if arm.made is None:
+            return Cost(own)
+        selection = self.params.selections.get(arm.made)
+        name = selection.set if selection else arm.made
+        learning, making = self.generator(name)
+        judge = choice = 0
+        if selection:
+            judge = self._judge(selection.judge) + self._candidates(name) * self._glance(
+                self.params.judges[selection.judge]
+            )
+            if selection.temperature == "chosen":
+                choice = self._choice(Path(selection.reads).stem)
+        return Cost(own, learning, making, judge, choice)
+
+    def _generator(self, name: str) -> tuple[int, int]:
+        """The training of a set's generator, and the making of its photographs."""
+        section = self.params.sets[name]
+        maker = self.params.generators[section.generator]
+        learner = _learner(maker, self.scenes(maker.one_in))
+        return _learning(learner, maker, self.scenes(maker.one_in)), self._making(learner, section)
+
+    def _making(self, learner: GeneratorLearner, section: SetParams) -> int:
+        # arms have sets of training layouts alone
+        scenes = self.scenes(1)
+        layout = scenes.scenes([0]).layout
+        drawn = [photo_seed(section.seed, "costs", number) for number in range(section.drawn)]
+        one = _operations(
+            lambda: sampled_at(learner.generator, layout, drawn, section.temperatures)
+        )
+        return one * len(layout_names(scenes, section))
+
+    def _candidates(self, name: str) -> int:
+        section = self.params.sets[name]
+        each = len(section.temperatures) * section.rounds
+        return each * len(layout_names(self.scenes(1), section))
+
+    def _training(self, params: SegmenterParams) -> int:
+        return params.steps * self.step(params.config, params.batch_size)
+
+    def _glance(self, params: SegmenterParams) -> int:
+        return self.look(params.config)
+
+    def _judge(self, name: str) -> int:
+        section = self.params.judges[name]
+        scenes = self.scenes(section.one_in)
+        more = len(folds(scenes.drives, section.folds, name)) if section.folds > 1 else 0
+        return (1 + more) * self._training(section) + len(scenes) * self._glance(section)
+
+    def _choice(self, name: str) -> int:
+        section = self.params.choices[name]
+        made = self.params.sets[section.set]
+        scenes = self.scenes(made.one_in)
+        count = len(folds(scenes.drives, section.folds, name))
+        each = count * self._training(section.segmenter)
+        looked = len(scenes) * self._glance(section.segmenter)
+        return len(made.temperatures) * len(section.seeds) * (each + looked)
+
+    def _step(self, config: str, batch: int) -> int:
+        scenes = self.scenes(1)
+        params = SegmenterParams(config=config, steps=1, batch_size=batch)
+        learner = SupervisedLearner(self._network(config), params)
+        scene = scenes.scenes(training.batch_rows(0, 0, batch, len(scenes)))
+        return _operations(lambda: learner.step(scene, np.random.default_rng(0), 0))
+
+    def _look(self, config: str) -> int:
+        network, image = self._network(config), self.scenes(1).scenes([0]).image
+        return _operations(lambda: network.predict(image.float() / 255))
+
+    def _network(self, config: str) -> MmsegSegmenter:
+        table = self.scenes(1).table
+        return MmsegSegmenter(segmenters.read_config(config, table.count), table.names)
+
+
+def _learner(maker: GeneratorParams, scenes: SceneFolder) -> GeneratorLearner:
+    """A learner of a new generator, as stage train begins with it."""
+    config = generators.config_of(maker, scenes.size)
+    generator = generators.built(maker.system, config, scenes.table)
+    learner = generators.learner(maker.system, generator, maker.training)
+    learner.attend(scenes)
+    learner.initialise(scenes.scenes(range(min(maker.training.init_scenes, len(scenes)))))
+    return learner
+
+
+def _learning(learner: GeneratorLearner, maker: GeneratorParams, scenes: SceneFolder) -> int:
+    """All steps of a generator's training.
+
+    The first step of every outer epoch of IMLE chooses noise besides; for all others a step is as
+    good as another.
+    """
+    size, steps = maker.training.batch_size, maker.training.steps
+
+    def count(step: int) -> int:
+        scene = scenes.scenes(training.batch_rows(0, step, size, len(scenes)))
+        return _operations(lambda: learner.step(scene, np.random.default_rng(step), step))
+
+    outer = getattr(learner.generator.config, "outer", None)
+    if outer is None or outer == 1:
+        return steps * count(0)
+    epochs = -(-steps // outer)
+    first = count(0)
+    return epochs * first + (steps - epochs) * count(1)
+
+
+def _operations(work: Callable[[], object]) -> int:
+    with Operations() as done:
+        work()
+    return done.total

@@ -1,0 +1,108 @@
+"""A judge: a segmenter that selections ask, and what it is used to see in real photographs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from augflow import files, machine, seeds, training
+from augflow.errors import DataError
+from augflow.folds import folds
+from augflow.looks import Look, class_losses, looks
+from augflow.params import ArmParams, JudgeParams
+from augflow.scenes import SceneFolder
+from augflow.segmenters import MmsegSegmenter
+from augflow.stages.retrain import REAL, facts_of, save, trained
+
+LOSSES = "class_losses.json"
+"""The mean loss of each class, in a judge's folder."""
+
+
+def train_judge(
+    name: str, params: JudgeParams, prepared: Path, out: Path, run: Path,
+    threads: int | None = None,
+) -> None:  # fmt: skip
+    """Trains a judge on its share of the real training photographs, and measures class losses.
+
+    Args:
+        name: the judge's name.
+        params: its section.
+        prepared: the prepared folder.
+        out: the judge's folder, written as a whole: weights, config, `history.csv`, and the mean
+            cross-entropy of the pixels of each class in `class_losses.json`.
+        run: where the states of interrupted trainings are kept.
+        threads: threads of torch.
+
+    Raises:
+        DataError: there are too few scenes for folds.
+        ModelError: the network cannot be built, the checkpoint does not fit, or the loss stopped
+            being finite.
+    """
+    seeds.deterministic(params.seed, threads)
+    machine.keep_pages()
+    folder = SceneFolder(prepared, "train", params.one_in)
+    judge, history = _trained(folder, range(len(folder)), params, run / "all")
+    arm = ArmParams(train_on=(REAL,), reads="prepared", one_in=params.one_in)
+    judge.training = {
+        **facts_of(arm), "photographs": len(folder),
+        "seed": params.seed, "steps": params.steps, "batch_size": params.batch_size,
+    }  # fmt: skip
+    if params.folds > 1:
+        seen = _cross_fitted(name, folder, params, run)
+    else:
+        seen = looks(judge, folder.scenes())
+    means = class_losses(seen, folder.table.count)
+    with files.fresh_folder(out) as fresh:
+        save(fresh, judge, history)
+        files.write_json(fresh / LOSSES, _facts(params, folder, means))
+
+
+def read_losses(judge: Path, names: Sequence[str]) -> np.ndarray:
+    """The mean loss of each class, as `train_judge` wrote it.
+
+    Args:
+        judge: the judge's folder.
+        names: of the classes, K.
+
+    Shapes:
+        returns: (K,) float64 in nats; nan for a class of which there was no pixel.
+
+    Raises:
+        DataError: the file is missing, damaged or of other classes.
+    """
+    path = judge / LOSSES
+    try:
+        found = files.read_json(path)["losses"]
+        if sorted(found) != sorted(names):
+            raise DataError(
+                f"{path}: losses of {', '.join(found)}; expected those of {', '.join(names)}; "
+                "train the judge again"
+            )
+        losses = [found[name] for name in names]
+        return np.array([np.nan if loss is None else float(loss) for loss in losses])
+    except (AttributeError, KeyError, TypeError, ValueError) as fault:
+        raise DataError(f"{path}: no class losses ({fault}); train the judge again") from fault
+
+
+def _trained(
+    folder: SceneFolder, rows: Sequence[int], params: JudgeParams, run: Path
+) -> tuple[MmsegSegmenter, list[training.Row]]:
+    names = [folder.names[row] for row in rows]
+    return trained(names, folder.scenes(rows), folder.table, params, params.seed, run)
+
+
+def _cross_fitted(
+    name: str, folder: SceneFolder, params: JudgeParams, run: Path
+) -> Iterator[tuple[Look, np.ndarray]]:
+    """What networks see in the photographs that they have not learned from."""
+    for number, fold in enumerate(folds(folder.drives, params.folds, f"judges.{name}")):
+        network, _ = _trained(folder, fold.fit, params, run / str(number))
+        yield from looks(network, folder.scenes(fold.held_out))
+
+
+def _facts(params: JudgeParams, folder: SceneFolder, means: np.ndarray) -> dict[str, object]:
+    losses = {name: None if np.isnan(mean) else float(mean)
+              for name, mean in zip(folder.table.names, means, strict=True)}  # fmt: skip
+    return {"kind": "class losses", "folds": params.folds, "scenes": len(folder), "losses": losses}
