@@ -335,7 +335,8 @@ class ArmParams(Section):
                 f"{' and '.join(given)}: says how real and synthetic photographs are mixed; "
                 "leave it out, or train on both"
             )
-        if "strength" in self.model_fields_set and self.augment != "classic":
+        usual = type(self).model_fields["strength"].default
+        if self.strength != usual and self.augment != "classic":
             raise ValueError("strength: says how far augment: classic goes; leave it out")
         if self.schedule == "synthetic_first" and self.ratio is not None:
             raise ValueError("ratio: the schedule synthetic_first mixes nothing; leave it out")

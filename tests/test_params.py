@@ -294,6 +294,7 @@ def test_an_arm_has_seen_no_more_than_its_share(loaded):
     ("arm", "message"),
     [
         ({"train_on": ["real"], "reads": "prepared", "ratio": 1.0}, "train on both"),
+        ({"train_on": ["real"], "reads": "prepared", "strength": 0.5}, "strength: says how far"),
         ({"train_on": ["real", "t08"], "reads": "synthetic/t08"}, "has layouts of val"),
         ({"train_on": ["real", "more"], "reads": "selected/more"}, "no 'more'"),
         (

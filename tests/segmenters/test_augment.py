@@ -98,3 +98,15 @@ def test_importing_asks_no_network(policy):
     import os
 
     assert os.environ["NO_ALBUMENTATIONS_UPDATE"] == "1"
+
+
+def test_a_weaker_policy_moves_and_lights_less(scenes):
+    grey, lighter = {}, {}
+    for strength in (0.1, 1.0):
+        policy = ClassicPolicy(strength)
+        found = [varied(policy, scenes, seed) for seed in range(10)]
+        grey[strength] = np.mean([(maps == 255).float().mean() for _, maps in found])
+        means = [images.float().mean(dim=(1, 2, 3)) for images, _ in found]
+        lighter[strength] = float(torch.stack(means).std(dim=0).mean())
+    assert grey[0.1] < 0.3 * grey[1.0]
+    assert lighter[0.1] < 0.5 * lighter[1.0]
