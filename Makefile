@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 JOBS ?= 2
 beside = $(BIN)/dvc stage list --name-only | grep -E '^($(1))(@|$$)' \
-	| xargs -r -P $(JOBS) -n 1 $(BIN)/dvc repro --single-item
+	| xargs -r -P $(JOBS) -n 1 $(BIN)/dvc --wait-for-lock repro --single-item
 
 .PHONY: setup repro test lint types unit bench verify clean
 

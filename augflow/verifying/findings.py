@@ -12,8 +12,10 @@ import numpy as np
 
 from augflow.errors import AugflowError
 
-State = Literal["holds", "does not hold", "cannot be checked"]
-EXIT_CODES: dict[State, int] = {"holds": 0, "does not hold": 1, "cannot be checked": 2}
+State = Literal["holds", "does not hold", "cannot be checked", "holds within tolerance"]
+EXIT_CODES: dict[State, int] = {
+    "holds": 0, "does not hold": 1, "cannot be checked": 2, "holds within tolerance": 3,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Check:
         violations: those that failed.
         absent: what could not be compared, as it is not there.
         notes: under which conditions the comparisons were made.
+        tolerated: how many comparisons found a difference that another machine may make.
     """
 
     title: str
@@ -46,13 +49,16 @@ class Check:
     violations: list[Finding] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    tolerated: int = 0
 
     @property
     def state(self) -> State:
-        """A violation outweighs what is absent."""
+        """A violation outweighs what is absent, and that what was tolerated."""
         if self.violations:
             return "does not hold"
-        return "cannot be checked" if self.absent else "holds"
+        if self.absent:
+            return "cannot be checked"
+        return "holds within tolerance" if self.tolerated else "holds"
 
     def facts(self) -> dict[str, Any]:
         """The check as plain JSON."""
@@ -68,6 +74,18 @@ class Check:
         if found is not None:
             self.violations.append(found)
         return found is None
+
+    def near(self, found: Finding | None, equal: bool) -> bool:
+        """As `add`; what is no finding, but not equal either, was tolerated."""
+        self.tolerated += found is None and not equal
+        return self.add(found)
+
+    def pixels(
+        self, where: object, expected: np.ndarray, got: np.ndarray, tolerance: float = 0.0
+    ) -> bool:
+        """Compares pixels, see `pixel_finding`."""
+        found = pixel_finding(where, expected, got, tolerance)
+        return self.near(found, found is None and np.array_equal(expected, got))
 
     def has(self, path: Path) -> bool:
         """Whether a file or folder is there; noted as absent if it is not."""
@@ -101,10 +119,8 @@ class Check:
 def state_of(checks: Sequence[Check]) -> State:
     """The state of all checks together: the worst."""
     states = {check.state for check in checks}
-    for worst in ("does not hold", "cannot be checked"):
-        if worst in states:
-            return worst
-    return "holds"
+    order: tuple[State, ...] = ("does not hold", "cannot be checked", "holds within tolerance")
+    return next((worst for worst in order if worst in states), "holds")
 
 
 def pixel_finding(

@@ -10,7 +10,7 @@ from augflow.photographs import photo_seed, sampled
 from augflow.synthetic import MANIFEST
 from augflow.tracing.remaking import Recipe, remade
 from augflow.verifying.environment import Machines
-from augflow.verifying.findings import Check, Finding, pixel_finding
+from augflow.verifying.findings import Check, Finding
 from augflow.verifying.workspace import Workspace
 
 BITS = 0.01
@@ -51,9 +51,9 @@ def _check_set(
                 recipe = Recipe(space.layout_of(name, row), space.splits.latents(section, row))
                 made = remade(space.generator(section.generator), recipe)
                 stored = files.read_photo(folder / row.photo)
-                check.add(pixel_finding(folder / row.photo, made.image, stored, tolerance))
+                check.pixels(folder / row.photo, made.image, stored, tolerance)
                 where = f"{folder / MANIFEST}: {row.name}: log_p_bpd"
-                check.add(bits_finding(where, made.log_p_bpd, row.log_p_bpd, tolerance > 0))
+                compare_bits(check, where, made.log_p_bpd, row.log_p_bpd, tolerance > 0)
 
 
 def _check_choice(
@@ -78,30 +78,27 @@ def _check_choice(
             }
             ranked = sorted(bits.values())
             for row in kept:
-                check.compared += 1
                 # a seed that was never drawn, or a rank beyond the kept, is named by `check_sets`
-                best, own = ranked[min(row.round, len(ranked) - 1)], bits.get(row.seed)
-                if own is not None and own > best + slack:
-                    where = f"{folder / MANIFEST}: {row.name}: rank {row.round} of {len(drawn)}"
-                    check.add(Finding(where, _text(best), _text(own)))
+                best = ranked[min(row.round, len(ranked) - 1)]
+                own = bits.get(row.seed, best)
+                where = f"{folder / MANIFEST}: {row.name}: rank {row.round} of {len(drawn)}"
+                worse = own > best + slack
+                finding = Finding(where, _text(best), _text(own)) if worse else None
+                check.near(finding, own <= best)
 
 
 def _known(bits: float | None) -> float:
     return math.inf if bits is None or math.isnan(bits) else bits
 
 
-def bits_finding(
-    where: str, expected: float | None, got: float | None, elsewhere: bool
-) -> Finding | None:
+def compare_bits(
+    check: Check, where: str, expected: float | None, got: float | None, elsewhere: bool
+) -> None:
     """Compares bits per dimension to all digits that a table holds, or to `BITS` elsewhere."""
-    if got is None or expected is None:
-        return None if got is expected else Finding(where, _text(expected), _text(got))
-    if math.isnan(expected) and math.isnan(got):
-        return None
-    near = elsewhere and abs(expected - got) <= BITS
-    if near or files.cell(expected) == files.cell(got):
-        return None
-    return Finding(where, files.cell(expected), files.cell(got))
+    texts = _text(expected), _text(got)
+    near = elsewhere and expected is not None and got is not None and abs(expected - got) <= BITS
+    equal = texts[0] == texts[1]
+    check.near(None if equal or near else Finding(where, *texts), equal)
 
 
 def _text(value: float | None) -> str:

@@ -14,7 +14,7 @@ from augflow.params import DataParams, StreetsParams
 from augflow.scenes import KINDS
 from augflow.stages.prepare import prepared
 from augflow.verifying.environment import Machines
-from augflow.verifying.findings import Check, Finding, pixel_finding
+from augflow.verifying.findings import Check, Finding
 from augflow.verifying.workspace import Workspace
 
 
@@ -47,11 +47,11 @@ def _check_painted(
     section = params.streets or StreetsParams()
     painted = street_scene(section.seed, scene.name, section.size)
     photo = files.read_photo(source.root / scene.photo)
-    check.add(pixel_finding(source.root / scene.photo, painted.image, photo, tolerance))
+    check.pixels(source.root / scene.photo, painted.image, photo, tolerance)
     for path, ids in ((scene.labels, painted.labels), (scene.instances, painted.instances)):
         if path is not None:
             where = source.root / path
-            check.add(pixel_finding(where, ids, files.read_ids(where)))
+            check.pixels(where, ids, files.read_ids(where))
 
 
 def _check_resized(
@@ -71,4 +71,4 @@ def _check_resized(
             # class ids are numbers without an order: none of them is near another
             allowed = 0.0 if kind == "classes" else tolerance
             expected: np.ndarray = getattr(made, kind)
-            check.add(pixel_finding(where, expected, stored, allowed))
+            check.pixels(where, expected, stored, allowed)

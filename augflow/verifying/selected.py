@@ -19,7 +19,7 @@ from augflow.synthetic import (
     read_set,
 )
 from augflow.verifying.environment import Machines
-from augflow.verifying.findings import Check, Finding, pixel_finding
+from augflow.verifying.findings import Check, Finding
 from augflow.verifying.workspace import Workspace, recorded_digest
 
 
@@ -91,7 +91,7 @@ def _check_kept(
         check.same(f"{folder / row.photo}: pixels", source.rows[place].digest, row.digest)
         before, after = source.classes[place], made.classes[n]
         labels = np.where(after == IGNORE, after, before)
-        check.add(pixel_finding(f"{folder}: labels of {row.name}", labels, after))
+        check.pixels(f"{folder}: labels of {row.name}", labels, after)
         known = np.count_nonzero(before != IGNORE)
         share = np.count_nonzero(after != IGNORE) / known if known else 0.0
         if abs(share - shares[row.name]) > 1e-6:

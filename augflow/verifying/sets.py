@@ -12,7 +12,7 @@ from augflow.scenes import SceneFolder
 from augflow.stages.synthesize import layout_names
 from augflow.synthetic import FACTS, MANIFEST, SetFacts, SetRow, SyntheticSet, read_facts, read_set
 from augflow.synthetic.manifest import label_path
-from augflow.verifying.findings import Check, Finding, pixel_finding
+from augflow.verifying.findings import Check, Finding
 from augflow.verifying.workspace import Workspace, recorded_digest
 
 Rows = Sequence[SetRow]
@@ -135,9 +135,9 @@ def _check_labels(check: Check, space: Workspace, made: SyntheticSet) -> None:
         where = folder / label_path(row.photo, "labelIds")
         with check.reading(where):
             layout = space.layout_of(made.facts.name, row)
-            check.add(pixel_finding(where, layout.classes[0].numpy(), classes))
+            check.pixels(where, layout.classes[0].numpy(), classes)
         if space.has_new_layouts(made.facts.name):
             where = folder / label_path(row.photo, "instanceIds")
             with check.reading(where):
                 ids = space.new_layout(made.facts.name, row.layout).ids
-                check.add(pixel_finding(where, ids, files.read_ids(where)))
+                check.pixels(where, ids, files.read_ids(where))
