@@ -300,7 +300,7 @@ class ArmParams(Section):
     one_in: Count = 1
     more_layouts: bool = False
     ratio: Annotated[float, Field(gt=0)] | None = None
-    strength: Annotated[float, Field(gt=0, le=1)] = 0.3
+    strength: Annotated[float, Field(gt=0, le=1)] = 1.0
     schedule: Literal["joint", "synthetic_first"] = "joint"
     first_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
 

@@ -4,61 +4,95 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from augflow.verifying import Check
+    from augflow.verifying import Check, Level
 
 _MOST = 20
-"""Lines of one check that are printed; the JSON file holds all."""
+"""Lines of one check that are printed; the files hold all."""
+
+_WRITTEN = Path(".augflow") / "verify"
 
 
 def verify(
     level: Annotated[
         int,
-        typer.Option(min=0, max=1, help="0: all is as recorded; 1: a little is also made again."),
+        typer.Option(
+            min=0, max=3,
+            help="0: all is as recorded; besides, 1: a little is made again; 2: everything is, "
+            "from nothing; 3: what the report says is counted again from single photographs.",
+        ),
     ] = 0,
-    json: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where all findings are written, too.")
+    strict: Annotated[
+        bool, typer.Option("--strict", help="What holds within tolerance alone does not hold.")
+    ] = False,
+    calibrate: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N",
+            help="Make the study again N times, on other threads and instruction sets, and store "
+            "how far numbers move; level 2 goes by that on other machines.",
+        ),
     ] = None,
-) -> None:
-    """Checks a study; exits 0 when it holds, 1 when it does not, 2 when it cannot be checked."""
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where level_N.json and level_N.md are written.")
+    ] = _WRITTEN,
+    json: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A further copy of the JSON file.")
+    ] = None,
+) -> None:  # fmt: skip
+    """Checks a study; exits 0 if it holds, 1 if not, 2 if it cannot be checked.
+
+    3 means that it holds within tolerance, on another machine than the one that made it.
+    """
     from rich.console import Console
 
     from augflow import files
     from augflow.project import Project
-    from augflow.verifying import EXIT_CODES, state_of
+    from augflow.verifying import EXIT_CODES, facts, state_of, write
     from augflow.verifying import verify as verified
 
-    console = Console()
-    found = verified(Project(), 1 if level else 0)
+    console, project = Console(), Project()
+    if calibrate is not None:
+        from augflow.verifying.bands import calibrate as calibrated
+
+        path = calibrated(project, calibrate)
+        console.print(f"{path}: how far numbers moved in {calibrate} runs", highlight=False)
+        return
+    found = verified(project, cast("Level", level))
     checks = _as_table(console, found) if console.is_terminal else _as_lines(found)
     state = state_of(checks)
     hint = "; dvc repro makes what is absent" if state == "cannot be checked" else ""
     console.print(f"level {level}: {state}{hint}", style="bold", highlight=False)
+    try:
+        console.print(f"written: {' and '.join(map(str, write(out, level, checks)))}",
+                      highlight=False, soft_wrap=True)  # fmt: skip
+    except OSError as fault:
+        console.print(f"not written: {fault}; give another folder with --out", soft_wrap=True)
     if json is not None:
-        content = {"level": level, "state": state, "checks": [check.facts() for check in checks]}
-        files.write_json(json, content)
-    raise typer.Exit(EXIT_CODES[state])
+        files.write_json(json, facts(level, checks))
+    code = EXIT_CODES[state]
+    raise typer.Exit(1 if strict and state == "holds within tolerance" else code)
 
 
 def _as_table(console: Console, found: Iterable[Check]) -> list[Check]:
     from rich.table import Table
     from rich.text import Text
 
-    colours = {"holds": "green", "does not hold": "bold red", "cannot be checked": "yellow"}
-    table = Table("check", "", "compared", "not as recorded", "absent")
+    colours = {"holds": "green", "does not hold": "bold red"}
+    table = Table("check", "", "compared", "not as recorded", "within tolerance", "absent")
     checks = []
     with console.status("verifying") as status:
         for check in found:
             checks.append(check)
             status.update(f"verifying: {check.title} is done")
-            numbers = (check.compared, len(check.violations), len(check.absent))
-            state = Text(check.state, colours[check.state])
+            numbers = (check.compared, len(check.violations), check.tolerated, len(check.absent))
+            state = Text(check.state, colours.get(check.state, "yellow"))
             table.add_row(check.title, state, *(str(number) for number in numbers))
     console.print(table)
     for check in checks:
@@ -81,7 +115,7 @@ def _as_lines(found: Iterable[Check]) -> list[Check]:
 def _details(check: Check) -> list[str]:
     lines = [str(violation) for violation in check.violations]
     if len(lines) > _MOST:
-        lines = [*lines[:_MOST], f"and {len(lines) - _MOST} more, see --json"]
+        lines = [*lines[:_MOST], f"and {len(lines) - _MOST} more, see the files"]
     if check.absent:
         more = f" and {len(check.absent) - 3} more" if len(check.absent) > 3 else ""
         lines.append(f"absent: {', '.join(check.absent[:3])}{more}")

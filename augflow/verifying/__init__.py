@@ -1,4 +1,8 @@
-"""Does a study still hold? Level 0: everything is as recorded; level 1: a little is made again."""
+"""Does a study still hold?
+
+Level 0: everything is as recorded; 1: a little is made again; 2: all of it is made again; 3: what
+the report says is counted again.
+"""
 
 from __future__ import annotations
 
@@ -7,29 +11,39 @@ from typing import TYPE_CHECKING, Literal
 
 from augflow.verifying.environment import record
 from augflow.verifying.findings import EXIT_CODES, Check, Finding, State, state_of
+from augflow.verifying.written import facts, markdown, write
 
 if TYPE_CHECKING:
     from augflow.project import Project
 
-__all__ = ["EXIT_CODES", "Check", "Finding", "State", "record", "state_of", "verify"]
+Level = Literal[0, 1, 2, 3]
+
+__all__ = [
+    "EXIT_CODES", "Check", "Finding", "Level", "State", "facts", "markdown", "record", "state_of",
+    "verify", "write",
+]  # fmt: skip
 
 
-def verify(project: Project, level: Literal[0, 1] = 0) -> Iterator[Check]:
+def verify(project: Project, level: Level = 0) -> Iterator[Check]:
     """The checks of a study, each as soon as it is done; those with nothing to look at left out.
 
     Level 0 compares every artefact with what `dvc.lock`, manifests, params and claims say of it.
     Level 1 then makes `params.verify.items` items of each stage again from their recorded inputs
     and seeds, and compares: bit by bit on the machine that made them, elsewhere within
-    `params.verify.tolerance`.
+    `params.verify.tolerance`. The others need the reports alone. Level 2 runs the whole pipeline in
+    a clean copy of the project; elsewhere numbers are compared within bands that a calibration
+    measured. Level 3 counts the numbers of the report again, by other code, from the matrices of
+    single photographs, and reads its sentences word for word.
 
     Raises:
         ParamsError: `params.yaml` is missing or wrong.
     """
-    checks = [_intact(project)]
-    if level:
-        checks.append(_replayed(project))
-    for group in checks:
-        yield from (c for c in group if c.compared or c.absent or c.notes)
+    groups = {
+        0: (_intact,), 1: (_intact, _replayed),
+        2: (_reported, _rebuilt), 3: (_reported, _recounted),
+    }  # fmt: skip
+    for group in groups[level]:
+        yield from (c for c in group(project) if c.compared or c.absent or c.notes)
 
 
 def _intact(project: Project) -> Iterator[Check]:
@@ -63,3 +77,22 @@ def _replayed(project: Project) -> Iterator[Check]:
         remade_numbers.check_matrices, remade_numbers.check_report,
     ):  # fmt: skip
         yield check(space, machines)
+
+
+def _reported(project: Project) -> Iterator[Check]:
+    from augflow.verifying.reports import check_reports
+    from augflow.verifying.workspace import Workspace
+
+    yield check_reports(Workspace(project))
+
+
+def _rebuilt(project: Project) -> Iterator[Check]:
+    from augflow.verifying.rebuilt import check_rebuilt
+
+    yield check_rebuilt(project)
+
+
+def _recounted(project: Project) -> Iterator[Check]:
+    from augflow.verifying.recounted import check_claims
+
+    yield from check_claims(project)

@@ -59,6 +59,11 @@ class Machines:
         entry = self._record["made"].get(_key(artefact, self._root))
         return entry is not None and entry["machine"] in self._here
 
+    def all_here(self, project: Project) -> bool:
+        """Whether all artefacts of a study that are there were made on such a machine."""
+        made = [name for name, telling in _artefacts(project).items() if telling.exists()]
+        return all(self.here(project.root / name) for name in made)
+
 
 def check_environment(project: Project) -> Check:
     """Are the artefacts those whose machine was recorded?"""

@@ -1,0 +1,154 @@
+"""Level 2: everything again in a clean copy; bands are measured, and what leaves them is named."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from augflow import files
+from augflow.errors import DataError, ModelError
+from augflow.project import Project
+from augflow.verifying import bands
+from augflow.verifying.clone import cleaned, run_all
+from augflow.verifying.rebuilt import check_rebuilt
+
+# stands for a whole pipeline: what it makes was made before, and depends a little on the machine
+SCRIPT = """
+import json, os, pathlib, shutil
+for kind in ("data", "reports"):
+    shutil.copytree(f"made/{kind}/mini", f"{kind}/mini")
+if "shift" in os.environ or os.environ.get("ATEN_CPU_CAPABILITY"):
+    from augflow.project import Project
+    path = pathlib.Path("data/mini/scores/arms.json")
+    content = json.loads(path.read_text())
+    shift = int(os.environ.get("shift", 1))
+    for run in content["runs"].values():
+        row = run["items"][0]["confusion"][0]
+        row[0], row[1] = row[0] - shift, row[1] + shift
+    path.write_text(json.dumps(content))
+    shutil.rmtree("reports/mini")
+    Project().report()
+"""
+
+
+@pytest.fixture
+def quick(study):
+    """The study behind a pipeline of one stage that has its results at hand."""
+    root = study.root.resolve()
+    for kind in ("data", "reports"):
+        shutil.copytree(root / kind / "mini", root / "made" / kind / "mini")
+    (root / "all.py").write_text(SCRIPT)
+    stage = {"cmd": "python all.py", "deps": ["all.py"],
+             "outs": ["data/mini", {"reports/mini": {"cache": False}}]}  # fmt: skip
+    (root / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"all": stage}}))
+    lock = {"cmd": "python all.py", "outs": [{"path": "data/mini", "md5": "x"},
+                                             {"path": "reports/mini", "md5": "y"}]}  # fmt: skip
+    (root / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": {"all": lock}}))
+    return Project()
+
+
+def elsewhere(project):
+    """Every artefact was made on another machine."""
+    path = project.root / "environment.json"
+    record = files.read_json(path)
+    for facts in record["machines"].values():
+        facts["torch"] = "another"
+    files.write_json(path, record)
+
+
+def test_a_study_made_again_on_its_machine_is_equal_file_by_file(quick):
+    check = check_rebuilt(quick)
+    assert check.state == "holds", check.violations
+    assert check.compared > 100
+    assert not list(Path.cwd().parent.glob(".*-again-*"))
+
+
+def test_one_pixel_that_every_record_agrees_on_is_found(quick):
+    path = next(quick.synthetic("t05").rglob("*_leftImg8bit.png"))
+    pixels = files.read_photo(path)
+    pixels[0, 0, 0] ^= 1
+    files.write_png(path, pixels)
+    (found,) = check_rebuilt(quick).violations
+    assert found.where == path.as_posix()
+
+
+def test_a_stage_that_fails_is_a_finding_with_its_log(quick):
+    (quick.root / "all.py").write_text("raise SystemExit(3)\n")
+    (found,) = check_rebuilt(quick).violations
+    assert "dvc repro ended with exit code" in found.got
+    log = Path(found.got.rpartition("see ")[2])
+    assert "all.py" in log.read_text()
+
+
+def test_elsewhere_it_needs_bands(quick):
+    elsewhere(quick)
+    check = check_rebuilt(quick)
+    assert check.state == "cannot be checked"
+    assert "augflow verify --calibrate" in check.absent[0]
+
+
+def test_bands_are_measured_and_hold_what_other_machines_do(quick, monkeypatch):
+    elsewhere(quick)
+    path = bands.calibrate(quick, 2)
+    record = files.read_json(path)["mini"]
+    assert [run["capability"] for run in record["runs"]] == ["avx2", "default"]
+    assert record["bands"]["runs.class_iou"] > 0
+    # what does not move has no band to hide in
+    assert record["bands"]["runs.steps"] == 0
+    monkeypatch.setenv("shift", "1")
+    check = check_rebuilt(quick)
+    assert check.state == "holds within tolerance", check.violations
+    monkeypatch.setenv("shift", "40")
+    check = check_rebuilt(quick)
+    assert check.state == "does not hold"
+    assert any("runs.real-0.class_iou" in found.where for found in check.violations)
+
+
+def test_bands_of_another_report_are_not_used(quick):
+    elsewhere(quick)
+    files.write_json(
+        quick.root / bands.FILE, {"mini": {"claims": "other", "bands": {}, "runs": []}}
+    )
+    assert check_rebuilt(quick).state == "cannot be checked"
+
+
+def test_a_calibration_that_stops_leaves_nothing(quick):
+    (quick.root / "all.py").write_text("raise SystemExit(3)\n")
+    with pytest.raises(ModelError, match=r"calibration 1 at .* ended with exit code"):
+        bands.calibrate(quick, 1)
+    assert not (quick.root / bands.FILE).exists()
+
+
+def test_a_clean_copy_has_no_results_and_finds_photographs(study):
+    root = study.root.resolve()
+    (root / "data" / "mine").mkdir()
+    (root / "data" / "mine" / "photo.png").write_bytes(b"x")
+    with cleaned(root) as copy:
+        assert (copy / "params.yaml").exists()
+        assert (copy / "augflow" / "params.py").exists()
+        assert not (copy / "reports").exists()
+        assert not (copy / "data" / "mini" / "generators").exists()
+        assert not (copy / "dvc.lock").exists()
+        assert copy.parent == root.parent
+    assert not copy.exists()
+
+
+def test_no_pipeline_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"dvc\.yaml: no such file"), cleaned(tmp_path):
+        pass
+
+
+def test_what_a_run_prints_goes_into_its_log(quick):
+    with cleaned(quick.root) as copy:
+        assert run_all(copy, copy / "log.txt") is None
+        assert "Running stage 'all'" in (copy / "log.txt").read_text()
+
+
+def test_a_band_is_at_least_what_was_seen_and_wider_for_few_runs():
+    moved = list(np.random.default_rng(0).normal(0, 0.01, 4))
+    few, many = bands.half_width(moved, 50, 1), bands.half_width(moved * 20, 50, 20)
+    assert few > many > 0.02
+    assert bands.half_width([*moved, 0.5], 2, 5) >= 0.5
+    assert bands.half_width([0.0, 0.0], 9, 2) == 0
