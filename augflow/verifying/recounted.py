@@ -198,16 +198,18 @@ def _differences(check: Check, folder: Path) -> None:
             off = abs(float(row[end]) - value.middle) > slack
             expected = f"{value.middle:.6f} ± {slack:.6f} of chance in drawing"
             check.add(Finding(f"{where}: {end}", expected, row[end]) if off else None)
-        if row["outcome"] in ("gain", "worse") or (row["low"] and row["high"]):
-            check.same(f"{where}: outcome says gain", float(row["low"]) > 0,
-                       row["outcome"] == "gain")  # fmt: skip
-            check.same(f"{where}: outcome says worse", float(row["high"]) < 0,
-                       row["outcome"] == "worse")  # fmt: skip
+        # of one seed or one scene nothing can be told
+        whole = min(int(row["seeds"]), int(row["groups"])) > 1
+        signs = {"gain": float(row["low"] or 0) > 0, "worse": float(row["high"] or 0) < 0}
+        for word, there in signs.items():
+            check.same(f"{where}: outcome says {word}", whole and there, row["outcome"] == word)
     _classes(check, folder, study)
 
 
 def _classes(check: Check, folder: Path, study: redrawn.Study) -> None:
     """Differences of single classes, Holm's correction, and helps or hurts."""
+    sizes = {(row["arm"], row["against"]): min(int(row["seeds"]), int(row["groups"]))
+             for row in _table(folder, "comparisons")}  # fmt: skip
     pairs: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in _table(folder, "comparisons_per_class"):
         pairs[row["arm"], row["against"]].append(row)
@@ -223,9 +225,9 @@ def _classes(check: Check, folder: Path, study: redrawn.Study) -> None:
                 check.same(f"{where}: {name}: survives", told, row["survives"])
             signs = {"helps": float(row["low"] or 0) > 0, "hurts": float(row["high"] or 0) < 0}
             for word, there in signs.items():
-                said = row["outcome"] == word
-                check.same(f"{where}: {name}: outcome says {word}",
-                           there and name in survivors and said, said)  # fmt: skip
+                expected = there and name in survivors and sizes[arm, against] > 1
+                check.same(f"{where}: {name}: outcome says {word}", expected,
+                           row["outcome"] == word)  # fmt: skip
 
 
 def _ranks(check: Check, folder: Path) -> None:

@@ -20,7 +20,7 @@ _STORED = 10_000
 """So many draws a report takes; what chance is left in it is that of so many."""
 
 _FEW_DRIVES = 5
-_NORMAL = 1.959964
+_NORMAL = 1.96
 
 
 @dataclass(frozen=True)

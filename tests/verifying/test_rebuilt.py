@@ -25,8 +25,10 @@ if "shift" in os.environ or os.environ.get("ATEN_CPU_CAPABILITY"):
     content = json.loads(path.read_text())
     shift = int(os.environ.get("shift", 1))
     for run in content["runs"].values():
-        row = run["items"][0]["confusion"][0]
-        row[0], row[1] = row[0] - shift, row[1] + shift
+        for item in run["items"]:
+            row = item["confusion"][0]
+            moved = min(shift, row[0])
+            row[0], row[1] = row[0] - moved, row[1] + moved
     path.write_text(json.dumps(content))
     shutil.rmtree("reports/mini")
     Project().report()
@@ -67,7 +69,7 @@ def test_a_study_made_again_on_its_machine_is_equal_file_by_file(quick):
 
 def test_one_pixel_that_every_record_agrees_on_is_found(quick):
     path = next(quick.synthetic("t05").rglob("*_leftImg8bit.png"))
-    pixels = files.read_photo(path)
+    pixels = files.read_photo(path).copy()
     pixels[0, 0, 0] ^= 1
     files.write_png(path, pixels)
     (found,) = check_rebuilt(quick).violations
@@ -103,7 +105,7 @@ def test_bands_are_measured_and_hold_what_other_machines_do(quick, monkeypatch):
     monkeypatch.setenv("shift", "40")
     check = check_rebuilt(quick)
     assert check.state == "does not hold"
-    assert any("runs.real-0.class_iou" in found.where for found in check.violations)
+    assert any(".class_iou" in found.where for found in check.violations)
 
 
 def test_bands_of_another_report_are_not_used(quick):
@@ -149,6 +151,6 @@ def test_what_a_run_prints_goes_into_its_log(quick):
 def test_a_band_is_at_least_what_was_seen_and_wider_for_few_runs():
     moved = list(np.random.default_rng(0).normal(0, 0.01, 4))
     few, many = bands.half_width(moved, 50, 1), bands.half_width(moved * 20, 50, 20)
-    assert few > many > 0.02
+    assert few > many > np.sqrt(np.mean(np.square(moved)))
     assert bands.half_width([*moved, 0.5], 2, 5) >= 0.5
     assert bands.half_width([0.0, 0.0], 9, 2) == 0

@@ -38,7 +38,7 @@ def forged(name, old, new, count=1):
 
 def test_the_report_of_a_study_is_what_its_photographs_say(study):
     found = list(check_claims(study))
-    assert {check.state for check in found} == {"holds"}
+    assert {check.state for check in found} == {"holds"}, [c.violations for c in found]
     assert all(check.compared for check in found)
 
 
@@ -74,8 +74,7 @@ def test_a_number_that_all_records_agree_on_is_counted_again(study, table, key, 
     value = cell(table, key, column)
     assert value
     forged(f"tables/{table}.csv", value, f"{float(value) + 0.3:.8f}")
-    found = [line for line in lines(study) if f"tables/{table}.csv: {key}" in line]
-    assert any(column.partition(".")[0] in line for line in found), lines(study)
+    assert any(line.startswith(f"tables/{table}.csv: {key}") for line in lines(study))
 
 
 def test_a_word_of_a_sentence_is_read(study):
