@@ -7,6 +7,7 @@ import pytest
 
 from augflow.errors import DataError
 from augflow.verifying.findings import Check, pixel_finding, state_of
+from augflow.verifying.written import markdown
 
 
 def test_first_pixel_beyond_the_tolerance_is_named():
@@ -44,6 +45,26 @@ def test_violations_outweigh_what_is_absent():
     assert state_of([sound]) == "holds"
     assert state_of([sound, lacking]) == "cannot be checked"
     assert state_of([lacking, sound, wrong]) == "does not hold"
+
+
+def test_what_was_tolerated_is_counted_and_told():
+    near, equal = Check("a"), Check("b")
+    pixels = np.full((2, 2), 7, np.uint8)
+    assert near.pixels("x", pixels, pixels + 1, 2)
+    assert equal.pixels("x", pixels, pixels, 2)
+    assert (near.state, near.tolerated) == ("holds within tolerance", 1)
+    assert (equal.state, equal.tolerated) == ("holds", 0)
+    assert state_of([near, equal]) == "holds within tolerance"
+    assert not near.pixels("y", pixels, pixels + 3, 2)
+    assert (near.state, near.tolerated) == ("does not hold", 1)
+
+
+def test_names_stay_text_in_markdown():
+    check = Check("reports")
+    check.same("<script>|x|`y`\n# head", 1, 2)
+    page = markdown(0, [check])
+    assert "\\<script\\>\\|x\\|" in page
+    assert "\n# head" not in page
 
 
 def test_every_line_of_an_error_is_a_violation():

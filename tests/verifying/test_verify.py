@@ -18,7 +18,7 @@ from augflow.cli.verify import verify as command
 from augflow.photographs import photo_seed, sampled
 from augflow.synthetic import COLUMNS, read_rows
 from augflow.synthetic.manifest import label_path
-from augflow.verifying import record, state_of, verify
+from augflow.verifying import EXIT_CODES, Check, record, state_of, verify
 from augflow.verifying.environment import Machines
 from augflow.verifying.lock import check_lock
 from augflow.verifying.models import check_models
@@ -417,7 +417,7 @@ def test_forged_scenes_and_transfers_are_found_by_making_them_again(study):
 def test_elsewhere_photographs_may_differ_by_the_tolerance(study):
     params_with(verify__items=100)
     Path("environment.json").unlink()
-    for grey, state in ((2, "holds"), (3, "does not hold")):
+    for grey, state in ((0, "holds"), (2, "holds within tolerance"), (3, "does not hold")):
         pixels = files.read_photo(PHOTO).astype(int)
         pixels[5, 6] += grey if pixels[5, 6].max() < 250 else -grey
         original = PHOTO.read_bytes()
@@ -426,3 +426,45 @@ def test_elsewhere_photographs_may_differ_by_the_tolerance(study):
         PHOTO.write_bytes(original)
         assert check.state == state
         assert any("within 2 grey values" in note for note in check.notes)
+
+
+def test_what_holds_within_tolerance_has_a_code_of_its_own_and_is_strictly_no(study, run):
+    for name in ("environment.json", "dvc.lock"):
+        Path(name).unlink()
+    path = study.score("t05")
+
+    def one_pixel_further(content):
+        for item in content["items"]:
+            row = next(row for row in item["confusion"] if sum(map(bool, row)) > 1)
+            first, second = [place for place, count in enumerate(row) if count][:2]
+            row[first], row[second] = row[first] - 1, row[second] + 1
+
+    edit_json(path, one_pixel_further)
+    space, machines = Workspace(study), Machines(study)
+    assert check_matrices(space, machines).state == "holds within tolerance"
+    found = Check("x", compared=1, tolerated=1)
+    assert EXIT_CODES[state_of([found])] == 3
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("augflow.verifying.verify", lambda project, level: iter([found]))
+        assert run().exit_code == 3
+        assert run("--strict").exit_code == 1
+
+
+def test_findings_are_written_for_programs_and_people(study, run, tmp_path):
+    flip(PHOTO)
+    result = run("--out", str(tmp_path / "found"))
+    assert result.exit_code == 1
+    content = files.read_json(tmp_path / "found/level_0.json")
+    page = (tmp_path / "found/level_0.md").read_text()
+    assert content["state"] == "does not hold"
+    assert page.startswith("# Level 0: does not hold\n")
+    wheres = [one["where"] for check in content["checks"] for one in check["violations"]]
+    assert any(where.startswith(str(PHOTO)) for where in wheres)
+    assert "row 3, column 4" in page
+
+
+def test_a_folder_that_cannot_be_written_changes_no_verdict(study, run, tmp_path):
+    (tmp_path / "file").write_text("")
+    result = run("--level", "3", "--out", str(tmp_path / "file" / "below"))
+    assert result.exit_code == 0, result.output
+    assert "not written" in result.output
