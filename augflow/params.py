@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from augflow.errors import ParamsError, nearest
 
@@ -14,6 +23,19 @@ Size = tuple[Annotated[int, Field(ge=8)], Annotated[int, Field(ge=8)]]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Temperature = Annotated[float, Field(ge=0, le=2)]
+
+
+def _plain_name(name: str) -> str:
+    """Lets pass what is one folder in every path and one word in every command."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
+        raise ValueError(
+            "folders and stages are named after it: up to 64 letters, digits, _ and -, "
+            "of which - and _ are not the first; rename it"
+        )
+    return name
+
+
+Name = Annotated[str, AfterValidator(_plain_name)]
 
 
 class Section(BaseModel):
@@ -468,15 +490,15 @@ class Params(Section):
     study: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
     threads: Count = 2
     data: DataParams
-    generators: dict[str, GeneratorParams]
-    sets: dict[str, SetParams]
-    transfers: dict[str, TransferParams] = {}
-    predictors: dict[str, PredictorParams] = {}
+    generators: dict[Name, GeneratorParams]
+    sets: dict[Name, SetParams]
+    transfers: dict[Name, TransferParams] = {}
+    predictors: dict[Name, PredictorParams] = {}
     judge: SegmenterParams
-    judges: dict[str, JudgeParams] = {}
-    choices: dict[str, ChoiceParams] = {}
-    selections: dict[str, SelectionParams] = {}
-    arms: dict[str, ArmParams]
+    judges: dict[Name, JudgeParams] = {}
+    choices: dict[Name, ChoiceParams] = {}
+    selections: dict[Name, SelectionParams] = {}
+    arms: dict[Name, ArmParams]
     retrain: RetrainParams
     report: ReportParams
     diversity: DiversityParams | None = None
@@ -648,7 +670,8 @@ def checked(section: type[S], content: object, where: str) -> S:
 
 
 def _line(error: Any, section: type[BaseModel]) -> str:
-    place = ".".join(str(part) for part in error["loc"])
+    parts = [str(part) for part in error["loc"] if part != "[key]"]
+    place = ".".join(part if part.isprintable() else ascii(part) for part in parts)
     if error["type"] == "extra_forbidden":
         known = sorted(_fields_at(section, error["loc"][:-1]))
         return f"{place}: no such parameter; {nearest(str(error['loc'][-1]), known)}"

@@ -16,7 +16,7 @@ FLOORS = [
         "pictures", "synthetic", "synthesizer", "rebalancing", "editing", "objects", "shapes",
         "attributes", "shares", "frames", "suggestions", "decoded",
         "peak", "operations", "leaks", "memorising", "standing", "cutouts", "mixing", "pasting",
-        "new_layouts", "pools", "perspective", "folds",
+        "new_layouts", "pools", "perspective", "folds", "weights",
     },
     {"learners", "training", "prefetching", "ranks", "devices", "budget", "mixture"},
     {

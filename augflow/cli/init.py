@@ -13,7 +13,7 @@ def init(
         str,
         typer.Option(
             help="streets, smoke, cityscapes_256, cityscapes_128, camvid, "
-            "idd_lite, idd_lite_configurations, kitti, folder."
+            "idd_lite, idd_lite_configurations, idd_lite_shares, kitti, folder."
         ),
     ],
     data: Annotated[

@@ -46,7 +46,8 @@ def listed(weights: Mapping[str, float]) -> dict[str, int]:
 def config(package: Package) -> str:
     """The text of `augflow_data.py`."""
     table, (height, width) = package.table, package.size
-    classes = pprint.pformat(table.names, width=90, compact=True)
+    # mmengine puts values in the place of what stands in double braces, before Python reads it
+    classes = pprint.pformat(table.names, width=90, compact=True).replace("{", "\\x7b")
     palette = pprint.pformat([list(row.colour) for row in table.trained], width=90, compact=True)
     parts = [part for part in (REAL, SYNTHETIC) if part in package.parts]
     text = _HEAD.format(

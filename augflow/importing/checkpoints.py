@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import pickle
 import re
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from augflow.errors import ModelError
+from augflow.errors import ModelError, ParamsError
+from augflow.params import Section, checked
 
-SHOWN = 6
+SHOWN, LONGEST = 6, 120
 
 Shape = tuple[int, ...]
+S = TypeVar("S", bound=Section)
 
 
 def tensors_of(path: Path, key: str | None = None) -> dict[str, Tensor]:
@@ -25,18 +29,22 @@ def tensors_of(path: Path, key: str | None = None) -> dict[str, Tensor]:
         key: where in the file the state dict is, if it is not the file itself.
 
     Raises:
-        ModelError: no such file, a damaged one, or one that holds more than tensors and numbers.
+        ModelError: no such file, a damaged one, or one that holds more than tensors and numbers, or
+            other tensors than dense ones.
     """
     if not path.is_file():
         raise ModelError(f"{path}: no such file; give a checkpoint that torch.save wrote")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as fault:
         raise ModelError(
             f"{path}: not a torch.save file of tensors and plain numbers alone, which is all that "
             f"is read{_asked_for(fault)}; save the state dict itself with torch.save"
         ) from fault
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as fault:
+    except Exception as fault:
+        # a damaged file makes torch's reader raise whatever it happens to stumble over
         raise ModelError(
             f"{path}: damaged, or no torch.save file ({_first_line(fault)}); fetch it again"
         ) from fault
@@ -47,7 +55,43 @@ def tensors_of(path: Path, key: str | None = None) -> dict[str, Tensor]:
     foreign = [str(name) for name, value in content.items() if not isinstance(value, Tensor)]
     if foreign:
         raise ModelError(f"{path}: expected tensors by name; not tensors: {shown(foreign)}")
+    odd = [str(name) for name, value in content.items() if not _is_dense(value)]
+    if odd:
+        raise ModelError(
+            f"{path}: expected dense tensors of real numbers, all of them in the file; not so: "
+            f"{shown(odd)}; save the state dict of the network as it was trained"
+        )
     return {str(name): value.detach().float() for name, value in content.items()}
+
+
+def config_of(section: type[S], content: dict[str, Any], path: Path) -> S:
+    """The configuration that a file's shapes ask for.
+
+    Raises:
+        ModelError: there is no such network.
+    """
+    try:
+        return checked(section, content, str(path))
+    except ParamsError as fault:
+        raise ModelError(f"{fault}; give a file of that code, or say another size") from fault
+
+
+def shapes_of(build: Callable[[], nn.Module], path: Path) -> dict[str, Shape]:
+    """The shapes of a network's tensors, of which none is made.
+
+    What is built for a file is compared with it before: a small file that asks for a large network
+    costs no memory.
+
+    Raises:
+        ModelError: no computer has room for such a network.
+    """
+    try:
+        with torch.device("meta"):
+            return {name: tuple(value.shape) for name, value in build().state_dict().items()}
+    except (RuntimeError, OverflowError) as fault:
+        raise ModelError(
+            f"{path}: asks for a network too large to be ({_first_line(fault)}); fetch it again"
+        ) from fault
 
 
 def check_fit(
@@ -81,9 +125,19 @@ def check_fit(
 
 
 def shown(names: Sequence[str]) -> str:
-    """Some names, and how many more there are."""
+    """Some names, and how many more there are; on one line, whatever they are."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    plain = [name if name.isprintable() else ascii(name) for name in names[:SHOWN]]
+    return ", ".join(name[:LONGEST] for name in plain) + more
+
+
+def _is_dense(value: Tensor) -> bool:
+    """Whether it holds real numbers one by one, and not more of them than are stored."""
+    if value.is_nested or value.is_quantized or value.is_complex() or value.device.type != "cpu":
+        return False
+    if value.layout != torch.strided:
+        return False
+    return value.numel() * value.element_size() <= value.untyped_storage().nbytes()
 
 
 def _sides(shape: Sequence[int]) -> str:

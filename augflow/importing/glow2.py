@@ -20,7 +20,7 @@ from augflow.classes import ClassTable
 from augflow.errors import ModelError
 from augflow.generators.full_glow import FullGlow
 from augflow.generators.presets import FullGlowConfig
-from augflow.importing.checkpoints import Shape, check_fit, tensors_of
+from augflow.importing.checkpoints import Shape, check_fit, config_of, shapes_of, tensors_of
 
 CONSTANTS = ("initialized", "u_mask", "l_mask", "l_eye")
 """Buffers of theirs that hold no choice: flags, triangles of ones, the identity."""
@@ -38,9 +38,9 @@ class Piece:
     theirs: str
     layout: Literal["same", "transposed", "column"] = "same"
 
-    def expected(self, tensor: Tensor) -> Shape:
-        """The shape of theirs, given the whole tensor of ours."""
-        shape = tuple(tensor.shape if self.step is None else tensor.shape[1:])
+    def expected(self, whole: Shape) -> Shape:
+        """The shape of theirs, given that of the whole tensor of ours."""
+        shape = whole if self.step is None else whole[1:]
         if self.ours.startswith("conditioners") and self.ours.endswith(("permutation", "sign")):
             shape = shape[1:]
         if self.layout == "transposed":
@@ -75,14 +75,15 @@ def read_glow2(
     options = {"boundary": boundary, "boundary_filter": boundary_filter}
     config = _config(path, found, size, options)
     try:
-        generator = FullGlow(config, table)
+        shapes = shapes_of(lambda: FullGlow(config, table), path)
     except ValueError as fault:
         raise ModelError(f"{path}: size {size[0]}x{size[1]}: {fault}; say the right size") from None
-    state = {name: value.clone() for name, value in generator.state_dict().items()}
     pieces = list(_pieces(config.steps))
-    expected = {piece.theirs: piece.expected(state[piece.ours]) for piece in pieces}
+    expected = {piece.theirs: piece.expected(shapes[piece.ours]) for piece in pieces}
     _check_size(path, found, expected, size)
     check_fit(path, found, expected, CONSTANTS)
+    generator = FullGlow(config, table)
+    state = {name: value.clone() for name, value in generator.state_dict().items()}
     for piece in pieces:
         piece.write(state[piece.ours], found[piece.theirs])
     generator.load_state_dict(state)
@@ -93,15 +94,16 @@ def _config(
     path: Path, found: Mapping[str, Tensor], size: tuple[int, int], maps: dict[str, Any]
 ) -> FullGlowConfig:
     """What the file's names and shapes say of the network."""
-    depths: dict[int, int] = {}
+    flows: dict[int, set[int]] = {}
     for name in found:
-        match = re.match(r"right_glow\.blocks\.(\d+)\.flows\.(\d+)\.", name)
+        match = re.match(r"right_glow\.blocks\.([0-9]{1,4})\.flows\.([0-9]{1,4})\.", name)
         if match:
-            block, flow = int(match[1]), int(match[2])
-            depths[block] = max(depths.get(block, 0), flow + 1)
-    if not depths or sorted(depths) != list(range(len(depths))):
+            flows.setdefault(int(match[1]), set()).add(int(match[2]))
+    numbered = [flows, *flows.values()]
+    if not flows or any(sorted(some) != list(range(len(some))) for some in numbered):
         raise ModelError(
-            f"{path}: no right_glow.blocks.N.flows.N in it, so it is none of the Full-Glow code"
+            f"{path}: no right_glow.blocks.N.flows.N in it, each from 0 on, so it is none of the "
+            "Full-Glow code, or not whole"
         )
     first = "right_glow.blocks.0.flows.0"
     if f"{first}.inv_conv.w_p" not in found:
@@ -110,27 +112,26 @@ def _config(
             "matrices that are no LU product are not read; take one that was trained with it"
         )
 
-    def width(name: str) -> int:
-        if name not in found:
-            raise ModelError(f"{path}: {name} is missing; the file is not whole")
-        return len(found[name])
+    def side(name: str, axis: int = 0) -> int:
+        if name not in found or found[name].ndim <= axis:
+            raise ModelError(f"{path}: {name} is missing or of too few sides; fetch it again")
+        return found[name].shape[axis]
 
     act = f"{first}.act_norm.cond_net"
-    convs = [width(f"{act}.conv_net.conv_net.{n}.bias") for n in (0, 2, 4)]
-    hidden = [width(f"{act}.linear_net.linear_net.{n}.bias") for n in (0, 2, 4)]
-    conditions = found[f"{act}.conv_net.conv_net.0.weight"].shape[1]
-    return FullGlowConfig(
-        size=size,
-        steps=tuple(depths[block] for block in sorted(depths)),
-        width=width(f"{first}.coupling.net.0.bias"),
-        source_width=width("left_glow.blocks.0.flows.0.coupling.net.0.bias"),
-        condition_width=width(f"{first}.coupling.cond_net.conv_net.0.bias"),
-        head_convs=(convs[0], convs[1], convs[2]),
-        head_hidden=(hidden[0], hidden[1], hidden[2]),
+    conditions = side(f"{act}.conv_net.conv_net.0.weight", 1)
+    content = {
+        "size": size,
+        "steps": tuple(len(flows[block]) for block in sorted(flows)),
+        "width": side(f"{first}.coupling.net.0.bias"),
+        "source_width": side("left_glow.blocks.0.flows.0.coupling.net.0.bias"),
+        "condition_width": side(f"{first}.coupling.cond_net.conv_net.0.bias"),
+        "head_convs": tuple(side(f"{act}.conv_net.conv_net.{n}.bias") for n in (0, 2, 4)),
+        "head_hidden": tuple(side(f"{act}.linear_net.linear_net.{n}.bias") for n in (0, 2, 4)),
         **(maps if conditions > 12 else {}),
-        pixels="unit",
-        layout_noise="none",
-    )
+        "pixels": "unit",
+        "layout_noise": "none",
+    }
+    return config_of(FullGlowConfig, content, path)
 
 
 def _check_size(
@@ -138,7 +139,7 @@ def _check_size(
 ) -> None:
     """Refuses another size than the flat layers were made for, before shapes are listed."""
     name = "right_glow.blocks.0.flows.0.act_norm.cond_net.linear_net.linear_net.0.weight"
-    if name in found and found[name].shape[1] != expected[name][1]:
+    if name in found and found[name].ndim == 2 and found[name].shape[1] != expected[name][1]:
         maps = len(found["right_glow.blocks.0.flows.0.act_norm.cond_net.conv_net.conv_net.4.bias"])
         raise ModelError(
             f"{path}: it did not learn at {size[0]}x{size[1]}: say the height and width for which "

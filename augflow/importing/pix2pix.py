@@ -18,7 +18,7 @@ from torch import Tensor
 from augflow.classes import ClassTable
 from augflow.errors import ModelError
 from augflow.generators.pix2pix import Pix2Pix, Pix2PixConfig
-from augflow.importing.checkpoints import check_fit, tensors_of
+from augflow.importing.checkpoints import check_fit, config_of, shapes_of, tensors_of
 from augflow.learners.patch_gan import PATCHES
 
 OUTER = "model.model"
@@ -38,13 +38,14 @@ def read_pix2pix(path: Path, table: ClassTable, size: tuple[int, int]) -> Pix2Pi
     """
     found = tensors_of(path)
     config = _config(path, found, table, size)
-    generator = Pix2Pix(config, table)
-    state = {name: value.clone() for name, value in generator.state_dict().items()}
+    shapes = shapes_of(lambda: Pix2Pix(config, table), path)
     names = dict(_names(config.downs, config.norm))
     ignored = ["num_batches_tracked"]
     if config.norm == "instance":
         ignored += ["running_mean", "running_var"]
-    check_fit(path, found, {names[ours]: tuple(state[ours].shape) for ours in names}, ignored)
+    check_fit(path, found, {theirs: shapes[ours] for ours, theirs in names.items()}, ignored)
+    generator = Pix2Pix(config, table)
+    state = {name: value.clone() for name, value in generator.state_dict().items()}
     for ours, theirs in names.items():
         state[ours].copy_(found[theirs])
     generator.load_state_dict(state)
@@ -70,16 +71,17 @@ def _config(
             f"(one per class of table {table.name!r})"
         )
     downs = 2 + max(depths)
-    return Pix2PixConfig(
-        size=size,
-        downs=downs,
-        width=len(first),
-        norm="instance" if f"{OUTER}.1.model.1.bias" in found else "batch",
-        test_statistics="image",
-        dropout=tuple(range(1, downs - 4)),
-        source="palette" if planes == 3 else "one_hot",
-        patch=_patch(size),
-    )
+    content = {
+        "size": size,
+        "downs": downs,
+        "width": len(first),
+        "norm": "instance" if f"{OUTER}.1.model.1.bias" in found else "batch",
+        "test_statistics": "image",
+        "dropout": tuple(range(1, downs - 4)),
+        "source": "palette" if planes == 3 else "one_hot",
+        "patch": _patch(size),
+    }
+    return config_of(Pix2PixConfig, content, path)
 
 
 def _patch(size: tuple[int, int]) -> Literal[16, 34, 70, 142, 286]:

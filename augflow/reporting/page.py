@@ -21,12 +21,12 @@ from augflow.reporting.verdict import verdict
 
 def html_page(evidence: Evidence, tables: Mapping[str, Table], folder: Path) -> bytes:
     """`report.html`: pictures of `folder`/figures inside, styles and scripts inside."""
-    return _rendered("report.html.j2", True, _context(evidence, tables, folder))
+    return _rendered("report.html.j2", _context(evidence, tables, folder))
 
 
 def markdown_page(evidence: Evidence, tables: Mapping[str, Table], folder: Path) -> bytes:
     """`report.md`: the same words and tables, pictures linked."""
-    return _rendered("report.md.j2", False, _context(evidence, tables, folder))
+    return _rendered("report.md.j2", _context(evidence, tables, folder))
 
 
 def _context(evidence: Evidence, tables: Mapping[str, Table], folder: Path) -> dict[str, Any]:
@@ -57,12 +57,13 @@ def _path(picture: Picture, figures: Path) -> Path:
     return figures / f"{picture.name}.png"
 
 
-def _rendered(template: str, escaped: bool, context: Mapping[str, Any]) -> bytes:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+def _rendered(template: str, context: Mapping[str, Any]) -> bytes:
+    """A filled template; HTML escapes every value by itself, Markdown by its filter `md`."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
     rooms = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=escaped,
+        autoescape=select_autoescape(["html.j2"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

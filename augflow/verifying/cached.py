@@ -124,7 +124,7 @@ def md5(path: Path) -> str:
     """The digest that DVC gives a file or a folder."""
     if path.is_dir():
         return _folder_md5(path)
-    return hashlib.md5(path.read_bytes()).hexdigest()
+    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
 
 
 def _folder_md5(folder: Path, as_written: bool = False) -> str:
@@ -136,7 +136,8 @@ def _folder_md5(folder: Path, as_written: bool = False) -> str:
                 path = _rewritten(path, Path(scratch) / "image.png")
             entries.append({"md5": md5(path), "relpath": name})
     entries.sort(key=lambda entry: entry["relpath"])
-    return hashlib.md5(json.dumps(entries, sort_keys=True).encode()).hexdigest() + ".dir"
+    listing = json.dumps(entries, sort_keys=True).encode()
+    return hashlib.md5(listing, usedforsecurity=False).hexdigest() + ".dir"
 
 
 def _rewritten(path: Path, scratch: Path) -> Path:

@@ -72,20 +72,20 @@ def run_all(copy: Path, log: Path, environment: Mapping[str, str] | None = None)
     }  # fmt: skip
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as stream:
-        for words in (["init", "--no-scm", "--quiet"], ["repro", "--no-run-cache"]):
-            ran = subprocess.run(
-                [sys.executable, "-m", "dvc", *words], cwd=copy, env=given, stdout=stream,
+        for word, options in (("init", ["--no-scm", "--quiet"]), ("repro", ["--no-run-cache"])):
+            ran = subprocess.run(  # noqa: S603 (words of our own)
+                [sys.executable, "-m", "dvc", word, *options], cwd=copy, env=given, stdout=stream,
                 stderr=subprocess.STDOUT, check=False,
             )  # fmt: skip
             if ran.returncode:
-                return f"dvc {words[0]} ended with exit code {ran.returncode}; see {log}"
+                return f"dvc {word} ended with exit code {ran.returncode}; see {log}"
     return None
 
 
 def _files(root: Path) -> Iterator[Path]:
     """The files of a project, relative to it."""
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],  # noqa: S607
         cwd=root, capture_output=True, check=False,
     )  # fmt: skip
     if listed.returncode == 0 and listed.stdout:

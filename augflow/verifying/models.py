@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from augflow import files, generators
-from augflow.errors import ModelError
 from augflow.generators import weights_digest
 from augflow.params import SegmenterParams
 from augflow.stages.retrain import facts_of
 from augflow.verifying.findings import Check
 from augflow.verifying.workspace import Workspace, recorded_digest
+from augflow.weights import read_weights
 
 
 def check_models(space: Workspace) -> Check:
@@ -77,16 +77,8 @@ def _check_segmenter(
 
 
 def _check_weights(check: Check, folder: Path) -> None:
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
     path = folder / "weights.safetensors"
-    if not path.exists():
-        raise ModelError(f"{path}: no such file")
-    try:
-        tensors = load(path.read_bytes())
-    except SafetensorError as fault:
-        raise ModelError(f"{path}: not a whole safetensors file ({fault})") from fault
+    tensors = read_weights(path)
     check.same(path, f"weights {recorded_digest(folder)}", f"weights {weights_digest(tensors)}")
 
 

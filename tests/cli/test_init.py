@@ -18,7 +18,7 @@ from augflow.template import source
 HOME = Path(__file__).parents[2]
 PRESETS = [
     "camvid", "cityscapes_128", "cityscapes_256", "folder", "idd_lite", "idd_lite_configurations",
-    "kitti", "smoke", "streets",
+    "idd_lite_shares", "kitti", "smoke", "streets",
 ]  # fmt: skip
 MAKES_ITS_OWN = ("smoke", "streets")
 
@@ -83,7 +83,7 @@ def test_a_preset_is_a_sound_study(preset):
     assert all(list(s.temperatures) == sorted(s.temperatures) for s in swept)
     if preset != "smoke":
         assert {s.rounds for s in swept} == {3}
-    if preset != "smoke" and not study.report.configurations:
+    if preset not in ("smoke", "idd_lite_shares") and not study.report.configurations:
         assert swept[0].temperatures == tuple(n / 10 for n in range(11))
 
 
@@ -147,7 +147,7 @@ def test_every_project_is_one_that_dvc_reads(project):
     assert len(lines) == len(PRESETS)
     for preset, line in zip(PRESETS, lines, strict=True):
         study = params.load(source().preset(preset))
-        stages = 7 + len(study.generators) + 2 * len(study.sets) + len(study.transfers)
+        stages = 8 + len(study.generators) + 2 * len(study.sets) + len(study.transfers)
         stages += len(study.judges) + len(study.choices) + len(study.selections)
         stages += len(study.arms) + len(study.diversity.generators)
         stages += len(study.explore.generators) + len(study.predictors)

@@ -1,0 +1,152 @@
+"""Records beside weights: a `config.json` or a resume state may spoil a run, not take it over."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import pytest
+import torch
+from safetensors.torch import load, save
+
+from augflow import files, generators, training
+from augflow.errors import AugflowError
+from augflow.segmenters import MmsegSegmenter, read_config
+from augflow.segmenters import load as load_segmenter
+from tests import small_makers
+from tests.generators.conftest import VARIANTS
+from tests.generators.test_contract import NAMES, learner
+from tests.mini_network import MINI
+from tests.security import attacks
+
+CODE = pytest.mark.xfail(strict=True, reason="segmenters.config_from has to refuse such names")
+RECORD = pytest.mark.xfail(strict=True, reason="generators.load has to say what is wrong")
+STATE = pytest.mark.xfail(strict=True, reason="training has to say what is wrong with a state")
+
+TAKEOVERS = {
+    "calls_at_the_top": ((), {"type": "subprocess.getoutput", "cmd": "touch TRACE"}),
+    "calls_for_a_loss": (("decode_head", "loss_decode"),
+                         {"type": "subprocess.getoutput", "cmd": "touch TRACE"}),
+    "calls_for_a_backbone": (("backbone",), {"type": "os.system", "command": "touch TRACE"}),
+    "opens_a_pickle": (("backbone", "init_cfg"), {"type": "Pretrained", "checkpoint": "PICKLE"}),
+    "opens_an_old_pickle": (("pretrained",), "PICKLE"),
+    "opens_weights_of_classes": (("decode_head", "loss_decode", "class_weight"), "PICKLE"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def judge(tmp_path_factory):
+    """A saved segmenter; its record is read only."""
+    torch.set_num_threads(1)
+    root = tmp_path_factory.mktemp("judge")
+    (root / "mini.py").write_text(MINI)
+    MmsegSegmenter(read_config(str(root / "mini.py"), 3), ("a", "b", "c")).save(root / "judge")
+    return root / "judge"
+
+
+def refused(act, *named):
+    with pytest.raises(AugflowError) as fault:
+        act()
+    (line,) = str(fault.value).splitlines()
+    assert all(str(name) in line for name in named)
+    assert "; " in line or ": train" in line
+
+
+@CODE
+@pytest.mark.parametrize("what", TAKEOVERS)
+def test_the_record_of_a_judge_runs_nothing(judge, tmp_path, what):
+    trace, bomb = tmp_path / "ran", tmp_path / "bomb.pkl"
+    bomb.write_bytes(attacks.programs(trace)["pickle"])
+    place, value = TAKEOVERS[what]
+    told = json.dumps(value).replace("TRACE", str(trace)).replace("PICKLE", str(bomb))
+    record = copy.deepcopy(files.read_json(judge / "config.json"))
+    *above, last = ("config", "model", *place)
+    section = record
+    for name in above:
+        section = section[name]
+    section[last] = json.loads(told)
+    (tmp_path / "config.json").write_text(json.dumps(record))
+    (tmp_path / "weights.safetensors").write_bytes((judge / "weights.safetensors").read_bytes())
+    with pytest.raises(AugflowError):
+        load_segmenter(tmp_path)
+    assert not trace.exists()
+
+
+@RECORD
+@pytest.mark.parametrize("spoil", [
+    lambda record: [], lambda record: {**record, "system": ["imle"]},
+    lambda record: {**record, "classes": 3}, lambda record: {**record, "classes": {"rows": [{}]}},
+    *(lambda record, key=key: {k: v for k, v in record.items() if k != key}
+      for key in ("system", "config", "classes", "weights")),
+])  # fmt: skip
+def test_a_record_without_sense_is_refused(tmp_path, spoil):
+    folder = small_makers.save("plain", tmp_path)
+    record = files.read_json(folder / "config.json")
+    (folder / "config.json").write_text(json.dumps(spoil(record)))
+    refused(lambda: generators.load(folder), folder / "config.json")
+
+
+def fit(run, steps):
+    made, scene = learner(VARIANTS["imle"])
+    return training.fit(
+        made, scene, steps=steps, batch_size=2, seed=3, columns=made.columns, names=NAMES, run=run,
+        save_every=1, watch=lambda step: {},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory):
+    """The bytes of a resume state after one step, and what they say of it."""
+    torch.set_num_threads(1)
+    run = tmp_path_factory.mktemp("run")
+    fit(run, 1)
+    raw = (run / "state.safetensors").read_bytes()
+    return raw, attacks.opened(raw)[0]["__metadata__"]
+
+
+@pytest.mark.parametrize("program", ["pickle", "torch", "torch_legacy"])
+def test_a_program_in_the_place_of_a_state_does_not_run(tmp_path, program):
+    trace, path = tmp_path / "ran", tmp_path / "run" / "state.safetensors"
+    path.parent.mkdir()
+    path.write_bytes(attacks.programs(trace)[program])
+    refused(lambda: fit(tmp_path / "run", 2), path, "delete it")
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize("lie", ["empty", "text", "truncated", "gigabyte_header", "huge_shape",
+                                 "beyond_the_end", "overlapping", "unknown_type"])  # fmt: skip
+def test_a_spoiled_state_is_refused(tmp_path, state, lie):
+    path = tmp_path / "state.safetensors"
+    tensors = save(load(state[0]))
+    path.write_bytes(attacks.lies(tensors)[lie])
+    refused(lambda: fit(tmp_path, 2), path, "delete it")
+
+
+@STATE
+@pytest.mark.parametrize("spoil", [
+    lambda tensors, facts: (tensors, None), lambda tensors, facts: (tensors, {"step": "1"}),
+    lambda tensors, facts: (tensors, {**facts, "step": "first"}),
+    lambda tensors, facts: (tensors, {**facts, "history": "{"}),
+    lambda tensors, facts: ({}, facts),
+    lambda tensors, facts: ({name: value.flatten()[:1] for name, value in tensors.items()
+                             if not name.startswith("adam.")}, facts),
+])  # fmt: skip
+def test_a_state_of_something_else_is_refused(tmp_path, state, spoil):
+    raw, facts = state
+    tensors, told = spoil(load(raw), facts)
+    content = {name: value.contiguous() for name, value in tensors.items()}
+    path = tmp_path / "state.safetensors"
+    path.write_bytes(save(content, metadata=told))
+    refused(lambda: fit(tmp_path, 2), path, "delete it")
+
+
+@STATE
+def test_moments_of_another_shape_are_refused_before_they_are_used():
+    """The optimizer believes their shape: it would read and write beyond their memory."""
+    made, _ = learner(VARIANTS["imle"])
+    name, weight = next(iter(made.networks["generator"].named_parameters()))
+    moments = {"step": torch.tensor(1.0), "exp_avg": torch.zeros(1), "exp_avg_sq": torch.zeros(1)}
+    state = made.state() | {f"adam.{key}.generator.{name}": one for key, one in moments.items()}
+    assert weight.shape != (1,)
+    with pytest.raises(ValueError, match="exp_avg"):
+        made.restore(state)
