@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 
 class AugflowError(Exception):
@@ -27,6 +28,42 @@ class BusyError(AugflowError):
     """Another live process holds the run folder."""
 
     exit_code = 4
+
+
+class Faults:
+    """The faults of several files, kept until all of them can be told at once, each once."""
+
+    def __init__(self) -> None:
+        """None so far."""
+        self.lines: list[str] = []
+
+    @contextmanager
+    def gathered(self) -> Iterator[None]:
+        """Keeps the lines of a `DataError` of the body, which ends there."""
+        try:
+            yield
+        except DataError as fault:
+            self.lines += str(fault).splitlines()
+
+    def tell(self) -> None:
+        """Goes on where there are none.
+
+        Raises:
+            DataError: with all of them, one a line.
+        """
+        if self.lines:
+            raise DataError("\n".join(dict.fromkeys(self.lines)))
+
+
+def on_one_line(value: object, most: int | None = None) -> str:
+    """A text with its line breaks and whatever else cannot be printed escaped.
+
+    Of a longer one than `most` characters the beginning is shown.
+    """
+    text = str(value)
+    if most is not None and len(text) > most:
+        text = f"{text[:most]}..."
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def nearest(word: str, known: Sequence[str]) -> str:

@@ -12,12 +12,13 @@ import re
 import shutil
 import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from augflow import images
 from augflow.errors import BusyError, DataError
 
 
@@ -43,8 +44,16 @@ def atomic_write(path: Path, content: bytes, synced: bool = True) -> None:
 def fresh_folder(path: Path) -> Iterator[Path]:
     """Yields an empty folder beside `path` and renames it to `path` when the body ends well.
 
-    What `path` held before is replaced; when the body raises, `path` is left as it was.
+    What `path` held before is replaced; when the body raises, `path` is left as it was, and folders
+    that it would have lain in are not made.
+
+    Raises:
+        DataError: it would lie in a file.
     """
+    for above in path.parents:
+        if above.exists() and not above.is_dir():
+            raise DataError(f"{path}: {above} is a file, expected a folder; choose another place")
+    new = [folder for folder in path.parents if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     shutil.rmtree(aside, ignore_errors=True)
@@ -56,6 +65,9 @@ def fresh_folder(path: Path) -> Iterator[Path]:
         aside.replace(path)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+        for folder in new:
+            with suppress(OSError):  # not empty: something is in place
+                folder.rmdir()
 
 
 def write_png(path: Path, pixels: np.ndarray) -> None:
@@ -80,14 +92,10 @@ def read_photo(path: Path) -> np.ndarray:
         returns: (H, W, 3) uint8, RGB, upright (EXIF orientation applied), alpha dropped.
 
     Raises:
-        DataError: missing, unreadable, truncated, or of more than 8 bits a channel.
+        DataError: missing, no PNG or JPEG, cut off, damaged, too large, with several frames, of
+            more than 8 bits a channel, or of inks.
     """
-    from PIL import ImageOps
-
-    with _opened(path) as image:
-        if image.mode.startswith(("I", "F")):
-            raise DataError(f"{path}: {image.mode} pixels are no photo; convert it to 8-bit RGB")
-        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    return images.photo(path)
 
 
 def read_ids(path: Path) -> np.ndarray:
@@ -97,45 +105,10 @@ def read_ids(path: Path) -> np.ndarray:
         returns: (H, W) uint8 or (H, W) int32 for 16-bit files; (H, W, 3) uint8 for a colour map.
 
     Raises:
-        DataError: missing, unreadable, truncated, or of a pixel format that holds no ids.
+        DataError: missing, no PNG, cut off, damaged, too large, with several frames, to be turned
+            when it is shown, or of a pixel format that holds no ids.
     """
-    with _opened(path) as image:
-        if image.mode in ("L", "P"):
-            return np.asarray(image)
-        if image.mode == "1":
-            return np.asarray(image).astype(np.uint8)
-        if image.mode in ("I;16", "I;16B", "I"):
-            return np.asarray(image).astype(np.int32)
-        if image.mode in ("RGB", "RGBA"):
-            return np.asarray(image.convert("RGB"))
-        raise DataError(
-            f"{path}: pixel format {image.mode} holds no ids; expected 8-bit or 16-bit grey, "
-            "palette or RGB: convert the file"
-        )
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    from PIL import Image, UnidentifiedImageError
-
-    if not path.exists():
-        raise DataError(f"{path}: no such file")
-    try:
-        with Image.open(path) as image:
-            image.load()
-            yield image
-    except DataError:
-        raise
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        EOFError,
-        UnidentifiedImageError,
-        Image.DecompressionBombError,
-    ) as fault:
-        reason = " ".join(str(fault).replace(str(path), "file").split())
-        raise DataError(f"{path}: not a whole image ({reason}); restore the file") from fault
+    return images.ids(path)
 
 
 def csv_bytes(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> bytes:
@@ -230,9 +203,12 @@ def digest_array(array: np.ndarray) -> str:
 
 
 def digest_file(path: Path) -> str:
-    """A digest of the content: of decoded pixels for PNG, of the bytes for anything else."""
+    """A digest of the content: of decoded pixels for PNG, of the bytes for anything else.
+
+    An animation counts as its first frame.
+    """
     if path.suffix == ".png":
-        return digest_array(read_ids(path))
+        return digest_array(images.first_frame(path))
     return digest_bytes(path.read_bytes())
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,9 +12,10 @@ import cv2
 import numpy as np
 import torch
 
-from augflow import boundaries, files
+from augflow import boundaries, files, listing
 from augflow.classes import IGNORE, ClassTable
-from augflow.errors import DataError
+from augflow.datasets.advice import is_recoloured
+from augflow.errors import DataError, Faults, on_one_line
 from augflow.scenes import Layout
 
 Labels = Literal["auto", "train_ids", "label_ids", "colours"]
@@ -59,51 +61,55 @@ def read_layouts(
     Raises:
         DataError: with every fault of every file.
     """
-    paths = label_files(folder)
-    decoded, faults = _decoded(paths)
-    kind = labels if labels != "auto" else kind_of(paths, decoded, table)
-    edges = _edges_of(paths, maps) if maps is not None else None
-    found = []
+    faults = Faults()
+    paths, faults.lines = label_files(folder)
+    decoded = {}
     for name, path in paths.items():
-        if name not in decoded:
-            continue
-        try:
-            classes = train_ids(decoded[name], table, kind)
+        with faults.gathered():
+            decoded[name] = files.read_ids(path)
+    kind = labels if labels != "auto" else kind_of(paths, decoded, table)
+    edges = None
+    if maps is not None:
+        with faults.gathered():
+            edges = _edges_of(paths, maps)
+    found = []
+    for name, ids in decoded.items():
+        path = paths[name]
+        with faults.gathered(), placed(path):
+            classes = known_classes(path, ids, table, kind)
             boundary = _boundary(classes, table, _map_of(name, edges, maps), size)
-        except DataError as fault:
-            faults.append(f"{path}: {fault}")
-            continue
-        found.append(NamedLayout(name, path, _layout(classes, boundary, size)))
-    if faults:
-        raise DataError("\n".join(faults))
+            found.append(NamedLayout(name, path, _layout(classes, boundary, size)))
+    faults.tell()
     return found
 
 
-def label_files(folder: Path) -> dict[str, Path]:
-    """Core name -> file of every label map below a folder, sorted by name; or of a single file.
+def label_files(folder: Path) -> tuple[dict[str, Path], list[str]]:
+    """Core name -> file of every label map below a folder, sorted by name, and other files' faults.
+
+    A single file is taken as it is.
 
     Raises:
-        DataError: the folder is missing, holds no PNG, or a core name comes twice.
+        DataError: the folder is missing or holds no PNG.
     """
-    if folder.is_file():
-        return {core_name(folder): folder}
-    paths = _pngs(folder)
+    if not folder.is_dir() and folder.exists():
+        return {core_name(folder): folder}, []
+    paths, faults = _pngs(folder)
     for suffix in LABEL_SUFFIXES:
         some = [path for path in paths if path.stem.endswith(suffix)]
         if some:
             paths = some
             break
-    named: dict[str, list[Path]] = defaultdict(list)
-    for path in paths:
-        named[core_name(path)].append(path)
-    doubled = [f"{name} ({', '.join(map(str, found))})" for name, found in named.items()
-               if len(found) > 1]  # fmt: skip
-    if doubled:
-        raise DataError(
-            f"{folder}: names that come twice: {'; '.join(sorted(doubled))}; rename the files or "
-            "give a folder that holds each layout once"
-        )
-    return {name: named[name][0] for name in sorted(named)}
+    found, wrong = listing.named(folder, paths, core_name)
+    return found, faults + wrong
+
+
+@contextmanager
+def placed(path: Path) -> Iterator[None]:
+    """Puts a file's path before every fault of the body."""
+    try:
+        yield
+    except DataError as fault:
+        raise DataError(f"{on_one_line(path)}: {fault}") from fault
 
 
 def core_name(path: Path) -> str:
@@ -115,54 +121,64 @@ def core_name(path: Path) -> str:
 
 
 def single_layout(
-    path: Path, table: ClassTable, size: tuple[int, int], labels: Labels, edges: Path | None
-) -> Layout:
-    """One label map as a layout of a generator's size, with the map `edges` if there is one.
+    path: Path, table: ClassTable, size: tuple[int, int], labels: Labels, edges: Path | None,
+    photo: np.ndarray | None,
+) -> Layout:  # fmt: skip
+    """A photograph's label map as a layout of a generator's size.
+
+    Args:
+        path: the label map.
+        table: the classes it is read with.
+        size: the generator's height and width.
+        labels: what it holds, if that is not to be guessed.
+        edges: its boundary map or instance ids, if there is one.
+        photo: the photograph, (H, W, 3); None where it could not be read.
 
     Raises:
-        DataError: unreadable, or holds what the table does not know.
+        DataError: unreadable, holds what the table does not know, or is of another size than the
+            photograph.
     """
     ids = files.read_ids(path)
     kind = labels if labels != "auto" else kind_of({path.stem: path}, {path.stem: ids}, table)
-    try:
-        classes = train_ids(ids, table, kind)
-    except DataError as fault:
-        raise DataError(f"{path}: {fault}") from fault
+    with placed(path):
+        classes = known_classes(path, ids, table, kind)
+        if photo is not None and classes.shape != photo.shape[:2]:
+            raise DataError(
+                f"{classes.shape[0]}x{classes.shape[1]}, its photograph "
+                f"{photo.shape[0]}x{photo.shape[1]}; make them equal"
+            )
     return _layout(classes, _boundary(classes, table, edges, size), size)
 
 
-def _pngs(folder: Path) -> list[Path]:
+def _pngs(folder: Path) -> tuple[list[Path], list[str]]:
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; give a folder of label maps (PNG)")
-    paths = sorted(path for path in folder.rglob("*.png") if path.is_file())
-    if not paths:
+    paths, faults = listing.images_below(folder, (".png",))
+    if not paths and not faults:
         raise DataError(f"{folder}: holds no PNG; expected label maps, one PNG per layout")
-    return paths
+    return paths, faults
 
 
 def map_files(folder: Path) -> dict[str, Path]:
-    """Core name -> boundary map or instance ids of every layout below a folder."""
-    paths = _pngs(folder)
+    """Core name -> boundary map or instance ids of every layout below a folder.
+
+    Raises:
+        DataError: the folder is missing or holds no PNG, or with every fault of names and links.
+    """
+    paths, faults = _pngs(folder)
     some = [path for path in paths if path.stem.endswith(MAP_SUFFIXES)]
-    return {core_name(path): path for path in some or paths}
+    found, wrong = listing.named(folder, some or paths, core_name)
+    if faults or wrong:
+        raise DataError("\n".join(faults + wrong))
+    return found
 
 
 def _edges_of(paths: dict[str, Path], maps: Path) -> dict[str, Path]:
-    if not maps.is_file():
+    if maps.is_dir() or not maps.exists():
         return map_files(maps)
     if len(paths) > 1:
         raise DataError(f"{maps}: is one file for {len(paths)} layouts; give a folder of maps")
     return dict.fromkeys(paths, maps)
-
-
-def _decoded(paths: dict[str, Path]) -> tuple[dict[str, np.ndarray], list[str]]:
-    decoded, faults = {}, []
-    for name, path in paths.items():
-        try:
-            decoded[name] = files.read_ids(path)
-        except DataError as fault:
-            faults.append(str(fault))
-    return decoded, faults
 
 
 def kind_of(paths: dict[str, Path], decoded: dict[str, np.ndarray], table: ClassTable) -> Labels:
@@ -179,13 +195,28 @@ def kind_of(paths: dict[str, Path], decoded: dict[str, np.ndarray], table: Class
     return "label_ids" if highest >= table.count else "train_ids"
 
 
-def train_ids(ids: np.ndarray, table: ClassTable, kind: Labels) -> np.ndarray:
-    """The train ids of what a file of a kind holds, (H, W) uint8."""
+def known_classes(path: Path, ids: np.ndarray, table: ClassTable, kind: Labels) -> np.ndarray:
+    """The train ids of what a file of a kind holds, (H, W) uint8.
+
+    Raises:
+        DataError: it holds what the table does not know, or is a palette PNG of other colours.
+    """
     if ids.ndim == 3:
-        return table.from_colours(ids)
+        return _advised(table.from_colours, ids)
     if kind == "colours":
         raise DataError("holds ids, expected a colour map: convert it or set --labels")
-    return table.from_raw(ids) if kind == "label_ids" else table.from_train(ids)
+    classes = _advised(table.from_raw if kind == "label_ids" else table.from_train, ids)
+    if is_recoloured(path, ids, table, "label_ids" if kind == "label_ids" else "train_ids"):
+        raise DataError("palette PNG: its colours are other classes than its indices; save class "
+                        "ids as 8-bit grey, or the colours as RGB")  # fmt: skip
+    return classes
+
+
+def _advised(read: Callable[[np.ndarray], np.ndarray], ids: np.ndarray) -> np.ndarray:
+    try:
+        return read(ids)
+    except DataError as fault:
+        raise DataError(f"{fault}; correct them, or say with --labels what files hold") from fault
 
 
 def _map_of(name: str, maps: dict[str, Path] | None, folder: Path | None) -> Path | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -13,15 +13,21 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
-from augflow.errors import ParamsError, nearest
+from augflow.errors import ParamsError, nearest, on_one_line
 
-Size = tuple[Annotated[int, Field(ge=8)], Annotated[int, Field(ge=8)]]
+Side = Annotated[int, Field(ge=8, le=2**14)]
+Size = tuple[Side, Side]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, lt=2**31)]
+Whole = Annotated[int, Field(ge=0, lt=2**31)]
+Several = Annotated[int, Field(ge=2, lt=2**31)]
+Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+Grey = Annotated[int, Field(ge=0, le=255)]
 Temperature = Annotated[float, Field(ge=0, le=2)]
 
 
@@ -41,7 +47,35 @@ Name = Annotated[str, AfterValidator(_plain_name)]
 class Section(BaseModel):
     """A section: immutable, and a misspelt key is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _truths_are_no_numbers(cls, value: object, info: ValidationInfo) -> object:
+        """Pydantic takes yes for 1, and 1 for yes."""
+        kinds = _kinds(cls.model_fields[str(info.field_name)].annotation)
+        values = value if isinstance(value, list | tuple) else [value]
+        if kinds == {bool} and type(value) is not bool:
+            raise ValueError(f"expected true or false, got {_shown(value)}")
+        if {int, float} & kinds and not {bool, Any} & kinds and bool in map(type, values):
+            raise ValueError(f"expected a number, got {_shown(value)}")
+        return value
+
+
+def _kinds(annotation: Any) -> set[Any]:
+    """The types that a field's type is put together from."""
+    inner = get_args(annotation)
+    if get_origin(annotation) is Literal or not inner:
+        return {annotation}
+    return set().union(*map(_kinds, inner))
+
+
+def _shown(value: object) -> str:
+    """What came, in a line, the beginning of it if it is long."""
+    try:
+        return on_one_line(repr(value), 80)
+    except ValueError:
+        return "a number of thousands of digits"
 
 
 class ClassParams(Section):
@@ -51,7 +85,7 @@ class ClassParams(Section):
     id: int
     train_id: int
     thing: bool = False
-    colour: tuple[int, int, int]
+    colour: tuple[Grey, Grey, Grey]
 
 
 class StreetsParams(Section):
@@ -60,7 +94,7 @@ class StreetsParams(Section):
     train: Count = 200
     val: Count = 48
     size: Size = (128, 192)
-    seed: int = 0
+    seed: Seed = 0
 
 
 class DataParams(Section):
@@ -72,7 +106,7 @@ class DataParams(Section):
     size: Size
     levels: Annotated[int, Field(ge=1, le=8)] = 3
     val_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.15
-    seed: int = 0
+    seed: Seed = 0
     limit: Count | None = None
     classes: tuple[ClassParams, ...] | None = None
     streets: StreetsParams | None = None
@@ -99,7 +133,7 @@ class TrainingParams(Section):
     steps: Count
     batch_size: Count = 1
     learning_rate: Annotated[float, Field(gt=0)] = 1e-4
-    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    warmup_steps: Whole = 0
     decay_from: Fraction = 1.0
     gamma: Annotated[float, Field(gt=0, le=1)] = 1.0
     gamma_every: Count = 100
@@ -119,7 +153,7 @@ class TrainingParams(Section):
     log_every: Count = 10
     eval_every: Count = 200
     sample_every: Count = 400
-    seed: int = 0
+    seed: Seed = 0
 
     @field_validator("micro_batch", mode="before")
     @classmethod
@@ -162,7 +196,7 @@ class NewLayoutsParams(Section):
 
     boost: Annotated[tuple[str, ...], Field(min_length=1)]
     ratio: Annotated[float, Field(gt=0, le=100)] = 1.0
-    seed: int = 0
+    seed: Seed = 0
 
 
 class SetParams(Section):
@@ -180,7 +214,7 @@ class SetParams(Section):
     temperatures: Annotated[tuple[Temperature, ...], Field(min_length=1)]
     rounds: Count = 1
     best_of: Count | None = None
-    seed: int = 0
+    seed: Seed = 0
     limit: Count | None = None
 
     @property
@@ -207,7 +241,7 @@ class TransferParams(Section):
     contents: Literal["train", "val"] = "train"
     latents: Literal["z", "eps"] = "z"
     limit: Count | None = 8
-    seed: int = 0
+    seed: Seed = 0
 
 
 class SegmenterParams(Section):
@@ -219,14 +253,14 @@ class SegmenterParams(Section):
 
     config: str = "pspnet_small"
     checkpoint: str | None = None
-    steps: Annotated[int, Field(ge=0)]
+    steps: Whole
     batch_size: Count = 8
     learning_rate: Annotated[float, Field(gt=0)] = 5e-3
     weight_decay: Annotated[float, Field(ge=0)] = 1e-2
-    warmup_steps: Annotated[int, Field(ge=0)] = 50
+    warmup_steps: Whole = 50
     balance_classes: bool = True
     flip: bool = True
-    seed: int = 0
+    seed: Seed = 0
 
 
 class JudgeParams(SegmenterParams):
@@ -251,9 +285,9 @@ class ChoiceParams(Section):
     """
 
     set: str
-    folds: Annotated[int, Field(ge=2)] = 4
+    folds: Several = 4
     segmenter: SegmenterParams
-    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
 
 
 class BandParams(Section):
@@ -294,7 +328,7 @@ class SelectionParams(Section):
     hardness: bool = False
     rarity: bool = False
     pixel_filter: Annotated[float, Field(gt=0)] | None = None
-    ignore_band: Annotated[int, Field(ge=0)] = 0
+    ignore_band: Whole = 0
 
 
 Augment = Literal["none", "classic", "copy_paste"]
@@ -369,7 +403,7 @@ class RetrainParams(Section):
     """The arms' common network and schedule, and the seeds each arm is trained with."""
 
     segmenter: SegmenterParams
-    seeds: Annotated[tuple[int, ...], Field(min_length=1)]
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _has_one_place_for_seeds(self) -> RetrainParams:
@@ -411,13 +445,13 @@ class DiversityParams(Section):
 
     generators: tuple[str, ...]
     layouts: Count
-    samples: Annotated[int, Field(ge=2)] = 100
+    samples: Several = 100
     clusters: Count = 9
     repeats: Count = 10
     features: Literal["pixels", "scattering", "random_vgg", "vgg19"] = "scattering"
     weights: str | None = None
     temperatures: Annotated[tuple[Temperature, ...], Field(min_length=1)]
-    seed: int = 0
+    seed: Seed = 0
 
     @model_validator(mode="after")
     def _names_each_once(self) -> DiversityParams:
@@ -442,7 +476,7 @@ class AttributesParams(Section):
     steps: Count = 400
     batch_size: Count = 16
     learning_rate: Annotated[float, Field(gt=0)] = 2e-3
-    seed: int = 0
+    seed: Seed = 0
 
     @model_validator(mode="after")
     def _names_each_once(self) -> AttributesParams:
@@ -460,10 +494,10 @@ class ExploreParams(Section):
 
     generators: Annotated[tuple[str, ...], Field(min_length=1)]
     layouts: Count = 3
-    steps: Annotated[int, Field(ge=2)] = 7
+    steps: Several = 7
     path: Literal["spherical", "linear"] = "spherical"
     temperature: Temperature = 0.8
-    seed: int = 0
+    seed: Seed = 0
     edits: Annotated[tuple[dict[str, Any], ...], Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
@@ -481,7 +515,7 @@ class VerifyParams(Section):
 
     items: Count = 2
     tolerance: Annotated[float, Field(ge=0)] = 2.0
-    seed: int = 0
+    seed: Seed = 0
 
 
 class Params(Section):
@@ -640,15 +674,11 @@ def load(path: Path = Path("params.yaml")) -> Params:
     Raises:
         ParamsError: the file is missing, not YAML, or holds a wrong value; all faults in one line.
     """
-    import yaml
+    from augflow import plain_yaml
 
     if not path.exists():
         raise ParamsError(f"{path}: no such file; run in a project folder (augflow init makes one)")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as fault:
-        raise ParamsError(f"{path}: not YAML: {' '.join(str(fault).split())}") from fault
-    return checked(Params, content, str(path))
+    return checked(Params, plain_yaml.read(path), str(path))
 
 
 S = TypeVar("S", bound=BaseModel)
@@ -661,7 +691,7 @@ def checked(section: type[S], content: object, where: str) -> S:
         ParamsError: with every fault, each under its dotted name.
     """
     if not isinstance(content, dict):
-        raise ParamsError(f"{where}: expected a mapping, got {type(content).__name__}")
+        raise ParamsError(f"{where}: expected a mapping, got {_kind_of(content)}")
     try:
         return section.model_validate(content)
     except ValidationError as faults:
@@ -669,25 +699,28 @@ def checked(section: type[S], content: object, where: str) -> S:
         raise ParamsError(f"{where}: {lines}") from faults
 
 
+def _kind_of(content: object) -> str:
+    names: dict[type, str] = {type(None): "nothing", list: "a list", str: "text"}
+    return names.get(type(content), type(content).__name__)
+
+
 def _line(error: Any, section: type[BaseModel]) -> str:
-    parts = [str(part) for part in error["loc"] if part != "[key]"]
-    place = ".".join(part if part.isprintable() else ascii(part) for part in parts)
+    parts = [part for part in error["loc"] if part != "[key]"]
+    place = on_one_line(".".join(str(part) for part in parts), 200)
     if error["type"] == "extra_forbidden":
         known = sorted(_fields_at(section, error["loc"][:-1]))
-        return f"{place}: no such parameter; {nearest(str(error['loc'][-1]), known)}"
-    message = error["msg"].removeprefix("Value error, ")
+        return f"{place}: no such parameter; {nearest(str(error['loc'][-1])[:200], known)}"
+    message = on_one_line(error["msg"].removeprefix("Value error, "))
     if error["type"] in ("missing", "value_error"):
         return f"{place}: {message}" if place else message
     hint = ""
     if isinstance(error["input"], str) and "e" in error["input"].lower():
         hint = " (YAML reads 1e-4 as text: write 1.0e-4)"
-    return f"{place}: {message}, got {error['input']!r}{hint}"
+    return f"{place}: {message}, got {_shown(error['input'])}{hint}"
 
 
 def _fields_at(section: type[BaseModel], loc: tuple) -> list[str]:
     """The field names of the record that a validation error's place points into."""
-    from typing import get_args
-
     current: Any = section
     for part in loc:
         if isinstance(current, type) and issubclass(current, BaseModel):

@@ -55,6 +55,21 @@ def test_a_fresh_folder_that_fails_leaves_the_old_one(tmp_path):
     assert names(tmp_path) == ["out"]
 
 
+def test_a_fresh_folder_that_fails_leaves_no_folders_above_it(tmp_path):
+    with pytest.raises(DataError), files.fresh_folder(tmp_path / "new" / "deep" / "out"):
+        raise DataError("stop")
+    assert names(tmp_path) == []
+
+
+def test_a_fresh_folder_within_a_file_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(DataError, match="file is a file, expected a folder"),
+        files.fresh_folder(tmp_path / "file" / "deep" / "out"),
+    ):
+        pass
+
+
 @pytest.mark.parametrize(
     "pixels",
     [PHOTO, PHOTO[..., 0], PHOTO[..., 0].astype(np.uint16) * 257],

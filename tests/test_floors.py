@@ -10,7 +10,8 @@ import augflow
 ROOT = Path(augflow.__file__).parent
 
 FLOORS = [
-    {"errors", "seeds", "params", "files", "classes", "machine", "edits"},
+    {"errors", "seeds", "params", "files", "classes", "machine", "edits",
+     "encoded", "images", "listing", "plain_yaml"},
     {
         "boundaries", "scenes", "datasets", "flows", "metrics", "layouts",
         "pictures", "synthetic", "synthesizer", "rebalancing", "editing", "objects", "shapes",

@@ -91,13 +91,16 @@ def _print_faults(console: Console, source: SourceSet, rows: list[Fault], found:
     from rich.table import Table
     from rich.text import Text
 
+    from augflow.errors import on_one_line
+
     if rows:
         table = Table()
         for column in ("", "where", "fault", "what to do"):
             table.add_column(column, overflow="fold")
         for row in rows:
             sign = Text("fault", "bold red") if row.fatal else Text("note", "yellow")
-            table.add_row(sign, Text(row.where or "data set"), Text(row.what), Text(row.remedy))
+            cells = (on_one_line(text) for text in (row.where or "data set", row.what, row.remedy))
+            table.add_row(sign, *(Text(cell) for cell in cells))
         console.print(table)
     count = len(found.faults)
     verdict = "no faults" if not count else f"{count} fault{'s' if count > 1 else ''}"

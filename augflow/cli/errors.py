@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,6 +16,7 @@ def reported() -> Iterator[None]:
     """Runs a command: progress goes to stderr, an `AugflowError` ends it with its exit code."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("augflow").setLevel(logging.INFO)
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # about metadata that nobody asked for
     try:
         yield
     except AugflowError as fault:

@@ -17,7 +17,8 @@ def content_of(path: Path) -> str | None:
     """What a file that is no image is instead; None where nothing is to be said."""
     if not path.is_file():
         return None
-    head = path.read_bytes()[:512]
+    with path.open("rb") as stream:
+        head = stream.read(512)
     if not head:
         return "an empty file"
     if head.startswith(b"version https://git-lfs"):
@@ -49,7 +50,7 @@ def of_labels(
         plural = "ids" if len(unknown) > 1 else "id"
         what = f"class {plural} {shown} neither in {_span(known)} nor {IGNORE}"
         return Fault(where, what, _likely(used, table, labels, palette is not None))
-    if palette is not None and _is_recoloured(palette, used, table, labels):
+    if palette is not None and _says_other(palette, used, table, labels):
         what = "palette PNG: its colours are other classes than its indices"
         return Fault(where, what, "save class ids as 8-bit grey")
     return None
@@ -146,11 +147,23 @@ def _palette(path: Path) -> np.ndarray | None:
     return None if colours is None else np.array(colours).reshape(-1, 3)
 
 
-def _is_recoloured(palette: np.ndarray, used: set[int], table: ClassTable, labels: str) -> bool:
+def is_recoloured(path: Path, ids: np.ndarray, table: ClassTable, labels: str) -> bool:
+    """Whether a file is a palette PNG whose colours are other classes than its indices.
+
+    Shapes:
+        ids: (H, W), as decoded.
+    """
+    palette = _palette(path) if ids.dtype == np.uint8 else None
+    used = set(np.unique(ids).tolist())
+    return palette is not None and _says_other(palette, used, table, labels)
+
+
+def _says_other(palette: np.ndarray, used: set[int], table: ClassTable, labels: str) -> bool:
     """Whether the colours of used indices are all of the table, but of other rows."""
     numbered = table.rows if labels == "label_ids" else table.trained
     row_of = {tuple(row.colour): row for row in reversed(numbered)}
-    shown = {index: row_of.get(tuple(palette[index].tolist())) for index in used - {IGNORE}}
+    colours = dict(enumerate(map(tuple, palette.tolist())))
+    shown = {index: row_of.get(colours.get(index, ())) for index in used - {IGNORE}}
     if not shown or None in shown.values():
         return False
     ids = {i: row.id if labels == "label_ids" else row.train_id for i, row in shown.items() if row}

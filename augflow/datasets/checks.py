@@ -13,7 +13,7 @@ from augflow import files
 from augflow.classes import IGNORE
 from augflow.datasets import advice
 from augflow.datasets.source import SPLITS, Fault, SourceScene, SourceSet
-from augflow.errors import DataError
+from augflow.errors import DataError, on_one_line
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def _read(
     try:
         return reader(root / path)
     except DataError as error:
-        what, _, remedy = str(error).removeprefix(f"{root / path}: ").partition("; ")
+        what, _, remedy = str(error).removeprefix(f"{on_one_line(root / path)}: ").partition("; ")
         what = advice.content_of(root / path) or what
         faults.append(Fault(path.as_posix(), what, remedy or "restore the file"))
         return None

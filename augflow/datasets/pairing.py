@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from augflow import listing
 from augflow.datasets.source import Fault, Found, Kind, Listing, SourceScene, SourceSet
 from augflow.datasets.splits import split_by_drive
 from augflow.params import DataParams
 
 
-def assemble(params: DataParams, listing: Listing) -> SourceSet:
+def assemble(params: DataParams, listed: Listing) -> SourceSet:
     """Pairs the files of a listing, splits the scenes by drive and applies the limit.
 
     A file that takes part in a fault takes part in no scene.
     """
     root = Path(params.root)
-    faults = list(listing.faults)
-    found = [item for item in listing.found if _is_inside(root, item, faults)]
-    scenes = _paired(found, listing.expected, faults)
+    faults = list(listed.faults)
+    found = [item for item in listed.found if _is_sound(root, item, faults)]
+    scenes = _paired(found, listed.expected, faults)
     faults += _name_clashes(scenes)
     scenes, notes = split_by_drive(scenes, params.seed, params.val_fraction, params.limit)
     # whether a split is empty can be said only when no scene is missing from it by another fault
@@ -28,22 +30,27 @@ def assemble(params: DataParams, listing: Listing) -> SourceSet:
     return SourceSet(
         reader=params.reader,
         root=root,
-        table=listing.table,
+        table=listed.table,
         labels=params.labels,
-        instance_factor=listing.instance_factor,
+        instance_factor=listed.instance_factor,
         scenes=tuple(scenes),
         faults=tuple(faults),
     )
 
 
-def _is_inside(root: Path, item: Found, faults: list[Fault]) -> bool:
-    target = (root / item.path).resolve()
-    if target.is_relative_to(root.resolve()):
+def _is_sound(root: Path, item: Found, faults: list[Fault]) -> bool:
+    """Whether a file has a name that can be written again, and lies in the data set."""
+    wrong = listing.unfit(item.name)
+    if wrong:
+        what, _, remedy = wrong.partition("; ")
+        faults.append(Fault(item.path.as_posix(), what, remedy))
+        return False
+    if not listing.leads_out(root / item.path, root):
         return True
     faults.append(
         Fault(
             item.path.as_posix(),
-            f"is a link out of the data set, to {target}",
+            f"is a link out of the data set, to {os.path.realpath(root / item.path)}",
             "put the file itself there, or name its real folder as the root",
         )
     )
@@ -102,9 +109,17 @@ def _name_clashes(scenes: Sequence[SourceScene]) -> list[Fault]:
     first: dict[str, SourceScene] = {}
     faults = []
     for scene in scenes:
-        other = first.setdefault(scene.name.casefold(), scene)
+        other = first.setdefault(listing.folded(scene.name), scene)
         if other is not scene:
-            alike = "" if other.name == scene.name else ", but for the case,"
+            alike = _but_for(scene.name, other.name)
             what = f"scene name {scene.name} is{alike} also that of {other.photo.as_posix()}"
             faults.append(Fault(scene.photo.as_posix(), what, "rename one of them"))
     return faults
+
+
+def _but_for(name: str, other: str) -> str:
+    if name == other:
+        return ""
+    if name.casefold() == other.casefold():
+        return ", but for the case,"
+    return ", but for the code of its accents,"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from augflow.classes import ClassTable
+from augflow.errors import on_one_line
 
 SPLITS = ("train", "val")
 Kind = Literal["photo", "labels", "instances"]
@@ -29,7 +30,7 @@ class Fault:
     def line(self, root: Path) -> str:
         """The fault as one line of an error."""
         place = f"{root}/{self.where}" if self.where else root.as_posix()
-        return f"{place}: {self.what}; {self.remedy}"
+        return on_one_line(f"{place}: {self.what}; {self.remedy}")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import cv2
 import torch
 
 from augflow import files
-from augflow.errors import DataError, ParamsError
+from augflow.errors import DataError, Faults, ParamsError
 from augflow.latents import Latents, drawn, encoded
 from augflow.layouts import Labels, single_layout
 from augflow.scenes import Scene
@@ -42,14 +42,17 @@ class End:
         """What records say of it."""
         return f"{SEED}{self.source}" if isinstance(self.source, int) else self.source.stem
 
-    def latents(self, maker: Generator, temperature: float, labels: Labels) -> Latents:
+    def latents(self, maker: Generator, temperature: float, scene: Scene | None) -> Latents:
         """The standard latents under a generator; a seed's draws are scaled by the temperature.
 
+        Args:
+            maker: the generator.
+            temperature: of a seed's draws.
+            scene: what `scene` gives.
+
         Raises:
-            DataError: the photograph or its label map cannot be read.
             ModelError: the generator's latents are no Gaussian draws, or it cannot encode.
         """
-        scene = self.scene(maker, labels)
         if scene is None:
             return drawn(maker, self.seed or 0, temperature)
         return encoded(maker, scene)
@@ -97,11 +100,18 @@ def content_scene(
         option: the command's option that gives the label map.
 
     Raises:
-        DataError: there is no label map, or a file cannot be read.
+        DataError: there is no label map, a file cannot be read, or they are of unequal sizes.
     """
-    pixels = files.read_photo(photo)
-    label, edges = (label, None) if label else label_beside(photo, option)
-    layout = single_layout(label, maker.table, maker.size, labels, edges)
+    faults = Faults()
+    pixels, layout = None, None
+    with faults.gathered():
+        pixels = files.read_photo(photo)
+    with faults.gathered():
+        label, edges = (label, None) if label else label_beside(photo, option)
+        layout = single_layout(label, maker.table, maker.size, labels, edges, pixels)
+    faults.tell()
+    assert pixels is not None
+    assert layout is not None
     small = cv2.resize(pixels, maker.size[::-1], interpolation=cv2.INTER_AREA)
     return Scene(torch.tensor(small).permute(2, 0, 1)[None], layout)
 

@@ -8,21 +8,22 @@ from pathlib import Path
 
 import numpy as np
 
-from augflow import files, pictures
+from augflow import files, pictures, plain_yaml
 from augflow.boundaries import boundary_map
 from augflow.classes import ClassTable
 from augflow.editing import applied, redrawn
 from augflow.edits import EditList, Origin, Paste, read_edits
-from augflow.errors import DataError, ModelError
+from augflow.errors import DataError, Faults, ModelError
 from augflow.layouts import (
     LABEL_SUFFIXES,
     MAP_SUFFIXES,
     Labels,
     core_name,
     kind_of,
+    known_classes,
     label_files,
     map_files,
-    train_ids,
+    placed,
 )
 from augflow.objects import ObjectMap, guessed, with_ids
 from augflow.scenes import table_from
@@ -74,6 +75,8 @@ def edit_layout(
         DataError: with every fault of every file and edit, or because `out` must not be written to.
     """
     check_out(out, [path for path in (layout, edits, maps) if path is not None])
+    if edits.is_file():
+        plain_yaml.read(edits)
     listed = read_edits(edits, table)
     sources, kind, faults = _sources(layout, table, labels, maps)
     listed, others = _with_others(listed, table, kind, labels)
@@ -130,23 +133,22 @@ def _sources(
     layout: Path, table: ClassTable, labels: Labels, maps: Path | None
 ) -> tuple[list[Source], Labels, list[str]]:
     """The layouts, what their files hold, and the faults of those that cannot be read."""
-    paths = {core_name(layout): layout} if layout.is_file() else label_files(layout)
-    named = named_maps(layout, maps)
-    pixels, sources, faults = {}, [], []
+    faults = Faults()
+    paths, faults.lines = label_files(layout)
+    named = None
+    with faults.gathered():
+        named = named_maps(layout, maps)
+    pixels, sources = {}, []
     for name, path in paths.items():
-        try:
+        with faults.gathered():
             pixels[name] = files.read_ids(path)
-        except DataError as fault:
-            faults.append(str(fault))
     kind = labels if labels != "auto" else kind_of(paths, pixels, table)
     for name, ids in pixels.items():
-        try:
+        with faults.gathered(), placed(paths[name]):
             if named is not None and name not in named:
                 raise DataError(f"no map of that name in {maps}; add it, or leave --boundary out")
             sources.append(source_of(name, paths[name], ids, table, kind, (named or {}).get(name)))
-        except DataError as fault:
-            faults.append(f"{paths[name]}: {fault}")
-    return sources, kind, faults
+    return sources, kind, faults.lines
 
 
 def named_maps(layout: Path, maps: Path | None) -> dict[str, Path] | None:
@@ -159,7 +161,7 @@ def named_maps(layout: Path, maps: Path | None) -> dict[str, Path] | None:
         return None
     if maps.is_dir():
         return map_files(maps)
-    if not layout.is_file():
+    if layout.is_dir():
         raise DataError(f"{maps}: is no folder; the maps of a folder of layouts are in a folder")
     return {core_name(layout): maps}
 
@@ -172,7 +174,7 @@ def source_of(
     Raises:
         DataError: it holds what the table does not know, or the map is of another size.
     """
-    classes = train_ids(ids, table, kind)
+    classes = known_classes(path, ids, table, kind)
     raw = ids if kind == "label_ids" and ids.ndim == 2 else table.raw_ids[classes]
     objects, boundary = guessed(classes, table), None
     if edges is not None:

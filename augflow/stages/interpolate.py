@@ -12,10 +12,10 @@ from augflow import files, generators, machine, pictures
 from augflow.frames import write_frames
 from augflow.generators import weights_digest
 from augflow.latents import PathKind, painted, path
-from augflow.layouts import Labels, NamedLayout, read_layouts
+from augflow.layouts import Labels, NamedLayout
 from augflow.seeds import deterministic
 from augflow.stages.contents import End
-from augflow.stages.synth import FRAMES, PATH, STRIPS, THREADS, check_out, new_photo
+from augflow.stages.synth import FRAMES, PATH, STRIPS, THREADS, check_out, new_photo, read_inputs
 from augflow.synthesizer import Generator
 from augflow.synthetic import NewPhoto, SetFacts, SetRow, write_set
 from augflow.tracing.origins import Origin, write_origin
@@ -76,9 +76,12 @@ def interpolate(
     machine.keep_pages()
     deterministic(0, threads)
     maker = generators.load(generator)
-    ends = tuple(end.latents(maker, way.temperature, labels) for end in (way.start, way.end))
-    points = path((ends[0], ends[1]), way.steps, way.kind)
-    found = read_layouts(layouts, maker.table, maker.size, labels=labels, maps=maps)
+    (first, last), found = read_inputs(maker, (way.start, way.end), layouts, labels, maps)
+    ends = (
+        way.start.latents(maker, way.temperature, first),
+        way.end.latents(maker, way.temperature, last),
+    )
+    points = path(ends, way.steps, way.kind)
 
     def photos() -> Iterator[NewPhoto]:
         for item in found:
@@ -86,7 +89,7 @@ def interpolate(
                 name = f"{item.name}_p{number:0{len(str(way.steps - 1))}d}"
                 yield new_photo(item, photo, name, way.temperature, number, content=way.name)
 
-    scenes = {"start": way.start.scene(maker, labels), "end": way.end.scene(maker, labels)}
+    scenes = {"start": first, "end": last}
     contents = {end: scene for end, scene in scenes.items() if scene is not None}
     origin = Origin("path", threads, contents, {
         "from": way.start.seed, "to": way.end.seed, "steps": way.steps, "kind": way.kind,

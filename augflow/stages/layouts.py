@@ -12,8 +12,8 @@ import numpy as np
 
 from augflow import boundaries, files, pictures
 from augflow.classes import ClassTable
-from augflow.errors import DataError
-from augflow.layouts import Labels, kind_of, label_files
+from augflow.errors import DataError, Faults
+from augflow.layouts import Labels, kind_of, label_files, placed
 from augflow.new_layouts import LayoutMaker, NewLayout, numbers
 from augflow.objects import ObjectMap, pieces
 from augflow.params import NewLayoutsParams
@@ -95,15 +95,19 @@ class FolderPool(Mapping[str, ObjectMap]):
         Raises:
             DataError: with every fault of every file.
         """
-        self._paths, self._table = label_files(folder), table
-        self._maps = named_maps(folder, maps)
+        faults, self._table = Faults(), table
+        self._paths, faults.lines = label_files(folder)
+        self._maps = None
+        with faults.gathered():
+            self._maps = named_maps(folder, maps)
         self._kind: Labels = labels
         if labels == "auto":
             self._kind = kind_of(self._paths, self._values(), table)
         self._read: Callable[[str], Source] = lru_cache(KEPT)(self._source)
-        faults = [fault for name in self._paths if (fault := self._fault(name))]
-        if faults:
-            raise DataError("\n".join(faults))
+        for name in self._paths:
+            with faults.gathered():
+                self._read(name)
+        faults.tell()
 
     def __getitem__(self, name: str) -> ObjectMap:
         """A layout with its objects."""
@@ -131,23 +135,17 @@ class FolderPool(Mapping[str, ObjectMap]):
             try:
                 ids = files.read_ids(path)
             except DataError:
-                continue  # said by `_fault`
+                continue  # said when it is read
             found[name] = np.unique(ids)[None] if ids.ndim == 2 else ids[:1, :1]
         return found
 
-    def _fault(self, name: str) -> str | None:
-        try:
-            self._read(name)
-        except DataError as fault:
-            where = str(self._paths[name])
-            return str(fault) if str(fault).startswith(where) else f"{where}: {fault}"
-        return None
-
     def _source(self, name: str) -> Source:
-        if self._maps is not None and name not in self._maps:
-            raise DataError("no map of that name; add it, or leave --maps out")
         path, edges = self._paths[name], (self._maps or {}).get(name)
-        return source_of(name, path, files.read_ids(path), self._table, self._kind, edges)
+        ids = files.read_ids(path)
+        with placed(path):
+            if self._maps is not None and edges is None:
+                raise DataError("no map of that name; add it, or leave --maps out")
+            return source_of(name, path, ids, self._table, self._kind, edges)
 
 
 def layouts_of_folder(

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import torch
 
-from augflow import files, generators, layouts, machine, pictures, seeds
+from augflow import files, generators, layouts, listing, machine, pictures, seeds
 from augflow.classes import ClassTable
-from augflow.errors import DataError
+from augflow.errors import DataError, Faults
 from augflow.generators.c_glow_predictor import CGlowPredictor, load
 from augflow.layouts import Labels
 from augflow.learners.prediction import pixels
@@ -74,7 +74,7 @@ def predict_photos(
     machine.keep_pages()
     seeds.deterministic(0, threads)
     maker = load(predictor)
-    photos = _photos(photo_files(images), _truths(truth, maker.table, labels), truth)
+    photos = _photos(images, truth, maker.table, labels)
     items: list[dict[str, object]] = []
     rows: list[list[np.ndarray]] = []
     with files.fresh_folder(out) as folder:
@@ -103,69 +103,65 @@ def predicted(maker: CGlowPredictor, image: np.ndarray, samples: int) -> np.ndar
     return cv2.resize(found, image.shape[1::-1], interpolation=cv2.INTER_NEAREST_EXACT)
 
 
-def photo_files(folder: Path) -> dict[str, Path]:
-    """Core name -> file of every photograph below a folder, sorted by name.
+def photo_files(folder: Path) -> tuple[dict[str, Path], list[str]]:
+    """Core name -> file of every photograph below a folder, by name, and other files' faults.
 
     Raises:
-        DataError: the folder is missing, holds no photograph, or a core name comes twice.
+        DataError: the folder is missing or holds no photograph.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; give a folder of photographs with --images")
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    if not paths:
+    paths, faults = listing.images_below(folder, SUFFIXES)
+    if not paths and not faults:
         raise DataError(f"{folder}: holds no photograph; expected {', '.join(SUFFIXES)} files")
-    named: dict[str, Path] = {}
-    doubled = []
-    for path in paths:
-        name = path.stem.removesuffix(PHOTO_ENDING)
-        if name in named:
-            doubled.append(f"{name} ({named[name]}, {path})")
-        named[name] = path
-    if doubled:
-        raise DataError(f"{folder}: names that come twice: {'; '.join(doubled)}; rename the files")
-    return dict(sorted(named.items()))
+    found, wrong = listing.named(folder, paths, lambda path: path.stem.removesuffix(PHOTO_ENDING))
+    return found, faults + wrong
 
 
-def _truths(folder: Path | None, table: ClassTable, labels: Labels) -> dict[str, np.ndarray]:
-    """The class maps of a folder in their own sizes, by core name."""
-    if folder is None:
-        return {}
-    paths = layouts.label_files(folder)
-    decoded = {name: files.read_ids(path) for name, path in paths.items()}
-    kind = labels if labels != "auto" else layouts.kind_of(paths, decoded, table)
-    found, faults = {}, []
+def _photos(images: Path, truth: Path | None, table: ClassTable, labels: Labels) -> list[Photo]:
+    faults = Faults()
+    paths: dict[str, Path] = {}
+    truths: dict[str, Path] = {}
+    with faults.gathered():
+        paths, faults.lines = photo_files(images)
+    if truth is not None:
+        with faults.gathered():
+            truths, wrong = layouts.label_files(truth)
+            faults.lines += wrong
+    maps = _maps(truths, table, labels, faults)
+    photos = []
+    for name, path in paths.items():
+        with faults.gathered():
+            photos.append(Photo(name, files.read_photo(path), maps.get(name)))
+            with layouts.placed(path):
+                _require_pair(photos[-1], truth, name in truths)
+    faults.tell()
+    return photos
+
+
+def _maps(
+    paths: Mapping[str, Path], table: ClassTable, labels: Labels, faults: Faults
+) -> dict[str, np.ndarray]:
+    """The class maps of label maps in their own sizes, by core name."""
+    decoded, found = {}, {}
+    for name, path in paths.items():
+        with faults.gathered():
+            decoded[name] = files.read_ids(path)
+    kind = labels if labels != "auto" else layouts.kind_of(dict(paths), decoded, table)
     for name, ids in decoded.items():
-        try:
-            found[name] = layouts.train_ids(ids, table, kind)
-        except DataError as fault:
-            faults.append(f"{paths[name]}: {fault}")
-    if faults:
-        raise DataError("\n".join(faults))
+        with faults.gathered(), layouts.placed(paths[name]):
+            found[name] = layouts.known_classes(paths[name], ids, table, kind)
     return found
 
 
-def _photos(
-    paths: Mapping[str, Path], truths: Mapping[str, np.ndarray], folder: Path | None
-) -> list[Photo]:
-    photos, faults = [], []
-    for name, path in paths.items():
-        try:
-            image = files.read_photo(path)
-        except DataError as fault:
-            faults.append(str(fault))
-            continue
-        truth = truths.get(name)
-        if folder is not None and truth is None:
-            faults.append(f"{path}: no label map {name!r} in {folder}; add it or leave it out")
-        elif truth is not None and truth.shape != image.shape[:2]:
-            faults.append(
-                f"{path}: {image.shape[0]}x{image.shape[1]}, its label map "
-                f"{truth.shape[0]}x{truth.shape[1]}; make them equal"
-            )
-        photos.append(Photo(name, image, truth))
-    if faults:
-        raise DataError("\n".join(faults))
-    return photos
+def _require_pair(photo: Photo, folder: Path | None, has_file: bool) -> None:
+    if folder is not None and not has_file:
+        raise DataError(f"no label map {photo.name!r} in {folder}; add it or leave it out")
+    if photo.truth is not None and photo.truth.shape != photo.image.shape[:2]:
+        raise DataError(
+            f"{photo.image.shape[0]}x{photo.image.shape[1]}, its label map "
+            f"{photo.truth.shape[0]}x{photo.truth.shape[1]}; make them equal"
+        )
 
 
 def _item(photo: Photo, found: np.ndarray, count: int) -> dict[str, object]:

@@ -9,14 +9,15 @@ from typing import Literal
 import numpy as np
 
 from augflow import files, generators, machine, pictures
-from augflow.errors import DataError
+from augflow.errors import DataError, Faults
 from augflow.frames import write_frames
 from augflow.generators import weights_digest
 from augflow.latents import painted
 from augflow.layouts import Labels, NamedLayout, read_layouts
 from augflow.photographs import Photograph, photo_seed, sampled, transferred
+from augflow.scenes import Scene
 from augflow.seeds import deterministic
-from augflow.stages.contents import End, content_scene
+from augflow.stages.contents import End
 from augflow.synthesizer import Generator
 from augflow.synthetic import FACTS, MANIFEST, NewPhoto, SetFacts, SetRow, write_set
 from augflow.tracing import origins
@@ -110,10 +111,10 @@ def synth_from(
     machine.keep_pages()
     deterministic(0, threads)
     maker = generators.load(generator)
-    seed = end.seed
-    given = end.latents(maker, temperature, labels) if seed is None else None
+    scenes, found = read_inputs(maker, [end], layouts, labels, maps)
+    seed, scene = end.seed, scenes[0]
+    given = end.latents(maker, temperature, scene) if scene else None
     degree, content = (1.0, end.name) if given else (temperature, "")
-    found = read_layouts(layouts, maker.table, maker.size, labels=labels, maps=maps)
     sheet: dict[str, list[np.ndarray]] = {}
 
     def photos() -> Iterator[NewPhoto]:
@@ -125,7 +126,6 @@ def synth_from(
             _show(sheet, item, maker, [made])
             yield new_photo(item, made, item.name, degree, seed=seed or 0, content=content)
 
-    scene = end.scene(maker, labels)
     origin = Origin("eps", threads, {"content": scene}) if scene else Origin("drawn", threads)
     facts = _facts(out, maker, degree, 1, attributes)
     return _write(out, facts, photos(), sheet, origin, found, frames=frames)
@@ -158,8 +158,9 @@ def transfer_content(
     machine.keep_pages()
     deterministic(0, threads)
     maker = generators.load(generator)
-    scene = content_scene(content, content_layout, maker, labels, "--content-layout")
-    found = read_layouts(layouts, maker.table, maker.size, labels=labels, maps=maps)
+    end = End(content, content_layout, "--content-layout")
+    (scene,), found = read_inputs(maker, [end], layouts, labels, maps)
+    assert scene is not None
     shown = scene.image[0].permute(1, 2, 0).numpy()
     sheet: dict[str, list[np.ndarray]] = {}
 
@@ -171,6 +172,26 @@ def transfer_content(
 
     origin = Origin(latents, threads, {"content": scene})
     return _write(out, _facts(out, maker, 1.0, 1), photos(), sheet, origin, found)
+
+
+def read_inputs(
+    maker: Generator, ends: Sequence[End], layouts: Path, labels: Labels, maps: Path | None
+) -> tuple[list[Scene | None], list[NamedLayout]]:
+    """The photographs of ends, None for a seed, and the layouts to fill.
+
+    Raises:
+        DataError: with every fault of all of them.
+    """
+    faults = Faults()
+    scenes: list[Scene | None] = []
+    found: list[NamedLayout] = []
+    for end in ends:
+        with faults.gathered():
+            scenes.append(end.scene(maker, labels))
+    with faults.gathered():
+        found = read_layouts(layouts, maker.table, maker.size, labels=labels, maps=maps)
+    faults.tell()
+    return scenes, found
 
 
 def check_out(

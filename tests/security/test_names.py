@@ -80,7 +80,7 @@ def test_a_set_is_written_inside_its_folder_or_not_at_all(tmp_path, name):
     out = tmp_path / "deep" / "set"
     with pytest.raises((AugflowError, ValueError)):
         write_set(out, SetFacts("set", "0" * 16, (0.8,), 1, TABLE, SIZE), [photo(name)])
-    assert tree(tmp_path) == ["deep"]
+    assert tree(tmp_path) == []
 
 
 def test_the_city_of_a_photograph_is_one_folder_of_its_set(made):
