@@ -23,7 +23,9 @@ Labels = Literal["auto", "train_ids", "label_ids", "colours"]
 LABEL_SUFFIXES = ("_gtFine_labelIds", "_gtFine_labelTrainIds", "_gtFine_color", "_label")
 """Endings of published label files, best first; of several kinds in a folder the first is read."""
 
-MAP_SUFFIXES = ("_gtFine_instanceIds", "_inst_label", "_boundary")
+INSTANCES = ("_gtFine_instanceIds", "_inst_label")
+
+MAP_SUFFIXES = (*INSTANCES, "_boundary")
 
 
 @dataclass(frozen=True)
@@ -167,10 +169,16 @@ def map_files(folder: Path) -> dict[str, Path]:
     """
     paths, faults = _pngs(folder)
     some = [path for path in paths if path.stem.endswith(MAP_SUFFIXES)]
-    found, wrong = listing.named(folder, some or paths, core_name)
+    found, wrong = listing.named(folder, _telling(some) or paths, core_name)
     if faults or wrong:
         raise DataError("\n".join(faults + wrong))
     return found
+
+
+def _telling(paths: list[Path]) -> list[Path]:
+    """Without the boundary maps of layouts that have instance ids too, which say more."""
+    ids = {core_name(path) for path in paths if path.stem.endswith(INSTANCES)}
+    return [path for path in paths if path.stem.endswith(INSTANCES) or core_name(path) not in ids]
 
 
 def _edges_of(paths: dict[str, Path], maps: Path) -> dict[str, Path]:

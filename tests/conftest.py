@@ -91,3 +91,14 @@ def prepared(four_scenes_params: DataParams, tmp_path_factory: pytest.TempPathFa
     out = tmp_path_factory.mktemp("study") / "prepared"
     prepare(four_scenes_params, out)
     return out
+
+
+@pytest.fixture
+def free_threads() -> Iterator[None]:
+    """Threads and the kinds of algorithms are those of before, whatever a stage has set."""
+    import torch
+
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(False)

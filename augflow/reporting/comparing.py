@@ -39,8 +39,31 @@ class Pair:
 
 def comparisons(evidence: Evidence) -> Table:
     """Each arm with more than plain photographs against arms of real ones, in mean class IoU."""
+    return _table("comparisons", paired(evidence))
+
+
+def more_real(evidence: Evidence) -> Table:
+    """Real photographs of most scenes against those of each smaller share, both without more.
+
+    What synthetic photographs could bring to a share at most, if they were as good as real ones.
+    """
+    members = runs_by_arm(evidence)
+    plain: dict[int, str] = {}
+    for name in members:
+        arm = evidence.params.arms.get(name)
+        if arm is not None and arm.made is None and arm.augment == "none":
+            plain.setdefault(arm.one_in, name)
+    if not plain:
+        return _table("more_real", {})
+    most = plain[min(plain)]
+    fewer = [Pair(most, plain[k], k) for k in sorted(plain)[1:]]
+    found = {p: _compared(evidence, members[p.arm], members[p.against], p) for p in fewer}
+    return _table("more_real", found)
+
+
+def _table(name: str, compared: Mapping[Pair, Comparison | None]) -> Table:
     rows = []
-    for pair, found in paired(evidence).items():
+    for pair, found in compared.items():
         effect = found.overall if found else Effect(None)
         cells: dict[str, Cell] = {
             "arm": pair.arm, "against": pair.against, "fraction": 1 / pair.one_in,
@@ -54,7 +77,7 @@ def comparisons(evidence: Evidence) -> Table:
         Column("scenes", "count"), Column("groups", "count"), *_COLUMNS,
         Column("detectable", "percent"), Column("outcome"),
     )  # fmt: skip
-    return Table("comparisons", columns, tuple(rows))
+    return Table(name, columns, tuple(rows))
 
 
 def comparisons_per_class(evidence: Evidence) -> Table:

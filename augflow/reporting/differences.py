@@ -9,7 +9,7 @@ from augflow.reporting.citations import Citations, listed
 from augflow.reporting.comparing import DRIVES
 from augflow.reporting.costing import cost_sentence
 from augflow.reporting.evidence import Evidence
-from augflow.reporting.spread import UNKNOWN
+from augflow.reporting.spread import GAIN, UNKNOWN
 from augflow.reporting.table import Row, Table
 
 
@@ -22,6 +22,8 @@ def arm_sentences(
         sentences.append(class_sentence(answer, tables["comparisons_per_class"], cite))
         if "costs" in tables:
             sentences.append(cost_sentence(answer, tables["costs"], cite))
+    if "more_real" in tables:
+        sentences += [_ceiling(row, cite) for row in tables["more_real"].rows]
     rows = tables["comparisons"].rows
     arms = list(dict.fromkeys(row.cells["arm"] for row in rows))
     for arm in arms if len(arms) <= MANY else ():
@@ -29,6 +31,25 @@ def arm_sentences(
     if found:
         sentences.append(_drawn(evidence, tables, found[0].row, cite))
     return sentences
+
+
+def _ceiling(row: Row, cite: Citations) -> str:
+    """What more real photographs bring to a share of the scenes."""
+    value, low, high = (
+        cite.cell("more_real", row, key) if row.cells[key] is not None else "–"
+        for key in ("difference", "low", "high")
+    )
+    text = (
+        f"{row.cells['arm']} instead of {row.cells['against']}, more real photos than "
+        f"{cite.cell('more_real', row, 'fraction')} of the training scenes, differs by {value} "
+        f"points ({low} to {high})"
+    )
+    if row.cells["outcome"] == GAIN:
+        return f"{text}: so much is there to be won at that share."
+    return (
+        f"{text}, which shows no gain: trainings of so few steps do not tell what more photos, "
+        "real or synthetic, bring to that share."
+    )
 
 
 def _differences(rows: Sequence[Row], cite: Citations) -> str:

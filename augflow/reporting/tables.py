@@ -7,7 +7,7 @@ from collections.abc import Callable
 from augflow.reporting import costing, leak_file
 from augflow.reporting.ablations import chosen, configurations, released
 from augflow.reporting.attributed import attribute_changes, attributes
-from augflow.reporting.comparing import comparisons, comparisons_per_class
+from augflow.reporting.comparing import comparisons, comparisons_per_class, more_real
 from augflow.reporting.diverse import diversity, diversity_spread
 from augflow.reporting.evidence import Evidence
 from augflow.reporting.judged import judge_per_class, references, systems, temperature
@@ -34,6 +34,7 @@ TABLES: dict[str, Callable[[Evidence], Table]] = {
     "runs": runs,
     "comparisons": comparisons,
     "comparisons_per_class": comparisons_per_class,
+    "more_real": more_real,
     "arms_per_class": arms_per_class,
     "costs": lambda evidence: costing.costs(evidence.costs, evidence.params.arms),
     "selections": selections,

@@ -181,13 +181,14 @@ def _rounds(folder: Path, name: str, degree: float) -> list[Measured]:
 
 def _differences(check: Check, folder: Path) -> None:
     """Differences, ends of intervals, and what is said of them."""
-    rows = _table(folder, "comparisons")
+    found_in = {name: _table(folder, name) for name in ("comparisons", "more_real")}
+    rows = [(name, row) for name, listed in found_in.items() for row in listed]
     if not rows:
         return
     study = redrawn.Study.read(folder)
     count = 2 * len(rows)
-    for row in rows:
-        where = f"tables/comparisons.csv: {row['arm']} against {row['against']}"
+    for name, row in rows:
+        where = f"tables/{name}.csv: {row['arm']} against {row['against']}"
         found = study.compared(row["arm"], row["against"])
         _number(check, f"{where}: difference", found.difference, row["difference"])
         for end, value in (("low", found.low), ("high", found.high)):

@@ -1,18 +1,11 @@
 """Strengths are compared on held-out training scenes, and rows add up in one file."""
 
 import pytest
-import torch
 
 from augflow import files
 from benchmarks.classic_policy import main
 
-
-@pytest.fixture(autouse=True)
-def free_threads():
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(False)
+pytestmark = pytest.mark.usefixtures("free_threads")
 
 
 def test_each_run_adds_a_row(prepared, tmp_path):

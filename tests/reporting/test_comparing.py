@@ -23,7 +23,7 @@ from augflow.reporting.spread import (
 )
 from augflow.reporting.tables import computed
 from augflow.reporting.verdict import verdict
-from tests.fabricated import EIGHT, HALF, NAMES, SEVEN, SIX, Study
+from tests.fabricated import ARMS, EIGHT, HALF, NAMES, SEVEN, SIX, Study
 from tests.reporting.test_numbers import loaded, said
 
 
@@ -115,6 +115,29 @@ def test_arms_without_a_common_seed_have_no_difference_but_a_row(tmp_path):
     cells = tables["comparisons"].rows[0].cells
     assert (cells["seeds"], cells["difference"], cells["outcome"]) == (0, None, UNKNOWN)
     assert "trained with the same seeds" in said(verdict(evidence, tables).headline)
+
+
+FEWER = {"train_on": ["real"], "reads": "prepared", "one_in": 2}
+
+
+@pytest.mark.parametrize(
+    ("own", "words"),
+    [([HALF, HALF], "so much is there to be won"), ([EIGHT, EIGHT], "which shows no gain")],
+)
+def test_what_more_real_photographs_bring_is_said(tmp_path, own, words):
+    runs = {"real": [EIGHT, EIGHT], "real_synthetic": [SEVEN, SEVEN], "real_2": own}
+    evidence = loaded(tmp_path, Study(arms={**ARMS, "real_2": FEWER}, runs=runs))
+    tables = computed(evidence)
+    (row,) = tables["more_real"].rows
+    assert [row.cells[key] for key in ("arm", "against", "fraction")] == ["real", "real_2", 0.5]
+    text = " ".join(said(s) for s in verdict(evidence, tables).sentences)
+    assert "real instead of real_2, more real photos than 1/2 of the training scenes" in text
+    assert words in text
+
+
+def test_with_one_share_there_are_no_more_real_photographs(tmp_path):
+    tables = computed(loaded(tmp_path, Study(runs={"real": [SIX], "real_synthetic": [EIGHT]})))
+    assert "more_real" not in tables
 
 
 def test_classes_that_survive_help_or_hurt_and_absent_ones_say_nothing(tmp_path):

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 
 from augflow import files, generators
 from augflow.operations import Operations
@@ -11,6 +10,8 @@ from augflow.scenes import SceneFolder
 from augflow.segmenters import SupervisedLearner
 from augflow.stages.costs import costs
 from augflow.stages.retrain import trained
+
+pytestmark = pytest.mark.usefixtures("free_threads")
 
 STEPS, BATCH = 3, 4
 
@@ -39,14 +40,6 @@ def study(config, **generator):
         "retrain": {"segmenter": network, "seeds": [0, 1]},
         "report": {"title": "t", "sweep": [], "temperatures": []},
     })  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def free_threads():
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(False)
 
 
 MAKERS = {

@@ -15,6 +15,8 @@ from augflow.segmenters import MmsegSegmenter, SupervisedLearner, load, read_con
 from augflow.stages.retrain import retrain
 from augflow.synthetic import NewPhoto, SetFacts, write_set
 
+pytestmark = pytest.mark.usefixtures("free_threads")
+
 
 @pytest.fixture(scope="module")
 def synthetic(prepared, tmp_path_factory):
@@ -37,14 +39,6 @@ def make_set(prepared, out, name="cityscapes", size=None):
     ]  # fmt: skip
     write_set(out, facts, photos)
     return out
-
-
-@pytest.fixture(autouse=True)
-def free_threads():
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(False)
 
 
 def run(prepared, config, out, *train_on, sets=None, augment="none", seed=3, **changes):

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 
 from augflow import files
 from augflow.classes import IGNORE, table
@@ -22,6 +21,8 @@ from augflow.stages.judges import read_losses, train_judge
 from augflow.stages.retrain import retrain, trained
 from augflow.stages.select import select
 from augflow.synthetic import NewPhoto, SetFacts, read_decisions, read_set, read_weights, write_set
+
+pytestmark = pytest.mark.usefixtures("free_threads")
 
 TEMPERATURES = (0.5, 1.0)
 
@@ -72,14 +73,6 @@ def make_set(prepared, out, bits=True, rounds=3):
                 )
     write_set(out, SetFacts("pool", "feed", TEMPERATURES, rounds, train.table, train.size), photos)
     return out
-
-
-@pytest.fixture(autouse=True)
-def free_threads():
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(False)
 
 
 def run(prepared, source, judge, out, **given):

@@ -52,6 +52,17 @@ def trained_on(evidence: Evidence, tables: Mapping[str, Table]) -> Part:
     ]  # fmt: skip
     if "comparisons" in tables:
         views += _compared(evidence, tables)
+    if "more_real" in tables:
+        views.append(view(
+            tables["more_real"],
+            "What more real photographs bring: networks that have those of most scenes against "
+            "networks that have a share of them, both without augmentation beyond mirroring and "
+            "without synthetic photographs. Columns as above; training scenes are those of the "
+            "smaller share.",
+            ("arm", "against", "training scenes=fraction", "seeds", "scenes",
+             "drawn groups=groups", "difference", "from=low", "to=high", "p", "detectable",
+             "outcome"),
+        ))  # fmt: skip
     if "costs" in tables:
         views.append(view(
             tables["costs"],
