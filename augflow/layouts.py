@@ -24,8 +24,10 @@ LABEL_SUFFIXES = ("_gtFine_labelIds", "_gtFine_labelTrainIds", "_gtFine_color", 
 """Endings of published label files, best first; of several kinds in a folder the first is read."""
 
 INSTANCES = ("_gtFine_instanceIds", "_inst_label")
+"""Endings of files of instance ids."""
 
 MAP_SUFFIXES = (*INSTANCES, "_boundary")
+"""Endings of files that say where objects meet; of a layout with both kinds the ids are read."""
 
 
 @dataclass(frozen=True)

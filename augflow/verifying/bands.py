@@ -78,8 +78,11 @@ def calibrate(project: Project, count: int) -> Path:
         The file, `calibration.json`; other studies in it stay.
 
     Raises:
-        DataError: there is no report, or a run stopped: names its log.
+        DataError: there is no report, or a file of that name that is none of these.
+        ModelError: a run stopped: names its log.
     """
+    path = project.root / FILE
+    known = _stored(path)
     stored, columns = numbers(project.reports)
     moved: dict[Column, list[float]] = defaultdict(list)
     used = []
@@ -98,8 +101,6 @@ def calibrate(project: Project, count: int) -> Path:
         for (table, column), size in sizes.items()
         if moved[table, column]
     }
-    path = project.root / FILE
-    known = files.read_json(path) if path.exists() else {}
     content = {"runs": used, "claims": _digest(stored), "bands": widths}
     files.write_json(path, {**known, project.params.study: content})
     return path
@@ -116,15 +117,13 @@ def read(project: Project) -> Mapping[str, float] | None:
     """The bands of a study by `TABLE.COLUMN`; None where they were not measured for its report.
 
     Raises:
-        DataError: the file is not JSON.
+        DataError: the file is not one that `calibrate` wrote.
     """
-    path = project.root / FILE
-    if not path.exists():
-        return None
-    found = files.read_json(path).get(project.params.study)
+    found = _stored(project.root / FILE).get(project.params.study)
     if found is None or found["claims"] != _digest(numbers(project.reports)[0]):
         return None
-    return found["bands"]
+    bands: Mapping[str, float] = found["bands"]
+    return bands
 
 
 def numbers(report: Path) -> tuple[dict[str, float], dict[str, Column]]:
@@ -156,8 +155,24 @@ def _made_under(project: Project, condition: Condition, number: int) -> dict[str
         path.write_text(yaml.safe_dump({**params, "threads": condition.threads}, sort_keys=False))
         stopped = run_all(copy, log, condition.environment())
         if stopped:
-            raise ModelError(f"calibration {number + 1} at {condition}: {stopped}")
+            raise ModelError(
+                f"calibration {number + 1}, threads {condition.threads}, instruction set "
+                f"{condition.capability or 'all'}: {stopped}"
+            )
         return numbers(Project(copy).reports)[0]
+
+
+def _stored(path: Path) -> dict[str, Any]:
+    """What was measured, by study."""
+    if not path.exists():
+        return {}
+    found = files.read_json(path)
+    whole = isinstance(found, dict) and all(
+        isinstance(one, dict) and {"claims", "bands"} <= one.keys() for one in found.values()
+    )
+    if not whole:
+        raise DataError(f"{path}: no bands of studies; delete it and calibrate again")
+    return found
 
 
 def _digest(values: Mapping[str, float]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from augflow import files
 from augflow.errors import DataError
-from augflow.verifying.findings import Finding, pixel_finding
+from augflow.verifying.findings import Finding, around, pixel_finding
 
 
 class Cache:
@@ -101,17 +101,8 @@ def _of_lines(path: Path, kept: Path) -> Finding | None:
         got = theirs[number] if number < len(theirs) else None
         if expected != got:
             where = f"{path.as_posix()}: line {number + 1}"
-            return Finding(where, *_around(expected or "", got or ""))
+            return Finding(where, *around(expected or "", got or ""))
     return None
-
-
-def _around(expected: str, got: str, width: int = 40) -> tuple[str, str]:
-    """Both lines, cut to what stands around the first character that differs."""
-    same = 0
-    while same < min(len(expected), len(got)) and expected[same] == got[same]:
-        same += 1
-    start = max(0, same - width // 2)
-    return repr(expected[start : same + width]), repr(got[start : same + width])
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:

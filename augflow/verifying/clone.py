@@ -29,15 +29,13 @@ def cleaned(root: Path) -> Iterator[Path]:
     is gone afterwards.
 
     Raises:
-        DataError: there is no pipeline.
+        DataError: there is no pipeline, or no folder can be made beside the project.
     """
     root = root.resolve()
     if not (root / "dvc.yaml").exists():
         raise DataError(f"{root / 'dvc.yaml'}: no such file; run this in a project's folder")
     outs = recorded_outs(root)
-    with tempfile.TemporaryDirectory(prefix=f".{root.name}-again-", dir=root.parent) as scratch:
-        # a folder of the same depth, so that relative paths out of the project lead where they did
-        copy = Path(scratch)
+    with _beside(root) as copy:
         for name in _files(root):
             inside = any(name.is_relative_to(out) for out in outs)
             if not inside and name.parts[0] not in _RESULTS | _NOT_OURS:
@@ -45,6 +43,20 @@ def cleaned(root: Path) -> Iterator[Path]:
                 shutil.copy2(root / name, copy / name)
         _link_photographs(root, copy, outs)
         yield copy
+
+
+@contextmanager
+def _beside(root: Path) -> Iterator[Path]:
+    """A folder as deep as another, so that relative paths out of it lead where they did."""
+    try:
+        scratch = tempfile.TemporaryDirectory(prefix=f".{root.name}-again-", dir=root.parent)
+    except OSError as fault:
+        raise DataError(
+            f"{root.parent}: no folder can be made in it ({fault.strerror}), where the study is to "
+            "be made again; move the project to where you may write"
+        ) from fault
+    with scratch as name:
+        yield Path(name)
 
 
 def recorded_outs(root: Path) -> list[Path]:

@@ -145,6 +145,15 @@ def pixel_finding(
     return Finding(place, values[0], values[1] + count)
 
 
+def around(expected: str, got: str, width: int = 40) -> tuple[str, str]:
+    """Two lines, cut to what stands around the first character that differs."""
+    same = 0
+    while same < min(len(expected), len(got)) and expected[same] == got[same]:
+        same += 1
+    start = max(0, same - width // 2)
+    return repr(expected[start : same + width]), repr(got[start : same + width])
+
+
 def _unreadable(line: str, where: str) -> Finding:
     """An error's line, `WHERE: WHAT; REMEDY`, as a finding."""
     place, parted, rest = line.partition(": ")

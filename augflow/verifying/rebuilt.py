@@ -25,11 +25,13 @@ def check_rebuilt(project: Project) -> Check:
     check = Check("rebuild")
     if not (check.has(project.root / "dvc.lock") and check.has(project.reports / "claims.json")):
         return check
-    here = Machines(project).all_here(project)
-    widths = None if here else bands.read(project)
-    if not here and widths is None:
-        check.lacks(f"{bands.FILE} for this report (augflow verify --calibrate N measures it)")
-        return check
+    here, widths = Machines(project).all_here(project), None
+    if not here:
+        with check.reading(project.root / bands.FILE):
+            widths = bands.read(project)
+        if widths is None:
+            check.lacks(f"{bands.FILE} for this report (augflow verify --calibrate N measures it)")
+            return check
     with check.reading(project.root), cleaned(project.root) as copy:
         stopped = run_all(copy, project.root / LOG)
         if stopped:

@@ -19,7 +19,7 @@ import numpy as np
 from augflow import files
 from augflow.project import Project
 from augflow.verifying import redrawn
-from augflow.verifying.findings import Check, Finding
+from augflow.verifying.findings import Check, Finding, around
 
 Row = dict[str, str]
 
@@ -263,12 +263,5 @@ def _sentences(check: Check, folder: Path) -> None:
         check.same(f"{name}: lines", len(expected), len(got))
         for number, (ours, theirs) in enumerate(zip(expected, got, strict=False), 1):
             if ours != theirs:
-                check.add(Finding(f"{name}: line {number}", *_around(ours, theirs)))
+                check.add(Finding(f"{name}: line {number}", *around(ours, theirs)))
         check.compared += len(expected)
-
-
-def _around(expected: str, got: str, width: int = 60) -> tuple[str, str]:
-    same = next((n for n, pair in enumerate(zip(expected, got, strict=False))
-                 if pair[0] != pair[1]), min(len(expected), len(got)))  # fmt: skip
-    start = max(0, same - width // 2)
-    return repr(expected[start : same + width]), repr(got[start : same + width])

@@ -116,9 +116,32 @@ def test_bands_of_another_report_are_not_used(quick):
     assert check_rebuilt(quick).state == "cannot be checked"
 
 
+@pytest.mark.parametrize("content", ["[]", '{"mini": 3}', '{"mini": {"claims": "x"}}', "no JSON"])
+def test_bands_that_are_none_are_a_finding_in_one_line(quick, content):
+    elsewhere(quick)
+    (quick.root / bands.FILE).write_text(content)
+    check = check_rebuilt(quick)
+    (found,) = check.violations
+    assert bands.FILE in found.where
+    with pytest.raises(DataError, match=r"calibration\.json: "):
+        bands.calibrate(quick, 1)
+    assert (quick.root / bands.FILE).read_text() == content
+
+
+def test_no_folder_beside_the_project_is_said(quick, monkeypatch):
+    def denied(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tempfile.TemporaryDirectory", denied)
+    with pytest.raises(DataError, match="no folder can be made in it"), cleaned(quick.root):
+        pass
+
+
 def test_a_calibration_that_stops_leaves_nothing(quick):
     (quick.root / "all.py").write_text("raise SystemExit(3)\n")
-    with pytest.raises(ModelError, match=r"calibration 1 at .* ended with exit code"):
+    with pytest.raises(
+        ModelError, match=r"calibration 1, threads 1, instruction set avx2: .* ended with exit code"
+    ):
         bands.calibrate(quick, 1)
     assert not (quick.root / bands.FILE).exists()
 
