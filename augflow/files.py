@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import ctypes
 import errno
 import hashlib
 import io
@@ -13,22 +14,31 @@ import shutil
 import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from augflow import images
 from augflow.errors import BusyError, DataError
 
+_PART, _OLD = ".part", ".old"
+"""How the hidden names end of what is being written, and of what it replaces."""
+
 
 def atomic_write(path: Path, content: bytes, synced: bool = True) -> None:
     """Writes aside, then renames: readers see the old file or the new one.
 
-    A synced file survives a power failure too, at the price of waiting for the disk.
+    A synced file survives a power failure too, at the price of waiting for the disk; what killed
+    processes left of their attempts goes.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    if synced:
+        for rest in _leftovers(path):
+            if not _lives(_writer(rest)):
+                rest.unlink(missing_ok=True)
+    aside = _aside(path)
     try:
         with aside.open("wb") as stream:
             stream.write(content)
@@ -42,32 +52,111 @@ def atomic_write(path: Path, content: bytes, synced: bool = True) -> None:
 
 @contextmanager
 def fresh_folder(path: Path) -> Iterator[Path]:
-    """Yields an empty folder beside `path` and renames it to `path` when the body ends well.
+    """Yields an empty folder beside `path` and puts it in its place when the body ends well.
 
-    What `path` held before is replaced; when the body raises, `path` is left as it was, and folders
-    that it would have lain in are not made.
+    What `path` held before is replaced at once: at any moment the old or the new folder is there,
+    whole, and the new one is on the disk before it gets its name. When the body raises, `path` is
+    left as it was, and folders that it would have lain in are not made. While this lasts no other
+    process can write `path`; what killed ones left of their attempts goes.
 
     Raises:
         DataError: it would lie in a file.
+        BusyError: a live process is writing it; says which.
     """
     for above in path.parents:
         if above.exists() and not above.is_dir():
             raise DataError(f"{path}: {above} is a file, expected a folder; choose another place")
     new = [folder for folder in path.parents if not folder.exists()]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir()
     try:
-        yield aside
-        if path.exists():
-            shutil.rmtree(path)
-        aside.replace(path)
+        with _locked(path.with_name(f".{path.name}.lock"), str(path), vanishing=True):
+            _tidy(path)
+            aside = _aside(path)
+            aside.mkdir()
+            try:
+                yield aside
+                _flush(aside)
+                _exchange(aside, path)
+            finally:
+                _clear(aside)
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
         for folder in new:
             with suppress(OSError):  # not empty: something is in place
                 folder.rmdir()
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}{_PART}")
+
+
+def _tidy(path: Path) -> None:
+    """Takes away what others have left beside `path`, which nobody else may be writing."""
+    for old in _leftovers(path, _OLD):
+        if path.exists():
+            _clear(old)
+        else:
+            old.replace(path)
+    for rest in _leftovers(path):
+        _clear(rest)
+
+
+def _leftovers(path: Path, end: str = _PART) -> list[Path]:
+    """What this and other processes have begun to write in the place of `path`."""
+    start = f".{path.name}."
+    with os.scandir(path.parent) as entries:
+        names = [entry.name for entry in entries
+                 if entry.name.startswith(start) and entry.name.endswith(end)
+                 and entry.name[len(start) : -len(end)].isdecimal()]  # fmt: skip
+    return [path.with_name(name) for name in sorted(names)]
+
+
+def _writer(leftover: Path) -> int:
+    return int(leftover.name.split(".")[-2])
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
+def _clear(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _flush(folder: Path) -> None:
+    """Has the system write to the disk what lies in a folder."""
+    flush = getattr(ctypes.CDLL(None), "syncfs", None)
+    if flush is None:
+        os.sync()
+        return
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        if flush(opened) != 0:
+            raise OSError(errno.EIO, "not written to the disk", str(folder))
+    finally:
+        os.close(opened)
+
+
+def _exchange(aside: Path, path: Path) -> None:
+    """Puts `aside` in the place of `path`, and what was there, if anything, in the place of it."""
+    if not path.exists() and not path.is_symlink():
+        aside.replace(path)
+        return
+    exchange = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    here, both = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
+    if exchange is None or exchange(here, os.fsencode(aside), here, os.fsencode(path), both) != 0:
+        # a file system that cannot: killed after the first, the old one is found by `_tidy`
+        old = aside.with_suffix(_OLD)
+        path.replace(old)
+        aside.replace(path)
+        old.replace(aside)
 
 
 def write_png(path: Path, pixels: np.ndarray) -> None:
@@ -232,38 +321,75 @@ def digest_tree(root: Path) -> dict[str, str]:
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Holds `folder` for this process alone; a lock whose process is dead is taken over.
+    """Holds `folder` for this process alone; the lock of a dead process is free at once.
 
     Raises:
-        BusyError: a live process holds it; says which.
+        BusyError: a live process holds it; says which, on which machine and since when.
     """
-    import fcntl
-
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("a+") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as fault:
-            if fault.errno not in (errno.EAGAIN, errno.EACCES):
-                raise
-            stream.seek(0)
-            raise BusyError(
-                f"{folder}: held by {stream.read().strip() or 'another process'}; "
-                "wait for it or stop it, then start again"
-            ) from fault
-        stream.seek(0)
-        stream.truncate()
-        stream.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-        stream.flush()
+    with _locked(folder / "lock", str(folder)):
         yield
 
 
 @contextmanager
 def in_turn(folder: Path) -> Iterator[None]:
     """Holds `folder` for this process alone, as soon as all others that hold it so are done."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder / "lock", str(folder), waiting=True):
+        yield
+
+
+@contextmanager
+def _locked(
+    path: Path, what: str, waiting: bool = False, vanishing: bool = False
+) -> Iterator[None]:
+    """Holds a lock file, which the system lets go of when this process ends, however it ends.
+
+    Args:
+        path: the lock file, made if it is not there.
+        what: what it stands for, for messages.
+        waiting: whether to wait for another process that holds it.
+        vanishing: whether the file goes when the lock is let go of.
+
+    Raises:
+        BusyError: another process holds it and `waiting` is not set.
+    """
     import fcntl
 
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("a") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        stream = path.open("a+")
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | (0 if waiting else fcntl.LOCK_NB))
+        except OSError as fault:
+            with stream:
+                if fault.errno not in (errno.EAGAIN, errno.EACCES):
+                    raise
+                stream.seek(0)
+                raise BusyError(
+                    f"{what}: held by {stream.read().strip() or 'another process'}; "
+                    "wait for it or stop it, then start again"
+                ) from fault
+        if _is_still(stream, path):
+            break
+        stream.close()  # the one who held it has taken the file away: the lock is of nothing
+    with stream:
+        stream.truncate(0)
+        stream.write(f"process {os.getpid()} on {socket.gethostname()} since {_now()}\n")
+        stream.flush()
+        try:
+            yield
+        finally:
+            if vanishing:
+                path.unlink(missing_ok=True)
+
+
+def _is_still(stream: IO[str], path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -70,6 +70,77 @@ def test_a_fresh_folder_within_a_file_is_refused(tmp_path):
         pass
 
 
+def test_a_folder_is_replaced_at_once(tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    with files.fresh_folder(out) as folder:
+        (folder / "old").touch()
+    seen = []
+    real = files._clear
+
+    def looking(path):
+        seen.append(names(out))
+        real(path)
+
+    with files.fresh_folder(out) as folder:
+        (folder / "new").touch()
+        monkeypatch.setattr(files, "_clear", looking)
+    assert seen == [["new"]]
+    assert names(tmp_path) == ["out"]
+
+
+class NoExchange:
+    """A C library without the calls that Linux has."""
+
+
+def test_a_file_system_that_cannot_exchange_replaces_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(files.ctypes, "CDLL", lambda *_, **__: NoExchange())
+    out = tmp_path / "out"
+    for name in ("first", "second"):
+        with files.fresh_folder(out) as folder:
+            (folder / name).touch()
+    assert names(out) == ["second"]
+    assert names(tmp_path) == ["out"]
+
+
+def test_what_a_killed_process_left_goes_and_nothing_else(tmp_path):
+    for name in (".out.99.part", ".out.98.part", ".outer.99.part", ".out.x.part"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "begun").touch()
+    with files.fresh_folder(tmp_path / "out"):
+        pass
+    assert names(tmp_path) == [".out.x.part", ".outer.99.part", "out"]
+
+
+def test_a_folder_that_was_put_aside_comes_back(tmp_path):
+    aside = tmp_path / ".out.99.old"
+    aside.mkdir()
+    (aside / "kept").touch()
+    with pytest.raises(DataError), files.fresh_folder(tmp_path / "out"):
+        raise DataError("stop")
+    assert names(tmp_path) == ["out"]
+    assert names(tmp_path / "out") == ["kept"]
+
+
+def test_a_folder_that_is_being_written_is_written_once(tmp_path):
+    expected = (
+        rf"out: held by process {os.getpid()} on \S+ since \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
+    )
+    with files.fresh_folder(tmp_path / "out") as folder:
+        with pytest.raises(BusyError, match=expected), files.fresh_folder(tmp_path / "out"):
+            pass
+        (folder / "whole").touch()
+    assert names(tmp_path / "out") == ["whole"]
+
+
+def test_a_file_of_a_killed_process_goes_and_that_of_a_live_one_stays(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    (tmp_path / f".a.txt.{process.pid}.part").touch()
+    (tmp_path / f".a.txt.{os.getppid()}.part").touch()
+    files.atomic_write(tmp_path / "a.txt", b"text")
+    assert names(tmp_path) == [f".a.txt.{os.getppid()}.part", "a.txt"]
+
+
 @pytest.mark.parametrize(
     "pixels",
     [PHOTO, PHOTO[..., 0], PHOTO[..., 0].astype(np.uint16) * 257],

@@ -11,7 +11,7 @@ ROOT = Path(augflow.__file__).parent
 
 FLOORS = [
     {"errors", "seeds", "params", "files", "classes", "machine", "edits",
-     "encoded", "images", "listing", "plain_yaml"},
+     "encoded", "images", "listing", "plain_yaml", "stopping"},
     {
         "boundaries", "scenes", "datasets", "flows", "metrics", "layouts",
         "pictures", "synthetic", "synthesizer", "rebalancing", "editing", "objects", "shapes",

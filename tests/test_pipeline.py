@@ -109,7 +109,8 @@ PLUMBING = {"augflow/__init__.py", "augflow/budget.py", "augflow/decoded.py",
             "augflow/encoded/jpeg.py", "augflow/encoded/png.py", "augflow/errors.py",
             "augflow/files.py",
             "augflow/images.py", "augflow/machine.py", "augflow/operations.py", "augflow/params.py",
-            "augflow/peak.py", "augflow/plain_yaml.py", "augflow/prefetching.py"}  # fmt: skip
+            "augflow/peak.py", "augflow/plain_yaml.py", "augflow/prefetching.py",
+            "augflow/stopping.py"}  # fmt: skip
 """What no result depends on but by what others make of it."""
 
 

@@ -1,0 +1,142 @@
+"""Being asked to stop: by a signal, or by the death of the process that started this one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+_SHELLS = {"sh", "bash", "dash", "zsh", "fish", "ksh"}
+_PATIENCE = 1.0
+"""Seconds between two looks at whether the process that started this one is there."""
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal asks this process to end; what is half-written is cleared away on the way out.
+
+    Attributes:
+        exit_code: 128 and the signal's number, as shells have it.
+    """
+
+    def __init__(self, number: int, where: str = "stopped") -> None:
+        """Takes the signal's number, and how far the work has come, for people to read."""
+        super().__init__(f"{where}; start again to go on")
+        self.number, self.exit_code = number, 128 + number
+
+
+@contextmanager
+def heeded() -> Iterator[None]:
+    """SIGTERM and SIGINT raise `Stopped` while this lasts; the main thread alone hears them."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Stopped(number)
+
+    with _handled(stop):
+        yield
+
+
+@contextmanager
+def deferred() -> Iterator[Callable[[], int]]:
+    """The first signal is only kept while this lasts, so that a step can be finished.
+
+    Yields:
+        what tells the signal's number, 0 if none has come.
+
+    Raises:
+        Stopped: a second signal has come, or this ends with a first that nobody has heeded.
+    """
+    kept = 0
+
+    def keep(number: int, frame: FrameType | None) -> None:
+        nonlocal kept
+        if kept:
+            raise Stopped(number)
+        kept = number
+
+    with _handled(keep):
+        yield lambda: kept
+    if kept:
+        raise Stopped(kept)
+
+
+@contextmanager
+def with_parent(environ: dict[str, str] | None = None) -> Iterator[None]:
+    """A stage that DVC runs is asked to stop when that DVC is gone, however it went.
+
+    A process that DVC has started outlives it otherwise, and would write beside its successor.
+    """
+    asked = os.environ if environ is None else environ
+    known = _starter() if "DVC_STAGE" in asked else None
+    if known is None:
+        yield
+        return
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(_PATIENCE):
+            if _born(known[0]) != known[1]:
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+
+    watcher = threading.Thread(target=watch, name="augflow-parent", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+
+
+@contextmanager
+def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python hears signals in the main thread alone
+        return
+    before = {number: signal.signal(number, handler) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
+def _starter() -> tuple[int, str] | None:
+    """The process that started this one, shells between them left out, and when it was born."""
+    process = os.getppid()
+    while _name(process) in _SHELLS:
+        process = _parent(process)
+    born = _born(process)
+    return None if process <= 1 or born is None else (process, born)
+
+
+def _name(process: int) -> str:
+    try:
+        return Path(f"/proc/{process}/comm").read_text(errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _parent(process: int) -> int:
+    fields = _stat(process)
+    return int(fields[1]) if fields else 0
+
+
+def _born(process: int) -> str | None:
+    """When a process was born, in ticks since the machine was; None where nobody can tell."""
+    fields = _stat(process)
+    return None if not fields or fields[0] in {"Z", "X"} else fields[19]
+
+
+def _stat(process: int) -> list[str]:
+    """What the system says of a process, from its state on."""
+    try:
+        text = Path(f"/proc/{process}/stat").read_text(errors="replace")
+    except OSError:
+        return []
+    return text.rpartition(")")[2].split()
