@@ -60,12 +60,16 @@ def fresh_folder(path: Path) -> Iterator[Path]:
     process can write `path`; what killed ones left of their attempts goes.
 
     Raises:
-        DataError: it would lie in a file.
+        DataError: it would lie in a file, or is a symbolic link.
         BusyError: a live process is writing it; says which.
     """
     for above in path.parents:
         if above.exists() and not above.is_dir():
             raise DataError(f"{path}: {above} is a file, expected a folder; choose another place")
+    if path.is_symlink():
+        raise DataError(
+            f"{path}: a symbolic link, expected a folder or nothing; take it away first"
+        )
     new = [folder for folder in path.parents if not folder.exists()]
     try:
         with _locked(path.with_name(f".{path.name}.lock"), str(path), vanishing=True):
@@ -146,7 +150,7 @@ def _flush(folder: Path) -> None:
 
 def _exchange(aside: Path, path: Path) -> None:
     """Puts `aside` in the place of `path`, and what was there, if anything, in the place of it."""
-    if not path.exists() and not path.is_symlink():
+    if not path.exists():
         aside.replace(path)
         return
     exchange = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)

@@ -145,6 +145,6 @@ def test_a_folder_that_is_a_link_is_never_emptied(tmp_path):
     kept.mkdir()
     (kept / "thesis.txt").write_text("mine")
     (tmp_path / "out").symlink_to(kept, target_is_directory=True)
-    with pytest.raises(OSError, match="symbolic link"), files.fresh_folder(tmp_path / "out"):
+    with pytest.raises(DataError, match="symbolic link"), files.fresh_folder(tmp_path / "out"):
         pass
     assert (kept / "thesis.txt").read_text() == "mine"
