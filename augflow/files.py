@@ -60,16 +60,15 @@ def fresh_folder(path: Path) -> Iterator[Path]:
     process can write `path`; what killed ones left of their attempts goes.
 
     Raises:
-        DataError: it would lie in a file, or is a symbolic link.
+        DataError: it would lie in a file, or is a file or a symbolic link.
         BusyError: a live process is writing it; says which.
     """
     for above in path.parents:
         if above.exists() and not above.is_dir():
             raise DataError(f"{path}: {above} is a file, expected a folder; choose another place")
-    if path.is_symlink():
-        raise DataError(
-            f"{path}: a symbolic link, expected a folder or nothing; take it away first"
-        )
+    if path.is_symlink() or (path.exists() and not path.is_dir()):
+        kind = "a symbolic link" if path.is_symlink() else "a file"
+        raise DataError(f"{path}: {kind}, expected a folder or nothing; take it away first")
     new = [folder for folder in path.parents if not folder.exists()]
     try:
         with _locked(path.with_name(f".{path.name}.lock"), str(path), vanishing=True):
@@ -123,7 +122,7 @@ def _lives(process: int) -> bool:
     except ProcessLookupError:
         return False
     except (PermissionError, OverflowError):
-        return True
+        pass  # somebody else's, or no number of a process of this machine
     return True
 
 
@@ -136,14 +135,15 @@ def _clear(path: Path) -> None:
 
 def _flush(folder: Path) -> None:
     """Has the system write to the disk what lies in a folder."""
-    flush = getattr(ctypes.CDLL(None), "syncfs", None)
+    flush = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
     if flush is None:
         os.sync()
         return
     opened = os.open(folder, os.O_RDONLY)
     try:
         if flush(opened) != 0:
-            raise OSError(errno.EIO, "not written to the disk", str(folder))
+            reason = ctypes.get_errno()
+            raise OSError(reason, os.strerror(reason), str(folder))
     finally:
         os.close(opened)
 
@@ -330,7 +330,6 @@ def held(folder: Path) -> Iterator[None]:
     Raises:
         BusyError: a live process holds it; says which, on which machine and since when.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder / "lock", str(folder)):
         yield
 
@@ -338,7 +337,6 @@ def held(folder: Path) -> Iterator[None]:
 @contextmanager
 def in_turn(folder: Path) -> Iterator[None]:
     """Holds `folder` for this process alone, as soon as all others that hold it so are done."""
-    folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder / "lock", str(folder), waiting=True):
         yield
 

@@ -66,13 +66,12 @@ def deferred() -> Iterator[Callable[[], int]]:
 
 
 @contextmanager
-def with_parent(environ: dict[str, str] | None = None) -> Iterator[None]:
+def with_parent() -> Iterator[None]:
     """A stage that DVC runs is asked to stop when that DVC is gone, however it went.
 
     A process that DVC has started outlives it otherwise, and would write beside its successor.
     """
-    asked = os.environ if environ is None else environ
-    known = _starter() if "DVC_STAGE" in asked else None
+    known = _starter() if "DVC_STAGE" in os.environ else None
     if known is None:
         yield
         return
@@ -98,7 +97,9 @@ def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]
     if threading.current_thread() is not threading.main_thread():
         yield  # Python hears signals in the main thread alone
         return
-    before = {number: signal.signal(number, handler) for number in SIGNALS}
+    # a shell has what it runs in the background ignore SIGINT; None is a handler not of Python
+    heard = [n for n in SIGNALS if signal.getsignal(n) not in (signal.SIG_IGN, None)]
+    before = {number: signal.signal(number, handler) for number in heard}
     try:
         yield
     finally:

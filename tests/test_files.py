@@ -35,7 +35,14 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monke
     assert names(tmp_path) == ["a.txt"]
 
 
-def test_a_fresh_folder_replaces_the_old_one_whole(tmp_path):
+class NoExchange:
+    """A C library without the calls that Linux has."""
+
+
+@pytest.mark.parametrize("exchanging", [True, False])
+def test_a_fresh_folder_replaces_the_old_one_whole(tmp_path, monkeypatch, exchanging):
+    if not exchanging:
+        monkeypatch.setattr(files.ctypes, "CDLL", lambda *_, **__: NoExchange())
     out = tmp_path / "out"
     for name in ("first", "second"):
         with files.fresh_folder(out) as folder:
@@ -70,6 +77,17 @@ def test_a_fresh_folder_within_a_file_is_refused(tmp_path):
         pass
 
 
+def test_a_file_in_the_place_of_a_folder_is_refused_and_stays(tmp_path):
+    (tmp_path / "out").write_text("mine")
+    with (
+        pytest.raises(DataError, match="out: a file, expected a folder"),
+        files.fresh_folder(tmp_path / "out"),
+    ):
+        pass
+    assert (tmp_path / "out").read_text() == "mine"
+    assert names(tmp_path) == ["out"]
+
+
 def test_a_folder_is_replaced_at_once(tmp_path, monkeypatch):
     out = tmp_path / "out"
     with files.fresh_folder(out) as folder:
@@ -85,20 +103,6 @@ def test_a_folder_is_replaced_at_once(tmp_path, monkeypatch):
         (folder / "new").touch()
         monkeypatch.setattr(files, "_clear", looking)
     assert seen == [["new"]]
-    assert names(tmp_path) == ["out"]
-
-
-class NoExchange:
-    """A C library without the calls that Linux has."""
-
-
-def test_a_file_system_that_cannot_exchange_replaces_too(tmp_path, monkeypatch):
-    monkeypatch.setattr(files.ctypes, "CDLL", lambda *_, **__: NoExchange())
-    out = tmp_path / "out"
-    for name in ("first", "second"):
-        with files.fresh_folder(out) as folder:
-            (folder / name).touch()
-    assert names(out) == ["second"]
     assert names(tmp_path) == ["out"]
 
 

@@ -41,6 +41,16 @@ def test_a_signal_raises_and_the_old_handler_comes_back(number):
     assert signal.getsignal(number) is before
 
 
+def test_a_signal_that_is_ignored_stays_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with stopping.heeded():
+            os.kill(os.getpid(), signal.SIGINT)
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_the_first_signal_waits_and_the_second_does_not():
     seen = []
     with pytest.raises(Stopped), stopping.deferred() as asked:  # noqa: PT012
