@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from torch import Tensor
 
 from augflow.classes import IGNORE
+from augflow.metrics import confusion_matrix
 from augflow.scenes import Scene
 from augflow.segmenters import MmsegSegmenter
 
@@ -59,3 +61,16 @@ def looks(segmenter: MmsegSegmenter, scenes: Scene) -> Iterator[tuple[Look, np.n
     """What a segmenter sees in photographs, one by one, with their class maps."""
     for image, classes in zip(scenes.image, scenes.layout.classes.numpy(), strict=True):
         yield look(segmenter.log_probs(image.float() / 255).cpu().numpy(), classes), classes
+
+
+def confusions(segmenter: MmsegSegmenter, images: Tensor, classes: Tensor) -> Iterator[np.ndarray]:
+    """The confusion matrix of each photograph, one by one.
+
+    Shapes:
+        images: (N, 3, H, W) uint8.
+        classes: (N, H, W) uint8 train ids, 255 where nothing is scored.
+        yields: (K, K) int64, rows ground truth.
+    """
+    for image, truth in zip(images, classes, strict=True):
+        predicted = segmenter.predict(image[None].float() / 255)[0]
+        yield confusion_matrix(truth.numpy(), predicted.cpu().numpy(), segmenter.count)

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from augflow import files, machine, seeds
+from augflow import files, machine, seeds, stopping
 from augflow.budget import Budget
 from augflow.errors import ModelError, ParamsError
 from augflow.learners import Learner, NotFiniteError
 from augflow.prefetching import Rows, ahead
 from augflow.scenes import Scenes
+from augflow.stopping import Stopped
 
 log = logging.getLogger("augflow")
 
@@ -36,8 +39,9 @@ def fit(
     """Trains for a number of steps, or goes on where a killed run stopped.
 
     A step's batch and noise are functions of (seed, step) alone, so a run that was killed and
-    started again ends with the same weights. All of the learner's ranks call this alike; they begin
-    with the first one's weights, and that one alone measures, shows and writes.
+    started again ends with the same weights. Asked to stop by a signal, it finishes the step and
+    keeps the state before it does so. All of the learner's ranks call this alike; they begin with
+    the first one's weights, and that one alone measures, shows and writes.
 
     Args:
         learner: what learns.
@@ -60,8 +64,9 @@ def fit(
     Raises:
         BusyError: another process trains in `run`.
         ParamsError: there are fewer rows in a batch than ranks.
-        ModelError: the loss stopped being finite, with the layer and the scenes; or there was not
-            enough memory.
+        ModelError: the loss or a weight stopped being finite, with the layer and the scenes; there
+            was not enough memory; or no state that was kept can be read.
+        Stopped: a signal came, and all that was done is kept.
     """
     ranks, budget = learner.ranks, budget or Budget()
     if batch_size < ranks.count:
@@ -79,11 +84,12 @@ def fit(
         _Run(run, learner) as saved,
         ahead(scenes, rows_of, steps, pinned=ranks.device.type == "cuda") as batch,
         _progress(steps, ranks.leads) as show,
+        stopping.deferred() as asked,
     ):
         history = saved.history
         show(saved.step, {})
         for step in range(saved.step, steps):
-            with _explained(learner, rows_of(step), step, names, run, budget):
+            with _explained(learner, rows_of(step), step, names, saved, budget):
                 numbers = learner.step(batch(step), seeds.generator(seed, "step", step), step)
             extra = _watched(watch, step + 1) if watch and ranks.leads else {}
             if extra or (step + 1) % log_every == 0 or step + 1 == steps:
@@ -91,8 +97,13 @@ def fit(
                 row.update({name: {**numbers, **extra}.get(name) for name in columns})
                 history.append(row)
                 show(step + 1, row)
-            if (step + 1) % save_every == 0 or step + 1 == steps:
-                saved.write(step + 1)
+            stop = max(ranks.gathered(asked()))
+            if stop or (step + 1) % save_every == 0 or step + 1 == steps:
+                with _explained(learner, rows_of(step), step, names, saved, budget):
+                    saved.write(step + 1)
+            if stop:
+                kept = "what was done is kept" if run else "nothing is kept"
+                raise Stopped(stop, f"stopped after step {step + 1} of {steps}, {kept}")
     return history
 
 
@@ -109,18 +120,19 @@ def batch_rows(seed: int, step: int, batch_size: int, count: int) -> list[int]:
 
 @contextmanager
 def _explained(
-    learner: Learner, rows: list[int], step: int, names: Sequence[str], run: Path | None,
+    learner: Learner, rows: list[int], step: int, names: Sequence[str], saved: _Run,
     budget: Budget,
 ) -> Iterator[None]:  # fmt: skip
     """Says of a step's fault with which scenes, or how many of them at once, and what to do."""
     try:
         yield
     except NotFiniteError as fault:
-        kept = f"; the last good state is in {run}" if run else ""
+        good = f"the last good state, of step {saved.kept}, is in {saved.place}: "
         used = rows if fault.rows is None else fault.rows
         raise ModelError(
-            f"{fault}; scenes {', '.join(names[row] for row in used)}{kept}: lower the learning "
-            "rate, set clip_norm or warmup_steps, or raise the floor of the coupling scale"
+            f"{fault}; scenes {', '.join(names[row] for row in used)}; "
+            f"{good if saved.kept else ''}lower the learning rate, set clip_norm or warmup_steps, "
+            "or raise the floor of the coupling scale"
         ) from fault
     except (MemoryError, RuntimeError) as fault:
         if not machine.out_of_memory(fault):
@@ -146,28 +158,35 @@ def _watched(watch: Watch, step: int) -> dict[str, float]:
         ) from fault
 
 
+STATES = ("next.safetensors", "state.safetensors", "previous.safetensors")
+"""A state that is about to be the newest, the newest, and the one before it."""
+
+
 class _Run:
-    """The resume state of a training: weights, moments and history in one file.
+    """The resume state of a training: weights, moments and history in one file, and one before it.
 
     The first rank holds and reads it, and the others get it from there.
+
+    Attributes:
+        step: how many steps were done when the run was taken up.
+        kept: how many of them the newest state on disk has, 0 if there is none.
+        place: the folder, None if nothing is kept.
     """
 
     def __init__(self, folder: Path | None, learner: Learner) -> None:
         self.learner, self.ranks = learner, learner.ranks
-        self.folder = folder if self.ranks.leads else None
-        self.step = 0
+        self.place, self.folder = folder, folder if self.ranks.leads else None
+        self.step = self.kept = 0
         self.history: list[Row] = []
 
     def __enter__(self) -> _Run:
         with ExitStack() as stack:
             if self.folder is not None:
                 stack.enter_context(files.held(self.folder))
-                path = self.folder / "state.safetensors"
-                if path.exists():
-                    self._read(path)
-                    log.info("going on at step %d", self.step)
+                self._take_up(self.folder)
             if self.ranks.count > 1:
                 self.step, self.history = self.ranks.gathered((self.step, self.history))[0]
+                self.kept = self.step
                 self.learner.restore(self.ranks.of_leader(self.learner.state()))
             self._stack = stack.pop_all()
         return self
@@ -176,26 +195,87 @@ class _Run:
         self._stack.close()
 
     def write(self, step: int) -> None:
-        """Saves the state after `step` steps."""
+        """Keeps the state after `step` steps, and the one that was kept before it.
+
+        Raises:
+            NotFiniteError: it is not worth keeping; nothing is written.
+        """
         if self.folder is None:
             return
         from safetensors.torch import save
 
-        record = {"step": str(step), "history": json.dumps(self.history)}
         tensors = {name: t.detach().contiguous() for name, t in self.learner.state().items()}
-        files.atomic_write(self.folder / "state.safetensors", save(tensors, metadata=record))
+        lost = [name for name, t in tensors.items() if not t.isfinite().all()]
+        if lost:
+            raise NotFiniteError(
+                f"step {step - 1}: {lost[0]} and {len(lost) - 1} more tensors of the state are "
+                "not finite after it"
+            )
+        record = {"step": str(step), "history": json.dumps(self.history)}
+        record["checksum"] = _checksum(tensors, record)
+        following, newest, before = (self.folder / name for name in STATES)
+        files.atomic_write(following, save(tensors, metadata=record))
+        if newest.exists():
+            newest.replace(before)
+        following.replace(newest)
+        self.kept = step
 
-    def _read(self, path: Path) -> None:
-        from safetensors import SafetensorError, safe_open
+    def _take_up(self, folder: Path) -> None:
+        """Goes on from the newest state that is whole, if there is any.
 
-        try:
-            with safe_open(path, framework="pt") as stored:
-                record = stored.metadata()
-                state: dict[str, Tensor] = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118
-        except SafetensorError as fault:
-            raise ModelError(f"{path}: damaged state ({fault}); delete it to start over") from fault
-        self.learner.restore(state)
-        self.step, self.history = int(record["step"]), json.loads(record["history"])
+        Raises:
+            ModelError: there are states, and none is whole or of this learner.
+        """
+        damaged = []
+        for path in (folder / name for name in STATES if (folder / name).exists()):
+            try:
+                tensors, record = _read(path)
+            except _DamagedError as fault:
+                damaged.append(f"{path}: damaged state ({fault})")
+                continue
+            try:
+                self.learner.restore(tensors)
+            except (KeyError, ValueError, RuntimeError, ModelError) as fault:
+                reason = " ".join(f"{type(fault).__name__}: {fault}".split())[:200]
+                raise ModelError(
+                    f"{path}: state of another network ({reason}); delete {folder} to start over"
+                ) from fault
+            self.step = self.kept = int(record["step"])
+            self.history = json.loads(record["history"])
+            for text in damaged:
+                log.warning("%s; the one before it is taken", text)
+            log.info("going on at step %d", self.step)
+            return
+        if damaged:
+            raise ModelError(f"{'; '.join(damaged)}: delete {folder} to start over")
+
+
+class _DamagedError(Exception):
+    """A state that cannot be gone on from."""
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as stored:
+            record = dict(stored.metadata() or {})
+            tensors = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, KeyError) as fault:
+        reason = " ".join(str(fault).split())[:200]
+        raise _DamagedError(f"not a whole safetensors file: {reason}") from fault
+    if record.pop("checksum", None) != _checksum(tensors, record):
+        raise _DamagedError("its checksum is another")
+    return tensors, record
+
+
+def _checksum(tensors: Mapping[str, Tensor], record: Mapping[str, str]) -> str:
+    """One digest of all that a state holds."""
+    whole = hashlib.sha256(json.dumps(record, sort_keys=True).encode())
+    for name, tensor in sorted(tensors.items()):
+        whole.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        whole.update(tensor.cpu().reshape(-1).view(torch.uint8).numpy().data)
+    return whole.hexdigest()
 
 
 Show = Callable[[int, Row], None]

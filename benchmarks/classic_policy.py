@@ -17,7 +17,8 @@ import typer
 
 from augflow import files, seeds
 from augflow.folds import Fold, folds
-from augflow.metrics import confusion_matrix, scores
+from augflow.looks import confusions
+from augflow.metrics import scores
 from augflow.params import SegmenterParams
 from augflow.scenes import SceneFolder
 from augflow.stages.retrain import trained
@@ -62,9 +63,7 @@ def class_iou(
             augment="classic" if strength else "none", strength=strength or 1.0,
         )  # fmt: skip
         held = folder.scenes(part.held_out)
-        for image, classes in zip(held.image, held.layout.classes, strict=True):
-            predicted = segmenter.predict(image[None].float() / 255)[0]
-            total += confusion_matrix(classes.numpy(), predicted.cpu().numpy(), count)
+        total += sum(confusions(segmenter, held.image, held.layout.classes))
     return scores(total).class_iou
 
 

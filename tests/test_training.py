@@ -18,6 +18,7 @@ from augflow.files import held
 from augflow.learners import LikelihoodLearner, flipped, schedule
 from augflow.params import GeneratorParams, TrainingParams
 from augflow.scenes import SceneFolder
+from augflow.stopping import Stopped
 from tests.generators.conftest import VARIANTS, built, scenes
 
 NAMES = [f"scene{n}" for n in range(8)]
@@ -95,16 +96,134 @@ def test_sigkill_at_any_moment_changes_nothing(tmp_path):
 
 
 def test_a_second_start_is_told_who_trains(tmp_path):
-    with held(tmp_path), pytest.raises(BusyError, match=f"process {os.getpid()}"):
+    expected = rf"held by process {os.getpid()} on .* since 2"
+    with held(tmp_path), pytest.raises(BusyError, match=expected):
         trained(tmp_path)
 
 
-def test_damaged_state_is_named(tmp_path):
-    trained(tmp_path, steps=5)
-    path = tmp_path / "state.safetensors"
+def signalled(run, monkeypatch, at):
+    """A training that is asked to stop while it does the step after `at` steps."""
+    real = LikelihoodLearner.step
+
+    def asked(self, scene, rng, step):
+        if step == at:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return real(self, scene, rng, step)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LikelihoodLearner, "step", asked)
+        trained(run)
+
+
+@pytest.mark.parametrize("at", [2, 11])
+def test_a_signal_lets_the_step_end_and_keeps_what_was_done(tmp_path, monkeypatch, at):
+    whole, history = trained()
+    run = tmp_path / "run"
+    message = rf"^stopped after step {at + 1} of 12, what was done is kept; start again to go on$"
+    with pytest.raises(Stopped, match=message):
+        signalled(run, monkeypatch, at)
+    resumed, again = trained(run)
+    assert same(whole, resumed)
+    assert again == history
+
+
+def test_a_training_without_a_run_folder_says_that_nothing_is_kept(monkeypatch):
+    with pytest.raises(Stopped, match="stopped after step 3 of 12, nothing is kept"):
+        signalled(None, monkeypatch, 2)
+
+
+def flipped_byte(path):
+    content = bytearray(path.read_bytes())
+    content[-100] ^= 1
+    path.write_bytes(content)
+
+
+def cut(path):
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(ModelError, match="damaged state"):
+
+
+def emptied(path):
+    path.write_bytes(b"")
+
+
+DAMAGES = [flipped_byte, cut, emptied]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_state_is_named_and_the_one_before_it_is_taken(tmp_path, damage, caplog):
+    whole, history = trained()
+    trained(tmp_path, steps=12)
+    assert sorted(path.name for path in tmp_path.glob("*.safetensors")) == [
+        "previous.safetensors", "state.safetensors"
+    ]  # fmt: skip
+    damage(tmp_path / "state.safetensors")
+    with caplog.at_level("INFO", "augflow"):
+        resumed, again = trained(tmp_path)
+    assert "state.safetensors: damaged state" in caplog.text
+    assert "the one before it is taken" in caplog.text
+    assert "going on at step 10" in caplog.text
+    assert same(whole, resumed)
+    assert again == history
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_states_alone_are_named_and_left(tmp_path, damage):
+    trained(tmp_path, steps=10)
+    for name in ("state", "previous"):
+        damage(tmp_path / f"{name}.safetensors")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    message = r"state\.safetensors: damaged state .*previous\.safetensors: damaged state .*delete"
+    with pytest.raises(ModelError, match=message) as caught:
         trained(tmp_path)
+    assert "\n" not in str(caught.value)
+    after = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert {**before, "lock": b""} == {**after, "lock": b""}
+
+
+def test_a_state_between_its_writing_and_its_renaming_is_taken(tmp_path, caplog):
+    whole, _ = trained()
+    trained(tmp_path, steps=10)
+    (tmp_path / "state.safetensors").rename(tmp_path / "next.safetensors")
+    with caplog.at_level("INFO", "augflow"):
+        resumed, _ = trained(tmp_path)
+    assert "going on at step 10" in caplog.text
+    assert same(whole, resumed)
+
+
+def test_a_state_of_another_network_is_refused(tmp_path):
+    trained(tmp_path, steps=5)
+    made = LikelihoodLearner(built(VARIANTS["glow"]), TrainingParams(steps=12, batch_size=2))
+    made.initialise(scenes(8))
+    with pytest.raises(ModelError, match=r"state of another network .*to start over"):
+        training.fit(
+            made, scenes(8), steps=12, batch_size=2, seed=3, columns=("loss",), names=NAMES,
+            run=tmp_path,
+        )  # fmt: skip
+
+
+def test_weights_that_are_not_finite_after_a_step_are_not_kept(tmp_path):
+    trained(tmp_path, steps=5)
+    before = (tmp_path / "state.safetensors").read_bytes()
+    made = learner()
+    real = made.step
+
+    def poisoned(scene, rng, step):
+        numbers = real(scene, rng, step)
+        if step == 9:
+            with torch.no_grad():
+                made.generator.target.levels[1].nets.second[0, 0, 0] = float("nan")
+        return numbers
+
+    made.step = poisoned
+    message = (
+        r"step 9: weights\S*second.* not finite.*scene\d, scene\d; the last good state, of step 5"
+    )
+    with pytest.raises(ModelError, match=message):
+        training.fit(
+            made, scenes(8), steps=12, batch_size=2, seed=3, columns=("loss",), names=NAMES,
+            run=tmp_path, save_every=5, log_every=4,
+        )  # fmt: skip
+    assert (tmp_path / "state.safetensors").read_bytes() == before
 
 
 def test_a_loss_that_is_not_finite_names_layer_and_scenes_and_keeps_the_last_state(tmp_path):

@@ -11,7 +11,8 @@ import numpy as np
 from augflow import files, machine, seeds
 from augflow.errors import DataError
 from augflow.folds import Fold, folds
-from augflow.metrics import confusion_matrix, scores
+from augflow.looks import confusions
+from augflow.metrics import scores
 from augflow.params import ChoiceParams
 from augflow.scenes import SceneFolder
 from augflow.stages.retrain import joined, require_fitting, trained
@@ -92,7 +93,5 @@ def _worth(
         names = [folder.names[n] for n in part.fit] + [made.rows[n].name for n in own]
         segmenter, _ = trained(names, scenes, folder.table, params.segmenter, seed)
         held = folder.scenes(part.held_out)
-        for image, classes in zip(held.image, held.layout.classes, strict=True):
-            predicted = segmenter.predict(image[None].float() / 255)[0]
-            total += confusion_matrix(classes.numpy(), predicted.cpu().numpy(), count)
+        total += sum(confusions(segmenter, held.image, held.layout.classes))
     return scores(total).class_iou

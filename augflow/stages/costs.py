@@ -23,6 +23,7 @@ from augflow.photographs import photo_seed, sampled_at
 from augflow.scenes import SceneFolder
 from augflow.segmenters import MmsegSegmenter, SupervisedLearner
 from augflow.stages.synthesize import layout_names
+from augflow.stages.train import initialise
 
 log = logging.getLogger("augflow")
 
@@ -163,8 +164,7 @@ def _learner(maker: GeneratorParams, scenes: SceneFolder) -> GeneratorLearner:
     config = generators.config_of(maker, scenes.size)
     generator = generators.built(maker.system, config, scenes.table)
     learner = generators.learner(maker.system, generator, maker.training)
-    learner.attend(scenes)
-    learner.initialise(scenes.scenes(range(min(maker.training.init_scenes, len(scenes)))))
+    initialise(learner, scenes, maker.training)
     return learner
 
 

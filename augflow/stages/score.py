@@ -12,7 +12,7 @@ from torch import Tensor
 
 from augflow import files, segmenters
 from augflow.errors import DataError, ModelError
-from augflow.metrics import confusion_matrix
+from augflow.looks import confusions
 from augflow.new_layouts import sources_of
 from augflow.scenes import SceneFolder
 from augflow.segmenters import MmsegSegmenter
@@ -188,12 +188,11 @@ def _use(threads: int | None) -> None:
 def _items(
     segmenter: MmsegSegmenter, images: Tensor, classes: Tensor, names: Sequence[Named]
 ) -> list[Item]:
-    items = []
-    for (name, layout, turn), image, truth in zip(names, images, classes, strict=True):
-        predicted = segmenter.predict(image[None].float() / 255)[0]
-        matrix = confusion_matrix(truth.numpy(), predicted.numpy(), segmenter.count)
-        items.append({"name": name, "layout": layout, "round": turn, "confusion": matrix.tolist()})
-    return items
+    matrices = confusions(segmenter, images, classes)
+    return [
+        {"name": name, "layout": layout, "round": turn, "confusion": matrix.tolist()}
+        for (name, layout, turn), matrix in zip(names, matrices, strict=True)
+    ]
 
 
 def _splits(made: SyntheticSet) -> list[str]:

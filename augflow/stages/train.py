@@ -61,7 +61,7 @@ def train(
         learner = generators.learner(params.system, generator, params.training)
         learner.join(ranks)
         learner.micro_batch = learner.micro_batch or fitting(learner, budget)
-        _initialise(learner, scenes, params.training)
+        initialise(learner, scenes, params.training)
         history = training.fit(
             learner, scenes,
             steps=params.training.steps, batch_size=params.training.batch_size,
@@ -128,7 +128,8 @@ def _is_lost(value: object) -> bool:
     return isinstance(value, float) and not math.isfinite(value)
 
 
-def _initialise(learner: GeneratorLearner, scenes: SceneFolder, params: TrainingParams) -> None:
+def initialise(learner: GeneratorLearner, scenes: SceneFolder, params: TrainingParams) -> None:
+    """What a learner does before the first step: looks at all scenes, and begins with a few."""
     learner.attend(scenes)
     count = min(params.init_scenes, len(scenes))
     learner.initialise(scenes.scenes(training.batch_rows(params.seed + 1, 0, count, len(scenes))))
