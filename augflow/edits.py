@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from augflow import plain_yaml
 from augflow.classes import ClassTable
 from augflow.errors import ParamsError, nearest
 from augflow.params import Fraction, Section, checked
@@ -157,16 +158,11 @@ def read_edits(path: Path, table: ClassTable) -> EditList:
     """Reads an edit list; every item that is wrong or names an unknown class has its fault.
 
     Raises:
-        ParamsError: the file is missing, not YAML, or no list.
+        ParamsError: the file is missing, not plain YAML (see `plain_yaml.read`), or no list.
     """
-    import yaml
-
     if not path.is_file():
         raise ParamsError(f"{path}: no such file; give a YAML list of edits with --edits")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as fault:
-        raise ParamsError(f"{path}: not YAML: {' '.join(str(fault).split())}") from fault
+    content = plain_yaml.read(path)
     if not isinstance(content, list) or not content:
         raise ParamsError(f"{path}: expected a list of edits, each as `- add: ...`")
     return checked_edits(content, path, table)

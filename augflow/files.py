@@ -46,6 +46,10 @@ def atomic_write(path: Path, content: bytes, synced: bool = True) -> None:
                 stream.flush()
                 os.fsync(stream.fileno())
         aside.replace(path)
+    except OSError as fault:
+        if fault.errno is not None and fault.filename is None:
+            fault.filename = str(path)  # a full disk does not say what it could not take
+        raise
     finally:
         aside.unlink(missing_ok=True)
 

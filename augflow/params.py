@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -249,9 +250,13 @@ class SegmenterParams(Section):
 
     Training starts from the weights of `checkpoint` where one is given; with 0 steps they are used
     as they are. With `balance_classes`, rare classes weigh more in the cross-entropy.
+
+    A config file of plain values is read as data. Another is a program: with `trust_config` you say
+    that you have read it, and that it, and what it names, may run.
     """
 
     config: str = "pspnet_small"
+    trust_config: Annotated[bool, Field(exclude_if=operator.not_)] = False
     checkpoint: str | None = None
     steps: Whole
     batch_size: Count = 8
@@ -440,7 +445,8 @@ class DiversityParams(Section):
     """How the diversity of `generators` is measured.
 
     `samples` photographs are made for each of so many held-out `layouts` at each temperature.
-    `features` names what the perceptual measure looks at; `weights` is the file of `vgg19`'s.
+    `features` names what the perceptual measure looks at; `weights` is the file of `vgg19`'s, or
+    `hub`: torchvision downloads them.
     """
 
     generators: tuple[str, ...]

@@ -24,9 +24,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Project:
-    """The study of a project folder; each stage is one method, with its paths filled in."""
+    """The study of a project folder; each stage is one method, with its paths filled in.
+
+    With `trust_config`, saved networks may name modules and files, whatever the parameters say.
+    """
 
     root: Path = Path()
+    trust_config: bool = False
 
     @cached_property
     def params(self) -> Params:
@@ -87,6 +91,13 @@ class Project:
         seeds = self.params.retrain.seeds
         return {f"{arm}-{seed}": self.segmenter(arm, seed) for arm in self.params.arms
                 for seed in seeds}  # fmt: skip
+
+    def trusts(self, network: Path) -> bool:
+        """Whether the user trusts what the config of a segmenter, by its folder, names."""
+        sections: dict[Path, SegmenterParams] = {self.judge_folder: self.params.judge}
+        sections |= {self.judge_of(name): judge for name, judge in self.params.judges.items()}
+        section = sections.get(network, self.params.retrain.segmenter)
+        return self.trust_config or section.trust_config
 
     def score(self, name: str) -> Path:
         """The scores of a set, of the `references`, or of the `arms`."""
@@ -225,6 +236,7 @@ class Project:
             name, section, self.synthetic(section.set), self.prepared,
             self.judge_of(section.judge), self.selected(name),
             chosen=chosen, threads=self.params.threads,
+            trust_config=self.trusts(self.judge_of(section.judge)),
         )  # fmt: skip
 
     def retrain(self, arm: str) -> None:
@@ -246,7 +258,7 @@ class Project:
         _named(self.params.sets, name, "sets")
         score_set(
             self.prepared, self.synthetic(name), self.judge_folder, self.score(name),
-            threads=self.params.threads,
+            threads=self.params.threads, trust_config=self.trusts(self.judge_folder),
         )  # fmt: skip
 
     def score_references(self) -> None:
@@ -255,14 +267,18 @@ class Project:
 
         score_references(
             self.prepared, self.judge_folder, self.score("references"),
-            threads=self.params.threads,
+            threads=self.params.threads, trust_config=self.trusts(self.judge_folder),
         )  # fmt: skip
 
     def score_arms(self) -> None:
         """Stage score: the retrained networks look at the real held-out photographs."""
         from augflow.stages.score import score_arms
 
-        score_arms(self.prepared, self.segmenters, self.score("arms"), threads=self.params.threads)
+        trusted = self.trust_config or self.params.retrain.segmenter.trust_config
+        score_arms(
+            self.prepared, self.segmenters, self.score("arms"), threads=self.params.threads,
+            trust_config=trusted,
+        )  # fmt: skip
 
     def check_leaks(self) -> None:
         """Stage leaks: nothing of the validation scenes is learned from."""

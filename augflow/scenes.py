@@ -126,6 +126,12 @@ class SceneFolder:
         if not rows:
             raise DataError(f"{root}: split {split!r} has no scenes; run the prepare stage")
         self._listed = [row["name"] for row in rows]
+        wrong = [name for name in self._listed if not is_name(name)]
+        if wrong:
+            raise DataError(
+                f"{root / 'scenes.csv'}: {wrong[0]!r} is no name of a scene; expected a file's "
+                "name without folders; run the prepare stage again"
+            )
         self.names = self._listed[::one_in]
         self.drives = [row["drive"] for row in rows][::one_in]
         count, size = len(rows), self.size
@@ -189,17 +195,30 @@ class SceneFolder:
         return pixels
 
 
+def is_name(name: str) -> bool:
+    """Whether files can be named after a scene: one line, no folders, not hidden."""
+    return name == Path(name).name and name.isprintable() and not name.startswith((".", "-"))
+
+
 def evenly(count: int, wanted: int) -> list[int]:
     """At most `wanted` row numbers, evenly spread over `count`."""
     return sorted({int(row) for row in np.linspace(0, count - 1, min(wanted, count))})
 
 
 def table_from(facts: dict) -> ClassTable:
-    """A class table as `table_facts` wrote it."""
+    """A class table as `table_facts` wrote it.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is none.
+    """
     rows = tuple(
         ClassRow(r["name"], r["id"], r["train_id"], r["is_thing"], tuple(r["colour"]))
         for r in facts["rows"]
     )
+    for row in rows:
+        numbers = (row.id, row.train_id, *row.colour)
+        if not isinstance(row.name, str) or {type(number) for number in numbers} != {int}:
+            raise ValueError(f"no row of a class table: {row}")
     return ClassTable(facts["name"], rows)
 
 

@@ -229,7 +229,7 @@ class _Run:
         damaged = []
         for path in (folder / name for name in STATES if (folder / name).exists()):
             try:
-                tensors, record = _read(path)
+                tensors, step, history = _read(path)
             except _DamagedError as fault:
                 damaged.append(f"{path}: damaged state ({fault})")
                 continue
@@ -238,23 +238,24 @@ class _Run:
             except (KeyError, ValueError, RuntimeError, ModelError) as fault:
                 reason = " ".join(f"{type(fault).__name__}: {fault}".split())[:200]
                 raise ModelError(
-                    f"{path}: state of another network ({reason}); delete {folder} to start over"
+                    f"{path}: state of another network ({reason}); delete it to start over"
                 ) from fault
-            self.step = self.kept = int(record["step"])
-            self.history = json.loads(record["history"])
+            self.step, self.kept, self.history = step, step, history
             for text in damaged:
                 log.warning("%s; the one before it is taken", text)
             log.info("going on at step %d", self.step)
             return
         if damaged:
-            raise ModelError(f"{'; '.join(damaged)}: delete {folder} to start over")
+            them = "it" if len(damaged) == 1 else "them"
+            raise ModelError(f"{'; '.join(damaged)}; delete {them} to start over")
 
 
 class _DamagedError(Exception):
     """A state that cannot be gone on from."""
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def _read(path: Path) -> tuple[dict[str, Tensor], int, list[Row]]:
+    """The tensors of a state, how many steps were done, and the history of them."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -266,7 +267,10 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise _DamagedError(f"not a whole safetensors file: {reason}") from fault
     if record.pop("checksum", None) != _checksum(tensors, record):
         raise _DamagedError("its checksum is another")
-    return tensors, record
+    try:
+        return tensors, int(record["step"]), json.loads(record["history"])
+    except (KeyError, ValueError) as fault:
+        raise _DamagedError("its record is none of a training") from fault
 
 
 def _checksum(tensors: Mapping[str, Tensor], record: Mapping[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -45,3 +46,21 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             f"{path}: {lost[0]!r} and {len(lost) - 1} more are not finite; train it again"
         )
     return tensors
+
+
+def fitting(state: Mapping[str, Tensor], name: str, like: Tensor) -> Tensor:
+    """A tensor of a resume state, of the shape and type of the one that it takes the place of.
+
+    A fused optimizer would not notice another shape, and read and write beyond its end.
+
+    Raises:
+        KeyError: the state has none of that name.
+        ValueError: it is of another shape or type.
+    """
+    found = state[name]
+    if found.shape != like.shape or found.dtype != like.dtype:
+        raise ValueError(
+            f"{name} is {found.dtype} {tuple(found.shape)}, "
+            f"expected {like.dtype} {tuple(like.shape)}"
+        )
+    return found

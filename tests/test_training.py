@@ -172,7 +172,7 @@ def test_damaged_states_alone_are_named_and_left(tmp_path, damage):
     for name in ("state", "previous"):
         damage(tmp_path / f"{name}.safetensors")
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    message = r"state\.safetensors: damaged state .*previous\.safetensors: damaged state .*delete"
+    message = r"state\.safetensors: damaged state .*previous\.safetensors: damaged .*delete them"
     with pytest.raises(ModelError, match=message) as caught:
         trained(tmp_path)
     assert "\n" not in str(caught.value)

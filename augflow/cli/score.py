@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from augflow.cli.trust import TrustConfig
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -19,6 +21,7 @@ def score(
             metavar="[SET|references|arms]", help="What to score; else everything there is."
         ),
     ] = None,
+    trust_config: TrustConfig = False,
 ) -> None:
     """Scores a synthetic set, the references, or the retrained arms; confusions per photograph.
 
@@ -26,7 +29,7 @@ def score(
     """
     from augflow.project import Project
 
-    project = Project()
+    project = Project(trust_config=trust_config)
     known = _scorers(project)
     for part in known if name is None else [_known(name, known)]:
         known[part]()

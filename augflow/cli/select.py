@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from augflow.cli.trust import TrustConfig
+
 if TYPE_CHECKING:
     from augflow.project import Project
     from augflow.synthetic import Decision
@@ -17,6 +19,7 @@ def select(
         str | None,
         typer.Argument(metavar="[SELECTION]", help="One of params.yaml's; else all of them."),
     ] = None,
+    trust_config: TrustConfig = False,
 ) -> None:
     """Decides which photographs of a set, and which of their pixels, are fit to train on.
 
@@ -26,7 +29,7 @@ def select(
     from augflow.errors import ParamsError
     from augflow.project import Project
 
-    project = Project()
+    project = Project(trust_config=trust_config)
     names = list(project.params.selections) if name is None else [name]
     if not names:
         raise ParamsError("params.yaml: selections: there are none; add a section")

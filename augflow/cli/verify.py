@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from augflow.cli.trust import TrustConfig
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -45,6 +47,7 @@ def verify(
     json: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A further copy of the JSON file.")
     ] = None,
+    trust_config: TrustConfig = False,
 ) -> None:  # fmt: skip
     """Checks a study; exits 0 if it holds, 1 if not, 2 if it cannot be checked.
 
@@ -57,7 +60,7 @@ def verify(
     from augflow.verifying import EXIT_CODES, facts, state_of, write
     from augflow.verifying import verify as verified
 
-    console, project = Console(), Project()
+    console, project = Console(), Project(trust_config=trust_config)
     if calibrate is not None:
         from augflow.verifying.bands import calibrate as calibrated
 

@@ -35,6 +35,7 @@ from augflow.learners.classifying import ClassifyingLearner
 from augflow.learners.latent_adversarial import LatentAdversarialLearner
 from augflow.params import GeneratorParams, Section, TrainingParams, checked
 from augflow.synthesizer import Generator
+from augflow.weights import read_weights
 
 __all__ = ["SYSTEMS", "Generator", "System", "built", "fill", "learner", "load", "save"]
 
@@ -138,10 +139,16 @@ def load(folder: Path) -> Generator:
             "train one, or give the folder of one with --generator"
         )
     record = files.read_json(path)
-    row = system(record["system"])
-    config = checked(row.config, record["config"], str(path))
-    generator = built(record["system"], config, table_from(record["classes"]))
-    fill(generator, folder, record["weights"])
+    try:
+        name, digest, table = record["system"], record["weights"], table_from(record["classes"])
+        config = checked(system(name).config, record["config"], str(path))
+    except (KeyError, TypeError, ValueError) as fault:
+        raise ModelError(
+            f"{path}: not the record of a saved generator ({type(fault).__name__}: {fault}); "
+            "restore it, or train the generator again"
+        ) from fault
+    generator = built(name, config, table)
+    fill(generator, folder, digest)
     return generator.eval()
 
 
@@ -149,23 +156,31 @@ def fill(model: nn.Module, folder: Path, digest: str) -> None:
     """Puts the weights of a folder into a model that was built from its configuration.
 
     Raises:
-        ModelError: the file is damaged, its digest another, or it does not fit the model.
+        ModelError: the file is damaged, its digest another, its numbers are not finite, or names,
+            shapes or types are not the model's.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load as from_bytes
-
     path = folder / "weights.safetensors"
-    try:
-        tensors = from_bytes(path.read_bytes())
-    except (SafetensorError, FileNotFoundError) as fault:
-        raise ModelError(f"{path}: not a whole safetensors file ({fault}); restore it") from fault
+    tensors, own = read_weights(path), model.state_dict()
     if weights_digest(tensors) != digest:
         raise ModelError(f"{path}: weights are not those that config.json records; restore both")
-    try:
-        model.load_state_dict(tensors)
-    except RuntimeError as fault:
-        reason = " ".join(str(fault).split())[:200]
-        raise ModelError(f"{path}: weights do not fit the configuration: {reason}") from fault
+    faults = [f"{name!r} is missing" for name in own if name not in tensors]
+    faults += [f"{name!r} is unknown" for name in tensors if name not in own]
+    faults += [
+        f"{name!r} is {_form(tensors[name])}, expected {_form(value)}"
+        for name, value in own.items()
+        if name in tensors and _form(tensors[name]) != _form(value)
+    ]
+    if faults:
+        more = f" and {len(faults) - 4} more" if len(faults) > 4 else ""
+        raise ModelError(
+            f"{path}: weights do not fit the configuration: {', '.join(faults[:4])}{more}; "
+            "restore both files, or train the generator again"
+        )
+    model.load_state_dict(tensors)
+
+
+def _form(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} {'x'.join(map(str, tensor.shape))}"
 
 
 def weights_digest(tensors: dict[str, Tensor]) -> str:

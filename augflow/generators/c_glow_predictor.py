@@ -187,12 +187,19 @@ def load(folder: Path) -> CGlowPredictor:
     if not path.exists():
         raise ModelError(f"{folder}: no predictor here (expected config.json); train one")
     record = files.read_json(path)
-    if record.get("system") != NAME:
+    try:
+        name, digest, table = record["system"], record["weights"], table_from(record["classes"])
+        content = record["config"]
+    except (KeyError, TypeError, ValueError) as fault:
         raise ModelError(
-            f"{folder}: holds {record.get('system')!r}, expected {NAME!r}; give the folder of a "
+            f"{path}: not the record of a saved predictor ({type(fault).__name__}: {fault}); "
+            "restore it, or train the predictor again"
+        ) from fault
+    if name != NAME:
+        raise ModelError(
+            f"{folder}: holds {name!r}, expected {NAME!r}; give the folder of a "
             "predictor, data/STUDY/predictors/NAME"
         )
-    config = checked(CGlowPredictorConfig, record["config"], str(path))
-    predictor = CGlowPredictor(config, table_from(record["classes"]))
-    generators.fill(predictor, folder, record["weights"])
+    predictor = CGlowPredictor(checked(CGlowPredictorConfig, content, str(path)), table)
+    generators.fill(predictor, folder, digest)
     return predictor.eval()

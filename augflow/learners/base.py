@@ -17,6 +17,7 @@ from augflow.params import TrainingParams
 from augflow.ranks import ALONE, Part, Ranks
 from augflow.scenes import Scene, Scenes
 from augflow.synthesizer import Generator, device_of
+from augflow.weights import fitting
 
 
 class Learner(Protocol):
@@ -170,21 +171,27 @@ class GeneratorLearner:
 
     @torch.no_grad()
     def restore(self, state: dict[str, Tensor]) -> None:
-        """See `Learner.restore`."""
+        """See `Learner.restore`.
+
+        Raises:
+            KeyError: the state lacks a tensor.
+            ValueError: a tensor is of another shape or type.
+        """
         for name, p in self.weights.items():
-            p.copy_(state[f"weights.{name}"])
+            p.copy_(fitting(state, f"weights.{name}", p))
         for name, value in self._buffers().items():
-            value.copy_(state[f"buffers.{name}"])
+            value.copy_(fitting(state, f"buffers.{name}", value))
         for network, optimizer in self.optimizers.items():
             for name, p in self.networks[network].named_parameters():
-                keys = ("step", "exp_avg", "exp_avg_sq")
-                known = {key: state.get(f"adam.{key}.{network}.{name}") for key in keys}
-                moments = {key: value.to(p.device, copy=True) for key, value in known.items()
-                           if value is not None}  # fmt: skip
-                if moments:
-                    optimizer.state[p] = moments
+                likes = {"step": torch.zeros(()), "exp_avg": p, "exp_avg_sq": p}
+                if any(f"adam.{key}.{network}.{name}" in state for key in likes):
+                    optimizer.state[p] = {
+                        key: fitting(state, f"adam.{key}.{network}.{name}", like)
+                        .to(p.device, copy=True)
+                        for key, like in likes.items()
+                    }  # fmt: skip
         for name, value in (self.average or {}).items():
-            value.copy_(state[f"average.{name}"])
+            value.copy_(fitting(state, f"average.{name}", value))
 
     @contextmanager
     def averaged(self) -> Iterator[Any]:

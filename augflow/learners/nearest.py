@@ -20,6 +20,7 @@ from augflow.params import Count, Fraction, TrainingParams
 from augflow.ranks import Part
 from augflow.rebalancing import Rarity, rarity, rarity_mask, rebalanced_batch
 from augflow.scenes import Scene, Scenes
+from augflow.weights import fitting
 
 
 class NearestConfig(PerceptualConfig):
@@ -167,7 +168,7 @@ class NearestLearner(GeneratorLearner):
     def restore(self, state: dict[str, Tensor]) -> None:
         """See `Learner.restore`."""
         super().restore(state)
-        self.choices.copy_(state["nearest.choices"])
+        self.choices.copy_(fitting(state, "nearest.choices", self.choices))
 
     @staticmethod
     def evaluate(generator: Any, scene: Scene, batch: int = HELD_OUT) -> dict[str, float]:

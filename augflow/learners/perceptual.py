@@ -27,7 +27,7 @@ BALANCED_ON, LOOKED_AT, DRAWS = 64, 24, 8
 class PerceptualConfig(Section):
     """What photographs are compared in: rows of `metrics.features.ROWS`, each counting the same.
 
-    `features_file` is the file of `vgg19`'s weights; without one they are fetched.
+    `features_file` is the file of `vgg19`'s weights, or `hub`: torchvision downloads them.
     """
 
     features: Annotated[tuple[FeatureName, ...], Field(min_length=1)] = ("vgg19",)

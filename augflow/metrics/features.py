@@ -68,12 +68,11 @@ def features(name: str, weights: Path | None = None) -> Features:
 
     Args:
         name: a row of `ROWS`.
-        weights: for `vgg19` the file of its weights; without one they come from the torchvision
-            hub.
+        weights: for `vgg19` the file of its weights, or `hub` to let torchvision download it.
 
     Raises:
         ParamsError: no such name, or a file for features that have no weights to be read.
-        ModelError: the weights cannot be read or fetched.
+        ModelError: the weights cannot be read or fetched, or no file is named.
     """
     if name not in ROWS:
         raise ParamsError(f"features: no {name!r}; {nearest(name, sorted(ROWS))}")

@@ -30,6 +30,9 @@ _WIDTHS = (64, 128, 256, 512, 512)
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _LOCAL = "pixels, scattering and random_vgg need no file"
 
+HUB = "hub"
+"""What stands in the place of a file's name where torchvision is to download the weights."""
+
 Weights = Mapping[str, tuple[Tensor, Tensor]]
 """Weight and bias of each convolution, named convB_K, in the order of application."""
 
@@ -118,18 +121,22 @@ def _random_filters(outputs: int, inputs: int, draw: np.random.Generator) -> Ten
 
 
 def vgg19(path: Path | None = None) -> Vgg:
-    """VGG-19 with weights trained on ImageNet, from a file or from the torchvision hub.
+    """VGG-19 with weights trained on ImageNet, from a file or, if asked for by name, from the hub.
 
     Args:
         path: a state dict of torchvision's `vgg19` or of its `features`, saved by torch (.pth, .pt)
-            or as safetensors. Only tensors are read.
+            or as safetensors. Only tensors are read. `hub` lets torchvision download it, once.
 
     Raises:
-        ModelError: the file cannot be read or is not of this network, or there is no file and no
-            network connection.
+        ModelError: no file is named, or it cannot be read or fetched, or is not of this network.
     """
-    state = _downloaded() if path is None else _read(path)
-    where = "torchvision hub" if path is None else str(path)
+    if path is None:
+        raise ModelError(
+            "features vgg19: no file of weights is named, and nothing is downloaded unasked: name "
+            f"the file of torchvision's vgg19, or `{HUB}` to let torchvision download it, or "
+            f"choose other features: {_LOCAL}"
+        )
+    state, where = (_downloaded() if str(path) == HUB else _read(path)), str(path)
     weights, inputs = {}, 3
     for name, number in TRAINED.items():
         width = _WIDTHS[int(name[4]) - 1]
@@ -155,9 +162,6 @@ def _downloaded() -> Mapping[str, Tensor]:
 
 
 def _read(path: Path) -> Mapping[str, Tensor]:
-    import pickle
-
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     if not path.is_file():
@@ -166,7 +170,8 @@ def _read(path: Path) -> Mapping[str, Tensor]:
         if path.suffix == ".safetensors":
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError) as fault:
+    except Exception as fault:
+        # a damaged file makes the readers raise whatever they happen to stumble over
         raise ModelError(
             f"{path}: not a file of weights ({_line(fault)}); expected tensors saved by torch "
             "or as safetensors"
@@ -189,4 +194,6 @@ def _tensor(state: Mapping[str, Tensor], key: str, shape: tuple[int, ...], where
             f"{where}: features.{key}: expected {shape}, got {got}; give the weights of "
             "torchvision's vgg19"
         )
+    if not torch.isfinite(found).all():
+        raise ModelError(f"{where}: features.{key}: not finite; download the file again")
     return found.detach().float()

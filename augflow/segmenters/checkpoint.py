@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 from pathlib import Path
 
@@ -41,6 +40,12 @@ def _other(theirs: Tensor, own: Tensor) -> bool:
     return theirs.shape != own.shape
 
 
+def _is_plain(value: Tensor) -> bool:
+    dense = value.layout == torch.strided and value.device.type == "cpu"
+    real = not (value.is_quantized or value.is_nested or value.is_complex())
+    return dense and real and bool(torch.isfinite(value).all())
+
+
 def _read(checkpoint: str) -> dict[str, Tensor]:
     if "://" in checkpoint:
         raise ModelError(
@@ -54,16 +59,27 @@ def _read(checkpoint: str) -> dict[str, Tensor]:
         )
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as fault:
-        reason = str(fault).strip().splitlines()[0] if str(fault).strip() else type(fault).__name__
+    except Exception as fault:
+        # a damaged file makes torch's reader raise whatever it happens to stumble over; what torch
+        # advises, to let the file run, is not passed on
+        asked = re.search(r"GLOBAL ([\w.]+)", str(fault))
+        reason = f"it asks for {asked[1]}" if asked else type(fault).__name__
         raise ModelError(
             f"checkpoint {checkpoint}: not readable as tensors and plain values alone ({reason}); "
             "save its state_dict by itself: torch.save({'state_dict': model.state_dict()}, path)"
         ) from fault
     state = content.get("state_dict", content) if isinstance(content, dict) else content
-    if not isinstance(state, dict) or not all(isinstance(item, Tensor) for item in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(name, str) and isinstance(item, Tensor) for name, item in state.items()
+    ):
         raise ModelError(
             f"checkpoint {checkpoint}: holds no state_dict of tensors; give an mmseg .pth file"
+        )
+    odd = [name for name, item in state.items() if not _is_plain(item)]
+    if odd:
+        raise ModelError(
+            f"checkpoint {checkpoint}: {odd[0]!r} and {len(odd) - 1} more are no dense tensors of "
+            "finite numbers; save the state_dict of the network as it was trained"
         )
     # mmengine's data preprocessor keeps mean and std in its state; the config holds them here
     return {

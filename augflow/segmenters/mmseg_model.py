@@ -15,6 +15,7 @@ from augflow import files, seeds
 from augflow.classes import ClassTable
 from augflow.errors import DataError, ModelError
 from augflow.segmenters.config import NetworkConfig, config_from
+from augflow.weights import read_weights
 
 WEIGHTS, FACTS = "weights.safetensors", "config.json"
 
@@ -152,32 +153,29 @@ class MmsegSegmenter:
         return scaled.contiguous(memory_format=torch.channels_last)
 
 
-def load(folder: Path) -> MmsegSegmenter:
+def load(folder: Path, trust_config: bool = False) -> MmsegSegmenter:
     """A segmenter as `MmsegSegmenter.save` wrote it.
+
+    Its config may name modules and files where `trust_config` says that the user trusts it.
 
     Raises:
         DataError: a file is missing or not JSON.
-        ModelError: not a segmenter, or the weights are damaged or not those of the config.
+        ModelError: not a segmenter, or one that names what is not mmseg's, or the weights are
+            damaged, not finite or not those of the config.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load as parsed
-
     facts = files.read_json(folder / FACTS)
     try:
-        segmenter = MmsegSegmenter(config_from(facts["config"]), facts["classes"])
+        segmenter = MmsegSegmenter(config_from(facts["config"], trust_config), facts["classes"])
         segmenter.training = dict(facts["training"])
         expected = facts["digest"]
-    except (KeyError, TypeError) as fault:
+    except (AttributeError, KeyError, TypeError, ValueError) as fault:
         raise ModelError(
             f"{folder / FACTS}: not the config of a saved segmenter ({fault}); train it again"
         ) from fault
     path = folder / WEIGHTS
     if not path.exists():
         raise DataError(f"{path}: no such file; train the segmenter again")
-    try:
-        state = parsed(path.read_bytes())
-    except SafetensorError as fault:
-        raise ModelError(f"{path}: not whole ({fault}); train the segmenter again") from fault
+    state = read_weights(path)
     put(segmenter.network, state, str(path))
     if segmenter.digest() != expected:
         raise ModelError(
@@ -187,14 +185,14 @@ def load(folder: Path) -> MmsegSegmenter:
     return segmenter
 
 
-def load_for(folder: Path, table: ClassTable) -> MmsegSegmenter:
+def load_for(folder: Path, table: ClassTable, trust_config: bool = False) -> MmsegSegmenter:
     """A saved segmenter of the classes of a table, on the GPU where there is one.
 
     Raises:
         DataError: a file is missing or not JSON.
         ModelError: see `load`; or it was trained on other classes.
     """
-    segmenter = load(folder)
+    segmenter = load(folder, trust_config)
     if segmenter.names != table.names:
         raise ModelError(
             f"{folder}: trained on classes {', '.join(segmenter.names)}; "

@@ -19,6 +19,7 @@ from augflow.segmenters.augment import ClassicPolicy
 from augflow.segmenters.copy_paste import CopyPastePolicy
 from augflow.segmenters.mmseg_model import MmsegSegmenter, put
 from augflow.segmenters.object_pool import ObjectPool
+from augflow.weights import fitting
 
 COLUMNS = ("loss", "learning_rate")
 """What a step reports."""
@@ -112,7 +113,9 @@ class SupervisedLearner:
         """Goes on from a `state`.
 
         Raises:
-            ModelError: the state is not of this network.
+            ModelError: the weights are not of this network.
+            KeyError: moments of the optimizer are missing, or of weights that there are not.
+            ValueError: they are of another shape or type.
         """
         network: dict[str, Tensor] = {}
         moments: dict[int, dict[str, Tensor]] = {}
@@ -124,6 +127,12 @@ class SupervisedLearner:
                 index, _, moment = name.partition("/")
                 moments.setdefault(int(index), {})[moment] = tensor.clone()
         put(self.segmenter.network, network, "resume state")
+        own = [p for group in self._optimizer.param_groups for p in group["params"]]
+        weights = dict(enumerate(own))
+        for number, found in moments.items():
+            likes = {"exp_avg": weights[number], "exp_avg_sq": weights[number]}
+            for moment, like in {**likes, "step": torch.zeros(())}.items():
+                fitting(found, moment, like)
         groups = self._optimizer.state_dict()["param_groups"]
         self._optimizer.load_state_dict({"state": moments, "param_groups": groups})
 

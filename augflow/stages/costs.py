@@ -123,10 +123,10 @@ class _Counter:
         return each * len(layout_names(self.scenes(1), section))
 
     def _training(self, params: SegmenterParams) -> int:
-        return params.steps * self.step(params.config, params.batch_size)
+        return params.steps * self.step(params.config, params.trust_config, params.batch_size)
 
     def _glance(self, params: SegmenterParams) -> int:
-        return self.look(params.config)
+        return self.look(params.config, params.trust_config)
 
     def _judge(self, name: str) -> int:
         section = self.params.judges[name]
@@ -143,20 +143,21 @@ class _Counter:
         looked = len(scenes) * self._glance(section.segmenter)
         return len(made.temperatures) * len(section.seeds) * (each + looked)
 
-    def _step(self, config: str, batch: int) -> int:
+    def _step(self, config: str, trust_config: bool, batch: int) -> int:
         scenes = self.scenes(1)
         params = SegmenterParams(config=config, steps=1, batch_size=batch)
-        learner = SupervisedLearner(self._network(config), params)
+        learner = SupervisedLearner(self._network(config, trust_config), params)
         scene = scenes.scenes(training.batch_rows(0, 0, batch, len(scenes)))
         return _operations(lambda: learner.step(scene, np.random.default_rng(0), 0))
 
-    def _look(self, config: str) -> int:
-        network, image = self._network(config), self.scenes(1).scenes([0]).image
+    def _look(self, config: str, trust_config: bool) -> int:
+        network, image = self._network(config, trust_config), self.scenes(1).scenes([0]).image
         return _operations(lambda: network.predict(image.float() / 255))
 
-    def _network(self, config: str) -> MmsegSegmenter:
+    def _network(self, config: str, trust_config: bool) -> MmsegSegmenter:
         table = self.scenes(1).table
-        return MmsegSegmenter(segmenters.read_config(config, table.count), table.names)
+        network = segmenters.read_config(config, table.count, trust_config)
+        return MmsegSegmenter(network, table.names)
 
 
 def _learner(maker: GeneratorParams, scenes: SceneFolder) -> GeneratorLearner:

@@ -97,7 +97,7 @@ def trained(
         ModelError: the network cannot be built, the checkpoint does not fit, or the loss stopped
             being finite.
     """
-    config = segmenters.read_config(params.config, table.count)
+    config = segmenters.read_config(params.config, table.count, params.trust_config)
     if params.balance_classes:
         config = segmenters.balanced(config, _pixels(scenes, table.count))
     segmenter = segmenters.MmsegSegmenter(config, table.names, seeds.derive(seed, "segmenter"))

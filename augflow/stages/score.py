@@ -27,8 +27,9 @@ Item = dict[str, Any]
 
 
 def score_set(
-    prepared: Path, synthetic: Path, judge: Path, out: Path, threads: int | None = None
-) -> None:
+    prepared: Path, synthetic: Path, judge: Path, out: Path, threads: int | None = None, *,
+    trust_config: bool = False,
+) -> None:  # fmt: skip
     """The judge looks at every photograph of a synthetic set.
 
     Ground truth is the layout that a photograph was made for, as the prepared folder holds it, or
@@ -46,7 +47,7 @@ def score_set(
         require_fitting(made, synthetic, folder.table, folder.size)
     check = _check_layouts if made.facts.new_layouts is None else _check_sources
     check(made, synthetic, folders)
-    segmenter = segmenters.load_for(judge, table)
+    segmenter = segmenters.load_for(judge, table, trust_config)
     names = [(row.name, row.layout, row.round) for row in made.rows]
     scenes = made.scenes()
     items = _items(segmenter, scenes.image, scenes.layout.classes, names)
@@ -64,7 +65,10 @@ def score_set(
     files.write_records(out, content)
 
 
-def score_references(prepared: Path, judge: Path, out: Path, threads: int | None = None) -> None:
+def score_references(
+    prepared: Path, judge: Path, out: Path, threads: int | None = None, *,
+    trust_config: bool = False,
+) -> None:  # fmt: skip
     """The judge looks at photographs that no generator made, for the held-out layouts.
 
     `real` are the photographs themselves: the ceiling. `flat` is every class painted with the mean
@@ -83,7 +87,7 @@ def score_references(prepared: Path, judge: Path, out: Path, threads: int | None
             f"{prepared}: split val has 1 scene, expected 2 or more to show each another's "
             "photograph; raise data.val_fraction"
         )
-    segmenter = segmenters.load_for(judge, val.table)
+    segmenter = segmenters.load_for(judge, val.table, trust_config)
     scenes = val.scenes()
     classes = scenes.layout.classes
     others = other_scenes(val.drives)
@@ -107,8 +111,9 @@ def score_references(prepared: Path, judge: Path, out: Path, threads: int | None
 
 
 def score_arms(
-    prepared: Path, trained: Mapping[str, Path], out: Path, threads: int | None = None
-) -> None:
+    prepared: Path, trained: Mapping[str, Path], out: Path, threads: int | None = None, *,
+    trust_config: bool = False,
+) -> None:  # fmt: skip
     """Retrained networks look at the real held-out photographs.
 
     Args:
@@ -116,6 +121,7 @@ def score_arms(
         trained: the networks' folders by `ARM-SEED`.
         out: the JSON file.
         threads: threads of torch.
+        trust_config: whether the networks may name modules and files.
 
     Raises:
         DataError: the prepared folder is damaged.
@@ -127,7 +133,7 @@ def score_arms(
     names = [(name, name, 0) for name in val.names]
     runs = {}
     for key in sorted(trained):
-        segmenter = segmenters.load_for(trained[key], val.table)
+        segmenter = segmenters.load_for(trained[key], val.table, trust_config)
         runs[key] = {
             "arm": key.rpartition("-")[0],
             "seed": segmenter.training["seed"],

@@ -43,7 +43,7 @@ log = logging.getLogger("augflow")
 
 def select(
     name: str, params: SelectionParams, source: Path, prepared: Path, judge: Path, out: Path, *,
-    chosen: Path | None = None, threads: int | None = None,
+    chosen: Path | None = None, threads: int | None = None, trust_config: bool = False,
 ) -> list[Decision]:  # fmt: skip
     """Writes the photographs of a set that are kept, with the labels that are, and all decisions.
 
@@ -57,6 +57,7 @@ def select(
         out: the selected set's folder, written as a whole.
         chosen: the file of the choice, where `params.temperature` is `chosen`.
         threads: threads of torch.
+        trust_config: whether the judge may name modules and files.
 
     Returns:
         The decisions, in the order of the set.
@@ -72,7 +73,7 @@ def select(
     folder = SceneFolder(prepared, "train")
     require_fitting(made, source, folder.table, folder.size)
     _require_bits(name, params, made)
-    segmenter = segmenters.load_for(judge, folder.table)
+    segmenter = segmenters.load_for(judge, folder.table, trust_config)
     means = read_losses(judge, folder.table.names)
     candidates, masks = _candidates(segmenter, made, means, params)
 

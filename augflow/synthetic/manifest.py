@@ -11,7 +11,7 @@ from augflow import files
 from augflow.classes import ClassTable
 from augflow.errors import DataError
 from augflow.params import NewLayoutsParams
-from augflow.scenes import SPLITS, table_facts, table_from
+from augflow.scenes import SPLITS, is_name, table_facts, table_from
 
 FACTS, MANIFEST = "set.json", "manifest.csv"
 
@@ -152,6 +152,9 @@ def _row(line: dict[str, str]) -> SetRow:
         raise ValueError(f"photo {line['photo']!r} is not below {'/'.join(layout)}/CITY")
     if path.name != f"{line['name']}_leftImg8bit.png":
         raise ValueError(f"photo {line['photo']!r} is not that of {line['name']!r}")
+    for column in ("name", "layout"):
+        if not line[column] or not is_name(line[column]):
+            raise ValueError(f"{column} {line[column]!r} is no file's name without folders")
     if line["split"] not in SPLITS:
         raise ValueError(f"split is {line['split']!r}, expected one of {', '.join(SPLITS)}")
     texts: dict[str, Any] = dict(line)

@@ -122,7 +122,8 @@ class Workspace:
 
         from augflow import segmenters
 
-        return segmenters.load(folder).to("cuda" if torch.cuda.is_available() else "cpu")
+        network = segmenters.load(folder, self.project.trusts(folder))
+        return network.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _pixels(classes: np.ndarray, count: int) -> np.ndarray:

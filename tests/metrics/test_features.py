@@ -1,6 +1,7 @@
 """Named features and the distances measured in them."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -253,7 +254,30 @@ def test_missing_file_is_refused(tmp_path):
         features("vgg19", tmp_path / "none.pth")
 
 
-def test_without_file_and_network_the_local_features_are_named(monkeypatch):
+def test_without_a_file_the_local_features_are_named():
+    with pytest.raises(
+        ModelError, match=r"nothing is downloaded unasked.*`hub`.*pixels, scattering and random_vgg"
+    ) as fault:
+        features("vgg19")
+    assert "\n" not in str(fault.value)
+
+
+def test_the_hub_is_asked_where_it_is_named(monkeypatch):
+    from torchvision.models import VGG19_Weights
+
+    asked, state = [], small_vgg19(monkeypatch)
+
+    def hub(self, **options):
+        asked.append(options)
+        return state
+
+    monkeypatch.setattr(VGG19_Weights, "get_state_dict", hub)
+    look = features("vgg19", Path("hub"))
+    assert torch.equal(look.network.conv1_1_weight, state["features.0.weight"])
+    assert [options["weights_only"] and options["check_hash"] for options in asked] == [True]
+
+
+def test_without_a_network_the_hub_is_one_line(monkeypatch):
     from torchvision.models import VGG19_Weights
 
     def offline(self, *words, **options):
@@ -261,10 +285,18 @@ def test_without_file_and_network_the_local_features_are_named(monkeypatch):
 
     monkeypatch.setattr(VGG19_Weights, "get_state_dict", offline)
     with pytest.raises(
-        ModelError, match=r"give a file.*pixels, scattering and random_vgg"
+        ModelError, match=r"cannot be downloaded.*give a file.*pixels, scattering and random_vgg"
     ) as fault:
-        features("vgg19")
+        features("vgg19", Path("hub"))
     assert "\n" not in str(fault.value)
+
+
+def test_weights_that_are_not_finite_are_refused(monkeypatch, tmp_path):
+    state = small_vgg19(monkeypatch)
+    state["features.0.weight"][0] = float("nan")
+    torch.save(state, tmp_path / "vgg.pth")
+    with pytest.raises(ModelError, match=r"features\.0\.weight: not finite"):
+        features("vgg19", tmp_path / "vgg.pth")
 
 
 def test_distance_is_the_weighted_mean_of_differences():

@@ -19,9 +19,6 @@ from augflow.synthetic import NewPhoto, SetFacts, read_rows, write_set
 from tests.exporting.conftest import SIZE, TABLE
 from tests.tiny_study import PARAMS
 
-SCENES = pytest.mark.xfail(strict=True, reason="SceneFolder has to look at the names it reads")
-ROWS = pytest.mark.xfail(strict=True, reason="manifest._row has to look at name and layout")
-
 CLIMBING = ("../up", "../../up", "/tmp/up", "a/b", "..", ".", ".hidden", "-rf", "", "a\nb", "a\0b")
 
 
@@ -109,7 +106,6 @@ def test_a_manifest_names_photographs_of_its_own_set_alone(made, place):
         read_rows(made)
 
 
-@ROWS
 @pytest.mark.parametrize("name", [".hidden", "a\nb", "-rf"])
 def test_a_manifest_names_what_files_can_be_named(made, name):
     with_cells(made, name=name, photo=f"leftImg8bit/train/north/{name}_leftImg8bit.png")
@@ -117,7 +113,6 @@ def test_a_manifest_names_what_files_can_be_named(made, name):
         read_rows(made)
 
 
-@ROWS
 @pytest.mark.parametrize("layout", ["../../up", "/tmp/up", ".."])
 def test_a_manifest_names_layouts_without_folders(made, layout):
     with_cells(made, layout=layout)
@@ -125,7 +120,6 @@ def test_a_manifest_names_layouts_without_folders(made, layout):
         read_rows(made)
 
 
-@SCENES
 def test_scenes_lie_in_their_folder(prepared, tmp_path, monkeypatch):
     """One grey picture outside stands for photograph, classes and boundary of a scene."""
     monkeypatch.setenv("AUGFLOW_CACHE", "off")

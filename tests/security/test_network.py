@@ -88,7 +88,6 @@ def test_a_new_project_and_dvc_in_it_ask_for_nothing(offline):
     assert offline("-c", QUIET) == ""
 
 
-@pytest.mark.xfail(strict=True, reason="metrics.vgg has to refuse where no file is named")
 def test_features_without_a_file_of_weights_ask_nobody(monkeypatch):
     from torchvision.models import VGG19_Weights
 

@@ -11,17 +11,14 @@ from safetensors.torch import load, save
 
 from augflow import files, generators, training
 from augflow.errors import AugflowError
-from augflow.segmenters import MmsegSegmenter, read_config
+from augflow.params import SegmenterParams
+from augflow.segmenters import MmsegSegmenter, SupervisedLearner, read_config
 from augflow.segmenters import load as load_segmenter
 from tests import small_makers
 from tests.generators.conftest import VARIANTS
 from tests.generators.test_contract import NAMES, learner
 from tests.mini_network import MINI
 from tests.security import attacks
-
-CODE = pytest.mark.xfail(strict=True, reason="segmenters.config_from has to refuse such names")
-RECORD = pytest.mark.xfail(strict=True, reason="generators.load has to say what is wrong")
-STATE = pytest.mark.xfail(strict=True, reason="training has to say what is wrong with a state")
 
 TAKEOVERS = {
     "calls_at_the_top": ((), {"type": "subprocess.getoutput", "cmd": "touch TRACE"}),
@@ -31,6 +28,10 @@ TAKEOVERS = {
     "opens_a_pickle": (("backbone", "init_cfg"), {"type": "Pretrained", "checkpoint": "PICKLE"}),
     "opens_an_old_pickle": (("pretrained",), "PICKLE"),
     "opens_weights_of_classes": (("decode_head", "loss_decode", "class_weight"), "PICKLE"),
+    "opens_a_pickle_of_a_plain_name": (("decode_head", "loss_decode", "class_weight"), "pkl"),
+    "imports_a_module": (("decode_head", "loss_decode"), {"type": "module_beside"}),
+    "imports_a_registry": (("decode_head", "_scope_"), "package_beside"),
+    "names_one_in_a_list": (("decode_head", "in_index"), [["module_beside.py"]]),
 }  # fmt: skip
 
 
@@ -52,11 +53,16 @@ def refused(act, *named):
     assert "; " in line or ": train" in line
 
 
-@CODE
 @pytest.mark.parametrize("what", TAKEOVERS)
-def test_the_record_of_a_judge_runs_nothing(judge, tmp_path, what):
+def test_the_record_of_a_judge_runs_nothing(judge, tmp_path, monkeypatch, what):
     trace, bomb = tmp_path / "ran", tmp_path / "bomb.pkl"
-    bomb.write_bytes(attacks.programs(trace)["pickle"])
+    for path in (bomb, tmp_path / "pkl"):
+        path.write_bytes(attacks.programs(trace)["pickle"])
+    (tmp_path / "package_beside").mkdir()
+    for name in ("module_beside.py", "package_beside/__init__.py", "package_beside/registry.py"):
+        (tmp_path / name).write_text(f"open({str(trace)!r}, 'w')\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
     place, value = TAKEOVERS[what]
     told = json.dumps(value).replace("TRACE", str(trace)).replace("PICKLE", str(bomb))
     record = copy.deepcopy(files.read_json(judge / "config.json"))
@@ -67,14 +73,34 @@ def test_the_record_of_a_judge_runs_nothing(judge, tmp_path, what):
     section[last] = json.loads(told)
     (tmp_path / "config.json").write_text(json.dumps(record))
     (tmp_path / "weights.safetensors").write_bytes((judge / "weights.safetensors").read_bytes())
-    with pytest.raises(AugflowError):
-        load_segmenter(tmp_path)
+    refused(lambda: load_segmenter(tmp_path), "--trust-config")
     assert not trace.exists()
 
 
-@RECORD
+@pytest.mark.parametrize("numbers", [
+    {"mean": [1.0, 2.0]}, {"std": [1.0, 0.0, 1.0]}, {"mean": ["a", "b", "c"]}, {"mean": 3},
+    {"std": [1.0, 1.0, float("nan")]}, {"mean": [10**400, 0, 0]}, {"std": [[1], [2], [3]]},
+])  # fmt: skip
+def test_a_judge_without_numbers_to_normalise_with_is_refused(judge, tmp_path, numbers):
+    record = copy.deepcopy(files.read_json(judge / "config.json"))
+    record["config"]["normalisation"] |= numbers
+    (tmp_path / "config.json").write_text(json.dumps(record))
+    with pytest.raises(AugflowError, match=r"expected (3 )?numbers"):
+        load_segmenter(tmp_path)
+
+
+def test_moments_of_another_shape_are_refused_by_a_segmenter(judge):
+    one = SupervisedLearner(load_segmenter(judge), SegmenterParams(steps=1))
+    moments = {"step": torch.tensor(1.0), "exp_avg": torch.zeros(1), "exp_avg_sq": torch.zeros(1)}
+    state = one.state() | {f"optimizer/0/{key}": value for key, value in moments.items()}
+    with pytest.raises(ValueError, match="exp_avg"):
+        one.restore(state)
+
+
 @pytest.mark.parametrize("spoil", [
     lambda record: [], lambda record: {**record, "system": ["imle"]},
+    lambda record: {**record, "classes": {**record["classes"], "rows": [
+        {**row, "train_id": []} for row in record["classes"]["rows"]]}},
     lambda record: {**record, "classes": 3}, lambda record: {**record, "classes": {"rows": [{}]}},
     *(lambda record, key=key: {k: v for k, v in record.items() if k != key}
       for key in ("system", "config", "classes", "weights")),
@@ -122,7 +148,6 @@ def test_a_spoiled_state_is_refused(tmp_path, state, lie):
     refused(lambda: fit(tmp_path, 2), path, "delete it")
 
 
-@STATE
 @pytest.mark.parametrize("spoil", [
     lambda tensors, facts: (tensors, None), lambda tensors, facts: (tensors, {"step": "1"}),
     lambda tensors, facts: (tensors, {**facts, "step": "first"}),
@@ -140,7 +165,6 @@ def test_a_state_of_something_else_is_refused(tmp_path, state, spoil):
     refused(lambda: fit(tmp_path, 2), path, "delete it")
 
 
-@STATE
 def test_moments_of_another_shape_are_refused_before_they_are_used():
     """The optimizer believes their shape: it would read and write beyond their memory."""
     made, _ = learner(VARIANTS["imle"])

@@ -27,20 +27,7 @@ from tests.security import attacks
 
 PROGRAMS = ("pickle", "torch", "torch_legacy")
 WEIGHTS = "weights.safetensors"
-GENERATORS = pytest.mark.xfail(
-    strict=True, reason="generators.fill has to read by weights.read_weights and compare types"
-)
-SEGMENTERS = pytest.mark.xfail(
-    strict=True, reason="segmenters.load has to read by weights.read_weights"
-)
-LATER = {
-    "generator": (GENERATORS, {
-        "type_without_numbers", "type_numpy_has_not", "not_a_number", "infinite", "folder",
-        "float64", "foreign", "missing", "empty_dict", "wrong_shape",
-    }),
-    "segmenter": (SEGMENTERS, {"type_without_numbers", "not_a_number", "infinite", "folder"}),
-}  # fmt: skip
-LATER["predictor"] = LATER["generator"]
+DOORS = ("generator", "predictor", "segmenter")
 
 
 class Door:
@@ -98,11 +85,8 @@ def refused(act, *named):
 
 
 def cases(*names):
-    """Every door with every case, those marked that a door does not hold yet."""
-    for door in ("generator", "predictor", "segmenter"):
-        mark, known = LATER[door]
-        for name in names:
-            yield pytest.param(door, name, marks=[mark] if name in known else [])
+    """Every door with every case."""
+    return [(door, name) for door in DOORS for name in names]
 
 
 SPOILED = [name for name in attacks.lies(save({"a": torch.ones(2)}))]
@@ -136,7 +120,7 @@ def test_a_folder_in_the_place_of_weights_is_refused(door, what):
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-@pytest.mark.parametrize("door", ["generator", "predictor", "segmenter"], indirect=True)
+@pytest.mark.parametrize("door", DOORS, indirect=True)
 def test_a_program_in_the_place_of_weights_does_not_run(door, program, tmp_path):
     trace = tmp_path / "ran"
     door.put(attacks.programs(trace)[program])

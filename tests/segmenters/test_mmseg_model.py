@@ -152,7 +152,11 @@ DAMAGES = {
         DataError,
         "weights.safetensors: no such file; train the segmenter",
     ),
-    "cut": (lambda f: (f / "weights.safetensors").write_bytes(b"\0" * 9), ModelError, "not whole"),
+    "cut": (
+        lambda f: (f / "weights.safetensors").write_bytes(b"\0" * 9),
+        ModelError,
+        "not a whole",
+    ),
     "one number": (change_weights, ModelError, "weights have digest"),
     "other facts": (lambda f: change_facts(f, config={}), ModelError, "not the config of a saved"),
     "other network": (

@@ -1,0 +1,176 @@
+"""mmseg config files of a user: none runs code, or names any, unless the user says so."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+import yaml
+from pydantic import ValidationError
+from typer.testing import CliRunner
+
+from augflow.cli import app
+from augflow.errors import AugflowError, ModelError
+from augflow.params import JudgeParams, SegmenterParams
+from augflow.project import Project
+from augflow.segmenters import MmsegSegmenter, load, read_config
+from augflow.segmenters.config import config_from
+from tests.mini_network import MINI
+from tests.tiny_study import PARAMS
+
+PROGRAM = "open({trace!r}, 'w').close()\n"
+
+OWN_LAYER = """
+from mmseg.models.decode_heads import PSPHead
+from mmseg.registry import MODELS
+
+@MODELS.register_module()
+class {name}(PSPHead):
+    pass
+"""
+
+
+@pytest.fixture
+def trace(tmp_path):
+    return tmp_path / "ran"
+
+
+def write(folder, text, name="own.py"):
+    path = folder / name
+    path.write_text(text)
+    return str(path)
+
+
+def refused(act, *named):
+    with pytest.raises(AugflowError) as fault:
+        act()
+    (line,) = str(fault.value).splitlines()
+    assert all(name in line for name in (*named, "--trust-config", "trust_config: true"))
+
+
+def test_a_config_that_runs_code_is_refused_and_does_not_run(tmp_path, trace):
+    path = write(tmp_path, MINI + PROGRAM.format(trace=str(trace)))
+    line = MINI.count("\n") + 1
+    refused(lambda: read_config(path, 3), f"{path}: line {line}: ", "runs code")
+    assert not trace.exists()
+
+
+def test_a_trusted_config_runs_and_that_is_told(tmp_path, trace, caplog):
+    path = write(tmp_path, MINI + PROGRAM.format(trace=str(trace)))
+    with caplog.at_level(logging.WARNING, "augflow"):
+        found = read_config(path, 3, trust_config=True)
+    assert trace.exists()
+    assert found.model == read_config(write(tmp_path, MINI, "plain.py"), 3).model
+    (record,) = caplog.records
+    assert "own.py: line" in record.getMessage()
+    assert "runs code" in record.getMessage()
+
+
+def test_a_trusted_config_of_plain_values_is_not_run(tmp_path, monkeypatch):
+    from mmengine.config import Config
+
+    path = write(tmp_path, MINI)
+    monkeypatch.setattr(Config, "fromfile", None)
+    assert read_config(path, 3, trust_config=True) == read_config(path, 3)
+
+
+def test_a_trusted_config_that_fails_is_one_line(tmp_path):
+    path = write(tmp_path, "import os\nmodel = dict(a=1 / 0)")
+    with pytest.raises(ModelError, match=r"own\.py: not an mmseg config file \(ZeroDiv"):
+        read_config(path, 3, trust_config=True)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ('type="PSPHead"', 'type="subprocess.getoutput", cmd="touch {trace}"'),
+        ('type="PSPHead"', 'type="module_beside"'),
+        ('type="PSPHead"', 'type="PSPHead", _scope_="package_beside"'),
+        ('type="CrossEntropyLoss"', 'type="CrossEntropyLoss", class_weight="{pickle}"'),
+        ('type="CrossEntropyLoss"', 'type="CrossEntropyLoss", class_weight="pkl"'),
+    ],
+)
+def test_plain_values_that_name_code_are_refused(tmp_path, trace, monkeypatch, place, value):
+    from tests.security import attacks
+
+    write(tmp_path, PROGRAM.format(trace=str(trace)), "module_beside.py")
+    for name in ("pkl", "own.pkl"):
+        (tmp_path / name).write_bytes(attacks.programs(trace)["pickle"])
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    value = value.format(trace=trace, pickle=tmp_path / "own.pkl")
+    path = write(tmp_path, MINI.replace(place, value, 1))
+    refused(lambda: MmsegSegmenter(read_config(path, 3), "abc"), path)
+    assert not trace.exists()
+
+
+def test_weights_that_a_backbone_of_its_own_kind_asks_for_are_dropped(tmp_path):
+    asked = 'init_cfg=dict(type="Pretrained_Part", checkpoint="https://example.org/a.pth"),'
+    path = write(tmp_path, MINI.replace('type="ResNetV1c",', f'type="ResNetV1c", {asked}'))
+    assert "://" not in json.dumps(read_config(path, 3).facts())
+
+
+def test_a_network_with_layers_of_the_users_own_is_read_again_if_trusted(
+    tmp_path, monkeypatch, caplog
+):
+    monkeypatch.syspath_prepend(tmp_path)
+    write(tmp_path, OWN_LAYER.format(name="HeadOfTheirs"), "layers_of_theirs.py")
+    text = MINI.replace('type="PSPHead"', 'type="HeadOfTheirs"')
+    path = write(tmp_path, "custom_imports = dict(imports=['layers_of_theirs'])\n" + text)
+    refused(lambda: read_config(path, 3), "custom_imports")
+    config = read_config(path, 3, trust_config=True)
+    assert config.model["decode_head"]["type"] == "layers_of_theirs.HeadOfTheirs"
+    made = MmsegSegmenter(config, ("a", "b", "c"))
+    made.save(tmp_path / "judge")
+    refused(lambda: load(tmp_path / "judge"), "layers_of_theirs.HeadOfTheirs")
+    with caplog.at_level(logging.WARNING, "augflow"):
+        assert load(tmp_path / "judge", trust_config=True).digest() == made.digest()
+    assert "layers_of_theirs.HeadOfTheirs" in caplog.text
+
+
+def test_layers_of_mmseg_that_a_program_imports_are_saved_by_their_words(tmp_path):
+    text = "from mmseg.models.decode_heads import PSPHead\n"
+    text += "from mmseg.models import EncoderDecoder\n"
+    for name in ("PSPHead", "EncoderDecoder"):
+        text += MINI if name == "PSPHead" else ""
+        text = text.replace(f'type="{name}"', f"type={name}")
+    config = read_config(write(tmp_path, text), 3, trust_config=True)
+    assert config.model == read_config(write(tmp_path, MINI, "plain.py"), 3).model
+    assert config_from(json.loads(json.dumps(config.facts()))) == config
+
+
+def test_consent_is_a_parameter_that_stands_nowhere_where_it_is_not_given():
+    assert "trust_config" not in SegmenterParams(steps=1).model_dump(mode="json")
+    given = JudgeParams(steps=1, trust_config=True)
+    assert given.model_dump(mode="json")["trust_config"] is True
+    with pytest.raises(ValidationError, match="expected true or false"):
+        SegmenterParams(steps=1, trust_config=1)
+
+
+def test_a_network_is_trusted_by_the_section_that_it_was_trained_by(tmp_path):
+    params = json.loads(json.dumps(PARAMS))  # without parts in common
+    params["judge"]["trust_config"] = True
+    params["judges"] = {"own": {**params["judge"], "trust_config": False}}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    project = Project(tmp_path)
+    others = [project.judge_of("own"), *project.segmenters.values()]
+    assert project.trusts(project.judge_folder)
+    assert not any(map(project.trusts, others))
+    assert all(map(Project(tmp_path, trust_config=True).trusts, others))
+
+
+@pytest.mark.parametrize("command", ["score", "select", "verify"])
+def test_commands_that_read_networks_take_the_consent(command, monkeypatch):
+    seen = []
+
+    class Seen(Project):
+        @property
+        def params(self):
+            seen.append(self.trust_config)
+            raise ModelError("enough")
+
+    monkeypatch.setattr("augflow.project.Project", Seen)
+    for words in ([], ["--trust-config"]):
+        assert CliRunner().invoke(app, [command, *words]).exit_code == 2
+    assert seen == [False, True]
