@@ -37,7 +37,17 @@ from augflow.params import GeneratorParams, Section, TrainingParams, checked
 from augflow.synthesizer import Generator
 from augflow.weights import read_weights
 
-__all__ = ["SYSTEMS", "Generator", "System", "built", "fill", "learner", "load", "save"]
+__all__ = [
+    "SYSTEMS",
+    "Generator",
+    "System",
+    "built",
+    "fill",
+    "learner",
+    "load",
+    "load_maker",
+    "save",
+]
 
 
 @dataclass(frozen=True)
@@ -91,6 +101,10 @@ def built(name: str, config: Section, table: ClassTable, seed: int = 0) -> Gener
 def learner(name: str, generator: Generator, params: TrainingParams) -> GeneratorLearner:
     """What trains a generator of a system."""
     return system(name).learner(generator, params)
+
+
+WORST_ROUND_TRIP = 0.5
+"""In 8-bit grey values: a photograph that comes back so far off is another one."""
 
 
 def save(folder: Path, name: str, generator: Any, facts: dict[str, Any]) -> str:
@@ -150,6 +164,28 @@ def load(folder: Path) -> Generator:
     generator = built(name, config, table)
     fill(generator, folder, digest)
     return generator.eval()
+
+
+def load_maker(folder: Path) -> Generator:
+    """Reads a generator that photographs are to be made with.
+
+    A flow that has lost its inverse makes photographs that have not the density, nor the latents,
+    that are written down for them. Its record says so if it has been trained here; of imported
+    weights nothing is known.
+
+    Raises:
+        ModelError: as `load`; or the generator is a flow whose round trip fails.
+    """
+    generator, facts = load(folder), files.read_json(folder / "config.json").get("facts")
+    error = facts.get("round_trip", 0.0) if isinstance(facts, dict) else 0.0
+    if not isinstance(error, int | float) or not error < WORST_ROUND_TRIP:
+        shown = f"{error:.3g} grey values off" if isinstance(error, int | float) else "lost"
+        raise ModelError(
+            f"{folder}: a photograph comes back {shown} from this flow's latents, expected less "
+            f"than {WORST_ROUND_TRIP:g}: train it again with a lower learning rate, clip_norm, or "
+            "a higher floor of the coupling scale"
+        )
+    return generator
 
 
 def fill(model: nn.Module, folder: Path, digest: str) -> None:

@@ -75,7 +75,7 @@ def interpolate(
     check_out(out, layouts)
     machine.keep_pages()
     deterministic(0, threads)
-    maker = generators.load(generator)
+    maker = generators.load_maker(generator)
     (first, last), found = read_inputs(maker, (way.start, way.end), layouts, labels, maps)
     ends = (
         way.start.latents(maker, way.temperature, first),

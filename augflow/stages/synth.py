@@ -58,7 +58,7 @@ def synth(
     check_out(out, layouts)
     machine.keep_pages()
     deterministic(0, threads)
-    maker = generators.load(generator)
+    maker = generators.load_maker(generator)
     found = read_layouts(layouts, maker.table, maker.size, labels=labels, maps=maps)
     sheet: dict[str, list[np.ndarray]] = {}
 
@@ -110,7 +110,7 @@ def synth_from(
     check_out(out, layouts)
     machine.keep_pages()
     deterministic(0, threads)
-    maker = generators.load(generator)
+    maker = generators.load_maker(generator)
     scenes, found = read_inputs(maker, [end], layouts, labels, maps)
     seed, scene = end.seed, scenes[0]
     given = end.latents(maker, temperature, scene) if scene else None
@@ -157,7 +157,7 @@ def transfer_content(
     check_out(out, layouts)
     machine.keep_pages()
     deterministic(0, threads)
-    maker = generators.load(generator)
+    maker = generators.load_maker(generator)
     end = End(content, content_layout, "--content-layout")
     (scene,), found = read_inputs(maker, [end], layouts, labels, maps)
     assert scene is not None

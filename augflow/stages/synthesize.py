@@ -53,7 +53,7 @@ def synthesize(
     """
     machine.keep_pages()
     seeds.deterministic(params.seed, threads)
-    maker = generators.load(generator)
+    maker = generators.load_maker(generator)
     scenes = SceneFolder(prepared, params.layouts)
     _require_likelihood(name, params, maker)
     facts = set_facts(name, maker, scenes, params.temperatures, params.rounds)

@@ -43,7 +43,7 @@ def transfer(
     """
     machine.keep_pages()
     seeds.deterministic(params.seed, threads)
-    maker = generators.load(generator)
+    maker = generators.load_maker(generator)
     layouts = SceneFolder(prepared, params.layouts)
     contents = SceneFolder(prepared, params.contents)
     facts = set_facts(name, maker, layouts, (1.0,), 1)

@@ -1,5 +1,6 @@
 """Train, synthesize, transfer, synth on four scenes: deterministic, complete, whole or absent."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,28 @@ def test_a_stage_that_fails_leaves_what_was_there(generator, prepared, tmp_path)
         made(tmp_path, tmp_path / "broken", prepared)
     assert files.digest_tree(out) == before
     assert not list(tmp_path.glob(".*part"))
+
+
+@pytest.mark.parametrize(
+    ("error", "words"), [(None, "comes back lost"), (0.8, "comes back 0.8 grey values off")]
+)
+def test_a_flow_whose_round_trip_fails_makes_no_photographs(
+    generator, layouts, prepared, tmp_path, error, words
+):
+    broken = tmp_path / "broken"
+    shutil.copytree(generator, broken)
+    record = files.read_json(broken / "config.json")
+    record["facts"]["round_trip"] = error
+    files.write_json(broken / "config.json", record)
+    for make in (
+        lambda: made(tmp_path, broken, prepared),
+        lambda: transfer("t", TransferParams(generator="g", layouts="val", contents="train"),
+                         broken, prepared, tmp_path / "set", threads=1),
+        lambda: making.synth(layouts, broken, tmp_path / "set", temperature=0.8),
+    ):  # fmt: skip
+        with pytest.raises(ModelError, match=words):
+            make()
+    assert not (tmp_path / "set").exists()
 
 
 def test_a_set_holds_every_round_of_every_layout_with_its_seed(generator, prepared, tmp_path):
