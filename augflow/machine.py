@@ -6,6 +6,7 @@ import ctypes
 import hashlib
 import os
 import platform
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,6 +53,28 @@ def free_memory(device: torch.device) -> int | None:
         return torch.cuda.mem_get_info(device)[0]
     left = [_available(), *_left_by_groups()]
     return min((size for size in left if size is not None), default=None)
+
+
+def resident() -> int:
+    """Bytes of memory that this process has now; 0 where the system does not say."""
+    return _of_status("VmRSS")
+
+
+def peak_of(work: Callable[[], object]) -> int | None:
+    """By how many bytes a piece of work raises what this process has at most; None if unknown."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    except OSError:
+        return None
+    before = resident()
+    work()
+    return max(0, _of_status("VmHWM") - before)
+
+
+def _of_status(name: str) -> int:
+    found = [line.split()[1] for line in _lines(Path("/proc/self/status"))
+             if line.startswith(f"{name}:")]  # fmt: skip
+    return int(found[0]) * 1024 if found else 0
 
 
 def out_of_memory(fault: BaseException) -> bool:

@@ -244,9 +244,10 @@ class Project:
         section = _named(self.params.arms, arm, "arms")
         params = self.params.retrain.segmenter
         with files.fresh_folder(self.data / "segmenters" / arm) as folder:
+            seeds = self.params.retrain.seeds
             runs = [
-                self._retrain(arm, section, params, seed, folder / str(seed))
-                for seed in self.params.retrain.seeds
+                self._retrain(arm, section, params, seed, folder / str(seed), len(seeds) - done)
+                for done, seed in enumerate(seeds)
             ]
         for run in runs:
             rmtree(run)
@@ -343,8 +344,9 @@ class Project:
         record(self)
 
     def _retrain(
-        self, name: str, arm: ArmParams, params: SegmenterParams, seed: int, out: Path
-    ) -> Path:
+        self, name: str, arm: ArmParams, params: SegmenterParams, seed: int, out: Path,
+        networks: int = 1,
+    ) -> Path:  # fmt: skip
         """Trains one network; returns the folder of its resume state, which is done with."""
         from augflow.stages.retrain import retrain
         from augflow.stages.runs import folder_digest
@@ -357,7 +359,10 @@ class Project:
             _own_files(params),
         )  # fmt: skip
         run = self.run("retrain", f"{name}-{seed}", *facts)
-        retrain(self.prepared, sets, arm, params, seed, out, run, threads=self.params.threads)
+        retrain(
+            self.prepared, sets, arm, params, seed, out, run, threads=self.params.threads,
+            networks=networks,
+        )  # fmt: skip
         return run
 
 

@@ -11,20 +11,22 @@ ROOT = Path(augflow.__file__).parent
 
 FLOORS = [
     {"errors", "seeds", "params", "files", "classes", "machine", "edits",
-     "encoded", "images", "listing", "plain_yaml", "stopping"},
+     "encoded", "images", "listing", "plain_yaml", "room", "stopping"},
     {
         "boundaries", "scenes", "datasets", "flows", "metrics", "layouts",
         "pictures", "synthetic", "synthesizer", "rebalancing", "editing", "objects", "shapes",
         "attributes", "shares", "frames", "suggestions", "decoded",
         "peak", "operations", "leaks", "memorising", "standing", "cutouts", "mixing", "pasting",
-        "new_layouts", "pools", "perspective", "folds", "weights",
+        "new_layouts", "pools", "perspective", "folds", "weights", "dry", "sizes",
+        "image_sizes",
     },
     {"learners", "training", "prefetching", "ranks", "devices", "budget", "mixture"},
     {
         "generators", "segmenters", "photographs", "latents", "describing", "importing",
         "selection", "looks",
     },
-    {"stages", "reporting", "verifying", "project", "template", "tracing", "exporting"},
+    {"stages", "reporting", "verifying", "project", "template", "tracing", "exporting",
+     "estimating"},
     {"cli"},
 ]  # fmt: skip
 HEAVY = {

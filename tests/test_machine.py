@@ -1,5 +1,6 @@
 """Memory that is left: the system's word, the control groups' limits, and faults for want of it."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -67,3 +68,14 @@ def test_want_of_memory_is_told_from_other_faults():
     assert machine.out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
     assert machine.out_of_memory(MemoryError())
     assert not machine.out_of_memory(RuntimeError("shapes do not fit"))
+
+
+def test_the_peak_of_a_piece_of_work_is_what_it_holds_at_most():
+    def work():
+        held = np.ones(2**25, np.uint8)
+        return held.sum()
+
+    before = machine.resident()
+    assert before > 0
+    peak = machine.peak_of(work)
+    assert peak is None or 2**24 < peak < 2**27

@@ -110,7 +110,8 @@ PLUMBING = {"augflow/__init__.py", "augflow/budget.py", "augflow/decoded.py",
             "augflow/files.py",
             "augflow/images.py", "augflow/machine.py", "augflow/operations.py", "augflow/params.py",
             "augflow/peak.py", "augflow/plain_yaml.py", "augflow/prefetching.py",
-            "augflow/stopping.py", "augflow/weights.py"}  # fmt: skip
+            "augflow/room.py", "augflow/sizes.py", "augflow/stopping.py",
+            "augflow/weights.py"}  # fmt: skip
 """What no result depends on but by what others make of it."""
 
 

@@ -16,6 +16,7 @@ from augflow.cli.errors import reported
 COMMANDS = (
     "init",
     "check_data",
+    "estimate",
     "train",
     "import_weights",
     "edit_layout",

@@ -83,8 +83,8 @@ def sides(text: str) -> tuple[int, int]:
     return int(parts[0]), int(parts[1])
 
 
-def memory_size(text: str) -> int:
-    """The bytes of a size with a binary unit, as `11GiB`.
+def memory_size(text: str, option: str = "--fit") -> int:
+    """The bytes of a size with a binary unit, as `11GiB`; `option` is where it was given.
 
     Raises:
         ParamsError: not of that form.
@@ -93,7 +93,7 @@ def memory_size(text: str) -> int:
 
     form = re.fullmatch(r"(\d+(?:\.\d+)?) ?(B|KiB|MiB|GiB|TiB)", text.strip())
     if form is None:
-        raise ParamsError(f"--fit: expected a size as 11GiB or 512MiB, got {text!r}")
+        raise ParamsError(f"{option}: expected a size as 11GiB or 512MiB, got {text!r}")
     return int(float(form[1]) * 1024 ** _UNITS.index(form[2]))
 
 
@@ -105,15 +105,15 @@ def _print(found: Description) -> None:
     table = Table(title=f"{found.system} {found.preset}, {height}x{width}", show_header=False)
     table.add_column()
     table.add_column(justify="right")
-    table.add_row("parameters", _short(found.parameters))
+    table.add_row("parameters", short(found.parameters))
     for part, count in found.parts.items():
-        table.add_row(f"  {part}", _short(count))
+        table.add_row(f"  {part}", short(count))
     table.add_section()
     for number, shape in enumerate(found.latents, start=1):
         table.add_row(f"latents of level {number}", " x ".join(map(str, shape)))
     table.add_section()
-    table.add_row("operations of a training step", f"{_short(found.flops)}FLOP")
-    table.add_row("  forward", f"{_short(found.flops_forward)}FLOP")
+    table.add_row("operations of a training step", f"{short(found.flops)}FLOP")
+    table.add_row("  forward", f"{short(found.flops_forward)}FLOP")
     table.add_section()
     memory = found.memory
     table.add_row("memory of a training step", _bytes(memory.total))
@@ -158,7 +158,7 @@ def _print_modes(
         )
 
 
-def _short(count: int) -> str:
+def short(count: int) -> str:
     """With a decimal prefix: 155.3 M."""
     return _scaled(count, 1000, ("", "k", "M", "G", "T"))
 

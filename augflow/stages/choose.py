@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from augflow import files, machine, seeds
+from augflow import files, machine, seeds, sizes
 from augflow.errors import DataError
 from augflow.folds import Fold, folds
 from augflow.looks import confusions
 from augflow.metrics import scores
 from augflow.params import ChoiceParams
+from augflow.room import require_room
 from augflow.scenes import SceneFolder
 from augflow.stages.retrain import joined, require_fitting, trained
 from augflow.synthetic import SyntheticSet, read_set
@@ -43,13 +44,15 @@ def choose(
         threads: threads of torch.
 
     Raises:
-        DataError: the set is damaged, or has no photograph of the scenes that are learned from.
+        DataError: the set is damaged, or has no photograph of the scenes that are learned from; or
+            the disk has no room for the file.
         ModelError: a network cannot be built or trained.
     """
     seeds.deterministic(0, threads)
     machine.keep_pages()
     folder, made = SceneFolder(prepared, "train", one_in), read_set(source)
     require_fitting(made, source, folder.table, folder.size)
+    require_room(out.parent, choice_sizes(folder.names, out.parent).need, f"choice {name}")
     parts = folds(folder.drives, params.folds, f"choices.{name}")
     found: dict[float, list[float]] = {}
     for degree in made.facts.temperatures:
@@ -71,6 +74,11 @@ def choose(
     }  # fmt: skip
     files.write_records(out, content)
     return best
+
+
+def choice_sizes(names: Sequence[str], where: Path) -> sizes.Amount:
+    """What the file of a choice takes, most of which are the names of the scenes."""
+    return sizes.one_file(sum(len(name) + 3 for name in names), where)
 
 
 def _rows(made: SyntheticSet, degree: float, layouts: set[str]) -> list[int]:

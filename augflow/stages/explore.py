@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from augflow import files, generators, machine, pictures, seeds
+from augflow import files, generators, image_sizes, machine, pictures, seeds, sizes
 from augflow.classes import ClassTable
 from augflow.editing import edited
 from augflow.edits import Edit, Origin, checked_edits
@@ -19,6 +19,7 @@ from augflow.latents import drawn, painted, path
 from augflow.objects import ObjectMap, guessed
 from augflow.params import ExploreParams
 from augflow.photographs import sampled
+from augflow.room import require_room
 from augflow.scenes import Layout, SceneFolder, evenly
 from augflow.suggestions import OTHER, largest_object, suggested
 from augflow.synthesizer import Generator
@@ -58,7 +59,8 @@ def explore(
     Raises:
         ParamsError: the edits of `params` are wrong.
         ModelError: the generator cannot be read.
-        DataError: its size is not that of the layouts, or no layout takes all edits of `params`.
+        DataError: its size is not that of the layouts, no layout takes all edits of `params`, or
+            the disk has no room.
 
     References:
         Li et al. 2019, "Diverse Image Synthesis from Semantic Layouts via Conditional IMLE",
@@ -71,6 +73,10 @@ def explore(
     rows = evenly(len(held_out), params.layouts)
     ends = [seeds.derive(params.seed, "latents", number) for number in range(2)]
     changed = edited_layout(params, held_out, rows)
+    shown = picture_sizes(
+        image_sizes.pictures(prepared), len(rows), params.steps, len(changed.layouts)
+    )
+    require_room(out, shown.need, f"the pictures of {name}")
     with files.fresh_folder(out) as folder:
         for row in rows:
             _show(folder, maker, held_out, row, ends, params)
@@ -83,6 +89,13 @@ def explore(
             "edits": list(changed.texts),
         })  # fmt: skip
     log.info("%s: latents shown for %d layouts", name, len(rows))
+
+
+def picture_sizes(
+    found: image_sizes.Pictures, layouts: int, path: int, edited: int
+) -> sizes.Amount:
+    """What the pictures of so many layouts take, with paths of so many steps, and of edits."""
+    return found.image.times(layouts * (path + 2)) + (found.image + found.classes).times(edited)
 
 
 def edited_layout(

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from augflow import files
+from augflow import files, sizes
 from augflow.errors import DataError, ParamsError, nearest
 from augflow.exporting import FORMATS, Labelled, Package, Placed
 from augflow.exporting.card import Story, card
 from augflow.exporting.package import REAL, REAL_VAL, SYNTHETIC
 from augflow.params import SetParams
 from augflow.project import Project
+from augflow.room import require_room
 from augflow.scenes import SceneFolder
 from augflow.stages.retrain import require_fitting
 from augflow.synthetic import FACTS, SetRow, SyntheticSet, read_set
@@ -47,7 +48,8 @@ def export(which: str, form: str, out: Path, *, real: bool = False) -> list[Plac
 
     Raises:
         ParamsError: no such format.
-        DataError: no such set, it is damaged, there are no real scenes, or `out` holds something.
+        DataError: no such set, it is damaged, there are no real scenes, or `out` holds something or
+            its disk has no room.
     """
     if form not in FORMATS:
         raise ParamsError(f"--format: no {form!r}; {nearest(form, list(FORMATS))}")
@@ -58,6 +60,9 @@ def export(which: str, form: str, out: Path, *, real: bool = False) -> list[Plac
     if real:
         parts |= _real(folder, made, home, form)
     package = Package(made.facts.table, made.facts.size, parts, _weights(selection, made.rows))
+    copied = [folder, *(_splits(home, form) if real else ())]
+    need = sum((sizes.tree(path) for path in copied), sizes.NOTHING).need
+    require_room(out, need, f"the export of {folder.name}")
     with files.fresh_folder(out) as fresh:
         placed = FORMATS[form](fresh, package)
         rows = _manifest(placed, made.rows, package)
@@ -65,6 +70,15 @@ def export(which: str, form: str, out: Path, *, real: bool = False) -> list[Plac
         text = card(_story(folder, made, home, selection), package, form)
         files.atomic_write(fresh / CARD, text.encode())
     return placed
+
+
+def _splits(home: Home, form: str) -> list[Path]:
+    """The folders of the real scenes that an export has."""
+    if home.prepared is None:
+        return []
+    return [
+        home.prepared / split for split in (("train", "val") if form == "mmseg" else ("train",))
+    ]
 
 
 def set_folder(which: str) -> Path:

@@ -15,7 +15,16 @@ from augflow.latents import PathKind, painted, path
 from augflow.layouts import Labels, NamedLayout
 from augflow.seeds import deterministic
 from augflow.stages.contents import End
-from augflow.stages.synth import FRAMES, PATH, STRIPS, THREADS, check_out, new_photo, read_inputs
+from augflow.stages.synth import (
+    FRAMES,
+    PATH,
+    STRIPS,
+    THREADS,
+    check_out,
+    new_photo,
+    read_inputs,
+    require_photos,
+)
 from augflow.synthesizer import Generator
 from augflow.synthetic import NewPhoto, SetFacts, SetRow, write_set
 from augflow.tracing.origins import Origin, write_origin
@@ -97,6 +106,7 @@ def interpolate(
     })  # fmt: skip
     digest = weights_digest(maker.state_dict())
     facts = SetFacts(out.name, digest, (way.temperature,), way.steps, maker.table, maker.size)
+    require_photos(out, facts, found)
     with files.fresh_folder(out) as folder:
         rows = write_set(folder, facts, photos())
         write_origin(folder, origin, ((item.name, item.layout) for item in found))

@@ -36,14 +36,15 @@ def train_judge(
         threads: threads of torch.
 
     Raises:
-        DataError: there are too few scenes for folds.
+        DataError: there are too few scenes for folds, or the disk has no room.
         ModelError: the network cannot be built, the checkpoint does not fit, or the loss stopped
             being finite.
     """
     seeds.deterministic(params.seed, threads)
     machine.keep_pages()
     folder = SceneFolder(prepared, "train", params.one_in)
-    judge, history = _trained(folder, range(len(folder)), params, run / "all")
+    networks = 1 + (params.folds if params.folds > 1 else 0)
+    judge, history = _trained(folder, range(len(folder)), params, run / "all", networks)
     arm = ArmParams(train_on=(REAL,), reads="prepared", one_in=params.one_in)
     judge.training = {
         **facts_of(arm), "photographs": len(folder),
@@ -87,10 +88,12 @@ def read_losses(judge: Path, names: Sequence[str]) -> np.ndarray:
 
 
 def _trained(
-    folder: SceneFolder, rows: Sequence[int], params: JudgeParams, run: Path
+    folder: SceneFolder, rows: Sequence[int], params: JudgeParams, run: Path, networks: int = 1
 ) -> tuple[MmsegSegmenter, list[training.Row]]:
     names = [folder.names[row] for row in rows]
-    return trained(names, folder.scenes(rows), folder.table, params, params.seed, run)
+    return trained(
+        names, folder.scenes(rows), folder.table, params, params.seed, run, networks=networks
+    )
 
 
 def _cross_fitted(

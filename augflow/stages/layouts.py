@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from augflow import boundaries, files, pictures
+from augflow import boundaries, files, image_sizes, pictures, sizes
 from augflow.classes import ClassTable
 from augflow.errors import DataError, Faults
 from augflow.layouts import Labels, kind_of, label_files, placed
@@ -18,6 +18,7 @@ from augflow.new_layouts import LayoutMaker, NewLayout, numbers
 from augflow.objects import ObjectMap, pieces
 from augflow.params import NewLayoutsParams
 from augflow.pools import SAMPLE, ScenePool
+from augflow.room import require_room
 from augflow.scenes import SceneFolder, evenly
 from augflow.stages import synth
 from augflow.stages.edit_layout import Source, named_maps, source_of
@@ -201,7 +202,7 @@ def write_layouts(
         strength: how strong the edges of boundary maps are, in (0, 1].
 
     Raises:
-        DataError: a class has no objects.
+        DataError: a class has no objects, or the disk of `out` has no room.
     """
     maker = LayoutMaker(pool, params.boost, params.seed, strength)
     made, rows = Made(tuple(maker.table.names[index] for index in maker.boost)), []
@@ -209,6 +210,7 @@ def write_layouts(
     shown: dict[str, list[np.ndarray]] = {
         name: [] for name in _spread(list(dict.fromkeys(source for source, _ in pairs)), SHEET_ROWS)
     }
+    require_room(out, _layout_sizes(pool, out).times(len(pairs)).need, f"{len(pairs)} new layouts")
     for layout in pool.values():
         made.count(made.before, layout)
     with files.fresh_folder(out) as folder:
@@ -233,6 +235,17 @@ def check_out(out: Path, inputs: list[Path]) -> None:
     """
     for given in inputs:
         synth.check_out(out, given, OWN, LIST)
+
+
+def _layout_sizes(pool: Mapping[str, ObjectMap], out: Path) -> sizes.Amount:
+    """What the files of a new layout take, those of the largest of some layouts of the pool."""
+    found = []
+    for name in _spread(list(pool), image_sizes.SAMPLE):
+        ids, classes = pool[name].ids, pool[name].classes
+        maps = (classes, ids.astype(np.uint16), boundaries.boundary_map(ids).astype(np.uint8) * 255)
+        each = [sizes.one_file(image_sizes.encoded(one), out) for one in maps]
+        found.append(sum(each, sizes.NOTHING))
+    return max(found, key=lambda one: one.size, default=sizes.NOTHING)
 
 
 def _spread(names: list[str], count: int) -> list[str]:

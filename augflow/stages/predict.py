@@ -17,8 +17,9 @@ from augflow.learners.prediction import PredictionLearner, pixels
 from augflow.metrics import confusion_matrix
 from augflow.params import PredictorParams
 from augflow.ranks import ALONE, Ranks
+from augflow.room import require_rooms
 from augflow.scenes import SceneFolder, evenly
-from augflow.stages.train import CURVE_SCENES, SAMPLED_LAYOUTS, free_for
+from augflow.stages.train import CURVE_SCENES, SAMPLED_LAYOUTS, free_for, needs
 from augflow.synthesizer import device_of
 
 KIND = "predictor"
@@ -46,6 +47,7 @@ def train_predictor(
     Raises:
         BusyError: another process trains this predictor.
         ParamsError: a batch has fewer rows than there are ranks, or `micro_batch` is `auto`.
+        DataError: the disk has no room for the resume state or the predictor.
         ModelError: the loss stopped being finite, or there was not enough memory.
     """
     machine.keep_pages()
@@ -62,6 +64,8 @@ def train_predictor(
         budget = Budget(free_for(ranks))
         learner = PredictionLearner(predictor.to(ranks.device), schedule)
         learner.join(ranks)
+        if ranks.leads:
+            require_rooms(needs(learner, run, out), f"training predictor {name}")
         first = training.batch_rows(
             schedule.seed + 1, 0, min(schedule.init_scenes, len(scenes)), len(scenes)
         )

@@ -10,13 +10,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from augflow import boundaries, datasets, files
+from augflow import boundaries, datasets, files, image_sizes, sizes
 from augflow.classes import IGNORE
 from augflow.datasets import checks
 from augflow.datasets.source import SPLITS, SourceScene, SourceSet
 from augflow.errors import DataError, ParamsError
 from augflow.params import DataParams, StreetsParams
-from augflow.scenes import table_facts
+from augflow.room import require_room
+from augflow.scenes import evenly, table_facts
 
 COLUMNS = ("name", "split", "drive", "photo", "labels", "instances", "boundary_source")
 _MADE = "streets.json"
@@ -48,7 +49,8 @@ def prepare(params: DataParams, out: Path) -> None:
 
     Raises:
         ParamsError: the size does not fit the levels.
-        DataError: the data set has faults; all are listed, and nothing is written.
+        DataError: the data set has faults, all of which are listed, or the disk has no room for
+            the scenes; nothing is written.
 
     References:
         Full-Glow, section 5 (sizes) and appendix B (boundary maps).
@@ -57,6 +59,8 @@ def prepare(params: DataParams, out: Path) -> None:
     if params.reader == "streets":
         _make_streets(Path(params.root), params.streets or StreetsParams())
     source = datasets.read(params)
+    needed = scene_sizes(source, params.size, out).scene.times(len(source.scenes)).need
+    require_room(out, needed, "preparing the scenes")
     with files.fresh_folder(out) as folder:
         present: dict[str, set[int]] = {split: set() for split in SPLITS}
         tallies = []
@@ -85,6 +89,31 @@ def prepared(source: SourceSet, examined: checks.Examined, size: tuple[int, int]
     )
 
 
+def scene_sizes(
+    source: SourceSet, size: tuple[int, int], out: Path, most: int = 4
+) -> image_sizes.Pictures:
+    """What the files of a prepared scene take on the disk of `out`, measured on some scenes."""
+    picked = [source.scenes[place] for place in evenly(len(source.scenes), most)]
+    examined = [checks.examine(source, scene) for scene in picked] if source.scenes else []
+    sound = [one for one in examined if not one.tally.faults]
+    made = [vars(prepared(source, one, size)) for one in sound]
+    things = source.table.things
+    for one in made:
+        one["instances"] = boundaries.guessed_instances(one["classes"], things).astype(np.uint16)
+    name = max((scene.name for scene in source.scenes), key=len, default="")
+    return image_sizes.measured(made, name, source.table, out)
+
+
+def painted_sizes(params: StreetsParams, root: Path) -> sizes.Amount:
+    """What the files of an embedded scene take on the disk of `root`, measured on one."""
+    from augflow.datasets.streets import street_scene
+    from augflow.datasets.streets.export import names
+
+    scene = street_scene(params.seed, names("train", 1)[0][1], params.size)
+    maps = (scene.image, scene.labels, scene.instances)
+    return sum((sizes.one_file(image_sizes.encoded(one), root) for one in maps), sizes.Amount())
+
+
 def require_fitting(size: tuple[int, int], levels: int) -> None:
     """Lets sizes pass that `levels` squeezes can halve.
 
@@ -111,6 +140,8 @@ def _make_streets(root: Path, params: StreetsParams) -> None:
             "set data.root to a new folder"
         )
     counts = {"train": params.train, "val": params.val}
+    scenes = painted_sizes(params, root).times(sum(counts.values()))
+    require_room(root, scenes.need, "painting the embedded scenes")
     with files.fresh_folder(root) as folder:
         write_streets(folder, counts, params.size, params.seed)
         files.write_json(folder / _MADE, params.model_dump(mode="json"))

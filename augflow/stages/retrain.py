@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from augflow import files, machine, seeds, segmenters, training
+from augflow import files, machine, seeds, segmenters, sizes, training
 from augflow.classes import ClassTable
 from augflow.errors import DataError, ParamsError, nearest
 from augflow.mixture import Part, mixture
 from augflow.params import ArmParams, Augment, SegmenterParams
 from augflow.prefetching import Rows
+from augflow.room import Need, require_room
 from augflow.scenes import Layout, Scene, SceneFolder, table_facts
 from augflow.synthetic import SyntheticSet, read_set, read_weights
 
@@ -24,7 +25,7 @@ REAL = "real"
 
 def retrain(
     prepared: Path, sets: Mapping[str, Path], arm: ArmParams, params: SegmenterParams,
-    seed: int, out: Path, run: Path, threads: int | None = None,
+    seed: int, out: Path, run: Path, threads: int | None = None, networks: int = 1,
 ) -> None:  # fmt: skip
     """Trains a segmenter on an arm; `out` gets its weights, its config and `history.csv`.
 
@@ -44,11 +45,13 @@ def retrain(
         out: the segmenter's folder; replaced as a whole.
         run: where the state of an interrupted training is kept.
         threads: threads of torch; weights differ between thread counts.
+        networks: how many like this one are to be trained, it included; there has to be room for
+            all.
 
     Raises:
         ParamsError: an arm that cannot be trained: lists why.
-        DataError: a set is damaged, or is not of the prepared data's classes and size; or there is
-            nothing that `copy_paste` can paste.
+        DataError: a set is damaged, or is not of the prepared data's classes and size; there is
+            nothing that `copy_paste` can paste; or the disk has no room.
         ModelError: the network cannot be built, the checkpoint does not fit, or the loss stopped
             being finite.
     """
@@ -60,7 +63,7 @@ def retrain(
     pool = _pool(folder) if arm.augment == "copy_paste" else None
     segmenter, history = trained(
         names, scenes, folder.table, params, seed, run,
-        augment=arm.augment, pool=pool, strength=arm.strength,
+        augment=arm.augment, pool=pool, strength=arm.strength, networks=networks,
         rows_of=mixture(
             parts, arm, steps=params.steps, batch_size=params.batch_size, seed=seed
         ),
@@ -77,7 +80,7 @@ def trained(
     names: Sequence[str], scenes: Scene, table: ClassTable, params: SegmenterParams, seed: int,
     run: Path | None = None, *, augment: Augment = "none",
     pool: segmenters.ObjectPool | None = None, strength: float = 1.0,
-    rows_of: Rows | None = None,
+    rows_of: Rows | None = None, networks: int = 1,
 ) -> tuple[segmenters.MmsegSegmenter, list[training.Row]]:  # fmt: skip
     """A segmenter trained on labelled photographs, and the history of its training.
 
@@ -92,8 +95,10 @@ def trained(
         pool: the objects that `copy_paste` takes.
         strength: of the rules of `classic`.
         rows_of: what a step draws from the list; all of it evenly by default.
+        networks: how many like this one are to be trained and kept, it included.
 
     Raises:
+        DataError: the disk has no room for them and their states.
         ModelError: the network cannot be built, the checkpoint does not fit, or the loss stopped
             being finite.
     """
@@ -104,12 +109,23 @@ def trained(
     if params.checkpoint is not None:
         segmenters.load_checkpoint(segmenter, params.checkpoint, new_classes=params.steps > 0)
     segmenter.to("cuda" if torch.cuda.is_available() else "cpu")
+    learner = segmenters.SupervisedLearner(segmenter, params, augment, pool, strength)
+    if run is not None:
+        require_room(run, needs(learner, run, networks), "training a segmenter")
     history = training.fit(
-        segmenters.SupervisedLearner(segmenter, params, augment, pool, strength), scenes,
+        learner, scenes,
         steps=params.steps, batch_size=params.batch_size, seed=seed,
         columns=segmenters.COLUMNS, names=names, run=run, rows_of=rows_of,
     )  # fmt: skip
     return segmenter, history
+
+
+def needs(learner: segmenters.SupervisedLearner, run: Path, networks: int = 1) -> Need:
+    """What trainings of so many networks write: states to resume them, and the networks."""
+    network = learner.segmenter.network
+    state = sizes.state_file(learner.state(), network.parameters(), run)
+    weights = sizes.weights_file(network.state_dict(), run)
+    return sizes.resumed(state, run, networks) + weights.times(networks).need
 
 
 def save(

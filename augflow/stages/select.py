@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from augflow import files, seeds, segmenters
+from augflow import files, seeds, segmenters, sizes
 from augflow.classes import IGNORE
 from augflow.errors import DataError, ParamsError
 from augflow.looks import looks
 from augflow.params import SelectionParams
 from augflow.rebalancing import rarity
+from augflow.room import require_room
 from augflow.scenes import SceneFolder
 from augflow.segmenters import MmsegSegmenter
 from augflow.selection import (
@@ -73,6 +74,9 @@ def select(
     folder = SceneFolder(prepared, "train")
     require_fitting(made, source, folder.table, folder.size)
     _require_bits(name, params, made)
+    degree = _temperature(params, chosen)
+    most = most_kept([row.temperature for row in made.rows], degree)
+    require_room(out, kept_sizes(sizes.tree(source), most, len(made)).need, f"selection {name}")
     segmenter = segmenters.load_for(judge, folder.table, trust_config)
     means = read_losses(judge, folder.table.names)
     candidates, masks = _candidates(segmenter, made, means, params)
@@ -83,7 +87,7 @@ def select(
         found = rarity_weights(rarity(made.scenes(left), folder.table.count))
         return [float(weight) for weight in found]
 
-    decisions, limits = decide(candidates, params, _temperature(params, chosen), weights)
+    decisions, limits = decide(candidates, params, degree, weights)
     _require_some(name, decisions)
     facts = {
         "selection": name, "set": made.facts.name, "judge": segmenter.digest(),
@@ -96,6 +100,20 @@ def select(
         write_decisions(fresh, decisions, facts)
     _tell(name, decisions)
     return decisions
+
+
+def most_kept(temperatures: Sequence[float], degree: float | None) -> int:
+    """How many photographs a selection keeps at most, of those at such temperatures."""
+    return sum(degree in (None, one) for one in temperatures)
+
+
+def kept_sizes(source: sizes.Amount, most: int, photos: int) -> sizes.Amount:
+    """What a selected set takes at most that keeps so many of a set's photographs."""
+    share = most / max(photos, 1)
+    return dataclasses.replace(
+        source, size=round(source.size * share), distinct=round(source.distinct * share),
+        files=round(source.files * share),
+    )  # fmt: skip
 
 
 def _candidates(

@@ -8,13 +8,14 @@ from typing import Literal
 
 import numpy as np
 
-from augflow import files, generators, machine, pictures
+from augflow import files, generators, image_sizes, machine, pictures
 from augflow.errors import DataError, Faults
 from augflow.frames import write_frames
 from augflow.generators import weights_digest
 from augflow.latents import painted
 from augflow.layouts import Labels, NamedLayout, read_layouts
 from augflow.photographs import Photograph, photo_seed, sampled, transferred
+from augflow.room import require_room
 from augflow.scenes import Scene
 from augflow.seeds import deterministic
 from augflow.stages.contents import End
@@ -51,7 +52,7 @@ def synth(
         The manifest's rows.
 
     Raises:
-        DataError: with every fault of the layouts, or because `out` must not be written to.
+        DataError: with every fault of the layouts, or because `out` must not or cannot be written.
         ModelError: the generator cannot be read.
         ParamsError: the generator cannot be asked for such attributes.
     """
@@ -99,7 +100,7 @@ def synth_from(
         threads: intra-op threads; equal threads give equal bytes on one machine.
 
     Raises:
-        DataError: with every fault of the inputs, or because `out` must not be written to.
+        DataError: with every fault of the inputs, or because `out` must not or cannot be written.
         ModelError: the generator cannot be read, or has no such latents.
         ParamsError: the generator cannot be asked for such attributes.
 
@@ -151,7 +152,7 @@ def transfer_content(
         threads: intra-op threads; equal threads give equal bytes on one machine.
 
     Raises:
-        DataError: with every fault of the inputs, or because `out` must not be written to.
+        DataError: with every fault of the inputs, or because `out` must not or cannot be written.
         ModelError: the generator cannot be read.
     """
     check_out(out, layouts)
@@ -235,6 +236,17 @@ def new_photo(
     )  # fmt: skip
 
 
+def require_photos(out: Path, facts: SetFacts, found: Sequence[NamedLayout]) -> None:
+    """Goes on where the disk has room for a set, `facts.rounds` photographs of each layout.
+
+    Raises:
+        DataError: it has not.
+    """
+    maps = [item.layout.classes[0].numpy() for item in found]
+    need = image_sizes.set_of_maps(facts.size, maps, facts.rounds, out)
+    require_room(out, need, f"a set of {len(found) * facts.rounds} photographs")
+
+
 def _show(
     sheet: dict[str, list[np.ndarray]], item: NamedLayout, maker: Generator,
     made: Sequence[Photograph],
@@ -258,6 +270,7 @@ def _write(
     out: Path, facts: SetFacts, photos: Iterator[NewPhoto], sheet: dict[str, list[np.ndarray]],
     origin: Origin, found: Sequence[NamedLayout], *, frames: bool = False,
 ) -> list[SetRow]:  # fmt: skip
+    require_photos(out, facts, found)
     with files.fresh_folder(out) as folder:
         rows = write_set(folder, facts, photos)
         write_origin(folder, origin, ((item.name, item.layout) for item in found))

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from augflow import generators, machine, seeds
+from augflow import generators, image_sizes, machine, seeds, sizes
 from augflow.errors import DataError, ParamsError
 from augflow.generators import weights_digest
 from augflow.new_layouts import LayoutMaker, mark_of, numbers
 from augflow.params import SetParams
 from augflow.photographs import Photograph, photo_seed, sampled_at
 from augflow.pools import ScenePool
+from augflow.room import require_room
 from augflow.scenes import Layout, SceneFolder, evenly
 from augflow.synthesizer import Generator
 from augflow.synthetic import NewPhoto, SetFacts, write_set
@@ -46,7 +47,8 @@ def synthesize(
     Raises:
         ParamsError: the likeliest are asked of a generator without a likelihood.
         ModelError: the generator cannot be read.
-        DataError: its size is not that of the layouts, or no new ones can be made of these.
+        DataError: its size is not that of the layouts, no new ones can be made of these, or the
+            disk has no room for the photographs.
 
     References:
         Batzolis et al. 2021, "CAFLOW", section 4.4: the best of several samples by likelihood.
@@ -59,9 +61,23 @@ def synthesize(
     facts = set_facts(name, maker, scenes, params.temperatures, params.rounds)
     facts = replace(facts, new_layouts=params.new_layouts)
     asked = _asked(name, scenes, params)
+    names = layout_names(scenes, params)
+    require_room(
+        out, set_sizes(image_sizes.pictures(prepared), params, len(names), out).need, f"set {name}"
+    )
     rows = write_set(out, facts, _photos(maker, asked, params))
     degrees = ", ".join(f"{degree:g}" for degree in params.temperatures)
     log.info("%s: %d photographs at temperature %s", name, len(rows), degrees)
+
+
+def set_sizes(
+    found: image_sizes.Pictures, params: SetParams, layouts: int, out: Path
+) -> sizes.Amount:
+    """What a set for so many layouts takes on the disk of `out`."""
+    each = len(params.temperatures) * params.rounds
+    return image_sizes.photo_set(
+        found, layouts * each, layouts, out, params.new_layouts is not None
+    )
 
 
 def set_facts(

@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from augflow import files, generators, machine, pictures, seeds, training
+from augflow import files, generators, machine, pictures, seeds, sizes, training
 from augflow.budget import Budget
 from augflow.describing import step_memory
 from augflow.learners import GeneratorLearner
 from augflow.params import GeneratorParams, TrainingParams
 from augflow.ranks import ALONE, Ranks
+from augflow.room import Need, require_rooms
 from augflow.scenes import SceneFolder, evenly
 from augflow.synthesizer import Generator, device_of
 
@@ -47,6 +48,7 @@ def train(
     Raises:
         BusyError: another process trains this generator.
         ParamsError: a batch has fewer rows than there are ranks, or cannot be parted as asked for.
+        DataError: the disk has no room for the resume state or the generator.
         ModelError: the loss stopped being finite, or there was not enough memory.
     """
     machine.keep_pages()
@@ -61,6 +63,8 @@ def train(
         learner = generators.learner(params.system, generator, params.training)
         learner.join(ranks)
         learner.micro_batch = learner.micro_batch or fitting(learner, budget)
+        if ranks.leads:
+            require_rooms(needs(learner, run, out), f"training generator {name}")
         initialise(learner, scenes, params.training)
         history = training.fit(
             learner, scenes,
@@ -71,6 +75,13 @@ def train(
         )  # fmt: skip
         if ranks.leads:
             _write(out, name, params, learner, held_out, history, run / "samples")
+
+
+def needs(learner: GeneratorLearner, run: Path, out: Path) -> dict[Path, Need]:
+    """What a training writes: the state to resume it, and in the end the generator."""
+    state = sizes.state_file(learner.state(), learner.weights.values(), run)
+    weights = sizes.weights_file(learner.generator.state_dict(), out)
+    return {run: sizes.resumed(state, run), out: weights.need}
 
 
 def free_for(ranks: Ranks) -> int | None:

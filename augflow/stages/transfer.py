@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from augflow import generators, machine, seeds
+from augflow import generators, image_sizes, machine, seeds
 from augflow.params import TransferParams
 from augflow.photographs import transferred
+from augflow.room import require_room
 from augflow.scenes import SceneFolder, evenly
 from augflow.stages.synthesize import set_facts
 from augflow.synthesizer import Generator
@@ -36,7 +37,7 @@ def transfer(
 
     Raises:
         ModelError: the generator cannot be read.
-        DataError: its size is not that of the layouts.
+        DataError: its size is not that of the layouts, or the disk has no room for the set.
 
     References:
         Full-Glow, section 5.4 and figure 3.
@@ -47,6 +48,9 @@ def transfer(
     layouts = SceneFolder(prepared, params.layouts)
     contents = SceneFolder(prepared, params.contents)
     facts = set_facts(name, maker, layouts, (1.0,), 1)
+    count = min(params.limit or len(layouts), len(layouts))
+    take = image_sizes.photo_set(image_sizes.pictures(prepared), count, count, out)
+    require_room(out, take.need, f"transfer {name}")
     rows = write_set(out, facts, _photos(maker, layouts, contents, params))
     log.info("%s: %d photographs transferred", name, len(rows))
 

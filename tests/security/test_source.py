@@ -34,6 +34,7 @@ CALLS = {
 
 ALLOWED = {
     ("augflow/cli/__init__.py", "importlib.import_module"): "the commands, listed beside it",
+    ("augflow/estimating/clock.py", "subprocess"): "this Python, to see how long it takes to begin",
     ("augflow/files.py", "socket"): "the name of this machine, written into a lock",
     ("augflow/importing/checkpoints.py", "pickle"): "the error that torch.load raises",
     ("augflow/metrics/vgg.py", "weights.get_state_dict"): "torchvision's hub, asked for by name",
