@@ -114,11 +114,12 @@ def state_file(state: Mapping[str, Tensor], learned: Iterable[Tensor], where: Pa
 def resumed(state: Amount, run: Path, networks: int = 1) -> Need:
     """What the states of some networks take that learn one after the other.
 
-    A state is written beside the one before it; one that is there already is replaced.
+    Of each network two states are kept, and a third is written beside them; those that are there
+    already are replaced.
     """
-    there = run / "state.safetensors"
-    known = min(there.stat().st_size, state.size) if there.is_file() else 0
-    return Need((networks + 1) * state.size - known, state.largest)
+    there = sum(path.stat().st_size for path in run.glob("*.safetensors"))
+    kept = 2 * state.size
+    return Need(networks * kept + state.size - min(there, kept), state.largest)
 
 
 def _head(name: str, tensor: Tensor) -> str:

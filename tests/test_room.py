@@ -146,22 +146,26 @@ def test_states_and_weights_are_as_large_as_said(study, monkeypatch):
     monkeypatch.setattr("augflow.stages.train.require_rooms", require)
     monkeypatch.setattr("augflow.stages.retrain.require_room",
                         lambda folder, need, what: asked.append(need.size))  # fmt: skip
-    monkeypatch.setattr(projects, "rmtree", lambda run: kept.append(sizes.tree(run).size))
+
+    def keep(run):
+        kept.append((sizes.tree(run).size, len(list(run.glob("*.safetensors")))))
+
+    monkeypatch.setattr(projects, "rmtree", keep)
     study.train("flow")
     study.judge()
     unit = room.block(study.root)
-    for need, run, out in zip(
+    for need, (run, states), out in zip(
         asked, kept, (study.generator("flow"), study.judge_folder), strict=True
     ):
         weights = sizes.one_file((out / "weights.safetensors").stat().st_size, out).size
-        # a state is written beside the one before it; a lock and pages of samples are small
-        real = 2 * (run - unit) + weights
+        # a third state is written beside the last two; a lock and pages of samples are small
+        real = 3 * (run - unit) / states + weights
         assert real / 1.5 < need < 1.1 * real + 4 * unit
 
 
 def test_a_state_that_is_there_counts_as_room(tmp_path):
     state = sizes.Amount(1000, 1000, 1000, 1)
-    assert sizes.resumed(state, tmp_path).size == 2000
+    assert sizes.resumed(state, tmp_path).size == 3000
     (tmp_path / "state.safetensors").write_bytes(b"x" * 900)
-    assert sizes.resumed(state, tmp_path).size == 1100
-    assert sizes.resumed(state, tmp_path, networks=3).size == 3100
+    assert sizes.resumed(state, tmp_path).size == 2100
+    assert sizes.resumed(state, tmp_path, networks=3).size == 6100
