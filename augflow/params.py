@@ -515,11 +515,14 @@ class ExploreParams(Section):
 class VerifyParams(Section):
     """How many items of each stage `augflow verify --level 1` makes again.
 
+    `trainings` is how many networks it trains again, which takes as long as their training did;
+    generators, predictors, judges and retrained networks count alike.
     `tolerance` is the largest difference, in 8-bit grey values, that a photograph made again on
     another machine may show.
     """
 
     items: Count = 2
+    trainings: Annotated[int, Field(ge=0)] = 0
     tolerance: Annotated[float, Field(ge=0)] = 2.0
     seed: Seed = 0
 

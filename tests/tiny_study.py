@@ -65,7 +65,7 @@ PARAMS = {
         "both": {"train_on": ["real", "more"], "reads": "synthetic/more"},
         "picked": {"train_on": ["real", "chosen"], "reads": "selected/chosen", "ratio": 1.0},
     },
-    "retrain": {"segmenter": _NETWORK, "seeds": [0]},
+    "retrain": {"segmenter": _NETWORK, "seeds": [0, 1]},
     "report": {"title": "Mini", "sweep": ["t05"], "temperatures": [0.5], "layouts": 2},
     "diversity": {"generators": ["flow"], "layouts": 2, "samples": 3, "temperatures": [0.8]},
     "attributes": {"generators": ["flow"], "layouts": 2, "samples": 1, "changes": 1, "steps": 2},

@@ -23,13 +23,13 @@ _WRITTEN = Path(".augflow") / "verify"
 
 def verify(
     level: Annotated[
-        int,
+        int | None,
         typer.Option(
-            min=0, max=3,
+            min=0, max=3, show_default="0",
             help="0: all is as recorded; besides, 1: a little is made again; 2: everything is, "
             "from nothing; 3: what the report says is counted again from single photographs.",
         ),
-    ] = 0,
+    ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="What holds within tolerance alone does not hold.")
     ] = False,
@@ -42,8 +42,12 @@ def verify(
         ),
     ] = None,
     out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Where level_N.json and level_N.md are written.")
-    ] = _WRITTEN,
+        Path | None,
+        typer.Option(
+            metavar="DIR", show_default=str(_WRITTEN),
+            help="Where level_N.json and level_N.md are written.",
+        ),
+    ] = None,
     json: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A further copy of the JSON file.")
     ] = None,
@@ -64,9 +68,11 @@ def verify(
     if calibrate is not None:
         from augflow.verifying.bands import calibrate as calibrated
 
+        _require_alone(level=level, strict=strict or None, out=out, json=json)
         path = calibrated(project, calibrate)
         console.print(f"{path}: how far numbers moved in {calibrate} runs", highlight=False)
         return
+    level, out = level or 0, out or _WRITTEN
     found = verified(project, cast("Level", level))
     checks = _as_table(console, found) if console.is_terminal else _as_lines(found)
     state = state_of(checks)
@@ -81,6 +87,18 @@ def verify(
         files.write_json(json, facts(level, checks))
     code = EXIT_CODES[state]
     raise typer.Exit(1 if strict and state == "holds within tolerance" else code)
+
+
+def _require_alone(**options: object) -> None:
+    """Lets `--calibrate` pass where no option of a check is given besides."""
+    from augflow.errors import ParamsError
+
+    given = [f"--{name}" for name, value in options.items() if value is not None]
+    if given:
+        raise ParamsError(
+            f"--calibrate measures and checks nothing, so {', '.join(given)} would mean nothing; "
+            "leave it out, and run augflow verify --level 2 afterwards"
+        )
 
 
 def _as_table(console: Console, found: Iterable[Check]) -> list[Check]:

@@ -6,7 +6,10 @@ the report says is counted again.
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from augflow.verifying.environment import record
@@ -29,11 +32,12 @@ def verify(project: Project, level: Level = 0) -> Iterator[Check]:
 
     Level 0 compares every artefact with what `dvc.lock`, manifests, params and claims say of it.
     Level 1 then makes `params.verify.items` items of each stage again from their recorded inputs
-    and seeds, and compares: bit by bit on the machine that made them, elsewhere within
-    `params.verify.tolerance`. The others need the reports alone. Level 2 runs the whole pipeline in
-    a clean copy of the project; elsewhere numbers are compared within bands that a calibration
-    measured. Level 3 counts the numbers of the report again, by other code, from the matrices of
-    single photographs, and reads its sentences word for word.
+    and seeds, and `params.verify.trainings` networks; and compares: bit by bit on the machine that
+    made them, elsewhere within `params.verify.tolerance`, or not at all where learning comes in.
+    The others need the reports alone, and `dvc.lock` for what is not there. Level 2 runs the whole
+    pipeline in a clean copy of the project; elsewhere numbers are compared within bands that a
+    calibration measured. Level 3 counts the numbers of the report again, by other code, from the
+    matrices of single photographs, and reads its sentences word for word.
 
     Raises:
         ParamsError: `params.yaml` is missing or wrong.
@@ -42,11 +46,28 @@ def verify(project: Project, level: Level = 0) -> Iterator[Check]:
         0: (_intact,), 1: (_intact, _replayed),
         2: (_reported, _rebuilt), 3: (_reported, _recounted),
     }  # fmt: skip
-    for group in groups[level]:
-        yield from (c for c in group(project) if c.compared or c.absent or c.notes)
+    with _own_cache():
+        for group in groups[level]:
+            yield from (c for c in group(project) if c.compared or c.absent or c.notes)
+
+
+@contextmanager
+def _own_cache() -> Iterator[None]:
+    """Pixels are decoded from the files as they are; what was kept of them before is not asked."""
+    name, before = "AUGFLOW_CACHE", os.environ.get("AUGFLOW_CACHE")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ[name] = "off" if before == "off" else folder
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = before
 
 
 def _intact(project: Project) -> Iterator[Check]:
+    from augflow.verifying.chosen import check_choices
     from augflow.verifying.environment import check_environment
     from augflow.verifying.lock import check_lock
     from augflow.verifying.models import check_models
@@ -58,14 +79,24 @@ def _intact(project: Project) -> Iterator[Check]:
 
     space = Workspace(project)
     yield check_lock(project)
-    for check in (check_models, check_sets, check_selected, check_scores, check_reports):
+    for check in (
+        check_models, check_sets, check_choices, check_selected, check_scores, check_reports,
+    ):  # fmt: skip
         yield check(space)
     yield check_environment(project)
 
 
 def _replayed(project: Project) -> Iterator[Check]:
     from augflow import seeds
-    from augflow.verifying import remade_numbers, remade_photos, remade_scenes, selected
+    from augflow.verifying import (
+        chosen,
+        remade_looks,
+        remade_numbers,
+        remade_photos,
+        remade_scenes,
+        selected,
+        trained_again,
+    )
     from augflow.verifying.environment import Machines
     from augflow.verifying.workspace import Workspace
 
@@ -73,8 +104,10 @@ def _replayed(project: Project) -> Iterator[Check]:
     space, machines = Workspace(project), Machines(project)
     for check in (
         remade_scenes.check_scenes, remade_numbers.check_training, remade_photos.check_photos,
-        remade_photos.check_transfers, selected.check_again,
-        remade_numbers.check_matrices, remade_numbers.check_report,
+        remade_photos.check_transfers, chosen.check_again, selected.check_again,
+        remade_numbers.check_matrices, remade_looks.check_leaks, remade_looks.check_costs,
+        remade_looks.check_diversity, remade_looks.check_attributes, remade_looks.check_explored,
+        trained_again.check_trainings, remade_numbers.check_report,
     ):  # fmt: skip
         yield check(space, machines)
 

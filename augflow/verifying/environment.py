@@ -60,9 +60,10 @@ class Machines:
         return entry is not None and entry["machine"] in self._here
 
     def all_here(self, project: Project) -> bool:
-        """Whether all artefacts of a study that are there were made on such a machine."""
-        made = [name for name, telling in _artefacts(project).items() if telling.exists()]
-        return all(self.here(project.root / name) for name in made)
+        """Whether all artefacts of a study, gone or there, were made on such a machine."""
+        made = [name for name, telling in _artefacts(project).items()
+                if telling.exists() or name in self._record["made"]]  # fmt: skip
+        return bool(made) and all(self.here(project.root / name) for name in made)
 
 
 def check_environment(project: Project) -> Check:
@@ -72,7 +73,15 @@ def check_environment(project: Project) -> Check:
         check.note(f"no {FILE}: a replay compares within tolerance")
         return check
     with check.reading(path):
-        made = _read(path)["made"]
+        record = _read(path)
+        made = record["made"]
+        for key, facts in record["machines"].items():
+            digest = files.digest_bytes(files.json_bytes(facts))
+            check.same(f"{FILE}: machine {key}: digest of its facts", key, digest)
+        for artefact, entry in made.items():
+            known = entry["machine"] in record["machines"]
+            check.same(f"{FILE}: {artefact}: machine", "one that is listed",
+                       "one that is listed" if known else entry["machine"])  # fmt: skip
         for artefact, telling in _artefacts(project).items():
             content = _content(telling)
             if content is not None and artefact in made:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -143,6 +144,35 @@ def pixel_finding(
     count = f" ({len(wrong)} pixels differ)" if len(wrong) > 1 else ""
     values = [str(pixels[row, column].tolist()) for pixels in (expected, got)]
     return Finding(place, values[0], values[1] + count)
+
+
+def compare_json(check: Check, where: object, expected: Any, got: Any, most: int = 20) -> None:
+    """Compares two contents of JSON files value by value; names the first that differ."""
+    ours, theirs = (dict(_values(_as_read(content))) for content in (expected, got))
+    check.compared += len(ours)
+    differing = [place for place in {**ours, **theirs}
+                 if ours.get(place, _NONE) != theirs.get(place, _NONE)]  # fmt: skip
+    for place in differing[:most]:
+        texts = (json.dumps(side[place]) if place in side else _NONE for side in (ours, theirs))
+        check.add(Finding(f"{where}: {place}", *texts))
+
+
+_NONE = "nothing"
+
+
+def _as_read(content: Any) -> Any:
+    return json.loads(json.dumps(content))
+
+
+def _values(content: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value below a content, under its dotted place."""
+    parts = content.items() if isinstance(content, dict) else enumerate(content)
+    for key, value in parts:
+        name = f"{place}.{key}" if place else str(key)
+        if isinstance(value, dict | list) and value:
+            yield from _values(value, name)
+        else:
+            yield name, value
 
 
 def around(expected: str, got: str, width: int = 40) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from augflow.verifying.cached import Cache, differences, md5
+from augflow.verifying.declared import check_declared
 from augflow.verifying.findings import Check, Finding
 
 if TYPE_CHECKING:
@@ -89,9 +90,16 @@ def check_lock(project: Project) -> Check:
             found = _sorted(_status(project.root), records)
             check.compared += records.count()
             _add(check, project, records, found)
+            check_declared(check, project, records.stages)
     except _NoStatusError as fault:
         check.lacks(str(fault))
     return check
+
+
+def recorded_digests(root: Path) -> dict[str, str]:
+    """The digest of every output that `dvc.lock` lists, by its path in the project."""
+    path = root / _LOCK
+    return dict(_Records.read(path).outs) if path.exists() else {}
 
 
 def _status(root: Path) -> dict[str, list[Any]]:
@@ -149,10 +157,10 @@ def _add(check: Check, project: Project, records: _Records, found: _Differences)
 
 def _params(path: Path, records: _Records, changed: Mapping[str, list[str]]) -> Iterator[Finding]:
     """One finding per value that is another one than some stages ran with."""
-    current = _leaves(yaml.safe_load(path.read_text(encoding="utf-8")))
+    current = leaves(yaml.safe_load(path.read_text(encoding="utf-8")))
     stages: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for stage, names in changed.items():
-        recorded = _leaves(records.stages[stage].get("params", {}).get(_PARAMS, {}))
+        recorded = leaves(records.stages[stage].get("params", {}).get(_PARAMS, {}))
         for name in sorted({*current, *recorded}):
             if any(name == section or name.startswith(f"{section}.") for section in names):
                 expected, got = recorded.get(name, "nothing"), current.get(name, "nothing")
@@ -162,13 +170,13 @@ def _params(path: Path, records: _Records, changed: Mapping[str, list[str]]) -> 
         yield Finding(f"{path}: {name}", f"{expected}, with which {_few(ran)} ran", got)
 
 
-def _leaves(content: object, prefix: str = "") -> dict[str, str]:
+def leaves(content: object, prefix: str = "") -> dict[str, str]:
     """Dotted name -> value, as YAML would write it."""
     if not isinstance(content, dict):
         return {prefix: json.dumps(content)}
     found: dict[str, str] = {}
     for key, value in content.items():
-        found |= _leaves(value, f"{prefix}.{key}" if prefix else str(key))
+        found |= leaves(value, f"{prefix}.{key}" if prefix else str(key))
     return found
 
 

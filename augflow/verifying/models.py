@@ -46,6 +46,20 @@ def _check_segmenters(check: Check, space: Workspace) -> None:
     for folder, schedule, facts in wanted:
         if check.has(folder):
             _check_segmenter(check, folder, schedule, facts)
+    # without a step seeds have one checkpoint
+    for arm in params.arms if params.retrain.segmenter.steps else ():
+        _check_seeds(check, [project.segmenter(arm, seed) for seed in params.retrain.seeds])
+
+
+def _check_seeds(check: Check, folders: list[Path]) -> None:
+    """No two seeds of an arm have one network."""
+    first: dict[str, Path] = {}
+    for folder in folders:
+        if (folder / "config.json").exists():
+            with check.reading(folder / "config.json"):
+                other = first.setdefault(recorded_digest(folder), folder)
+                whose = "of this seed alone" if other == folder else f"those of {other}"
+                check.same(f"{folder}/config.json: weights", "of this seed alone", whose)
 
 
 def _check_generator(check: Check, name: str, space: Workspace) -> None:

@@ -20,6 +20,7 @@ from augflow import files
 from augflow.project import Project
 from augflow.verifying import redrawn
 from augflow.verifying.findings import Check, Finding, around
+from augflow.verifying.pixel_counts import check_matrices
 
 Row = dict[str, str]
 
@@ -39,8 +40,10 @@ class Measured:
 def check_claims(project: Project) -> Iterator[Check]:
     """The tables of the study's report from its scores, then its sentences from its tables."""
     folder = project.reports
+    _items.cache_clear()  # of a folder of this name that was elsewhere, or other then
     for title, counted in (
-        ("claims: arms", _arms), ("claims: photographs", _photographs),
+        ("claims: matrices", check_matrices), ("claims: arms", _arms),
+        ("claims: photographs", _photographs),
         ("claims: differences", _differences), ("claims: ranks", _ranks),
         ("claims: sentences", _sentences),
     ):  # fmt: skip

@@ -13,8 +13,12 @@ import torch
 
 from augflow import files, generators
 from augflow.generators import c_glow_predictor
+from augflow.learners.prediction import PredictionLearner
 from augflow.metrics import confusion_matrix
+from augflow.scenes import table_facts
 from augflow.stages.score import mean_colours, painted
+from augflow.stages.train import sample_sheet
+from augflow.synthesizer import Generator
 from augflow.verifying.environment import Machines
 from augflow.verifying.findings import Check, Finding
 from augflow.verifying.remade_photos import compare_bits
@@ -25,7 +29,10 @@ PIXELS = 0.005
 
 
 def check_training(space: Workspace, machines: Machines) -> Check:
-    """Held-out bits per dimension and the round trip of every generator, from its weights."""
+    """What generators and predictors say of themselves, measured again from their weights.
+
+    Held-out bits per dimension, round trip, size; and the last page of samples.
+    """
     check, project = Check("train: measured again"), space.project
     for name in project.params.generators:
         folder = project.generator(name)
@@ -36,14 +43,52 @@ def check_training(space: Workspace, machines: Machines) -> Check:
             record, maker = files.read_json(where), space.generator(name)
             learner = generators.system(record["system"]).learner
             measured = learner.evaluate(maker, space.split("val").scenes())
-            for fact, value in measured.items():
-                got = record["facts"][fact]
-                place = f"{where}: {fact}"
-                if fact == "round_trip":
-                    compare_errors(check, place, value, got, tolerance)
-                else:
-                    compare_bits(check, place, value, got, tolerance > 0)
+            _compare_facts(check, where, measured, record["facts"], tolerance)
+            _check_size(check, where, space, maker, record)
+            steps = project.params.generators[name].training.steps
+            page = folder / "samples" / f"step_{steps:06d}.png"
+            _check_page(check, space, page, maker, tolerance)
+    for name in project.params.predictors:
+        folder = project.predictor(name)
+        if not (check.has(folder) and check.has(project.prepared)):
+            continue
+        tolerance, where = space.tolerance(check, machines, folder), folder / "config.json"
+        with check.reading(where):
+            record, predictor = files.read_json(where), c_glow_predictor.load(folder)
+            measured = PredictionLearner.evaluate(predictor, space.split("val").scenes())
+            _compare_facts(check, where, measured, record["facts"], tolerance)
+            _check_size(check, where, space, predictor, record)
     return check
+
+
+def _compare_facts(
+    check: Check, where: Path, measured: dict[str, float], facts: dict[str, Any], tolerance: float
+) -> None:
+    for fact, value in measured.items():
+        if fact == "round_trip":
+            compare_errors(check, f"{where}: {fact}", value, facts[fact], tolerance)
+        else:
+            compare_bits(check, f"{where}: {fact}", value, facts[fact], tolerance > 0)
+
+
+def _check_size(
+    check: Check, where: Path, space: Workspace, network: torch.nn.Module, record: dict[str, Any]
+) -> None:
+    """Parameters, held-out scenes and classes."""
+    count = sum(p.numel() for p in network.parameters())
+    check.same(f"{where}: parameters", count, record["parameters"])
+    val = space.split("val")
+    check.same(f"{where}: val_scenes", len(val), record["facts"]["val_scenes"])
+    check.same(f"{where}: classes", table_facts(val.table), record["classes"])
+
+
+def _check_page(
+    check: Check, space: Workspace, page: Path, maker: Generator, tolerance: float
+) -> None:
+    """The samples at the end of training."""
+    if page.exists():
+        made = sample_sheet(maker, space.split("val"))
+        check.pixels(page, made, files.read_photo(page), tolerance)
 
 
 def compare_errors(

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from augflow import files
 from augflow.params import SetParams, TransferParams
 from augflow.photographs import photo_seed, sampled
+from augflow.scenes import evenly
+from augflow.stages.transfer import best_content
 from augflow.synthetic import MANIFEST
 from augflow.tracing.remaking import Recipe, remade
 from augflow.verifying.environment import Machines
@@ -32,7 +36,29 @@ def check_transfers(space: Workspace, machines: Machines) -> Check:
     check = Check("transfer, again")
     for name, section in space.project.params.transfers.items():
         _check_set(check, space, machines, name, section)
+        if space.project.synthetic(name).exists() and space.project.prepared.exists():
+            with check.reading(space.project.synthetic(name)):
+                _check_contents(check, space, name, section)
     return check
+
+
+def _check_contents(check: Check, space: Workspace, name: str, section: TransferParams) -> None:
+    """The content of each photograph is the scene whose classes lie most like its layout's."""
+    where, layouts = space.project.synthetic(name) / MANIFEST, space.split(section.layouts)
+    contents, rows = space.split(section.contents), space.rows(name)
+    maps, drives = contents.scenes().layout.classes.numpy(), np.array(contents.drives)
+    wanted = evenly(len(layouts), section.limit or len(layouts))
+    check.same(f"{where}: layouts", [layouts.names[row] for row in wanted],
+               [row.layout for row in rows])  # fmt: skip
+    for number in space.chosen(len(rows), "transfer", name):
+        row = rows[number]
+        place = space.row_of(section.layouts, row.layout)
+        others = np.array([other != row.layout for other in contents.names])
+        elsewhere = others & (drives != layouts.drives[place])
+        allowed = elsewhere if elsewhere.any() else others
+        classes = layouts.scenes([place]).layout.classes[0].numpy()
+        best = best_content(classes, maps, allowed, layouts.table.count)
+        check.same(f"{where}: {row.name}: content", contents.names[best], row.content)
 
 
 def _check_set(

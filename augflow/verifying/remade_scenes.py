@@ -11,10 +11,10 @@ from augflow.datasets import checks
 from augflow.datasets.source import SourceScene, SourceSet
 from augflow.datasets.streets import street_scene
 from augflow.params import DataParams, StreetsParams
-from augflow.scenes import KINDS
+from augflow.scenes import KINDS, SPLITS, table_facts
 from augflow.stages.prepare import prepared
 from augflow.verifying.environment import Machines
-from augflow.verifying.findings import Check, Finding
+from augflow.verifying.findings import Check, Finding, compare_json
 from augflow.verifying.workspace import Workspace
 
 
@@ -28,8 +28,8 @@ def check_scenes(space: Workspace, machines: Machines) -> Check:
     tolerance = space.tolerance(check, machines, project.prepared)
     with check.reading(root):
         source = datasets.read(params)
-        names = {row["name"] for row in files.read_csv(project.prepared / "scenes.csv")}
-        check.same(f"{project.prepared}/scenes.csv: scenes", _few(source.scenes), len(names))
+        _check_listed(check, source, project.prepared)
+        _check_facts(check, space, source, params)
         for row in space.chosen(len(source.scenes), "prepare"):
             if params.reader == "streets":
                 _check_painted(check, source, source.scenes[row], params, tolerance)
@@ -37,8 +37,45 @@ def check_scenes(space: Workspace, machines: Machines) -> Check:
     return check
 
 
-def _few(scenes: tuple[SourceScene, ...]) -> int:
-    return len({scene.name for scene in scenes})
+def _check_listed(check: Check, source: SourceSet, folder: Path) -> None:
+    """`scenes.csv` lists the scenes of the data set, each in its split."""
+    where = folder / "scenes.csv"
+    expected = {
+        (scene.name, scene.split): {
+            "drive": scene.drive, "photo": scene.photo.as_posix(),
+            "labels": scene.labels.as_posix(),
+            "instances": scene.instances.as_posix() if scene.instances else "",
+            "boundary_source": source.boundary_source,
+        }
+        for scene in source.scenes
+    }  # fmt: skip
+    rows = {(row["name"], row["split"]): row for row in files.read_csv(where)}
+    for name, split in sorted(expected.keys() | rows.keys()):
+        place = f"{where}: {name} in {split}"
+        facts, row = expected.get((name, split)), rows.get((name, split))
+        if facts is None or row is None:
+            shown = ("a scene" if found else "none" for found in (facts, row))
+            check.add(Finding(place, *shown))
+            continue
+        for key, value in facts.items():
+            check.same(f"{place}: {key}", value, row[key])
+
+
+def _check_facts(check: Check, space: Workspace, source: SourceSet, params: DataParams) -> None:
+    """`dataset.json` has the classes and sizes of the data set."""
+    where = space.project.prepared / "dataset.json"
+    got = files.read_json(where)
+    present = {
+        split: [int(number) for number in np.flatnonzero(sum(space.labelled(split).values()))]
+        for split in SPLITS
+    }
+    expected = {
+        "classes": table_facts(source.table), "size": list(params.size), "levels": params.levels,
+        "reader": source.reader, "boundary_source": source.boundary_source,
+        "counts": {split: len(source.of_split(split)) for split in SPLITS},
+        "classes_present": present,
+    }  # fmt: skip
+    compare_json(check, where, expected, got)
 
 
 def _check_painted(

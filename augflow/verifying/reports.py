@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 from augflow import files
+from augflow.errors import DataError
+from augflow.params import Params
+from augflow.verifying.cached import md5
 from augflow.verifying.findings import Check, Finding
+from augflow.verifying.lock import leaves, recorded_digests
 from augflow.verifying.workspace import Workspace
+
+_PARAMS = "params.yaml"
 
 
 def check_reports(space: Workspace) -> Check:
-    """Every report of the project against its claims; the study's own against its scores too."""
+    """Every report of the project against its claims; the study's own against the study too.
+
+    Where a score file is not there, `dvc.lock` says what it was. The rest of the evidence is
+    gathered once more from the study's folders, where there are any.
+    """
     from augflow.reporting import claims
 
     check, project = Check("reports"), space.project
@@ -22,14 +35,57 @@ def check_reports(space: Workspace) -> Check:
             for found in claims.recompute(folder):
                 where = f"{folder.as_posix()}/{found.where}"
                 check.add(Finding(where, found.expected, found.found))
-    _check_copies(check, space)
+    if (project.reports / "claims.json").exists():
+        _check_copies(check, space)
+        _check_params(check, space)
+        if project.prepared.exists():
+            _check_gathered(check, space)
     return check
 
 
 def _check_copies(check: Check, space: Workspace) -> None:
-    folder = space.project.reports / "scores"
+    """The scores of the report are those of the study."""
+    folder, recorded = space.project.reports / "scores", recorded_digests(space.project.root)
     for copy in sorted(folder.rglob("*.json")):
         path = space.project.score(copy.relative_to(folder).with_suffix("").as_posix())
+        where = f"{copy.as_posix()}, a copy of {path.as_posix()}"
+        digest = recorded.get(path.relative_to(space.project.root).as_posix())
         if path.exists():
-            expected, got = (f"content {files.digest_file(p)}" for p in (path, copy))
-            check.same(f"{copy.as_posix()}, a copy of {path.as_posix()}", expected, got)
+            check.same(where, *(f"content {files.digest_file(p)}" for p in (path, copy)))
+        elif digest is not None:
+            check.same(f"{where} (dvc.lock)", f"md5 {digest}", f"md5 {md5(copy)}")
+
+
+def _check_params(check: Check, space: Workspace) -> None:
+    """The parameters of the report are those of the project."""
+    from augflow.params import load
+
+    where = space.project.reports / "evidence" / _PARAMS
+    with check.reading(where):
+        expected, got = (_values(params) for params in (space.project.params, load(where)))
+        for name in sorted(expected.keys() | got.keys()):
+            values = (side.get(name, "nothing") for side in (expected, got))
+            check.same(f"{where.as_posix()}: {name}", *values)
+
+
+def _values(params: Params) -> dict[str, str]:
+    """Dotted name -> value of all that results depend on."""
+    return leaves(params.model_dump(mode="json", exclude={"verify"}))
+
+
+def _check_gathered(check: Check, space: Workspace) -> None:
+    """The rest of the evidence is what stage report finds in the study's folders."""
+    from augflow.reporting import gathering
+
+    project, kept = space.project, space.project.reports / "evidence"
+    with tempfile.TemporaryDirectory() as scratch, check.reading(project.data):
+        try:
+            gathering.gather(project.params, project.data, Path(scratch))
+        except DataError as fault:
+            check.lacks(str(fault).partition(": ")[0])
+            return
+        fresh, stored = (files.digest_tree(p) for p in (Path(scratch) / "evidence", kept))
+        for name in sorted((fresh.keys() | stored.keys()) - {_PARAMS}):
+            texts = (side.get(name) for side in (fresh, stored))
+            shown = [f"content {text}" if text else "no such file" for text in texts]
+            check.same(f"{(kept / name).as_posix()}, gathered from {project.data}", *shown)

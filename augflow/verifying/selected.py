@@ -58,7 +58,7 @@ def check_again(space: Workspace, machines: Machines) -> Check:
                 name, section, source, project.prepared, judge, again,
                 chosen=chosen, threads=project.params.threads,
             )  # fmt: skip
-            _compare(check, folder, again)
+            compare_trees(check, folder, again)
     return check
 
 
@@ -99,7 +99,8 @@ def _check_kept(
             check.add(Finding(where, f"{share:.6f}", f"{shares[row.name]:.6f}"))
 
 
-def _compare(check: Check, folder: Path, again: Path) -> None:
+def compare_trees(check: Check, folder: Path, again: Path) -> None:
+    """Compares all files of a folder, by content, with those that were made again."""
     expected, got = files.digest_tree(again), files.digest_tree(folder)
     for name in sorted(expected.keys() | got.keys()):
         ours, theirs = expected.get(name), got.get(name)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, zip_longest
 
 from augflow import files
 from augflow.params import SetParams, TransferParams
 from augflow.photographs import photo_seed
 from augflow.scenes import SceneFolder
-from augflow.stages.synthesize import layout_names
+from augflow.stages.synthesize import layout_names, photo_name
 from augflow.synthetic import FACTS, MANIFEST, SetFacts, SetRow, SyntheticSet, read_facts, read_set
 from augflow.synthetic.manifest import label_path
 from augflow.verifying.findings import Check, Finding
@@ -92,12 +92,33 @@ def _check_drawn(
     for layout, degree, turn in sorted(listed - wanted):
         place = f"{where}: {layout}, temperature {degree:g}, round {turn}"
         check.add(Finding(place, "no photograph", "one"))
+    _check_order(check, where, section, layout_names(scenes, section), rows)
     if section.best_of is None:
         for row in rows:
             seed = photo_seed(section.seed, row.layout, row.round)
             check.same(f"{where}: {row.name}: seed", seed, row.seed)
     else:
         _check_ranks(check, where, section, rows)
+
+
+def _check_order(
+    check: Check, where: str, section: SetParams, layouts: Sequence[str], rows: Rows
+) -> None:
+    """The rows of wanted photographs stand under their names in the order they were made in."""
+    degrees = section.temperatures
+    made = {
+        (layout, degree, turn): photo_name(layout, number, len(degrees), turn)
+        for layout in layouts for number, degree in enumerate(degrees)
+        for turn in range(section.rounds)
+    }  # fmt: skip
+    places = {(row.layout, row.temperature, row.round): row.name for row in rows}
+    wanted = [name for place, name in made.items() if place in places]
+    listed = [row.name for row in rows if (row.layout, row.temperature, row.round) in made]
+    check.compared += len(listed)
+    for number, (ours, theirs) in enumerate(zip_longest(wanted, listed), start=1):
+        if ours != theirs:
+            check.add(Finding(f"{where}: photograph {number}", str(ours), str(theirs)))
+            break
 
 
 def _check_ranks(check: Check, where: str, section: SetParams, rows: Rows) -> None:

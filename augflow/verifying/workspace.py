@@ -82,11 +82,15 @@ class Workspace:
         made = (self.new_layout(name, layout) for layout in {row.layout for row in self.rows(name)})
         return {new.name: _pixels(new.classes, count) for new in made}
 
+    def sample(self, wanted: int, count: int, *names: str) -> list[int]:
+        """So many of the items of a stage, drawn by the seed in section `verify` of params."""
+        seed = self.project.params.verify.seed
+        order = seeds.generator(seed, "verify", *names).permutation(count)
+        return sorted(int(row) for row in order[:wanted])
+
     def chosen(self, count: int, *names: str) -> list[int]:
-        """The items of a stage that are made again, by the seed in section `verify` of params."""
-        params = self.project.params.verify
-        order = seeds.generator(params.seed, "verify", *names).permutation(count)
-        return sorted(int(row) for row in order[: params.items])
+        """The items of a stage that are made again."""
+        return self.sample(self.project.params.verify.items, count, *names)
 
     def tolerance(self, check: Check, machines: Machines, artefact: Path) -> float:
         """Grey values by which a remade artefact may differ: 0 on the machine that made it."""

@@ -1,5 +1,6 @@
 """`environment.json`: which machine made what."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,19 @@ def test_other_machine_and_no_record_mean_tolerance(study, elsewhere):
     Path(FILE).unlink()
     assert not Machines(study).here(study.prepared)
     assert check_environment(study).state == "holds"
+
+
+def test_facts_of_another_machine_under_the_same_name_are_found(study):
+    record_of = files.read_json(Path(FILE))
+    for facts in record_of["machines"].values():
+        facts["torch"] = "another"
+    files.write_json(Path(FILE), record_of)
+    (found,) = check_environment(study).violations
+    assert "digest of its facts" in found.where
+
+
+def test_all_of_a_study_was_made_here_where_it_is_gone_too(study):
+    shutil.rmtree("data")
+    assert Machines(study).all_here(study)
+    Path(FILE).unlink()
+    assert not Machines(study).all_here(study)

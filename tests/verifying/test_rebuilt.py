@@ -11,8 +11,12 @@ from augflow import files
 from augflow.errors import DataError, ModelError
 from augflow.project import Project
 from augflow.verifying import bands
+from augflow.verifying.cached import md5
 from augflow.verifying.clone import cleaned, run_all
 from augflow.verifying.rebuilt import check_rebuilt
+from tests.verifying import test_lies
+from tests.verifying.careful_lies import a_judge_trained_on_validation
+from tests.verifying.careless_lies import Lie
 
 # stands for a whole pipeline: what it makes was made before, and depends a little on the machine
 SCRIPT = """
@@ -20,8 +24,7 @@ import json, os, pathlib, shutil
 for kind in ("data", "reports"):
     shutil.copytree(f"made/{kind}/mini", f"{kind}/mini")
 if "shift" in os.environ or os.environ.get("ATEN_CPU_CAPABILITY"):
-    from augflow.project import Project
-    path = pathlib.Path("data/mini/scores/arms.json")
+    path = pathlib.Path("reports/mini/scores/arms.json")
     content = json.loads(path.read_text())
     shift = int(os.environ.get("shift", 1))
     for run in content["runs"].values():
@@ -30,8 +33,6 @@ if "shift" in os.environ or os.environ.get("ATEN_CPU_CAPABILITY"):
             moved = min(shift, row[0])
             row[0], row[1] = row[0] - moved, row[1] + moved
     path.write_text(json.dumps(content))
-    shutil.rmtree("reports/mini")
-    Project().report()
 """
 
 
@@ -65,6 +66,54 @@ def test_a_study_made_again_on_its_machine_is_equal_file_by_file(quick):
     assert check.state == "holds", check.violations
     assert check.compared > 100
     assert not list(Path.cwd().parent.glob(".*-again-*"))
+
+
+def recorded_as_it_is(project):
+    """`dvc.lock` has the digests of what is there."""
+    path = project.root / "dvc.lock"
+    lock = yaml.safe_load(path.read_text())
+    for out in lock["stages"]["all"]["outs"]:
+        out["md5"] = md5(project.root / out["path"])
+    path.write_text(yaml.safe_dump(lock))
+
+
+def test_where_data_is_gone_the_lock_says_what_it_was(quick):
+    recorded_as_it_is(quick)
+    shutil.rmtree("data")
+    check = check_rebuilt(quick)
+    assert check.state == "holds", check.violations
+    assert "what is not here was compared with its digest in dvc.lock" in check.notes
+    assert check.compared > 50
+
+
+def test_data_that_was_other_is_found_though_it_is_gone(quick):
+    edited = quick.score("arms")
+    edited.write_text(edited.read_text().replace("[[", "[[1", 1))
+    recorded_as_it_is(quick)
+    shutil.rmtree("data")
+    (found,) = check_rebuilt(quick).violations
+    assert found.where == "data/mini (dvc.lock)"
+    assert found.got.startswith("md5 ")
+
+
+def test_where_data_is_gone_its_machine_still_counts(quick):
+    elsewhere(quick)
+    shutil.rmtree("data")
+    assert "augflow verify --calibrate" in check_rebuilt(quick).absent[0]
+
+
+@pytest.mark.slow
+def test_a_judge_trained_on_validation_is_found_by_a_clone_without_data(study):
+    """The real pipeline, from nothing: the network, and all that comes from it, and no more."""
+    test_lies.trained(study, [Lie(a_judge_trained_on_validation, 2, "segmenters/judge")])
+    test_lies.without_data(study)
+    check = check_rebuilt(Project())
+    found = [violation.where for violation in check.violations]
+    assert "data/mini/segmenters/judge (dvc.lock)" in found
+    assert "data/mini/scores/t05.json (dvc.lock)" in found
+    assert "reports/mini/scores/t05.json" in found
+    for name in ("prepared", "generators/flow", "segmenters/real", "synthetic/t05"):
+        assert f"data/mini/{name} (dvc.lock)" not in found
 
 
 def test_one_pixel_that_every_record_agrees_on_is_found(quick):
