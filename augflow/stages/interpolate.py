@@ -26,7 +26,7 @@ from augflow.stages.synth import (
     require_photos,
 )
 from augflow.synthesizer import Generator
-from augflow.synthetic import NewPhoto, SetFacts, SetRow, write_set
+from augflow.synthetic import NewPhoto, SetFacts, SetRow, fill_set
 from augflow.tracing.origins import Origin, write_origin
 
 END_COLOUR = (220, 90, 20)
@@ -108,7 +108,7 @@ def interpolate(
     facts = SetFacts(out.name, digest, (way.temperature,), way.steps, maker.table, maker.size)
     require_photos(out, facts, found)
     with files.fresh_folder(out) as folder:
-        rows = write_set(folder, facts, photos())
+        rows = fill_set(folder, facts, photos())
         write_origin(folder, origin, ((item.name, item.layout) for item in found))
         files.write_json(folder / PATH, {
             "from": way.start.name, "to": way.end.name, "steps": way.steps, "path": way.kind,

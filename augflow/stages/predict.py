@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +18,14 @@ from augflow.params import PredictorParams
 from augflow.ranks import ALONE, Ranks
 from augflow.room import require_rooms
 from augflow.scenes import SceneFolder, evenly
-from augflow.stages.train import CURVE_SCENES, SAMPLED_LAYOUTS, free_for, needs
+from augflow.stages.train import (
+    CURVE_SCENES,
+    SAMPLED_LAYOUTS,
+    copy_pages,
+    free_for,
+    keep_page,
+    needs,
+)
 from augflow.synthesizer import device_of
 
 KIND = "predictor"
@@ -96,7 +102,7 @@ def _write(
         with learner.averaged() as best:
             generators.save(folder, NAME, best, facts)
         files.write_csv(folder / "history.csv", history, ("step", *learner.columns))
-        shutil.copytree(samples, folder / "samples")
+        copy_pages(samples, folder / "samples")
 
 
 def score_predictor(
@@ -158,7 +164,7 @@ def _watch(
         last = step == params.steps
         if step % params.sample_every == 0 or last:
             with learner.averaged() as predictor:
-                files.write_png(folder / f"step_{step:06d}.png", _page(predictor, held_out))
+                keep_page(folder / f"step_{step:06d}.png", _page(predictor, held_out))
         if step % params.eval_every and not last:
             return {}
         return learner.measured(held_out.scenes(evenly(len(held_out), CURVE_SCENES)))

@@ -34,9 +34,9 @@ from augflow.synthetic import (
     Decision,
     NewPhoto,
     SyntheticSet,
+    fill_set,
     read_set,
     write_decisions,
-    write_set,
 )
 
 log = logging.getLogger("augflow")
@@ -180,14 +180,14 @@ def _numbers(
 
 
 def _write(
-    out: Path, name: str, made: SyntheticSet, decisions: Sequence[Decision],
+    folder: Path, name: str, made: SyntheticSet, decisions: Sequence[Decision],
     masks: Sequence[np.ndarray],
 ) -> None:  # fmt: skip
     kept = [n for n, one in enumerate(decisions) if one.kept]
     degrees = tuple(d for d in made.facts.temperatures
                     if any(made.rows[n].temperature == d for n in kept))  # fmt: skip
     facts = dataclasses.replace(made.facts, name=name, temperatures=degrees)
-    write_set(out, facts, (_photo(made, n, masks[n]) for n in kept))
+    fill_set(folder, facts, (_photo(made, n, masks[n]) for n in kept))
 
 
 def _photo(made: SyntheticSet, n: int, packed: np.ndarray) -> NewPhoto:

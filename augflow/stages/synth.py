@@ -20,7 +20,7 @@ from augflow.scenes import Scene
 from augflow.seeds import deterministic
 from augflow.stages.contents import End
 from augflow.synthesizer import Generator
-from augflow.synthetic import FACTS, MANIFEST, NewPhoto, SetFacts, SetRow, write_set
+from augflow.synthetic import FACTS, MANIFEST, NewPhoto, SetFacts, SetRow, fill_set
 from augflow.tracing import origins
 from augflow.tracing.origins import Origin, write_origin
 
@@ -272,7 +272,7 @@ def _write(
 ) -> list[SetRow]:  # fmt: skip
     require_photos(out, facts, found)
     with files.fresh_folder(out) as folder:
-        rows = write_set(folder, facts, photos)
+        rows = fill_set(folder, facts, photos)
         write_origin(folder, origin, ((item.name, item.layout) for item in found))
         files.write_png(folder / SHEET, pictures.sheet(list(sheet.values()), scale=2))
         if frames:

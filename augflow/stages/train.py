@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import shutil
 from dataclasses import dataclass
 from functools import cache
@@ -131,7 +132,7 @@ def _write(
             generators.save(folder, params.system, best, facts)
         files.write_csv(folder / "history.csv", history, ("step", *learner.columns))
         if samples.exists():
-            shutil.copytree(samples, folder / "samples")
+            copy_pages(samples, folder / "samples")
 
 
 def _is_lost(value: object) -> bool:
@@ -163,12 +164,24 @@ class _Watch:
         if step % self.params.sample_every == 0 or last:
             with self.learner.averaged() as generator:
                 page = sample_sheet(generator, self.held_out)
-            files.write_png(self.samples / f"step_{step:06d}.png", page)
+            keep_page(self.samples / f"step_{step:06d}.png", page)
         return measures
 
     def _measured(self) -> dict[str, float]:
         rows = evenly(len(self.held_out), CURVE_SCENES)
         return self.learner.measured(self.held_out.scenes(rows))
+
+
+def keep_page(path: Path, page: np.ndarray) -> None:
+    """Writes a page of samples that is on the disk before the resume state that follows it is."""
+    files.write_png(path, page)
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
+def copy_pages(samples: Path, out: Path) -> None:
+    """Copies the pages of a run, but nothing that it had begun to write when it was killed."""
+    shutil.copytree(samples, out, ignore=shutil.ignore_patterns(".*"))
 
 
 @torch.no_grad()

@@ -27,7 +27,7 @@ from augflow.synthetic.selected import (
     read_weights,
     write_decisions,
 )
-from augflow.synthetic.writing import NewPhoto, write_set
+from augflow.synthetic.writing import NewPhoto, fill_set, write_set
 
 __all__ = [
     "COLUMNS",
@@ -41,6 +41,7 @@ __all__ = [
     "SetFacts",
     "SetRow",
     "SyntheticSet",
+    "fill_set",
     "read_decisions",
     "read_facts",
     "read_rows",

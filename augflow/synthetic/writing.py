@@ -55,16 +55,21 @@ def write_set(out: Path, facts: SetFacts, photos: Iterable[NewPhoto]) -> list[Se
         ValueError: a name comes twice, a temperature is not one of the set's, or an array is not
             of the set's size and type.
     """
+    with files.fresh_folder(out) as folder:
+        return fill_set(folder, facts, photos)
+
+
+def fill_set(folder: Path, facts: SetFacts, photos: Iterable[NewPhoto]) -> list[SetRow]:
+    """Writes a set into an empty folder that its caller puts into place, as `write_set` does."""
     rows: list[SetRow] = []
     names: set[str] = set()
-    with files.fresh_folder(out) as folder:
-        for photo in photos:
-            if photo.name in names:
-                raise ValueError(f"photograph {photo.name!r} comes twice into set {facts.name!r}")
-            names.add(photo.name)
-            rows.append(_write_photo(folder, facts, photo))
-        files.write_csv(folder / MANIFEST, (vars(row) for row in rows), COLUMNS)
-        files.write_json(folder / FACTS, facts_json(facts))
+    for photo in photos:
+        if photo.name in names:
+            raise ValueError(f"photograph {photo.name!r} comes twice into set {facts.name!r}")
+        names.add(photo.name)
+        rows.append(_write_photo(folder, facts, photo))
+    files.write_csv(folder / MANIFEST, (vars(row) for row in rows), COLUMNS)
+    files.write_json(folder / FACTS, facts_json(facts))
     return rows
 
 
