@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +57,8 @@ class Runs:
         return self
 
     def __exit__(self, *fault: object) -> None:
-        self._server.stdin.close()
+        with suppress(BrokenPipeError):
+            self._server.stdin.close()
         self._server.wait()
         self._server.stdout.close()
 
@@ -66,8 +68,11 @@ class Runs:
         self._count += 1
         asked = {"id": self._count, "root": str(root), "script": script, "words": words,
                  "fault": str(fault) if fault else None}  # fmt: skip
-        self._server.stdin.write(json.dumps(asked) + "\n")
-        self._server.stdin.flush()
+        try:
+            self._server.stdin.write(json.dumps(asked) + "\n")
+            self._server.stdin.flush()
+        except BrokenPipeError:
+            raise RuntimeError(f"the server of runs has ended ({self._server.wait()})") from None
         return Started(self, self._count, int(self.answer(self._count, "pid")["pid"]))
 
     def run(self, root: Path, stage: str, fault: Fault | None = None) -> Ended:
