@@ -10,6 +10,7 @@ import os
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from augflow import seeds
 from augflow.errors import ParamsError, nearest
 from augflow.ranks import ALONE, Ranks
 
@@ -83,7 +84,7 @@ def start(devices: Devices, precision: Precision) -> Ranks:
             "MASTER_ADDR, MASTER_PORT and NODE_RANK"
         )
     if accelerator == "cuda":
-        _exact()
+        seeds.exact()
     from lightning_fabric import Fabric
 
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
@@ -118,19 +119,6 @@ def _available(devices: Devices) -> str:
             "or cpu"
         )
     return "cuda"
-
-
-def _exact() -> None:
-    """Has GPUs compute alike in every run, and float32 as float32.
-
-    Flows are inverted with what they were run forward with: the 10 bits of TensorFloat-32, torch's
-    own choice for convolutions, would show.
-    """
-    import torch
-
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cuda.matmul.allow_tf32 = False
 
 
 def _started() -> dict[str, int]:

@@ -47,7 +47,7 @@ class Noise:
 
 
 def deterministic(seed: int, threads: int | None = None) -> None:
-    """Seeds the global generators and asks torch for deterministic kernels.
+    """Seeds the global generators and asks torch for deterministic kernels, exact ones on GPUs.
 
     Only libraries that insist on global generators (mmseg, albumentations) ever read them.
 
@@ -65,8 +65,24 @@ def deterministic(seed: int, threads: int | None = None) -> None:
     torch.manual_seed(seed)
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.backends.cudnn.benchmark = False
+    exact()
     if threads is not None:
         torch.set_num_threads(threads)
+
+
+def exact() -> None:
+    """Has GPUs compute alike in every run, and float32 as float32.
+
+    Flows are inverted with what they were run forward with, and networks are scored where they were
+    not trained: the 10 bits of TensorFloat-32, torch's own choice for convolutions, would show.
+    """
+    import os
+
+    import torch
+
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
 
 
 @contextmanager

@@ -103,7 +103,7 @@ def test_fabric_is_given_device_and_precision(monkeypatch):
 
     gpus(monkeypatch, 1)
     monkeypatch.setattr("lightning_fabric.Fabric", Fabric)
-    monkeypatch.setattr(devices, "_exact", lambda: given.update(exact=True))
+    monkeypatch.setattr(devices.seeds, "exact", lambda: given.update(exact=True))
     ranks = start(Devices("auto"), "bfloat16")
     assert given == {
         "accelerator": "cuda", "strategy": "auto", "devices": 1, "num_nodes": 1,
@@ -140,11 +140,3 @@ def test_a_gpu_ends_near_where_the_processor_does(system, tmp_path):
         if name.startswith("adam.exp_avg."):
             error = float((ours.state()[name].cpu() - value).abs().max())
             assert error <= 1e-2 * float(value.abs().max()), name
-
-
-def test_float32_is_float32_on_gpus(monkeypatch):
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
-    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8")
-    devices._exact()
-    assert not torch.backends.cudnn.allow_tf32
-    assert not torch.backends.cuda.matmul.allow_tf32

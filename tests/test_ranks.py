@@ -82,7 +82,7 @@ def test_the_history_is_that_of_the_whole_batches(system, out, alone):
 def test_the_first_rank_alone_holds_the_run_and_writes(out):
     first, second = said(out, "written")
     assert "held run" in first
-    for name in ("state.safetensors", "weights.safetensors", "history.csv", "step_000003.png"):
+    for name in ("next.safetensors", "weights.safetensors", "history.csv", "step_000003.png"):
         assert f"wrote {name}" in first
     assert second == ""
 

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from augflow.seeds import Noise, derive, deterministic, generator, torch_seeded
+from augflow.seeds import Noise, derive, deterministic, exact, generator, torch_seeded
 
 names = st.lists(st.text(max_size=6), max_size=4)
 
@@ -97,3 +97,11 @@ def test_layers_made_inside_draw_from_the_seed_and_leave_the_generator_outside_a
         assert (torch.nn.Linear(3, 2).weight == first).all()
     with torch_seeded(6):
         assert (torch.nn.Linear(3, 2).weight != first).any()
+
+
+def test_float32_is_float32_on_gpus(monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8")
+    exact()
+    assert not torch.backends.cudnn.allow_tf32
+    assert not torch.backends.cuda.matmul.allow_tf32

@@ -198,6 +198,7 @@ def load_for(folder: Path, table: ClassTable, trust_config: bool = False) -> Mms
             f"{folder}: trained on classes {', '.join(segmenter.names)}; "
             f"expected {', '.join(table.names)}; train it again"
         )
+    seeds.exact()
     return segmenter.to("cuda" if torch.cuda.is_available() else "cpu")
 
 

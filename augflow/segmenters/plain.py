@@ -48,9 +48,10 @@ def read_plain(path: Path) -> dict[str, Any]:
     """What a config file and its bases assign, merged as mmengine merges them.
 
     Python files may hold plain assignments alone: numbers, texts, lists, tuples, dicts (`dict()`
-    too), sums and products of these, names of earlier lines, and `{{ _base_.NAME }}` and
-    `{{ fileDirname }}`. `_base_` names such files, relative or as `mmseg::PATH` in the
-    configs that come with mmseg. YAML and JSON files hold plain values anyway.
+    too), sums and products of these, `sum()`, `int()`, `range()`, `[VALUE for NAME in LIST]`, names
+    of earlier lines, and `{{ _base_.NAME }}` and `{{ fileDirname }}`. `_base_` names such files,
+    relative or as `mmseg::PATH` in the configs that come with mmseg. YAML and JSON files hold plain
+    values anyway.
 
     Raises:
         RunsCodeError: more than that; names file, line and what it is.
@@ -108,6 +109,7 @@ class _Assignments:
         self.path = path
         self.names: dict[str, Any] = {}
         self._bases = bases
+        self._turns = 0
         self._kept: list[Any] = []  # so that no two values ever have one id
         self._extents: dict[int, tuple[int, int]] = {}
         for value in bases.values():
@@ -132,7 +134,7 @@ class _Assignments:
         work = {
             ast.Constant: self._constant, ast.Name: self._name, ast.List: self._list,
             ast.Tuple: self._list, ast.Dict: self._dict, ast.Call: self._call, ast.Set: self._base,
-            ast.BinOp: self._binary, ast.UnaryOp: self._unary,
+            ast.BinOp: self._binary, ast.UnaryOp: self._unary, ast.ListComp: self._each,
         }.get(type(node))  # fmt: skip
         if work is None:
             raise self._runs(node)
@@ -175,8 +177,10 @@ class _Assignments:
 
     def _call(self, node: Any) -> Any:
         called = on_one_line(ast.unparse(node.func), 60)
-        if called != "dict" or "dict" in self.names:
+        if called in self.names or called not in ("dict", "sum", "range", "int"):
             raise self._runs(node, f"the call of {called}")
+        if called != "dict":
+            return self._counted(node, called)
         found: dict[Any, Any] = {}
         for item in node.args:
             found |= self._of(item, self._value(item), dict)
@@ -184,6 +188,20 @@ class _Assignments:
             value = self._value(word.value)
             found |= self._of(word, value, dict) if word.arg is None else {word.arg: value}
         return found
+
+    def _counted(self, node: Any, called: str) -> Any:
+        """A sum of numbers, a number cut to a whole one, or the numbers of a range as a list."""
+        if node.keywords:
+            raise self._runs(node)
+        given = [self._value(item) for item in node.args]
+        if called != "range":
+            kinds = {"sum": (list, tuple), "int": (int, float)}[called]
+            one = self._of(node, given[0] if len(given) == 1 else None, *kinds)
+            return self._worked(node, lambda: sum(one) if called == "sum" else int(one))
+        numbers = self._worked(node, lambda: range(*given))
+        if len(numbers) > MOST_VALUES:
+            raise self._wrong(node, f"more than {MOST_VALUES} values; write out what is meant")
+        return list(numbers)
 
     def _base(self, node: Any) -> Any:
         """`{{ _base_.NAME }}`, to Python a set in a set."""
@@ -200,6 +218,23 @@ class _Assignments:
                 raise self._wrong(node, f"no base gives {text}")
             value = value[part]
         return value
+
+    def _each(self, node: Any) -> Any:
+        """`[VALUE for NAME in LIST]`, the one kind of comprehension that mmseg's configs have."""
+        loop = node.generators[0]
+        alone = len(node.generators) == 1 and not loop.ifs and not loop.is_async
+        if not alone or not isinstance(loop.target, ast.Name):
+            raise self._runs(node)
+        name, outside = loop.target.id, dict(self.names)
+        values = []
+        for item in self._of(loop.iter, self._value(loop.iter), list, tuple):
+            self._turns += 1
+            if self._turns > MOST_VALUES:
+                raise self._wrong(node, f"more than {MOST_VALUES} values; write out what is meant")
+            self.names[name] = item
+            values.append(self._value(node.elt))
+        self.names = outside
+        return self._bounded(node, values)
 
     def _binary(self, node: Any) -> Any:
         operation = _OPERATIONS.get(type(node.op))

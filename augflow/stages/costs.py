@@ -172,8 +172,8 @@ def _learner(maker: GeneratorParams, scenes: SceneFolder) -> GeneratorLearner:
 def _learning(learner: GeneratorLearner, maker: GeneratorParams, scenes: SceneFolder) -> int:
     """All steps of a generator's training.
 
-    The first step of every outer epoch of IMLE chooses noise besides; for all others a step is as
-    good as another.
+    The first step of every outer epoch of IMLE chooses noise besides, and a CAGlow learns two ways,
+    one after the other; for all others a step is as good as another.
     """
     size, steps = maker.training.batch_size, maker.training.steps
 
@@ -181,6 +181,10 @@ def _learning(learner: GeneratorLearner, maker: GeneratorParams, scenes: SceneFo
         scene = scenes.scenes(training.batch_rows(0, step, size, len(scenes)))
         return _operations(lambda: learner.step(scene, np.random.default_rng(step), step))
 
+    border = getattr(learner, "border", None)
+    if border is not None:
+        first, later = min(border, steps), max(steps - border, 0)
+        return sum(n * count(at) for n, at in ((first, 0), (later, border)) if n)
     outer = getattr(learner.generator.config, "outer", None)
     if outer is None or outer == 1:
         return steps * count(0)

@@ -179,7 +179,7 @@ def test_a_stage_on_a_disk_that_takes_no_more_ends_in_one_line(tmp_path):
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(PARAMS))
     script = str(HOME / "pipelines" / "prepare.py")
     done = run(SCRIPT.format(most=64, script=script), tmp_path)
-    require_one_line(done, "File too large", "ulimit -f", "data/")
+    require_one_line(done, "no file may be larger", "ulimit -f", "data/")
 
 
 def test_a_read_only_folder_ends_in_one_line(maps, tmp_path):

@@ -51,6 +51,9 @@ MAKERS = {
         "widths": [4, 4], "noise": 2, "style": 3, "encoder_width": 4,
         "set_size": 4, "candidates": 2, "outer": 2,
     }},
+    "caglow": {"overrides": {
+        "steps": [1, 1], "width": 8, "encoder_widths": [4, 4], "block_widths": [4, 4],
+    }},
 }  # fmt: skip
 
 
