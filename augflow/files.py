@@ -284,7 +284,7 @@ def read_json(path: Path) -> Any:
         raise DataError(f"{path}: no such file")
     try:
         return json.loads(path.read_bytes())
-    except (json.JSONDecodeError, UnicodeDecodeError) as fault:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as fault:
         raise DataError(f"{path}: not JSON ({fault}); restore the file") from fault
 
 

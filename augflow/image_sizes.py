@@ -15,7 +15,7 @@ from augflow.boundaries import guessed_instances
 from augflow.classes import ClassTable
 from augflow.metrics.confusion import confusion_matrix
 from augflow.room import Need
-from augflow.scenes import KINDS, evenly, table_facts, table_from
+from augflow.scenes import KINDS, evenly, prepared_facts, table_facts
 from augflow.sizes import NUMBER, Amount, one_file
 from augflow.synthetic.manifest import COLUMNS
 
@@ -66,7 +66,7 @@ def pictures(prepared: Path) -> Pictures:
     Raises:
         DataError: not a prepared folder.
     """
-    table = table_from(files.read_json(prepared / "dataset.json")["classes"])
+    table, _, _ = prepared_facts(prepared)
     rows = files.read_csv(prepared / "scenes.csv")
     picked = [rows[place] for place in evenly(len(rows), SAMPLE)] if rows else []
     paths = {kind: [prepared / row["split"] / kind / f"{row['name']}.png" for row in picked]

@@ -201,7 +201,9 @@ class Project:
         """Stage judge: a segmenter trained on the real training photographs."""
         arm = ArmParams(train_on=("real",), reads="prepared")
         params = self.params.judge
-        rmtree(self._retrain("judge", arm, params, params.seed, self.judge_folder))
+        run = self._run_of("judge", arm, params, params.seed)
+        self._retrain(arm, params, params.seed, self.judge_folder, run)
+        rmtree(run)
 
     def train_judge(self, name: str) -> None:
         """Stage judges: a segmenter that selections ask, trained on its share of real scenes."""
@@ -210,7 +212,7 @@ class Project:
 
         section, threads = _named(self.params.judges, name, "judges"), self.params.threads
         facts = (section.model_dump(mode="json"), threads, folder_digest(self.prepared),
-                 _own_files(section))  # fmt: skip
+                 self._own_files(section))  # fmt: skip
         run = self.run("judges", name, *facts)
         train_judge(name, section, self.prepared, self.judge_of(name), run, threads)
         rmtree(run)
@@ -243,12 +245,11 @@ class Project:
         """Stage retrain: one arm, once per seed."""
         section = _named(self.params.arms, arm, "arms")
         params = self.params.retrain.segmenter
+        seeds = self.params.retrain.seeds
+        runs = [self._run_of(arm, section, params, seed) for seed in seeds]
         with files.fresh_folder(self.data / "segmenters" / arm) as folder:
-            seeds = self.params.retrain.seeds
-            runs = [
-                self._retrain(arm, section, params, seed, folder / str(seed), len(seeds) - done)
-                for done, seed in enumerate(seeds)
-            ]
+            for done, seed in enumerate(seeds):
+                self._retrain(section, params, seed, folder / str(seed), *runs[done:])
         for run in runs:
             rmtree(run)
 
@@ -343,12 +344,8 @@ class Project:
         report(self.params, self.data, self.reports)
         record(self)
 
-    def _retrain(
-        self, name: str, arm: ArmParams, params: SegmenterParams, seed: int, out: Path,
-        networks: int = 1,
-    ) -> Path:  # fmt: skip
-        """Trains one network; returns the folder of its resume state, which is done with."""
-        from augflow.stages.retrain import retrain
+    def _run_of(self, name: str, arm: ArmParams, params: SegmenterParams, seed: int) -> Path:
+        """The folder of the resume state of one network."""
         from augflow.stages.runs import folder_digest
 
         sets = {arm.made: self.data / arm.reads} if arm.made else {}
@@ -356,20 +353,34 @@ class Project:
         facts = (
             arm.model_dump(mode="json"), params.model_dump(mode="json"),
             self.params.threads, folder_digest(self.prepared), digests,
-            _own_files(params),
+            self._own_files(params),
         )  # fmt: skip
-        run = self.run("retrain", f"{name}-{seed}", *facts)
+        return self.run("retrain", f"{name}-{seed}", *facts)
+
+    def _retrain(
+        self, arm: ArmParams, params: SegmenterParams, seed: int, out: Path, run: Path, *later: Path
+    ) -> None:
+        """Trains one network; its resume state is in `run`, those of the next ones in `later`."""
+        from augflow.stages.retrain import retrain
+
+        sets = {arm.made: self.data / arm.reads} if arm.made else {}
         retrain(
             self.prepared, sets, arm, params, seed, out, run, threads=self.params.threads,
-            networks=networks,
+            later=later,
         )  # fmt: skip
-        return run
 
+    def _own_files(self, params: SegmenterParams) -> list[str]:
+        """Digests of what the user's files make a network from, the bases of a config included."""
+        named = [Path(path) for path in (params.config, params.checkpoint) if path]
+        found = [files.digest_file(path) for path in named if path.is_file()]
+        if Path(params.config).is_file():
+            from augflow import segmenters
+            from augflow.scenes import prepared_facts
 
-def _own_files(params: SegmenterParams) -> list[str]:
-    """Digests of the files of the user that a network is made from."""
-    named = [Path(path) for path in (params.config, params.checkpoint) if path]
-    return [files.digest_file(path) for path in named if path.is_file()]
+            count = prepared_facts(self.prepared)[0].count
+            read = segmenters.read_config(params.config, count, params.trust_config)
+            found.append(files.digest_bytes(files.json_bytes(read.facts())))
+        return found
 
 
 def _named(sections: dict[str, T], name: str, where: str) -> T:

@@ -104,6 +104,24 @@ class Scenes(Protocol):
         ...
 
 
+def prepared_facts(root: Path) -> tuple[ClassTable, tuple[int, int], str]:
+    """The class table of a prepared folder, height and width, and where its boundaries come from.
+
+    Raises:
+        DataError: not a prepared folder.
+    """
+    path = root / "dataset.json"
+    facts = files.read_json(path)
+    try:
+        height, width = facts["size"]
+        return table_from(facts["classes"]), (height, width), facts["boundary_source"]
+    except (AttributeError, KeyError, TypeError, ValueError) as fault:
+        raise DataError(
+            f"{path}: not the record of prepared scenes ({type(fault).__name__}: {fault}); run "
+            "the prepare stage again"
+        ) from fault
+
+
 class SceneFolder:
     """One split of a prepared folder; its pixels are decoded once and mapped (see `decoded`).
 
@@ -118,10 +136,7 @@ class SceneFolder:
             DataError: not a prepared folder, or a file of it is missing or of a wrong size.
         """
         self.root, self.split = root, split
-        facts = files.read_json(root / "dataset.json")
-        self.table = table_from(facts["classes"])
-        self.size: tuple[int, int] = (facts["size"][0], facts["size"][1])
-        self.boundary_source: str = facts["boundary_source"]
+        self.table, self.size, self.boundary_source = prepared_facts(root)
         rows = [row for row in files.read_csv(root / "scenes.csv") if row["split"] == split]
         if not rows:
             raise DataError(f"{root}: split {split!r} has no scenes; run the prepare stage")

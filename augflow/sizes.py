@@ -111,15 +111,15 @@ def state_file(state: Mapping[str, Tensor], learned: Iterable[Tensor], where: Pa
     return one_file(tensors(known.values()) + moments + head + names, where)
 
 
-def resumed(state: Amount, run: Path, networks: int = 1) -> Need:
-    """What the states of some networks take that learn one after the other.
+def resumed(state: Amount, *runs: Path) -> Need:
+    """What the states of networks still take that learn one after the other, each in its folder.
 
     Of each network two states are kept, and a third is written beside them; those that are there
     already are replaced.
     """
-    there = sum(path.stat().st_size for path in run.glob("*.safetensors"))
     kept = 2 * state.size
-    return Need(networks * kept + state.size - min(there, kept), state.largest)
+    there = [sum(path.stat().st_size for path in run.glob("*.safetensors")) for run in runs]
+    return Need(sum(kept - min(one, kept) for one in there) + state.size, state.largest)
 
 
 def _head(name: str, tensor: Tensor) -> str:

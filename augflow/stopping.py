@@ -15,6 +15,8 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _SHELLS = {"sh", "bash", "dash", "zsh", "fish", "ksh"}
 _PATIENCE = 1.0
 """Seconds between two looks at whether the process that started this one is there."""
+_heard = threading.Event()
+"""A signal has come: whoever ended the parent with it has asked this process too."""
 
 
 class Stopped(KeyboardInterrupt):
@@ -35,8 +37,10 @@ def heeded() -> Iterator[None]:
     """SIGTERM and SIGINT raise `Stopped` while this lasts; the main thread alone hears them."""
 
     def stop(number: int, frame: FrameType | None) -> None:
+        _heard.set()
         raise Stopped(number)
 
+    _heard.clear()
     with _handled(stop):
         yield
 
@@ -55,6 +59,7 @@ def deferred() -> Iterator[Callable[[], int]]:
 
     def keep(number: int, frame: FrameType | None) -> None:
         nonlocal kept
+        _heard.set()
         if kept:
             raise Stopped(number)
         kept = number
@@ -80,7 +85,8 @@ def with_parent() -> Iterator[None]:
     def watch() -> None:
         while not over.wait(_PATIENCE):
             if _born(known[0]) != known[1]:
-                os.kill(os.getpid(), signal.SIGTERM)
+                if not _heard.is_set():  # a second one would end the step that is being finished
+                    os.kill(os.getpid(), signal.SIGTERM)
                 return
 
     watcher = threading.Thread(target=watch, name="augflow-parent", daemon=True)

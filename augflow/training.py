@@ -262,6 +262,8 @@ def _read(path: Path) -> tuple[dict[str, Tensor], int, list[Row]]:
         with safe_open(path, framework="pt") as stored:
             record = dict(stored.metadata() or {})
             tensors = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118
+    except PermissionError:
+        raise  # nothing is known of what is in it
     except (SafetensorError, OSError, ValueError, KeyError) as fault:
         reason = " ".join(str(fault).split())[:200]
         raise _DamagedError(f"not a whole safetensors file: {reason}") from fault

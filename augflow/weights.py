@@ -31,7 +31,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise ModelError(f"{path}: no such file; make it again, or restore it")
     try:
         tensors = load(path.read_bytes())
-    except (SafetensorError, KeyError, OSError) as fault:  # a KeyError for types torch has not
+    except (SafetensorError, KeyError) as fault:  # a KeyError for types torch has not
         reason = " ".join(str(fault).split())[:200]
         raise ModelError(f"{path}: not a whole safetensors file ({reason}); restore it") from fault
     odd = sorted(name for name, value in tensors.items() if value.dtype not in PLAIN)

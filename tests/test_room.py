@@ -168,4 +168,8 @@ def test_a_state_that_is_there_counts_as_room(tmp_path):
     assert sizes.resumed(state, tmp_path).size == 3000
     (tmp_path / "state.safetensors").write_bytes(b"x" * 900)
     assert sizes.resumed(state, tmp_path).size == 2100
-    assert sizes.resumed(state, tmp_path, networks=3).size == 6100
+    assert sizes.resumed(state, tmp_path, tmp_path / "2", tmp_path / "3").size == 6100
+    for later in ("2", "3"):
+        (tmp_path / later).mkdir()
+        (tmp_path / later / "state.safetensors").write_bytes(b"x" * 2500)
+    assert sizes.resumed(state, tmp_path, tmp_path / "2", tmp_path / "3").size == 2100

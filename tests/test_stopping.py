@@ -24,6 +24,18 @@ with reported(), files.fresh_folder(Path("out")) as folder:
     time.sleep(60)
 """
 
+STEPPING = """
+import time
+from pathlib import Path
+from augflow import stopping
+from augflow.cli.errors import reported
+with reported(), stopping.deferred() as asked:
+    print("begun", flush=True)
+    for _ in range(40):
+        time.sleep(0.1)
+    Path("finished").write_text(str(asked()))
+"""
+
 STARTER = """
 import subprocess, sys
 subprocess.Popen(["sh", "-c", sys.argv[1] + " -c '" + sys.argv[2] + "'; true"]).wait()
@@ -83,11 +95,11 @@ def test_another_thread_than_the_main_one_leaves_signals_alone():
     assert found == [0]
 
 
-def started(folder: Path, **environ: str) -> subprocess.Popen:
-    command = [sys.executable, "-c", STARTER, sys.executable, STAGE]
+def started(folder: Path, stage: str = STAGE, **environ: str) -> subprocess.Popen:
+    command = [sys.executable, "-c", STARTER, sys.executable, stage]
     return subprocess.Popen(
         command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "PYTHONPATH": str(Path.cwd()), **environ},
+        env={**os.environ, "PYTHONPATH": str(Path.cwd()), **environ}, start_new_session=True,
     )  # fmt: skip
 
 
@@ -100,6 +112,16 @@ def test_a_stage_ends_with_the_dvc_that_runs_it_and_leaves_nothing(tmp_path):
     # the stage holds the other ends of the pipes as long as it lives
     assert starter.communicate(timeout=20)[1] == "augflow: stopped; start again to go on\n"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_step_is_finished_where_one_signal_ends_dvc_and_reaches_the_stage(tmp_path):
+    starter = started(tmp_path, STEPPING, DVC_STAGE="train@full_glow")
+    assert starter.stdout is not None
+    assert starter.stdout.readline() == "begun\n"
+    os.killpg(starter.pid, signal.SIGTERM)
+    starter.wait()
+    assert starter.communicate(timeout=20)[1] == "augflow: stopped; start again to go on\n"
+    assert (tmp_path / "finished").read_text() == str(int(signal.SIGTERM))
 
 
 def test_without_dvc_a_command_outlives_what_started_it(tmp_path):

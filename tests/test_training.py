@@ -180,6 +180,17 @@ def test_damaged_states_alone_are_named_and_left(tmp_path, damage):
     assert {**before, "lock": b""} == {**after, "lock": b""}
 
 
+def test_a_state_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch):
+    trained(tmp_path, steps=5)
+
+    def refused(*words, **more):
+        raise PermissionError(13, "Permission denied", str(tmp_path / "state.safetensors"))
+
+    monkeypatch.setattr("safetensors.safe_open", refused)
+    with pytest.raises(PermissionError):
+        trained(tmp_path)
+
+
 def test_a_state_between_its_writing_and_its_renaming_is_taken(tmp_path, caplog):
     whole, _ = trained()
     trained(tmp_path, steps=10)

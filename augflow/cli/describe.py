@@ -91,7 +91,7 @@ def memory_size(text: str, option: str = "--fit") -> int:
     """
     from augflow.errors import ParamsError
 
-    form = re.fullmatch(r"(\d+(?:\.\d+)?) ?(B|KiB|MiB|GiB|TiB)", text.strip())
+    form = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?) ?(B|KiB|MiB|GiB|TiB)", text.strip())
     if form is None:
         raise ParamsError(f"{option}: expected a size as 11GiB or 512MiB, got {text!r}")
     return int(float(form[1]) * 1024 ** _UNITS.index(form[2]))

@@ -15,7 +15,7 @@ from augflow.errors import DataError
 from augflow.machine import peak_of
 from augflow.params import DataParams, StreetsParams
 from augflow.project import Project
-from augflow.scenes import table_from
+from augflow.scenes import prepared_facts
 from augflow.sizes import NOTHING
 from augflow.stages.prepare import painted_sizes, scene_sizes
 
@@ -56,9 +56,8 @@ def table_of(project: Project) -> ClassTable:
         DataError: the prepared folder is damaged.
         ParamsError: `data.classes` makes no table.
     """
-    path = project.prepared / "dataset.json"
-    if path.exists():
-        return table_from(files.read_json(path)["classes"])
+    if (project.prepared / "dataset.json").exists():
+        return prepared_facts(project.prepared)[0]
     data = project.params.data
     return own_table(data.classes or ()) if data.reader == "folder" else table(data.reader)
 
@@ -91,9 +90,12 @@ def scenes_of(project: Project, timed: bool) -> Scenes | None:
 
 
 def _readable(params: DataParams) -> SourceSet | None:
+    """The data; None where there are none yet."""
     try:
         return datasets.read(params)
     except DataError:
+        if Path(params.root).exists():
+            raise
         return None
 
 

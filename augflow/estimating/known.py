@@ -12,7 +12,7 @@ from augflow.estimating.pieces import Maker, Network, Predicting
 from augflow.estimating.row import Row, Work
 from augflow.machine import resident
 from augflow.new_layouts import numbers
-from augflow.params import SegmenterParams, SetParams
+from augflow.params import Params, SegmenterParams, SetParams
 from augflow.project import Project
 from augflow.scenes import SPLITS
 from augflow.sizes import Amount
@@ -45,6 +45,7 @@ class Known:
         self.project, self.params = project, project.params
         self.table, self.size = table_of(project), project.params.data.size
         self.scenes = scenes_of(project, timed)
+        self._trusted = {one.config for one in _networks(self.params) if one.trust_config}
         self.network = cache(self._network)
         self.predicting = cache(self._predicting)
         self._makers: dict[str, Maker] = {}
@@ -131,7 +132,7 @@ class Known:
 
     def _network(self, config: str) -> Network | None:
         try:
-            network = Network(config, self.table, self.size)
+            network = Network(config, self.table, self.size, config in self._trusted)
             network.step(2)
         except (ModelError, NotImplementedError, RuntimeError, TypeError):
             return None  # a config of the user's own may do what needs numbers
@@ -139,6 +140,12 @@ class Known:
 
     def _predicting(self, name: str) -> Predicting:
         return Predicting(self.params.predictors[name], self.table, self.size)
+
+
+def _networks(params: Params) -> list[SegmenterParams]:
+    """All sections that name a segmentation network."""
+    choices = [choice.segmenter for choice in params.choices.values()]
+    return [params.judge, *params.judges.values(), *choices, params.retrain.segmenter]
 
 
 def plus(*parts: Work | None) -> Work | None:

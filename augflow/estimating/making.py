@@ -199,7 +199,9 @@ def _networks(
     with Dry():
         learner = SupervisedLearner(network.segmenter, params)
         weights = sizes.weights_file(network.segmenter.network.state_dict(), where)
-        state = needs(learner, where, trained or kept).size - weights.size * (trained or kept)
+        count_of = trained or kept
+        others = [where / str(number) for number in range(1, count_of)]
+        state = needs(learner, where, others).size - weights.size * count_of
     history = sizes.table_file(("step", *SEGMENTER_COLUMNS), params.steps // _LOGGED + 1, where)
     disk = (weights + history + known.one_file()).times(kept)
     return known.row(stage, work, disk, _held(known, params, count), out, state=state)

@@ -308,14 +308,16 @@ class Network:
         step: a step on so many rows.
     """
 
-    def __init__(self, config: str, table: ClassTable, size: tuple[int, int]) -> None:
+    def __init__(
+        self, config: str, table: ClassTable, size: tuple[int, int], trust_config: bool = False
+    ) -> None:
         """Builds it as stage retrain does.
 
         Raises:
             ParamsError: no such config.
             ModelError: mmseg cannot build it.
         """
-        read = segmenters.read_config(config, table.count)
+        read = segmenters.read_config(config, table.count, trust_config)
         with META, Dry():
             self.segmenter = segmenters.MmsegSegmenter(read, table.names)
         self.segmenter.to(META)

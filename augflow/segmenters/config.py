@@ -23,10 +23,7 @@ PACKAGED = Path(__file__).with_name("configs")
 _HEADS = ("decode_head", "auxiliary_head")
 _OF_ITS_OWN = ("use_sigmoid", "use_mask", "class_weight")
 _MOST = 1e6
-_CONSENT = (
-    "read the file and, if you trust it, set trust_config: true beside config in params.yaml, or "
-    "pass --trust-config"
-)
+_CONSENT = "read the file and, if you trust it, set trust_config: true beside config in params.yaml"
 
 
 @dataclass(frozen=True)

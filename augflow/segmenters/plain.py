@@ -21,6 +21,8 @@ MOST_LEVELS = 64
 MOST_VALUES = 2**18
 """Numbers, characters and the like of a value, each counted as often as names repeat it."""
 
+MOST_BITS = 1024
+
 _OPERATIONS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
     ast.Div: operator.truediv, ast.FloorDiv: operator.floordiv,
@@ -109,7 +111,7 @@ class _Assignments:
         self.path = path
         self.names: dict[str, Any] = {}
         self._bases = bases
-        self._turns = 0
+        self._made = 0
         self._kept: list[Any] = []  # so that no two values ever have one id
         self._extents: dict[int, tuple[int, int]] = {}
         for value in bases.values():
@@ -199,8 +201,7 @@ class _Assignments:
             one = self._of(node, given[0] if len(given) == 1 else None, *kinds)
             return self._worked(node, lambda: sum(one) if called == "sum" else int(one))
         numbers = self._worked(node, lambda: range(*given))
-        if len(numbers) > MOST_VALUES:
-            raise self._wrong(node, f"more than {MOST_VALUES} values; write out what is meant")
+        self._count(node, self._worked(node, lambda: len(numbers)))
         return list(numbers)
 
     def _base(self, node: Any) -> Any:
@@ -228,11 +229,9 @@ class _Assignments:
         name, outside = loop.target.id, dict(self.names)
         values = []
         for item in self._of(loop.iter, self._value(loop.iter), list, tuple):
-            self._turns += 1
-            if self._turns > MOST_VALUES:
-                raise self._wrong(node, f"more than {MOST_VALUES} values; write out what is meant")
             self.names[name] = item
             values.append(self._value(node.elt))
+            self._count(node, self._extent(values[-1])[0])
         self.names = outside
         return self._bounded(node, values)
 
@@ -263,8 +262,12 @@ class _Assignments:
         for value, times in ((left, right), (right, left)):
             if not isinstance(value, str | bytes | list | tuple) or not isinstance(times, int):
                 continue
-            if len(value) * times <= MOST_VALUES:
-                continue
+            self._count(node, len(value) * max(times, 0))
+
+    def _count(self, node: ast.AST, more: int) -> None:
+        """Of all lists and texts that a file multiplies: each is held until the file is read."""
+        self._made += more
+        if self._made > MOST_VALUES:
             raise self._wrong(node, f"more than {MOST_VALUES} values; write out what is meant")
 
     def _of(self, node: ast.AST, value: Any, *kinds: type) -> Any:
@@ -275,6 +278,8 @@ class _Assignments:
 
     def _bounded(self, node: ast.AST, value: Any) -> Any:
         size, levels = self._extent(value)
+        if isinstance(value, int) and value.bit_length() > MOST_BITS:
+            raise self._wrong(node, f"a number of more than {MOST_BITS} bits; write a smaller one")
         if size > MOST_VALUES or levels > MOST_LEVELS:
             raise self._wrong(
                 node, f"more than {MOST_VALUES} values or {MOST_LEVELS} levels; write out what is "

@@ -43,8 +43,8 @@ def train_judge(
     seeds.deterministic(params.seed, threads)
     machine.keep_pages()
     folder = SceneFolder(prepared, "train", params.one_in)
-    networks = 1 + (params.folds if params.folds > 1 else 0)
-    judge, history = _trained(folder, range(len(folder)), params, run / "all", networks)
+    later = [run / str(number) for number in range(params.folds if params.folds > 1 else 0)]
+    judge, history = _trained(folder, range(len(folder)), params, run / "all", later)
     arm = ArmParams(train_on=(REAL,), reads="prepared", one_in=params.one_in)
     judge.training = {
         **facts_of(arm), "photographs": len(folder),
@@ -88,12 +88,11 @@ def read_losses(judge: Path, names: Sequence[str]) -> np.ndarray:
 
 
 def _trained(
-    folder: SceneFolder, rows: Sequence[int], params: JudgeParams, run: Path, networks: int = 1
-) -> tuple[MmsegSegmenter, list[training.Row]]:
+    folder: SceneFolder, rows: Sequence[int], params: JudgeParams, run: Path,
+    later: Sequence[Path] = (),
+) -> tuple[MmsegSegmenter, list[training.Row]]:  # fmt: skip
     names = [folder.names[row] for row in rows]
-    return trained(
-        names, folder.scenes(rows), folder.table, params, params.seed, run, networks=networks
-    )
+    return trained(names, folder.scenes(rows), folder.table, params, params.seed, run, later=later)
 
 
 def _cross_fitted(

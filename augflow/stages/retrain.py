@@ -25,7 +25,7 @@ REAL = "real"
 
 def retrain(
     prepared: Path, sets: Mapping[str, Path], arm: ArmParams, params: SegmenterParams,
-    seed: int, out: Path, run: Path, threads: int | None = None, networks: int = 1,
+    seed: int, out: Path, run: Path, threads: int | None = None, later: Sequence[Path] = (),
 ) -> None:  # fmt: skip
     """Trains a segmenter on an arm; `out` gets its weights, its config and `history.csv`.
 
@@ -45,8 +45,8 @@ def retrain(
         out: the segmenter's folder; replaced as a whole.
         run: where the state of an interrupted training is kept.
         threads: threads of torch; weights differ between thread counts.
-        networks: how many like this one are to be trained, it included; there has to be room for
-            all.
+        later: where the states of networks like this one are kept that are trained next; there has
+            to be room for all.
 
     Raises:
         ParamsError: an arm that cannot be trained: lists why.
@@ -63,7 +63,7 @@ def retrain(
     pool = _pool(folder) if arm.augment == "copy_paste" else None
     segmenter, history = trained(
         names, scenes, folder.table, params, seed, run,
-        augment=arm.augment, pool=pool, strength=arm.strength, networks=networks,
+        augment=arm.augment, pool=pool, strength=arm.strength, later=later,
         rows_of=mixture(
             parts, arm, steps=params.steps, batch_size=params.batch_size, seed=seed
         ),
@@ -80,7 +80,7 @@ def trained(
     names: Sequence[str], scenes: Scene, table: ClassTable, params: SegmenterParams, seed: int,
     run: Path | None = None, *, augment: Augment = "none",
     pool: segmenters.ObjectPool | None = None, strength: float = 1.0,
-    rows_of: Rows | None = None, networks: int = 1,
+    rows_of: Rows | None = None, later: Sequence[Path] = (),
 ) -> tuple[segmenters.MmsegSegmenter, list[training.Row]]:  # fmt: skip
     """A segmenter trained on labelled photographs, and the history of its training.
 
@@ -95,7 +95,7 @@ def trained(
         pool: the objects that `copy_paste` takes.
         strength: of the rules of `classic`.
         rows_of: what a step draws from the list; all of it evenly by default.
-        networks: how many like this one are to be trained and kept, it included.
+        later: where the states of networks like this one are kept that are trained next.
 
     Raises:
         DataError: the disk has no room for them and their states.
@@ -111,7 +111,7 @@ def trained(
     segmenter.to("cuda" if torch.cuda.is_available() else "cpu")
     learner = segmenters.SupervisedLearner(segmenter, params, augment, pool, strength)
     if run is not None:
-        require_room(run, needs(learner, run, networks), "training a segmenter")
+        require_room(run, needs(learner, run, later), "training a segmenter")
     history = training.fit(
         learner, scenes,
         steps=params.steps, batch_size=params.batch_size, seed=seed,
@@ -120,12 +120,12 @@ def trained(
     return segmenter, history
 
 
-def needs(learner: segmenters.SupervisedLearner, run: Path, networks: int = 1) -> Need:
-    """What trainings of so many networks write: states to resume them, and the networks."""
+def needs(learner: segmenters.SupervisedLearner, run: Path, later: Sequence[Path] = ()) -> Need:
+    """What trainings of networks like this one write: states to resume them, and the networks."""
     network = learner.segmenter.network
     state = sizes.state_file(learner.state(), network.parameters(), run)
     weights = sizes.weights_file(network.state_dict(), run)
-    return sizes.resumed(state, run, networks) + weights.times(networks).need
+    return sizes.resumed(state, run, *later) + weights.times(1 + len(later)).need
 
 
 def save(

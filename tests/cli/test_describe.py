@@ -314,6 +314,7 @@ def test_of_a_system_without_likelihood_it_is_said_what_is_not_counted():
         (["pix2pix", "--preset", "tiny", "--memory", "reversible"], "known: store"),
         (["glow", "--preset", "tiny", "--fit", "11"], "expected a size as 11GiB"),
         (["glow", "--preset", "tiny", "--fit", "11GB"], "expected a size as 11GiB"),
+        (["glow", "--preset", "tiny", "--fit", "9" * 400 + "GiB"], "expected a size as 11GiB"),
     ],
 )
 def test_faults_are_one_line(words, message):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import shutil
@@ -200,6 +201,46 @@ def test_without_data_it_says_what_is_missing(tmp_path, monkeypatch):
     assert rows["synthesize@t05"]["operations"] is None
     assert rows["train@flow"]["operations"] > 0
     assert rows["train@flow"]["resume"] > rows["train@flow"]["disk"] > 0
+
+
+def test_a_config_that_is_trusted_is_gone_through(tmp_path, monkeypatch):
+    content = copy.deepcopy(tiny_study.PARAMS)
+    networks = [content["judge"], *content["judges"].values(), content["retrain"]["segmenter"]]
+    networks += [choice["segmenter"] for choice in content["choices"].values()]
+    for section in networks:
+        section["trust_config"] = True
+    (tmp_path / "mini.py").write_text(MINI + "\nimport os\nhome = os.sep\n")
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
+    monkeypatch.chdir(tmp_path)
+    rows = {row["stage"]: row for row in told("--no-timing")["stages"]}
+    assert rows["judge"]["operations"] > 0
+
+
+def test_data_that_cannot_be_read_are_said_to_be_there(tmp_path, monkeypatch):
+    content = {**tiny_study.PARAMS, "data": {
+        "reader": "cityscapes", "root": "here", "size": [32, 48], "levels": 2,
+    }}  # fmt: skip
+    (tmp_path / "here").mkdir()
+    (tmp_path / "mini.py").write_text(MINI)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
+    monkeypatch.chdir(tmp_path)
+    result = run("--no-timing")
+    assert result.exit_code == 2
+    assert "no photos at" in result.stderr
+
+
+@pytest.mark.parametrize("content", ["{}", '{"classes": 3, "size": [1, 2]}', "[" * 100_000])
+def test_a_damaged_record_of_scenes_is_one_line(tmp_path, monkeypatch, content):
+    (tmp_path / "mini.py").write_text(MINI)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(tiny_study.PARAMS))
+    prepared = tmp_path / "data/mini/prepared"
+    prepared.mkdir(parents=True)
+    (prepared / "dataset.json").write_text(content)
+    monkeypatch.chdir(tmp_path)
+    result = run("--no-timing")
+    assert result.exit_code == 2, result.exception
+    [line] = result.stderr.splitlines()
+    assert "dataset.json: not " in line
 
 
 @pytest.mark.parametrize(

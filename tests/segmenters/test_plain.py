@@ -136,6 +136,10 @@ def test_most_configs_of_mmseg_are_plain():
         ("a = int(1e999)", "infinity"),
         ("a = [[c for c in range(9999)] for b in range(9999)]", "more than"),
         ("a = [b for b in 3]", "expected list"),
+        ("a = range(100000000000000000000)", "too large"),
+        ("a = [range(200000) for b in range(500)]", "more than"),
+        ("a = dict(b=[0] * 200000, c=[0] * 200000)", "more than"),
+        ("a = 10 * 10" + " * 10" * 400, "a number of more than 1024 bits"),
     ],
 )
 def test_counting_has_bounds(tmp_path, text, words):
