@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,13 @@ FOUR_SCENES = {
     "val": ("gammastadt_000000_000019", "gammastadt_000002_000019"),
 }
 HEIGHT, WIDTH = 32, 48
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _hears_signals() -> None:
+    """A shell has what it runs in the background ignore SIGINT, and so would tests."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -35,14 +35,14 @@ def check_again(space: Workspace, machines: Machines) -> Check:
     check, project = Check("choose, again"), space.project
     tries = [(name, number) for name, section in project.params.choices.items()
              for number in range(len(section.seeds))]  # fmt: skip
-    for place in space.chosen(len(tries), "choose")[:1]:
+    for place in space.sample(min(1, project.params.verify.items), len(tries), "choose"):
         name, number = tries[place]
         section, where = project.params.choices[name], project.choice(name)
         source = project.synthetic(section.set)
         if not all([check.has(where), check.has(source), check.has(project.prepared)]):
             continue
         if not machines.here(where):
-            check.note("choices were made on another or an unknown machine: not made again")
+            check.elsewhere("choices were made on another or an unknown machine: not made again")
             continue
         one = section.model_copy(update={"seeds": (section.seeds[number],)})
         with check.reading(where), tempfile.TemporaryDirectory() as scratch:
@@ -66,6 +66,8 @@ def _expected(
     names = space.split("train").names[:: made.one_in]
     drives = space.split("train").drives[:: made.one_in]
     parts = folds(drives, section.folds, f"choices.{name}")
+    if any(len(row["class_iou"]) != len(section.seeds) for row in content["rows"]):
+        raise ValueError(f"class_iou: expected one of each of {len(section.seeds)} seeds")
     means = {row["temperature"]: float(np.mean(row["class_iou"])) for row in content["rows"]}
     rows = [{**row, "temperature": degree}
             for degree, row in zip(made.temperatures, content["rows"], strict=True)]  # fmt: skip

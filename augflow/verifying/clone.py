@@ -65,7 +65,7 @@ def recorded_outs(root: Path) -> list[Path]:
     if not path.exists():
         return []
     stages = yaml.safe_load(path.read_text(encoding="utf-8")).get("stages", {})
-    return sorted({Path(out["path"]) for stage in stages.values() for out in stage["outs"]})
+    return sorted({Path(out["path"]) for stage in stages.values() for out in stage.get("outs", [])})
 
 
 def run_all(copy: Path, log: Path, environment: Mapping[str, str] | None = None) -> str | None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from augflow.project import Project
 
 Lists = Mapping[str, set[str]]
-"""Of a stage: what stands in `deps`, `params` and `outs`."""
+"""Of a stage: what stands in `deps`, `params` and `outs`; as it is written, its `cmd` too."""
 
 _KINDS = ("deps", "params", "outs")
 _PARAMS = "params.yaml"
@@ -30,14 +30,14 @@ def check_declared(check: Check, project: Project, recorded: Mapping[str, Any]) 
         project: whose `dvc.yaml` is read.
         recorded: the stages of `dvc.lock`.
     """
-    stages = _resolved(project)
+    stages = _resolved(project, check)
     for name in sorted(stages.keys() & recorded.keys()):
         ran = _of_lock(recorded[name])
         for kind in _KINDS:
             _compare(check, f"{name}: {kind}", ran[kind], stages[name][kind], "a stage that ran so")
     own, shipped = _written(project)
     for name in sorted(own.keys() & shipped.keys()):
-        for kind in _KINDS:
+        for kind in (*_KINDS, "cmd"):
             _compare(check, f"{name}: {kind}", shipped[name][kind], own[name][kind],
                      "augflow's own pipeline")  # fmt: skip
     gone = sorted(name for name in recorded.keys() - stages.keys()
@@ -52,14 +52,16 @@ def _compare(check: Check, place: str, wanted: set[str], got: set[str], whose: s
         check.add(Finding(f"dvc.yaml: {place}", f"{entry}, as of {whose}", "none"))
 
 
-def _resolved(project: Project) -> dict[str, Lists]:
-    """Every stage of the pipeline, with the parameters filled in."""
+def _resolved(project: Project, check: Check) -> dict[str, Lists]:
+    """Every stage of the pipeline, with the parameters filled in; none may be frozen."""
     from dvc.dependency import ParamsDependency
     from dvc.repo import Repo
 
     found: dict[str, Lists] = {}
     with Repo(str(project.root.resolve())) as repo:
         for stage in repo.index.stages:
+            # dvc status does not look at what a frozen stage reads
+            check.same(f"dvc.yaml: {stage.addressing}: frozen", False, bool(stage.frozen))
             asked = [dep for dep in stage.deps if isinstance(dep, ParamsDependency)]
             found[stage.addressing] = {
                 "deps": {dep.def_path for dep in stage.deps if dep not in asked},
@@ -73,7 +75,7 @@ def _of_lock(stage: Mapping[str, Any]) -> Lists:
     return {
         "deps": {dep["path"] for dep in stage.get("deps", [])},
         "params": set(stage.get("params", {}).get(_PARAMS, {})),
-        "outs": {out["path"] for out in stage["outs"]},
+        "outs": {out["path"] for out in stage.get("outs", [])},
     }
 
 
@@ -92,7 +94,10 @@ def _lists(text: str) -> dict[str, Lists]:
     """The lists of each stage, entries with options by their names."""
     stages = yaml.safe_load(text)["stages"]
     return {
-        name: {kind: set(_names(stage.get("do", stage).get(kind, []))) for kind in _KINDS}
+        name: {
+            **{kind: set(_names(stage.get("do", stage).get(kind, []))) for kind in _KINDS},
+            "cmd": {str(stage.get("do", stage)["cmd"])},
+        }
         for name, stage in stages.items()
     }
 
@@ -106,4 +111,4 @@ def _is_here(project: Project, stage: Mapping[str, Any]) -> bool:
     """Whether a stage made something of this study."""
     study = project.params.study
     return any(out["path"].split("/")[:2] in (["data", study], ["reports", study])
-               for out in stage["outs"])  # fmt: skip
+               for out in stage.get("outs", []))  # fmt: skip

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from augflow import files, machine
+from augflow.errors import DataError
 from augflow.synthetic import DECISIONS
 from augflow.verifying.findings import Check
 
@@ -90,7 +91,19 @@ def check_environment(project: Project) -> Check:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    return files.read_json(path) if path.exists() else {"machines": {}, "made": {}}
+    """The record, empty where there is none.
+
+    Raises:
+        DataError: it is not JSON, or no such record.
+    """
+    found = files.read_json(path) if path.exists() else {"machines": {}, "made": {}}
+    lists = [found.get(name) for name in ("machines", "made")] if isinstance(found, dict) else []
+    if not lists or not all(isinstance(one, dict) for one in lists):
+        raise DataError(f"{path}: no record of machines; restore it, or delete it")
+    for artefact, entry in found["made"].items():
+        if not isinstance(entry, dict) or not {"content", "machine"} <= entry.keys():
+            raise DataError(f"{path}: {artefact}: no machine; restore the file, or delete it")
+    return found
 
 
 def _artefacts(project: Project) -> dict[str, Path]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from yaml import YAMLError
 
 from augflow.errors import AugflowError
 
@@ -104,6 +105,11 @@ class Check:
         if text not in self.notes:
             self.notes.append(text)
 
+    def elsewhere(self, text: str) -> None:
+        """Notes what only the machine that made it can make again: told from what was checked."""
+        self.tolerated += 1
+        self.note(text)
+
     @contextmanager
     def reading(self, where: object) -> Iterator[None]:
         """What cannot be read inside is a violation, one per line of the error."""
@@ -112,7 +118,9 @@ class Check:
         except AugflowError as fault:
             for line in str(fault).splitlines():
                 self.add(_unreadable(line, str(where)))
-        except (KeyError, TypeError, ValueError, IndexError) as fault:
+        except (
+            ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError, YAMLError
+        ) as fault:  # fmt: skip
             reason = f"{type(fault).__name__}: {' '.join(str(fault).split())}"
             self.add(Finding(str(where), "readable content", reason))
 

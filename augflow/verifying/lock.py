@@ -39,7 +39,9 @@ class _Records:
     @classmethod
     def read(cls, path: Path) -> _Records:
         stages = yaml.safe_load(path.read_text(encoding="utf-8")).get("stages", {})
-        outs = {out["path"]: out["md5"] for stage in stages.values() for out in stage["outs"]}
+        outs = {
+            out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", [])
+        }
         return cls(stages, outs)
 
     def read_by(self, stage: str, path: str) -> str:
@@ -58,7 +60,7 @@ class _Records:
     def count(self) -> int:
         """How many commands, paths and sections of parameters are recorded."""
         return sum(
-            1 + len(stage.get("deps", [])) + len(stage["outs"])
+            1 + len(stage.get("deps", [])) + len(stage.get("outs", []))
             + sum(len(names) for names in stage.get("params", {}).values())
             for stage in self.stages.values()
         )  # fmt: skip

@@ -26,7 +26,12 @@ def check_matrices(check: Check, folder: Path) -> None:
             check.same(f"{name}: {where}{item['name']}: pixels of each class", expected, sums)
     path = folder / "scores" / "arms.json"
     if path.exists():
-        _networks(check, files.read_json(path)["runs"], folder)
+        runs = files.read_json(path)["runs"]
+        _networks(check, runs, folder)
+        scenes = sorted(row["scene"] for row in pixels.values() if row["split"] == "val")
+        for key, run in sorted(runs.items()):
+            names = sorted(item["name"] for item in run["items"])
+            check.same(f"scores/arms.json: {key}: scenes", scenes, names)
 
 
 def _scored(content: Any) -> Iterator[tuple[str, dict[str, Any]]]:

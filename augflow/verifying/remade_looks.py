@@ -32,11 +32,12 @@ def check_leaks(space: Workspace, machines: Machines) -> Check:
             trained_sets(project.params), threads=project.params.threads,
         )  # fmt: skip
         stored = files.read_json(where)
-        compare_json(check, where, _pairs(found.record), _pairs(stored))
-        if machines.all_here(project):
+        told, known = _pairs(found.record), _pairs(stored)
+        compare_json(check, where, told, known)
+        if not machines.all_here(project):
+            check.elsewhere(f"{where}: made on another or an unknown machine: no distances")
+        elif told == known:
             compare_json(check, where, found.record, stored)
-        else:
-            check.note(f"{where}: made on another or an unknown machine: distances not compared")
     return check
 
 
@@ -113,7 +114,7 @@ def _ready(
     """Whether all is there and was made on this machine."""
     there = all([check.has(path) for path in (*needed, space.project.prepared)])
     if there and not machines.all_here(space.project):
-        check.note(_ELSEWHERE.format(artefact))
+        check.elsewhere(_ELSEWHERE.format(artefact))
         return False
     return there
 

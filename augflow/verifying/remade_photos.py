@@ -93,7 +93,8 @@ def _check_choice(
     with check.reading(folder):
         rows = space.rows(name)
         groups = sorted({(row.split, row.layout, row.temperature) for row in rows})
-        for number in space.chosen(len(groups), "choice", name)[:1]:
+        one = min(1, space.project.params.verify.items)
+        for number in space.sample(one, len(groups), "choice", name):
             whole = _, title, degree = groups[number]
             drawn = [photo_seed(section.seed, title, turn) for turn in range(section.drawn)]
             kept = [row for row in rows if (row.split, row.layout, row.temperature) == whole]

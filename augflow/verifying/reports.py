@@ -45,7 +45,9 @@ def check_reports(space: Workspace) -> Check:
 
 def _check_copies(check: Check, space: Workspace) -> None:
     """The scores of the report are those of the study."""
-    folder, recorded = space.project.reports / "scores", recorded_digests(space.project.root)
+    folder, recorded = space.project.reports / "scores", {}
+    with check.reading(space.project.root / "dvc.lock"):
+        recorded = recorded_digests(space.project.root)
     for copy in sorted(folder.rglob("*.json")):
         path = space.project.score(copy.relative_to(folder).with_suffix("").as_posix())
         where = f"{copy.as_posix()}, a copy of {path.as_posix()}"
@@ -54,6 +56,8 @@ def _check_copies(check: Check, space: Workspace) -> None:
             check.same(where, *(f"content {files.digest_file(p)}" for p in (path, copy)))
         elif digest is not None:
             check.same(f"{where} (dvc.lock)", f"md5 {digest}", f"md5 {md5(copy)}")
+        else:
+            check.lacks(f"{path.as_posix()}, or its digest in dvc.lock")
 
 
 def _check_params(check: Check, space: Workspace) -> None:
@@ -69,8 +73,8 @@ def _check_params(check: Check, space: Workspace) -> None:
 
 
 def _values(params: Params) -> dict[str, str]:
-    """Dotted name -> value of all that results depend on."""
-    return leaves(params.model_dump(mode="json", exclude={"verify"}))
+    """Dotted name -> value of all that results depend on; where the data lie they do not."""
+    return leaves(params.model_dump(mode="json", exclude={"verify": True, "data": {"root"}}))
 
 
 def _check_gathered(check: Check, space: Workspace) -> None:

@@ -57,6 +57,7 @@ def check_again(space: Workspace, machines: Machines) -> Check:
             select(
                 name, section, source, project.prepared, judge, again,
                 chosen=chosen, threads=project.params.threads,
+                trust_config=project.trusts(judge),
             )  # fmt: skip
             compare_trees(check, folder, again)
     return check

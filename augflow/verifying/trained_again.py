@@ -38,7 +38,7 @@ def check_trainings(space: Workspace, machines: Machines) -> Check:
         if not all([check.has(path) for path in (one.folder, *one.needed)]):
             continue
         if not machines.here(one.folder):
-            check.note(f"{one.folder} was trained on another or an unknown machine: not again")
+            check.elsewhere(f"{one.folder} was trained on another or an unknown machine: not again")
             continue
         with check.reading(one.folder), tempfile.TemporaryDirectory() as scratch:
             again = Path(scratch) / "network"

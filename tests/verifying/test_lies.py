@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import pytest
 import typer
@@ -17,15 +18,20 @@ from typer.testing import CliRunner
 
 from augflow import files
 from augflow.cli.verify import verify as command
+from augflow.errors import DataError
 from augflow.project import Project
 from augflow.verifying import record, state_of, verify
-from augflow.verifying.environment import Machines
-from augflow.verifying.remade_looks import check_leaks
+from augflow.verifying.chosen import check_again as check_choose
+from augflow.verifying.chosen import check_choices
+from augflow.verifying.environment import Machines, check_environment
+from augflow.verifying.lock import check_lock
+from augflow.verifying.remade_looks import check_diversity, check_leaks
 from augflow.verifying.remade_scenes import check_scenes
+from augflow.verifying.trained_again import check_trainings
 from augflow.verifying.workspace import Workspace
 from tests.verifying.careful_lies import MADE, TRAINED
 from tests.verifying.careless_lies import CARELESS, PIPELINE, REPORT, SCENE, TRAIN
-from tests.verifying.forging import claimed, params_with, settled
+from tests.verifying.forging import claimed, edit_json, params_with, settled
 from tests.verifying.quiet_lies import PIPELINE_ENTRY, QUIET
 from tests.verifying.report_lies import EVIDENCE, TOLD, without_data
 from tests.verifying.truths import TRUTHS, no_cache_of_dvc
@@ -162,6 +168,49 @@ def test_a_validation_photograph_in_training_is_found_twice(study):
     assert any(line.startswith(f"{path}: row ") for line in lines([check_scenes(space, machines)]))
     leak = f'leaks.0: expected "train: {TRAIN}: photograph {SCENE}", got nothing'
     assert f"{study.score('leaks')}: {leak}" in lines([check_leaks(space, machines)])
+
+
+def test_a_frozen_stage_with_another_command_is_named_twice(study):
+    """DVC does not look at what a frozen stage reads, and runs whatever it is told to."""
+    text = Path("dvc.yaml").read_text()
+    command = "cmd: python pipelines/leaks.py"
+    assert command in text
+    Path("dvc.yaml").write_text(text.replace(command, "frozen: true\n    cmd: echo nothing"))
+    found = lines([check_lock(Project())])
+    assert "dvc.yaml: leaks: frozen: expected False, got True" in found
+    assert any(line.startswith("dvc.yaml: leaks: cmd: expected python") for line in found)
+
+
+def test_more_scores_than_seeds_steer_no_choice(study):
+    path = study.choice("best")
+    edit_json(path, lambda content: content["rows"][0]["class_iou"].append(0.9))
+    [line] = lines([check_choices(Workspace(Project()))])
+    assert "expected one of each of 1 seeds" in line
+
+
+def test_what_only_its_own_machine_can_check_is_not_called_checked(study):
+    """An accuracy of attributes that is made up, on a machine that nobody knows."""
+    Path("environment.json").unlink()
+    space, machines = Workspace(Project()), Machines(Project())
+    for check in (check_choose(space, machines), check_diversity(space, machines)):
+        assert check.state == "holds within tolerance"
+        assert check.notes
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"machines": {}, "made": {"a": {}}}'])
+def test_a_record_of_machines_that_is_none_is_one_line(study, content):
+    Path("environment.json").write_text(content)
+    [line] = lines([check_environment(Project())])
+    assert line.startswith("environment.json: ")
+    with pytest.raises(DataError):
+        Machines(Project())
+
+
+def test_networks_that_are_trained_again_are_the_same(study):
+    params_with(verify__trainings=100)
+    check = check_trainings(Workspace(Project()), Machines(Project()))
+    assert check.state == "holds", lines([check])
+    assert check.compared > 20
 
 
 def test_truths_pass(study, tmp_path, monkeypatch):
