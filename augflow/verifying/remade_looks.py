@@ -32,12 +32,11 @@ def check_leaks(space: Workspace, machines: Machines) -> Check:
             trained_sets(project.params), threads=project.params.threads,
         )  # fmt: skip
         stored = files.read_json(where)
-        told, known = _pairs(found.record), _pairs(stored)
-        compare_json(check, where, told, known)
-        if not machines.all_here(project):
-            check.elsewhere(f"{where}: made on another or an unknown machine: no distances")
-        elif told == known:
+        compare_json(check, where, _pairs(found.record), _pairs(stored))
+        if machines.all_here(project):
             compare_json(check, where, found.record, stored)
+        else:
+            check.elsewhere(f"{where}: made on another or an unknown machine: no distances")
     return check
 
 
