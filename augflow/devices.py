@@ -8,11 +8,17 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import dataclass
-from typing import Literal, get_args
+from functools import cache
+from typing import TYPE_CHECKING, Literal, get_args
 
 from augflow import seeds
 from augflow.errors import ParamsError, nearest
 from augflow.ranks import ALONE, Ranks
+
+if TYPE_CHECKING:
+    import torch
+
+log = logging.getLogger("augflow")
 
 Accelerator = Literal["cpu", "cuda", "auto"]
 Precision = Literal["float32", "bfloat16"]
@@ -35,6 +41,18 @@ class Devices:
     devices: int = 1
     nodes: int = 1
 
+    @property
+    def processes(self) -> int:
+        """How many train together."""
+        return self.devices * self.nodes
+
+    @property
+    def name(self) -> str:
+        """`cpu`, or what the GPU calls itself, as results on another one differ by rounding."""
+        import torch
+
+        return torch.cuda.get_device_name() if _available(self) == "cuda" else "cpu"
+
 
 def asked(
     accelerator: str | None = None, devices: int | None = None, nodes: int | None = None
@@ -47,7 +65,10 @@ def asked(
     Raises:
         ParamsError: an unknown name, not a number, or another number than processes were started.
     """
-    chosen = accelerator or _variable("AUGFLOW_ACCELERATOR", "LT_ACCELERATOR") or "cpu"
+    chosen = accelerator or _variable("AUGFLOW_ACCELERATOR", "LT_ACCELERATOR")
+    if chosen is None:
+        chosen = "cpu"
+        _tell_of_gpu()
     if chosen not in get_args(Accelerator):
         known = nearest(chosen, get_args(Accelerator))
         raise ParamsError(f"--accelerator (AUGFLOW_ACCELERATOR): no {chosen!r}; {known}")
@@ -64,6 +85,17 @@ def asked(
             )
     found = started or {name: count or 1 for name, count in counts.items()}
     return Devices(chosen, found["devices"], found["nodes"])  # type: ignore[arg-type]
+
+
+def device() -> torch.device:
+    """Where a process by itself computes: the processor, or the GPU that the environment asks for.
+
+    Raises:
+        ParamsError: it asks for a GPU, and there is none.
+    """
+    import torch
+
+    return torch.device(_available(Devices(asked().accelerator)))
 
 
 def start(devices: Devices, precision: Precision) -> Ranks:
@@ -88,7 +120,7 @@ def start(devices: Devices, precision: Precision) -> Ranks:
     from lightning_fabric import Fabric
 
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-    many = devices.devices * devices.nodes > 1
+    many = devices.processes > 1
     try:
         fabric = Fabric(
             accelerator=accelerator,
@@ -119,6 +151,14 @@ def _available(devices: Devices) -> str:
             "or cpu"
         )
     return "cuda"
+
+
+@cache
+def _tell_of_gpu() -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        log.info("there is a GPU, and it is not used: AUGFLOW_ACCELERATOR=auto takes it")
 
 
 def _started() -> dict[str, int]:

@@ -46,6 +46,8 @@ def atomic_write(path: Path, content: bytes, synced: bool = True) -> None:
                 stream.flush()
                 os.fsync(stream.fileno())
         aside.replace(path)
+        if synced:
+            _sync_names(path.parent)
     except OSError as fault:
         if fault.errno is not None and fault.filename is None:
             fault.filename = str(path)  # a full disk does not say what it could not take
@@ -83,6 +85,7 @@ def fresh_folder(path: Path) -> Iterator[Path]:
                 yield aside
                 _flush(aside)
                 _exchange(aside, path)
+                _sync_names(path.parent)
             finally:
                 _clear(aside)
     finally:
@@ -150,6 +153,26 @@ def _flush(folder: Path) -> None:
             raise OSError(reason, os.strerror(reason), str(folder))
     finally:
         os.close(opened)
+
+
+def _sync_names(folder: Path) -> None:
+    """Has the disk take up what names a folder has now: a renamed file keeps its new name."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def rotate(*places: Path) -> None:
+    """Gives files the next names: the first becomes the second, that the third, and so on.
+
+    At any moment each file that was there, but for the last, is there under one of two names.
+    """
+    for new, old in zip(reversed(places[1:]), reversed(places[:-1]), strict=True):
+        if old.exists():
+            old.replace(new)
+    _sync_names(places[0].parent)
 
 
 def _exchange(aside: Path, path: Path) -> None:
@@ -236,13 +259,15 @@ def read_csv(path: Path) -> list[dict[str, str]]:
     """The rows of a table with a header line, all cells as text.
 
     Raises:
-        DataError: the file is missing or a row's length differs from the header's.
+        DataError: the file is missing, no table, or a row's length differs from the header's.
     """
     if not path.exists():
         raise DataError(f"{path}: no such file")
-    with path.open(newline="", encoding="utf-8") as stream:
-        reader = csv.DictReader(stream, restkey="", restval=None)
-        rows = list(reader)
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            rows = list(csv.DictReader(stream, restkey="", restval=None))
+    except (UnicodeDecodeError, csv.Error) as fault:
+        raise DataError(f"{path}: not a table of UTF-8 text ({fault}); restore the file") from fault
     for number, row in enumerate(rows, start=2):
         if "" in row or None in row.values():
             raise DataError(f"{path}: line {number} has not as many cells as the header")

@@ -134,8 +134,14 @@ def _lines(path: Path) -> list[str]:
         return []
 
 
-def fingerprint(threads: int) -> dict[str, str]:
-    """What bit-equal results depend on: processor and device, versions, thread count."""
+def fingerprint(threads: int, device: str = "cpu", processes: int = 1) -> dict[str, str]:
+    """What bit-equal results depend on: processor and device, versions, threads and processes.
+
+    Args:
+        threads: of each process.
+        device: `cpu`, or the name of the GPU that is computed on.
+        processes: that train together; named where it is more than one.
+    """
     import torch
 
     return {
@@ -143,8 +149,9 @@ def fingerprint(threads: int) -> dict[str, str]:
         "machine": platform.machine(),
         "processor": _processor(),
         "capability": torch.backends.cpu.get_cpu_capability(),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "device": device,
         "threads": str(threads),
+        **({"processes": str(processes)} if processes > 1 else {}),
         **{name: _version(name) for name in _DECISIVE},
     }
 

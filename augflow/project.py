@@ -92,6 +92,10 @@ class Project:
         return {f"{arm}-{seed}": self.segmenter(arm, seed) for arm in self.params.arms
                 for seed in seeds}  # fmt: skip
 
+    def sets_of(self, arm: ArmParams) -> dict[str, Path]:
+        """The folder of the synthetic or selected set that an arm trains on, if any, by name."""
+        return {arm.made: self.data / arm.reads} if arm.made else {}
+
     def trusts(self, network: Path) -> bool:
         """Whether the user trusts what the config of a segmenter, by its folder, names."""
         sections: dict[Path, SegmenterParams] = {self.judge_folder: self.params.judge}
@@ -136,13 +140,15 @@ class Project:
         from augflow.stages.train import train
 
         section = _named(self.params.generators, name, "generators")
-        ranks = start(devices or asked(), section.training.precision)
+        devices = devices or asked()
+        ranks = start(devices, section.training.precision)
         threads = self.params.threads
         facts = (section.model_dump(mode="json"), threads, folder_digest(self.prepared))
         run = self.run("train", name, *facts)
         out = self.generator(name)
         train(name, section, self.prepared, out, run=run, threads=threads, ranks=ranks)
         if ranks.leads:
+            self._record(out, devices)
             rmtree(run)  # a finished run is not resumed: trained again, it begins anew
         return ranks.leads
 
@@ -177,13 +183,15 @@ class Project:
         from augflow.stages.runs import folder_digest
 
         section = _named(self.params.predictors, name, "predictors")
-        ranks = start(asked(), section.training.precision)
+        devices = asked()
+        ranks = start(devices, section.training.precision)
         threads = self.params.threads
         facts = (section.model_dump(mode="json"), threads, folder_digest(self.prepared))
         run = self.run("predict", name, *facts)
         out = self.predictor(name)
         train_predictor(name, section, self.prepared, out, run=run, threads=threads, ranks=ranks)
         if ranks.leads:
+            self._record(out, devices)
             rmtree(run)
         return ranks.leads
 
@@ -348,8 +356,7 @@ class Project:
         """The folder of the resume state of one network."""
         from augflow.stages.runs import folder_digest
 
-        sets = {arm.made: self.data / arm.reads} if arm.made else {}
-        digests = {name: folder_digest(path) for name, path in sets.items()}
+        digests = {name: folder_digest(path) for name, path in self.sets_of(arm).items()}
         facts = (
             arm.model_dump(mode="json"), params.model_dump(mode="json"),
             self.params.threads, folder_digest(self.prepared), digests,
@@ -363,11 +370,16 @@ class Project:
         """Trains one network; its resume state is in `run`, those of the next ones in `later`."""
         from augflow.stages.retrain import retrain
 
-        sets = {arm.made: self.data / arm.reads} if arm.made else {}
         retrain(
-            self.prepared, sets, arm, params, seed, out, run, threads=self.params.threads,
-            later=later,
+            self.prepared, self.sets_of(arm), arm, params, seed, out, run,
+            threads=self.params.threads, later=later,
         )  # fmt: skip
+
+    def _record(self, made: Path, devices: Devices) -> None:
+        """Writes down on what devices something was made."""
+        from augflow.verifying import record
+
+        record(self, made, on=devices)
 
     def _own_files(self, params: SegmenterParams) -> list[str]:
         """Digests of what the user's files make a network from, the bases of a config included."""

@@ -234,7 +234,13 @@ def table_from(facts: dict) -> ClassTable:
         numbers = (row.id, row.train_id, *row.colour)
         if not isinstance(row.name, str) or {type(number) for number in numbers} != {int}:
             raise ValueError(f"no row of a class table: {row}")
-    return ClassTable(facts["name"], rows)
+        in_bytes = all(0 <= number <= 255 for number in (row.train_id, *row.colour))
+        if not (in_bytes and len(row.colour) == 3 and -1 <= row.id <= 255):
+            raise ValueError(f"no row of a class table, out of range: {row}")
+    table = ClassTable(facts["name"], rows)
+    if [row.train_id for row in table.trained] != list(range(table.count)):
+        raise ValueError("train ids of a class table do not count from 0")
+    return table
 
 
 def table_facts(table: ClassTable) -> dict:

@@ -213,11 +213,9 @@ class _Run:
             )
         record = {"step": str(step), "history": json.dumps(self.history)}
         record["checksum"] = _checksum(tensors, record)
-        following, newest, before = (self.folder / name for name in STATES)
-        files.atomic_write(following, save(tensors, metadata=record))
-        if newest.exists():
-            newest.replace(before)
-        following.replace(newest)
+        places = [self.folder / name for name in STATES]
+        files.atomic_write(places[0], save(tensors, metadata=record))
+        files.rotate(*places)
         self.kept = step
 
     def _take_up(self, folder: Path) -> None:

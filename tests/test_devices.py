@@ -84,6 +84,30 @@ def test_auto_takes_the_processor_where_there_is_no_gpu(monkeypatch):
     assert start(Devices("auto"), "float32") is ALONE
 
 
+def test_a_process_by_itself_goes_by_the_environment(monkeypatch):
+    gpus(monkeypatch, 1)
+    assert devices.device().type == "cpu"
+    for wanted in ("auto", "cuda"):
+        monkeypatch.setenv("AUGFLOW_ACCELERATOR", wanted)
+        assert devices.device().type == "cuda"
+    monkeypatch.setenv("AUGFLOW_DEVICES", "4")  # of the trainings that know how to share
+    assert devices.device().type == "cuda"
+    gpus(monkeypatch, 0)
+    with pytest.raises(ParamsError, match="there is no GPU that torch can use"):
+        devices.device()
+
+
+def test_a_gpu_that_nobody_asked_for_is_told_of_once(monkeypatch, caplog):
+    gpus(monkeypatch, 1)
+    devices._tell_of_gpu.cache_clear()
+    with caplog.at_level("INFO", logger="augflow"):
+        devices.device()
+        devices.device()
+        devices.asked("cpu")
+    (told,) = caplog.messages
+    assert "AUGFLOW_ACCELERATOR=auto" in told
+
+
 def test_machines_that_do_not_know_each_other_are_told_how_to():
     with pytest.raises(ParamsError, match="--nodes is 2, but this machine knows no other"):
         start(Devices("cpu", 1, 2), "float32")

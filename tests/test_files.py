@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -33,6 +34,49 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monke
         files.atomic_write(path, b"new")
     assert path.read_bytes() == b"old"
     assert names(tmp_path) == ["a.txt"]
+
+
+@pytest.fixture
+def order(monkeypatch):
+    """The renames and flushes to the disk, in their order."""
+    seen, rename, sync = [], os.replace, os.fsync
+
+    def synced(descriptor):
+        seen.append(f"sync {Path(f'/proc/self/fd/{descriptor}').readlink().name}")
+        sync(descriptor)
+
+    def renamed(path, target):
+        seen.append(f"rename {path.name} {target.name}")
+        rename(path, target)
+        return target
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", renamed)
+    return seen
+
+
+def test_a_new_name_is_on_the_disk_when_a_write_returns(tmp_path, order):
+    aside = f".a.txt.{os.getpid()}.part"
+    files.atomic_write(tmp_path / "a.txt", b"new")
+    assert order == [f"sync {aside}", f"rename {aside} a.txt", f"sync {tmp_path.name}"]
+    order.clear()
+    files.atomic_write(tmp_path / "a.txt", b"new", synced=False)
+    assert order == [f"rename {aside} a.txt"]
+    order.clear()
+    with files.fresh_folder(tmp_path / "set") as folder:
+        (folder / "b.txt").write_bytes(b"b")
+    assert order[-2:] == [f"rename {folder.name} set", f"sync {tmp_path.name}"]
+
+
+def test_files_move_up_a_name_the_last_one_first(tmp_path, order):
+    places = [tmp_path / name for name in "abc"]
+    for place in places:
+        place.write_text(place.name)
+    files.rotate(*places)
+    assert order == ["rename b c", "rename a b", f"sync {tmp_path.name}"]
+    assert [place.read_text() for place in places[1:]] == ["a", "b"]
+    files.rotate(*places)  # nothing is a's: b becomes c
+    assert names(tmp_path) == ["c"]
 
 
 class NoExchange:
@@ -250,6 +294,14 @@ def test_a_ragged_table_is_an_error_that_names_the_line(tmp_path):
         files.read_csv(path)
     path.write_text("a,b\n1,2,3\n")
     with pytest.raises(DataError, match="line 2"):
+        files.read_csv(path)
+
+
+@pytest.mark.parametrize("content", [b"a,b\n\xff\xfe,2\n", b"a,b\n" + b"1" * 200_000 + b",2\n"])
+def test_what_is_no_table_of_text_is_one_line(tmp_path, content):
+    path = tmp_path / "a.csv"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.csv: not a table of UTF-8 text \(.*; restore"):
         files.read_csv(path)
 
 

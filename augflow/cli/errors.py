@@ -58,8 +58,9 @@ def reported() -> Iterator[None]:
         stopped = asked if isinstance(asked, Stopped) else Stopped(signal.SIGINT)
         print(f"augflow: {stopped}", file=sys.stderr)
         raise SystemExit(stopped.exit_code) from None
-    except BrokenPipeError:
-        raise  # whoever read our output has gone
+    except BrokenPipeError:  # whoever read our output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left to say is said to nobody
+        raise SystemExit(1) from None
     except (OSError, MemoryError, RuntimeError) as fault:
         line = _line(fault)
         if line is None:

@@ -51,6 +51,13 @@ def verify(
     json: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A further copy of the JSON file.")
     ] = None,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            min=1, metavar="N",
+            help="Stages that --level 2 and --calibrate run side by side; a core each is best.",
+        ),
+    ] = 1,
     trust_config: TrustConfig = False,
 ) -> None:  # fmt: skip
     """Checks a study; exits 0 if it holds, 1 if not, 2 if it cannot be checked.
@@ -60,6 +67,7 @@ def verify(
     from rich.console import Console
 
     from augflow import files
+    from augflow.errors import ParamsError
     from augflow.project import Project
     from augflow.verifying import EXIT_CODES, facts, state_of, write
     from augflow.verifying import verify as verified
@@ -69,11 +77,20 @@ def verify(
         from augflow.verifying.bands import calibrate as calibrated
 
         _require_alone(level=level, strict=strict or None, out=out, json=json)
-        path = calibrated(project, calibrate)
+        path = calibrated(project, calibrate, jobs)
         console.print(f"{path}: how far numbers moved in {calibrate} runs", highlight=False)
         return
     level, out = level or 0, out or _WRITTEN
-    found = verified(project, cast("Level", level))
+    if jobs > 1 and level != 2:
+        raise ParamsError(
+            f"--jobs is for stages that run, and level {level} runs none; leave it out"
+        )
+    if trust_config and level > 1:
+        raise ParamsError(
+            f"--trust-config is for networks that are loaded, which level {level} does not do; "
+            "leave it out, or set trust_config: true in params.yaml, by which stages go"
+        )
+    found = verified(project, cast("Level", level), jobs)
     checks = _as_table(console, found) if console.is_terminal else _as_lines(found)
     state = state_of(checks)
     hint = "; dvc repro makes what is absent" if state == "cannot be checked" else ""

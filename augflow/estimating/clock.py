@@ -13,8 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from augflow import generators, segmenters
-from augflow.devices import asked
+from augflow import devices, generators, segmenters
 from augflow.estimating.pieces import LOOKED_AT, Maker, Network, Predicting, Reader, made_up
 from augflow.generators.c_glow_predictor import CGlowPredictor
 from augflow.learners.prediction import PredictionLearner
@@ -69,7 +68,7 @@ def training_rate(maker: Maker) -> float:
     fits = rows_within(maker.step(1).operations, maker.params.batch_size)
     if fits is None:
         return training_rate(smaller(maker))
-    device = _training_device()
+    device = devices.device()
     scenes = made_up(LOOKED_AT, maker.network.size, maker.table.count)
     learner = generators.learner(maker.section.system, _built(maker).to(device), maker.params)
     learner.attend(scenes)
@@ -90,7 +89,7 @@ def photograph_rate(maker: Maker) -> float:
 def predictor_rate(predicting: Predicting) -> float:
     """Operations per second of a predictor's training."""
     rows = rows_within(predicting.step(1).operations, predicting.params.batch_size) or 1
-    device = _training_device()
+    device = devices.device()
     network = predicting.network
     real = CGlowPredictor(network.config, network.table, predicting.params.seed).to(device)
     scenes = made_up(LOOKED_AT, network.size, network.table.count)
@@ -103,7 +102,7 @@ def network_rate(network: Network, batch: int) -> float:
     """Operations per second of a segmentation network's training."""
     network = _within(network, 2)
     rows = rows_within(network.step(2).operations / 2, max(batch, 2)) or 2
-    device = _segmenting_device()
+    device = devices.device()
     real = segmenters.MmsegSegmenter(network.segmenter.config, network.segmenter.names).to(device)
     learner = segmenters.SupervisedLearner(real, SegmenterParams(steps=2, batch_size=rows))
     scene = made_up(max(rows, 2), network.size, network.classes)
@@ -113,7 +112,7 @@ def network_rate(network: Network, batch: int) -> float:
 def look_rate(network: Network) -> float:
     """Operations per second of a segmentation network that looks at photographs."""
     network = _within(network, 1)
-    device = _segmenting_device()
+    device = devices.device()
     real = segmenters.MmsegSegmenter(network.segmenter.config, network.segmenter.names).to(device)
     image = made_up(1, network.size, network.classes).image.float() / 255
     return network.look.operations / seconds(lambda: real.predict(image), 2, device)
@@ -169,15 +168,6 @@ def _built(maker: Maker) -> Any:
 def _step_seconds(learner: Any, scene: Any, device: torch.device) -> float:
     rng = np.random.default_rng(0)
     return seconds(lambda: learner.step(scene, rng, 1), 2, device)
-
-
-def _training_device() -> torch.device:
-    there = torch.cuda.is_available() and asked().accelerator in ("cuda", "auto")
-    return torch.device("cuda" if there else "cpu")
-
-
-def _segmenting_device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _finished(device: torch.device | None) -> None:

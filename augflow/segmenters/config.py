@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from augflow.errors import ModelError, ParamsError, nearest, on_one_line
-from augflow.segmenters.named import by_word, dicts_in, require_names
+from augflow.segmenters.named import CONSENT, by_word, dicts_in, require_names
 from augflow.segmenters.plain import RunsCodeError, read_plain
 
 log = logging.getLogger("augflow")
@@ -23,7 +23,7 @@ PACKAGED = Path(__file__).with_name("configs")
 _HEADS = ("decode_head", "auxiliary_head")
 _OF_ITS_OWN = ("use_sigmoid", "use_mask", "class_weight")
 _MOST = 1e6
-_CONSENT = "read the file and, if you trust it, set trust_config: true beside config in params.yaml"
+_CONSENT = f"read the file and, if you trust it, {CONSENT}"
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,9 @@ def config_from(facts: dict[str, Any], trust_config: bool = False) -> NetworkCon
     """
     norm, model = facts["normalisation"], facts["model"]
     where = f"segmenter config {on_one_line(facts['name'], 80)}"
-    require_names(model, f"{where}: a saved network", trust_config)
+    require_names(
+        model, f"{where}: a saved network", trust_config, f"{CONSENT}, or pass --trust-config"
+    )
     return NetworkConfig(
         facts["name"], model, _checked_numbers(norm["mean"], norm["std"], bool(norm["rgb"]), where)
     )

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from augflow import files, seeds
 from augflow.classes import ClassTable
+from augflow.devices import device
 from augflow.errors import DataError, ModelError
 from augflow.segmenters.config import NetworkConfig, config_from
 from augflow.weights import read_weights
@@ -186,7 +187,7 @@ def load(folder: Path, trust_config: bool = False) -> MmsegSegmenter:
 
 
 def load_for(folder: Path, table: ClassTable, trust_config: bool = False) -> MmsegSegmenter:
-    """A saved segmenter of the classes of a table, on the GPU where there is one.
+    """A saved segmenter of the classes of a table, where the environment has it computed.
 
     Raises:
         DataError: a file is missing or not JSON.
@@ -199,7 +200,7 @@ def load_for(folder: Path, table: ClassTable, trust_config: bool = False) -> Mms
             f"expected {', '.join(table.names)}; train it again"
         )
     seeds.exact()
-    return segmenter.to("cuda" if torch.cuda.is_available() else "cpu")
+    return segmenter.to(device())
 
 
 def put(network: nn.Module, state: Mapping[str, Tensor], where: str) -> None:

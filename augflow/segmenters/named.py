@@ -20,7 +20,13 @@ _SCOPES = (None, "mmseg", "mmengine", "mmcv")
 _OURS = ("mmseg", "mmengine", "mmcv", "torch")
 
 
-def require_names(model: Any, where: str, trust_config: bool = False) -> None:
+CONSENT = "set trust_config: true beside config in params.yaml"
+"""How a user says that what a config of the parameters names may be run."""
+
+
+def require_names(
+    model: Any, where: str, trust_config: bool = False, consent: str = CONSENT
+) -> None:
     """Lets a `model` section pass that names nothing but layers of mmseg.
 
     mmengine imports modules that a `type` or `_scope_` names, calls what it finds in them, and
@@ -30,6 +36,7 @@ def require_names(model: Any, where: str, trust_config: bool = False) -> None:
         model: plain values.
         where: begins the message.
         trust_config: whether the user trusts what the section names.
+        consent: how the user says so.
 
     Raises:
         ModelError: it names something else.
@@ -41,8 +48,7 @@ def require_names(model: Any, where: str, trust_config: bool = False) -> None:
     if not trust_config:
         raise ModelError(
             f"{where} names {shown}, expected names of mmseg's own layers alone: a module would be "
-            "run, and a file opened; look at it and, if you trust it, set trust_config: true "
-            "beside config in params.yaml, or pass --trust-config"
+            f"run, and a file opened; look at it and, if you trust it, {consent}"
         )
     log.warning("%s names %s: trust_config is given, so it is imported or opened", where, shown)
 

@@ -11,6 +11,7 @@ import torch
 
 from augflow import files, machine, seeds, segmenters, sizes, training
 from augflow.classes import ClassTable
+from augflow.devices import device
 from augflow.errors import DataError, ParamsError, nearest
 from augflow.mixture import Part, mixture
 from augflow.params import ArmParams, Augment, SegmenterParams
@@ -108,7 +109,7 @@ def trained(
     segmenter = segmenters.MmsegSegmenter(config, table.names, seeds.derive(seed, "segmenter"))
     if params.checkpoint is not None:
         segmenters.load_checkpoint(segmenter, params.checkpoint, new_classes=params.steps > 0)
-    segmenter.to("cuda" if torch.cuda.is_available() else "cpu")
+    segmenter.to(device())
     learner = segmenters.SupervisedLearner(segmenter, params, augment, pool, strength)
     if run is not None:
         require_room(run, needs(learner, run, later), "training a segmenter")

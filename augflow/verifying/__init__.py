@@ -10,6 +10,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from augflow.verifying.environment import record
@@ -27,7 +28,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def verify(project: Project, level: Level = 0) -> Iterator[Check]:
+def verify(project: Project, level: Level = 0, jobs: int = 1) -> Iterator[Check]:
     """The checks of a study, each as soon as it is done; those with nothing to look at left out.
 
     Level 0 compares every artefact with what `dvc.lock`, manifests, params and claims say of it.
@@ -39,12 +40,17 @@ def verify(project: Project, level: Level = 0) -> Iterator[Check]:
     calibration measured. Level 3 counts the numbers of the report again, by other code, from the
     matrices of single photographs, and reads its sentences word for word.
 
+    Args:
+        project: of the study.
+        level: how far the checks go.
+        jobs: stages that level 2 runs side by side.
+
     Raises:
         ParamsError: `params.yaml` is missing or wrong.
     """
     groups = {
         0: (_intact,), 1: (_intact, _replayed),
-        2: (_reported, _rebuilt), 3: (_reported, _recounted),
+        2: (_reported, partial(_rebuilt, jobs=jobs)), 3: (_reported, _recounted),
     }  # fmt: skip
     with _own_cache():
         for group in groups[level]:
@@ -119,10 +125,10 @@ def _reported(project: Project) -> Iterator[Check]:
     yield check_reports(Workspace(project))
 
 
-def _rebuilt(project: Project) -> Iterator[Check]:
+def _rebuilt(project: Project, jobs: int) -> Iterator[Check]:
     from augflow.verifying.rebuilt import check_rebuilt
 
-    yield check_rebuilt(project)
+    yield check_rebuilt(project, jobs)
 
 
 def _recounted(project: Project) -> Iterator[Check]:

@@ -62,7 +62,7 @@ def conditions(threads: int) -> Iterator[Condition]:
         more += 1
 
 
-def calibrate(project: Project, count: int) -> Path:
+def calibrate(project: Project, count: int, jobs: int = 1) -> Path:
     """Makes a study again so many times under other conditions, and stores how far numbers moved.
 
     Every claim of a table belongs to the group of its column. Half the width of a column's band is
@@ -73,6 +73,7 @@ def calibrate(project: Project, count: int) -> Path:
     Args:
         project: a study whose report is there.
         count: how often.
+        jobs: stages that run side by side.
 
     Returns:
         The file, `calibration.json`; other studies in it stay.
@@ -88,7 +89,7 @@ def calibrate(project: Project, count: int) -> Path:
     used = []
     given = conditions(project.params.threads)
     for number, condition in zip(range(count), given, strict=False):
-        fresh = _made_under(project, condition, number)
+        fresh = _made_under(project, condition, number, jobs)
         used.append(condition.facts())
         for name, value in stored.items():
             if name in fresh:
@@ -147,13 +148,13 @@ def numbers(report: Path) -> tuple[dict[str, float], dict[str, Column]]:
     return values, columns
 
 
-def _made_under(project: Project, condition: Condition, number: int) -> dict[str, float]:
+def _made_under(project: Project, condition: Condition, number: int, jobs: int) -> dict[str, float]:
     log = project.root / ".augflow" / "verify" / f"calibrate_{number}.log"
     with cleaned(project.root) as copy:
         path = copy / "params.yaml"
         params = yaml.safe_load(path.read_text(encoding="utf-8"))
         path.write_text(yaml.safe_dump({**params, "threads": condition.threads}, sort_keys=False))
-        stopped = run_all(copy, log, condition.environment())
+        stopped = run_all(copy, log, condition.environment(), jobs)
         if stopped:
             raise ModelError(
                 f"calibration {number + 1}, threads {condition.threads}, instruction set "

@@ -7,14 +7,20 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
 from augflow.errors import DataError
 from augflow.params import load
+
+if TYPE_CHECKING:
+    from dvc.stage import PipelineStage as Stage
 
 _RESULTS = {"dvc.lock", "environment.json", "calibration.json", "reports"}
 _NOT_OURS = {".augflow", ".dvc", ".git", ".venv", "__pycache__"}
@@ -68,13 +74,16 @@ def recorded_outs(root: Path) -> list[Path]:
     return sorted({Path(out["path"]) for stage in stages.values() for out in stage.get("outs", [])})
 
 
-def run_all(copy: Path, log: Path, environment: Mapping[str, str] | None = None) -> str | None:
+def run_all(
+    copy: Path, log: Path, environment: Mapping[str, str] | None = None, jobs: int = 1
+) -> str | None:
     """Runs the whole pipeline of a clean copy, without caches; why it stopped, None where it ended.
 
     Args:
         copy: the folder, see `cleaned`.
         log: where all output goes.
         environment: what differs from this process's.
+        jobs: stages that run side by side where they do not wait for each other.
     """
     paths = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
     own = {"PYTHONPATH": str(copy)} if (copy / "augflow").is_dir() else {}
@@ -84,14 +93,54 @@ def run_all(copy: Path, log: Path, environment: Mapping[str, str] | None = None)
     }  # fmt: skip
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as stream:
-        for word, options in (("init", ["--no-scm", "--quiet"]), ("repro", ["--no-run-cache"])):
-            ran = subprocess.run(  # noqa: S603 (words of our own)
-                [sys.executable, "-m", "dvc", word, *options], cwd=copy, env=given, stdout=stream,
+
+        def dvc(*words: str) -> int:
+            return subprocess.run(  # noqa: S603 (words of our own)
+                [sys.executable, "-m", "dvc", *words], cwd=copy, env=given, stdout=stream,
                 stderr=subprocess.STDOUT, check=False,
-            )  # fmt: skip
-            if ran.returncode:
-                return f"dvc {word} ended with exit code {ran.returncode}; see {log}"
-    return None
+            ).returncode  # fmt: skip
+
+        def one(stage: str) -> int:
+            return dvc("--wait-for-lock", "repro", "--no-run-cache", "--single-item", stage)
+
+        ended = dvc("init", "--no-scm", "--quiet")
+        if ended:
+            return f"dvc init ended with exit code {ended}; see {log}"
+        ended = _side_by_side(copy, one, jobs) if jobs > 1 else 0
+        ended = ended or dvc("repro", "--no-run-cache")
+        return f"dvc repro ended with exit code {ended}; see {log}" if ended else None
+
+
+def _side_by_side(copy: Path, run: Callable[[str], int], jobs: int) -> int:
+    """Runs every stage as soon as those that it reads from have ended.
+
+    Returns:
+        The exit code of the first stage that failed, after which none is begun; 0 if none has.
+    """
+    from dvc.repo import Repo
+
+    def name(stage: Stage) -> str:
+        return f"{os.path.relpath(stage.path, copy)}:{stage.name}"
+
+    with Repo(str(copy)) as repo:
+        graph = repo.index.graph
+        runs = [stage for stage in graph if not stage.is_data_source]
+        order = TopologicalSorter(
+            {name(stage): [name(one) for one in graph.successors(stage) if one in runs]
+             for stage in runs}
+        )  # fmt: skip
+    order.prepare()
+    running: dict[Future[int], str] = {}
+    with ThreadPoolExecutor(jobs) as pool:
+        while order.is_active():
+            running |= {pool.submit(run, stage): stage for stage in sorted(order.get_ready())}
+            ended, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in ended:
+                if future.result():
+                    pool.shutdown(wait=True, cancel_futures=True)
+                    return future.result()
+                order.done(running.pop(future))
+    return 0
 
 
 def _files(root: Path) -> Iterator[Path]:

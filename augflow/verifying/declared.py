@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from augflow import __version__
+from augflow.errors import on_one_line
+from augflow.template import VERSION_FILE
 from augflow.verifying.findings import Check, Finding
 
 if TYPE_CHECKING:
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 Lists = Mapping[str, set[str]]
 """Of a stage: what stands in `deps`, `params` and `outs`; as it is written, its `cmd` too."""
 
+_OURS = f"augflow {__version__}"
 _KINDS = ("deps", "params", "outs")
 _PARAMS = "params.yaml"
 
@@ -36,6 +40,14 @@ def check_declared(check: Check, project: Project, recorded: Mapping[str, Any]) 
         for kind in _KINDS:
             _compare(check, f"{name}: {kind}", ran[kind], stages[name][kind], "a stage that ran so")
     own, shipped = _written(project)
+    made_by = _version(project)
+    if made_by not in (None, _OURS):
+        check.lacks(
+            f"the pipeline of {made_by}, by which {VERSION_FILE} says that the project was made "
+            f"(this is {_OURS}: install that version, or write augflow --version into "
+            f"{VERSION_FILE} and run dvc repro)"
+        )
+        shipped = {}
     for name in sorted(own.keys() & shipped.keys()):
         for kind in (*_KINDS, "cmd"):
             _compare(check, f"{name}: {kind}", shipped[name][kind], own[name][kind],
@@ -44,6 +56,14 @@ def check_declared(check: Check, project: Project, recorded: Mapping[str, Any]) 
                   if _is_here(project, recorded[name]))  # fmt: skip
     if gone:
         check.note(f"dvc.lock has stages that dvc.yaml has not: {', '.join(gone)}")
+
+
+def _version(project: Project) -> str | None:
+    """What a project was made by; None for augflow's own tree, whose code is looked at itself."""
+    path = project.root / VERSION_FILE
+    if (project.root / "augflow").is_dir() or not path.is_file():
+        return None
+    return on_one_line(path.read_text(encoding="utf-8", errors="replace").strip(), 40)
 
 
 def _compare(check: Check, place: str, wanted: set[str], got: set[str], whose: str) -> None:

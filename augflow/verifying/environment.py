@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from augflow import files, machine
+from augflow.devices import Devices, asked
 from augflow.errors import DataError
 from augflow.synthetic import DECISIONS
 from augflow.verifying.findings import Check
@@ -21,25 +22,35 @@ if TYPE_CHECKING:
 FILE = "environment.json"
 
 
-def record(project: Project) -> None:
+def record(project: Project, *only: Path, on: Devices | None = None) -> None:
     """Writes down the machine of every artefact of the study.
 
     An artefact that is as it was at the last record keeps its machine; one that is new or other was
     made here. Artefacts of other studies keep their entries.
+
+    Args:
+        project: whose artefacts they are.
+        only: those that this process has just made; all that are there by default.
+        on: the devices that they were made on; those of the environment by default.
     """
     path = project.root / FILE
-    known = _read(path)
-    here = machine.fingerprint(project.params.threads)
+    here = _here(project, on)
     name = files.digest_bytes(files.json_bytes(here))
-    made = dict(known["made"])
-    for artefact, telling in _artefacts(project).items():
-        content = _content(telling)
-        if content is not None and made.get(artefact, {}).get("content") != content:
-            made[artefact] = {"content": content, "machine": name}
-    used = {entry["machine"] for entry in made.values()}
-    machines = {key: facts for key, facts in {**known["machines"], name: here}.items()
-                if key in used}  # fmt: skip
-    files.write_json(path, {"machines": machines, "made": made})
+    fresh = {_key(one, project.root) for one in only}
+    with files.in_turn(project.root / ".augflow" / "machines"):
+        known = _read(path)
+        made = dict(known["made"])
+        for artefact, telling in _artefacts(project).items():
+            if fresh and artefact not in fresh:
+                continue
+            content = _content(telling)
+            is_known = made.get(artefact, {}).get("content") == content and not fresh
+            if content is not None and not is_known:
+                made[artefact] = {"content": content, "machine": name}
+        used = {entry["machine"] for entry in made.values()}
+        machines = {key: facts for key, facts in {**known["machines"], name: here}.items()
+                    if key in used}  # fmt: skip
+        files.write_json(path, {"machines": machines, "made": made})
 
 
 class Machines:
@@ -52,7 +63,7 @@ class Machines:
             DataError: there is one, but it is not JSON.
         """
         self._root, self._record = project.root, _read(project.root / FILE)
-        here = machine.fingerprint(project.params.threads)
+        here = _here(project)
         self._here = {key for key, facts in self._record["machines"].items() if facts == here}
 
     def here(self, artefact: Path) -> bool:
@@ -65,6 +76,12 @@ class Machines:
         made = [name for name, telling in _artefacts(project).items()
                 if telling.exists() or name in self._record["made"]]  # fmt: skip
         return bool(made) and all(self.here(project.root / name) for name in made)
+
+
+def _here(project: Project, on: Devices | None = None) -> dict[str, str]:
+    """The fingerprint of this machine and of the devices that are used."""
+    used = on or asked()
+    return machine.fingerprint(project.params.threads, used.name, used.processes)
 
 
 def check_environment(project: Project) -> Check:

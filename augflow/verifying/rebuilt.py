@@ -18,8 +18,8 @@ from augflow.verifying.lock import recorded_digests
 LOG = Path(".augflow") / "verify" / "rebuild.log"
 
 
-def check_rebuilt(project: Project) -> Check:
-    """Makes everything again without caches, and compares.
+def check_rebuilt(project: Project, jobs: int = 1) -> Check:
+    """Makes everything again without caches, so many stages side by side, and compares.
 
     On the machine that made the study every file is compared by content, or an output that is not
     here by the digest that `dvc.lock` has of it. Elsewhere the numbers of the report are, within
@@ -36,7 +36,7 @@ def check_rebuilt(project: Project) -> Check:
             check.lacks(f"{bands.FILE} for this report (augflow verify --calibrate N measures it)")
             return check
     with check.reading(project.root), cleaned(project.root) as copy:
-        stopped = run_all(copy, project.root / LOG)
+        stopped = run_all(copy, project.root / LOG, jobs=jobs)
         if stopped:
             check.add(Finding("dvc.yaml", "all stages to run", stopped))
         elif widths is None:

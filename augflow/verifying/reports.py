@@ -86,7 +86,10 @@ def _check_gathered(check: Check, space: Workspace) -> None:
         try:
             gathering.gather(project.params, project.data, Path(scratch))
         except DataError as fault:
-            check.lacks(str(fault).partition(": ")[0])
+            where = str(fault).partition(": ")[0]
+            if Path(where).exists():
+                raise  # it is there, and damaged
+            check.lacks(where)
             return
         fresh, stored = (files.digest_tree(p) for p in (Path(scratch) / "evidence", kept))
         for name in sorted((fresh.keys() | stored.keys()) - {_PARAMS}):

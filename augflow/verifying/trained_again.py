@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from augflow.devices import asked, start
 from augflow.params import ArmParams
 from augflow.project import Project
 from augflow.verifying.environment import Machines
@@ -37,8 +38,11 @@ def check_trainings(space: Workspace, machines: Machines) -> Check:
         one = listed[place]
         if not all([check.has(path) for path in (one.folder, *one.needed)]):
             continue
-        if not machines.here(one.folder):
-            check.elsewhere(f"{one.folder} was trained on another or an unknown machine: not again")
+        if not machines.here(one.folder) or asked().processes > 1:
+            check.elsewhere(
+                f"{one.folder} was trained on another or an unknown machine or device, or by "
+                "several processes: not again"
+            )
             continue
         with check.reading(one.folder), tempfile.TemporaryDirectory() as scratch:
             again = Path(scratch) / "network"
@@ -66,7 +70,8 @@ def _generator(project: Project, name: str) -> Training:
     def again(out: Path, run: Path) -> None:
         from augflow.stages.train import train
 
-        train(name, section, project.prepared, out, run=run, threads=threads)
+        ranks = start(asked(), section.training.precision)
+        train(name, section, project.prepared, out, run=run, threads=threads, ranks=ranks)
 
     return Training(project.generator(name), (project.prepared,), again)
 
@@ -77,7 +82,8 @@ def _predictor(project: Project, name: str) -> Training:
     def again(out: Path, run: Path) -> None:
         from augflow.stages.predict import train_predictor
 
-        train_predictor(name, section, project.prepared, out, run=run, threads=threads)
+        ranks = start(asked(), section.training.precision)
+        train_predictor(name, section, project.prepared, out, run=run, threads=threads, ranks=ranks)
 
     return Training(project.predictor(name), (project.prepared,), again)
 
@@ -97,7 +103,7 @@ def _segmenter(project: Project, arm: ArmParams, seed: int | None, folder: Path)
     """The network of an arm and seed; without a seed the judge of the report."""
     params = project.params
     schedule = params.judge if seed is None else params.retrain.segmenter
-    sets = {arm.made: project.data / arm.reads} if arm.made else {}
+    sets = project.sets_of(arm)
 
     def again(out: Path, run: Path) -> None:
         from augflow.stages.retrain import retrain

@@ -122,12 +122,10 @@ class Workspace:
         return generators.load(self.project.generator(name))
 
     def _segmenter(self, folder: Path) -> MmsegSegmenter:
-        import torch
-
         from augflow import segmenters
+        from augflow.devices import device
 
-        network = segmenters.load(folder, self.project.trusts(folder))
-        return network.to("cuda" if torch.cuda.is_available() else "cpu")
+        return segmenters.load(folder, self.project.trusts(folder)).to(device())
 
 
 def _pixels(classes: np.ndarray, count: int) -> np.ndarray:

@@ -103,11 +103,22 @@ def test_no_memory_is_one_line(capsys, fault, words):
     assert code == 2
 
 
-@pytest.mark.parametrize("fault", [RuntimeError("ours"), ValueError("ours"), KeyError("ours"),
-                                   BrokenPipeError()])  # fmt: skip
+@pytest.mark.parametrize("fault", [RuntimeError("ours"), ValueError("ours"), KeyError("ours")])
 def test_any_other_fault_keeps_its_traceback(fault):
     with pytest.raises(type(fault)), reported():
         raise fault
+
+
+def test_who_reads_our_output_and_goes_hears_no_more():
+    endless = "from augflow.cli.errors import reported\nwith reported():\n while 1: print('word')"
+    ran = subprocess.Popen(
+        [sys.executable, "-c", endless], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert ran.stdout.readline() == b"word\n"
+    ran.stdout.close()
+    assert ran.wait(60) == 1
+    assert ran.stderr.read() == b""
+    ran.stderr.close()
 
 
 def test_a_fault_of_ours_while_a_missing_file_is_handled_keeps_its_traceback():

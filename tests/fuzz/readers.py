@@ -4,6 +4,7 @@
 
 Files of `tests/data/fuzz` are cut, joined and changed, in places that a seed chooses; what makes a
 reader fail in any other way, or takes longer than `LONGEST` seconds, is kept under `--keep`.
+`tests.fuzz.guided` goes by what code a change has reached instead, and needs atheris.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import traceback
 import warnings
 import zlib
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +28,15 @@ from augflow import files, plain_yaml
 from augflow.classes import table
 from augflow.edits import read_edits
 from augflow.errors import AugflowError
+from augflow.generators import load as load_generator
+from augflow.importing.checkpoints import tensors_of
 from augflow.layouts import read_layouts
 from augflow.params import load
+from augflow.scenes import prepared_facts
+from augflow.segmenters import load as load_segmenter
+from augflow.segmenters import read_config
+from augflow.synthetic import read_decisions, read_facts, read_rows
+from augflow.weights import read_weights
 
 CORPUS = Path(__file__).parents[1] / "data" / "fuzz"
 LONGEST = 10
@@ -38,14 +47,40 @@ WORDS = (
     b".nan", b"-.inf", b"1e99", b"0x", b"2001-01-99", b"~", b"yes", b"\xef\xbb\xbf", b"\\x",
 )  # fmt: skip
 
+Reader = Callable[[Path], object]
 CITY = table("cityscapes")
-READERS = {
+
+
+def beside(name: str, read: Reader, *others: str) -> Reader:
+    """A reader of folders: the file is put into one as `name`, beside empty `others`."""
+
+    def read_folder(path: Path) -> object:
+        folder = path.parent / "folder"
+        folder.mkdir(exist_ok=True)
+        for place in (*others, name):
+            (folder / place).write_bytes(path.read_bytes() if place == name else b"")
+        return read(folder)
+
+    return read_folder
+
+
+READERS: dict[str, tuple[Reader, ...]] = {
     ".png": (files.read_photo, files.read_ids, files.digest_file,
              lambda path: read_layouts(path, CITY, (16, 24))),
     ".jpg": (files.read_photo, files.read_ids),
     ".yaml": (plain_yaml.read, load, lambda path: (plain_yaml.read(path), read_edits(path, CITY))),
+    ".csv": (beside("manifest.csv", read_rows), beside("selection.csv", read_decisions)),
+    ".json": (beside("dataset.json", prepared_facts), beside("set.json", read_facts),
+              beside("config.json", load_generator, "weights.safetensors"),
+              beside("config.json", load_segmenter, "weights.safetensors")),
+    ".cfg": (beside("config.py", lambda folder: read_config(str(folder / "config.py"), 8)),),
+    ".pt": (tensors_of,),
+    ".safetensors": (read_weights,),
 }  # fmt: skip
 """What reads files of an ending."""
+
+TABLES = (".csv", ".json")
+"""Endings whose readers list all faults, a line each."""
 
 
 def main() -> int:
@@ -81,17 +116,21 @@ def outcome(read, path: Path, content: bytes, keep: Path) -> str:
         read(path)
         return "read"
     except AugflowError as fault:
-        if len(str(fault).splitlines()) == 1:
+        if len(str(fault).splitlines()) == 1 or path.suffix in TABLES:
             return "refused"
-        print(f"more than a line: {fault!r}", file=sys.stderr)  # noqa: T201
+        told = f"more than a line: {fault!r}"
     except BaseException as fault:
         if isinstance(fault, KeyboardInterrupt):
             raise
-        traceback.print_exc()
+        told = traceback.format_exc()
     finally:
         signal.alarm(0)
-    keep.mkdir(parents=True, exist_ok=True)
-    (keep / f"{files.digest_bytes(content)}{path.suffix}").write_bytes(content)
+    places = re.findall(r'File "(.*)", line (\d+)', told)
+    kept = keep / f"{files.digest_bytes(repr(places).encode())}{path.suffix}"
+    if not kept.exists():  # one of a kind is enough
+        print(told, file=sys.stderr)  # noqa: T201
+        keep.mkdir(parents=True, exist_ok=True)
+        kept.write_bytes(content)
     return "failed"
 
 

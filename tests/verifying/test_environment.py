@@ -6,15 +6,21 @@ from pathlib import Path
 import pytest
 
 from augflow import files, machine
+from augflow.devices import Devices
+from augflow.errors import DataError
+from augflow.project import Project
 from augflow.verifying import record
 from augflow.verifying.environment import FILE, Machines, check_environment
+from augflow.verifying.trained_again import check_trainings
+from augflow.verifying.workspace import Workspace
+from tests.verifying.forging import params_with
 
 
 @pytest.fixture
 def elsewhere(monkeypatch):
     """Puts the test on another machine."""
     facts = {**machine.fingerprint(1), "processor": "another"}
-    monkeypatch.setattr(machine, "fingerprint", lambda threads: facts)
+    monkeypatch.setattr(machine, "fingerprint", lambda *_: facts)
 
 
 def test_what_is_unchanged_keeps_its_machine(study, elsewhere):
@@ -29,6 +35,66 @@ def test_what_is_unchanged_keeps_its_machine(study, elsewhere):
     machines = Machines(study)
     assert machines.here(study.score("t05"))
     assert not machines.here(study.prepared)
+
+
+def facts_of(artefact):
+    record_of = files.read_json(Path(FILE))
+    return record_of["machines"][record_of["made"][artefact]["machine"]]
+
+
+def test_what_has_just_been_made_is_of_the_devices_that_made_it(study, monkeypatch):
+    flow, name = study.generator("flow"), "data/mini/generators/flow"
+    monkeypatch.setattr(Devices, "name", property(lambda used: f"{used.accelerator} X"))
+    others = {key: entry for key, entry in files.read_json(Path(FILE))["made"].items()
+              if key != name}  # fmt: skip
+    record(study, flow, on=Devices("cuda", devices=2))
+    assert facts_of(name)["device"] == "cuda X"
+    assert facts_of(name)["processes"] == "2"
+    made = files.read_json(Path(FILE))["made"]
+    assert {key: entry for key, entry in made.items() if key != name} == others
+    record(study)  # as stage report does, of all that is there
+    assert facts_of(name)["processes"] == "2"
+    assert not Machines(study).here(flow)
+    monkeypatch.setenv("AUGFLOW_ACCELERATOR", "cuda")
+    assert not Machines(study).here(flow)
+    monkeypatch.setenv("AUGFLOW_DEVICES", "2")
+    assert Machines(study).here(flow)
+    params_with(verify__trainings=1)
+    monkeypatch.setattr(Workspace, "sample", lambda *_: [0])
+    check = check_trainings(Workspace(Project()), Machines(study))
+    assert check.state == "holds within tolerance"
+    assert "by several processes" in check.notes[0]
+
+
+def test_a_gpu_that_is_not_asked_for_is_no_other_machine(study, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "a card")
+    assert Machines(study).here(study.generator("flow"))
+    monkeypatch.setenv("AUGFLOW_ACCELERATOR", "auto")
+    assert not Machines(study).here(study.generator("flow"))
+
+
+def test_a_trained_generator_is_recorded_at_once(study):
+    name = "data/mini/generators/flow"
+    Path(FILE).unlink()
+    study.train("flow")
+    assert list(files.read_json(Path(FILE))["made"]) == [name]
+    assert facts_of(name)["device"] == "cpu"
+    assert Machines(study).here(study.generator("flow"))
+
+
+def test_where_it_cannot_be_recorded_the_training_is_not_lost(study):
+    Path(FILE).write_text("[]")
+    with pytest.raises(DataError, match="no record of machines; restore it, or delete it"):
+        study.train("flow")
+    Path(FILE).unlink()
+    (state,) = Path(".augflow").rglob("state.safetensors")
+    before = state.stat().st_mtime_ns
+    study.train("flow")
+    assert not state.exists()
+    assert before < study.generator("flow").stat().st_mtime_ns
+    assert facts_of("data/mini/generators/flow")["device"] == "cpu"
 
 
 def test_record_of_an_unchanged_study_is_equal(study):

@@ -220,6 +220,50 @@ def test_what_a_run_prints_goes_into_its_log(quick):
         assert "Running stage 'all'" in (copy / "log.txt").read_text()
 
 
+# each stage waits for one that runs beside it, and writes when it began and ended
+TIMED = """
+import pathlib, sys, time
+name, least = sys.argv[1], int(sys.argv[2])
+pathlib.Path(f"{name}.begun").touch()
+end = time.monotonic() + 60
+while len(list(pathlib.Path().glob("*.begun"))) < least and time.monotonic() < end:
+    time.sleep(0.05)
+if name == "bad":
+    raise SystemExit(3)
+pathlib.Path(f"{name}.out").write_text(str(len(list(pathlib.Path().glob("*.begun")))))
+"""
+
+
+def side_by_side(folder, last="last"):
+    """A pipeline of four stages: two that need each other's company, and one after another."""
+    (folder / "timed.py").write_text(TIMED)
+    deps = {"first": [], "second": [], last: ["first.out", "second.out"], "end": [f"{last}.out"]}
+    stages = {
+        name: {"cmd": f"python timed.py {name} {1 if needed else 2}", "deps": needed,
+               "outs": [{f"{name}.out": {"cache": False}}]}
+        for name, needed in deps.items()
+    }  # fmt: skip
+    (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
+    return folder
+
+
+def test_stages_run_side_by_side_and_in_their_order(tmp_path):
+    folder, log = side_by_side(tmp_path), tmp_path / "log.txt"
+    assert run_all(folder, log, jobs=2) is None
+    seen = [int((folder / f"{name}.out").read_text()) for name in ("first", "second")]
+    assert max(seen) == 2  # neither has waited in vain
+    assert [(folder / f"{name}.out").read_text() for name in ("last", "end")] == ["3", "4"]
+    assert "Data and pipelines are up to date" in log.read_text()
+
+
+def test_after_a_stage_that_fails_none_is_begun(tmp_path):
+    folder = side_by_side(tmp_path, last="bad")
+    said = run_all(folder, tmp_path / "log.txt", jobs=2)
+    assert said.startswith("dvc repro ended with exit code ")
+    assert (folder / "bad.begun").exists()
+    assert not (folder / "end.begun").exists()
+
+
 def test_a_band_is_at_least_what_was_seen_and_wider_for_few_runs():
     moved = list(np.random.default_rng(0).normal(0, 0.01, 4))
     few, many = bands.half_width(moved, 50, 1), bands.half_width(moved * 20, 50, 20)

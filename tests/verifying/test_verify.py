@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
+import yaml
 from typer.testing import CliRunner
 
-from augflow import files
+from augflow import __version__, files
 from augflow.cli.verify import verify as command
 from augflow.errors import ParamsError
 from augflow.photographs import photo_seed, sampled
@@ -19,6 +20,7 @@ from augflow.project import Project
 from augflow.synthetic import read_rows
 from augflow.synthetic.manifest import label_path
 from augflow.verifying import EXIT_CODES, Check, state_of
+from augflow.verifying.declared import check_declared
 from augflow.verifying.environment import Machines
 from augflow.verifying.lock import check_lock
 from augflow.verifying.models import check_models
@@ -347,7 +349,7 @@ def test_what_holds_within_tolerance_has_a_code_of_its_own_and_is_strictly_no(st
     found = Check("x", compared=1, tolerated=1)
     assert EXIT_CODES[state_of([found])] == 3
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("augflow.verifying.verify", lambda project, level: iter([found]))
+        patch.setattr("augflow.verifying.verify", lambda *_: iter([found]))
         assert run().exit_code == 3
         assert run("--strict").exit_code == 1
 
@@ -373,6 +375,56 @@ def test_a_calibration_takes_no_options_of_a_check(study, run, words):
     with pytest.raises(ParamsError, match=f"{words[0]} would mean nothing; leave it out"):
         run("--calibrate", "1", *words)
     assert not Path("x").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--level", "2", "--trust-config"], "set trust_config: true in params.yaml"),
+        (["--level", "3", "--trust-config"], "--trust-config is for networks that are loaded"),
+        (["--jobs", "2"], "--jobs is for stages that run, and level 0 runs none; leave it out"),
+    ],
+)
+def test_an_option_that_a_level_has_no_use_for_is_refused(study, run, words, told):
+    with pytest.raises(ParamsError, match=told):
+        run(*words)
+
+
+def test_a_damaged_table_of_scenes_is_no_absent_one(study, space):
+    (study.prepared / "scenes.csv").write_bytes(b"\xff\xfe")
+    check = check_reports(space)
+    assert check.state == "does not hold"
+    assert "data/mini/prepared/scenes.csv: expected what was recorded, got not a table" in str(
+        check.violations[0]
+    )
+    (study.prepared / "scenes.csv").unlink()
+    assert check_reports(space).absent == ["data/mini/prepared/scenes.csv"]
+
+
+def packaged(study, version):
+    """The study as one outside of augflow's own tree, made by a version of augflow."""
+    (study.root / "augflow.version").write_text(f"{version}\n")
+    shutil.rmtree("augflow")
+    own = yaml.safe_load(Path("dvc.yaml").read_text())
+    for stage in own["stages"].values():
+        deps = stage.get("do", stage)["deps"]
+        deps[:] = ["augflow.version", *(path for path in deps if not path.startswith("augflow/"))]
+    own["stages"]["report"]["deps"].remove("augflow.version")  # as an older version had it
+    Path("dvc.yaml").write_text(yaml.safe_dump(own))
+
+
+def test_the_pipeline_of_another_version_of_augflow_is_not_held_against_a_project(study):
+    found = "dvc.yaml: report: deps: expected augflow.version, as of augflow's own pipeline"
+    packaged(study, f"augflow {__version__}")
+    check = Check("pipeline")
+    check_declared(check, study, {})
+    assert any(line.startswith(found) for line in lines(check))
+    Path("augflow.version").write_text("augflow 0.0.9\n")
+    check = Check("pipeline")
+    check_declared(check, study, {})
+    assert lines(check) == []
+    assert check.state == "cannot be checked"
+    assert "the pipeline of augflow 0.0.9" in check.absent[0]
 
 
 def test_a_folder_that_cannot_be_written_changes_no_verdict(study, run, tmp_path):

@@ -1,0 +1,137 @@
+"""Fuzzes the readers by coverage: a change that reaches new code is changed further.
+
+    pip install atheris
+    python -m tests.fuzz.guided --minutes 10
+
+The minutes are shared by the endings of `readers.READERS`, each in a process of its own. What is
+found is kept under `--keep`. With `--grow` the changes that reach lines of ours which no file of
+`tests/data/fuzz` reaches, the smallest ones first, join those files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+
+CORPUS = Path(__file__).parents[1] / "data" / "fuzz"
+ENDINGS = (".png", ".jpg", ".yaml", ".csv", ".json", ".cfg", ".pt", ".safetensors")
+LARGEST = 4096
+"""Bytes of a changed file."""
+
+
+def main() -> int:
+    """Fuzzes all endings; 1 when anything was found."""
+    parser = argparse.ArgumentParser(description="Damaged files for the readers, by coverage.")
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", type=Path, default=Path("fuzz-found"))
+    parser.add_argument("--endings", nargs="+", choices=ENDINGS, default=list(ENDINGS))
+    parser.add_argument("--grow", action="store_true")
+    parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one is not None:
+        fuzz(given.endings[0], given.one, given.keep, given.minutes, given.seed)
+    runs, failed = 0, False
+    for ending in given.endings:
+        with tempfile.TemporaryDirectory() as scratch:
+            found = Path(scratch) / "found"
+            found.mkdir()
+            for path in CORPUS.glob(f"*{ending}"):
+                shutil.copy(path, found / path.name)
+            done = subprocess.run(
+                [sys.executable, "-m", "tests.fuzz.guided", "--one", found, "--endings", ending,
+                 "--minutes", str(given.minutes / len(given.endings)), "--seed", str(given.seed),
+                 "--keep", given.keep],
+                stderr=subprocess.PIPE, text=True, errors="replace", check=False,
+            )  # fmt: skip
+            (Path(scratch) / "log").write_text(done.stderr)
+            count = re.search(r"Done (\d+) runs", done.stderr)
+            if count is None:
+                print(done.stderr[-3000:], file=sys.stderr)  # noqa: T201
+                failed = True
+            runs += int(count[1]) if count else 0
+            said = f"{count[1] if count else 'stopped:'} files, {len(list(found.iterdir()))}"
+            print(f"{ending}: {said} of them new to the code", flush=True)  # noqa: T201
+            if given.grow:
+                grow(ending, found)
+    kept = sorted(given.keep.iterdir()) if given.keep.exists() else []
+    print(f"{runs} files in {given.minutes:g} minutes, {len(kept)} kept in {given.keep}")  # noqa: T201
+    return 1 if kept or failed else 0
+
+
+def fuzz(ending: str, corpus: Path, keep: Path, minutes: float, seed: int) -> None:
+    """Changes files of a corpus until the time is over; ends this process."""
+    import atheris
+
+    warnings.simplefilter("ignore")  # Pillow's, on metadata
+    with atheris.instrument_imports(include=["augflow", "PIL", "yaml"]):
+        from tests.fuzz import readers
+
+    folder = Path(tempfile.mkdtemp(dir=corpus.parent))
+    path = folder / f"a{ending}"
+
+    def one(content: bytes) -> None:
+        path.write_bytes(content)
+        for read in readers.READERS[ending]:
+            readers.outcome(read, path, content, keep)
+
+    def changed(content: bytes, most: int, _: int) -> bytes:
+        found = atheris.Mutate(content, most)
+        return readers.summed(found)[:most] if ending == ".png" else found
+
+    atheris.Setup(
+        ["guided", f"-max_total_time={round(60 * minutes)}", f"-max_len={LARGEST}", f"-seed={seed}",
+         "-timeout=0", "-rss_limit_mb=6000", "-print_final_stats=1", str(corpus)],
+        one, custom_mutator=changed,
+    )  # fmt: skip
+    atheris.Fuzz()
+
+
+def grow(ending: str, found: Path) -> None:
+    """Adds to the corpus what reaches lines that no file of it reaches."""
+    seen: set[tuple[str, int]] = set()
+    for path in sorted(CORPUS.glob(f"*{ending}")):
+        seen |= lines_of(ending, path)
+    new = sorted(set(found.iterdir()) - {found / path.name for path in CORPUS.iterdir()},
+                 key=lambda path: (path.stat().st_size, path.name))  # fmt: skip
+    for path in new:
+        reached = lines_of(ending, path) - seen
+        if reached:
+            seen |= reached
+            shutil.copy(path, CORPUS / f"found_{path.name[:12]}{ending}")
+
+
+def lines_of(ending: str, path: Path) -> Iterable[tuple[str, int]]:
+    """The lines of augflow that the readers run on a file."""
+    from tests.fuzz import readers
+
+    seen: set[tuple[str, int]] = set()
+
+    def trace(frame, event, _):
+        if "/augflow/" not in frame.f_code.co_filename:
+            return None
+        if event == "line":
+            seen.add((frame.f_code.co_filename, frame.f_lineno))
+        return trace
+
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = Path(scratch) / f"a{ending}"
+        shutil.copy(path, copy)
+        for read in readers.READERS[ending]:
+            sys.settrace(trace)
+            try:
+                readers.outcome(read, copy, copy.read_bytes(), Path(scratch) / "kept")
+            finally:
+                sys.settrace(None)
+    return seen
+
+
+if __name__ == "__main__":
+    sys.exit(main())
