@@ -1,72 +1,112 @@
-"""Seconds that a training step of every generator of a study takes, measured in one run.
+"""Seconds that a training step of every network of a study takes, measured in one run.
 
-    python benchmarks/training_steps.py params.yaml --seconds 60
+    python -m benchmarks.training_steps params.yaml --seconds 60
+    python -m benchmarks.training_steps params.yaml --devices cpu,cuda --only full_glow_16,crn_16
 
-prints, besides, how many steps each may take so that all train equally long.
+prints, besides, how many steps each may take so that all train equally long, and writes a file.
 """
 
 from __future__ import annotations
 
+import platform
 import statistics
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import torch
 import typer
 
-from augflow import generators, machine, seeds, training
+from augflow import files, generators, machine, params, seeds, segmenters, training
 from augflow.learners import GeneratorLearner
-from augflow.params import GeneratorParams, load
+from augflow.params import GeneratorParams, Params
 from augflow.scenes import SceneFolder
+
+SEGMENTER = "segmenter"
+"""What the arms of the study train, without synthetic photographs."""
+
+
+@dataclass
+class Timed:
+    """A network that learns on a device, and the seconds of its steps, a mean for each turn."""
+
+    learner: Any
+    batch_size: int
+    device: str
+    turns: list[float] = field(default_factory=list)
+
+    def take(self, scenes: SceneFolder, start: int, steps: int) -> None:
+        """Takes some steps; photographs go to the device as they do in a training."""
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+        begun = time.perf_counter()
+        for step in range(start, start + steps):
+            rows = training.batch_rows(0, step, self.batch_size, len(scenes))
+            self.learner.step(scenes.scenes(rows), seeds.generator(0, "step", step), step)
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+        self.turns.append((time.perf_counter() - begun) / steps)
 
 
 def main(
-    params: Annotated[Path, typer.Argument(help="A params.yaml whose scenes are prepared.")],
-    seconds: Annotated[float, typer.Option(help="Wanted training time of every system.")] = 60.0,
-    rounds: Annotated[int, typer.Option(min=1, help="Turns that every system gets.")] = 5,
+    path: Annotated[Path, typer.Argument(help="A params.yaml whose scenes are prepared.")],
+    seconds: Annotated[float, typer.Option(help="Wanted training time of every network.")] = 60.0,
+    rounds: Annotated[int, typer.Option(min=1, help="Turns that every network gets.")] = 5,
     steps: Annotated[int, typer.Option(min=1, help="Steps in a turn.")] = 4,
     prepared: Annotated[Path | None, typer.Option(help="The prepared scenes.")] = None,
+    devices: Annotated[str, typer.Option(help="cpu, cuda, or both with a comma.")] = "cpu",
+    only: Annotated[str, typer.Option(help="Names of generators, or segmenter; else all.")] = "",
+    out: Annotated[Path | None, typer.Option(help="The JSON file to write.")] = None,
 ) -> None:
-    """Systems take turns, so that a busy machine slows all of them; the median turn counts."""
-    study = load(params)
+    """Networks take turns, so that a busy machine slows all of them; the median turn counts."""
+    study = params.load(path)
     machine.keep_pages()
     seeds.deterministic(0, study.threads)
     scenes = SceneFolder(prepared or Path("data") / study.study / "prepared", "train")
-    learners = {name: _learner(row, scenes) for name, row in study.generators.items()}
-    turns: dict[str, list[float]] = {name: [] for name in learners}
+    known = [*study.generators, SEGMENTER]
+    names = [name for name in known if name in (only.split(",") if only else known)]
+    timed = [(name, made(study, name, scenes, device)) for name in names
+             for device in devices.split(",")]  # fmt: skip
     for turn in range(rounds + 1):
-        for name, learner in learners.items():
-            taken = _timed(learner, scenes, study.generators[name], turn * steps, steps)
-            if turn:  # the first one warms up
-                turns[name].append(taken)
-    first = statistics.median(next(iter(turns.values())))
-    for name, measured in turns.items():
-        middle = statistics.median(measured)
+        for _, one in timed:
+            one.take(scenes, turn * steps, steps)
+    first = statistics.median(timed[0][1].turns[1:])  # the first turn warms up
+    rows = []
+    for name, one in timed:
+        middle = statistics.median(one.turns[1:])
+        rows.append({"network": name, "device": one.device, "batch_size": one.batch_size,
+                     "seconds": middle, "turns": one.turns[1:]})  # fmt: skip
         print(
-            f"{name:24} {middle:8.4f} s/step {middle / first:6.2f}  {int(seconds / middle)} steps"
+            f"{name:24} {one.device:4} {middle:8.4f} s/step {middle / first:6.2f}  "
+            f"{int(seconds / middle)} steps"
         )
+    if out is not None:
+        card = torch.cuda.get_device_name() if "cuda" in devices else None
+        facts = {"torch": torch.__version__, "python": platform.python_version(), "gpu": card,
+                 "threads": study.threads, "size": list(scenes.size)}  # fmt: skip
+        files.write_json(out, {"machine": facts, "steps": rows})
 
 
-def _learner(section: GeneratorParams, scenes: SceneFolder) -> GeneratorLearner:
+def made(study: Params, name: str, scenes: SceneFolder, device: str) -> Timed:
+    """A network of the study, ready to learn on a device."""
+    if name == SEGMENTER:
+        section = study.retrain.segmenter
+        config = segmenters.read_config(section.config, scenes.table.count, section.trust_config)
+        network = segmenters.MmsegSegmenter(config, scenes.table.names).to(device)
+        return Timed(segmenters.SupervisedLearner(network, section), section.batch_size, device)
+    row = study.generators[name]
+    return Timed(_learner(row, scenes, device), row.training.batch_size, device)
+
+
+def _learner(section: GeneratorParams, scenes: SceneFolder, device: str) -> GeneratorLearner:
     config = generators.config_of(section, scenes.size)
     made = generators.built(section.system, config, scenes.table, section.training.seed)
-    learner = generators.learner(section.system, made, section.training)
+    learner = generators.learner(section.system, made.to(device), section.training)
     learner.attend(scenes.scenes())
     count = min(section.training.init_scenes, len(scenes))
     learner.initialise(scenes.scenes(list(range(count))))
     return learner
-
-
-def _timed(
-    learner: GeneratorLearner, scenes: SceneFolder, section: GeneratorParams, start: int, steps: int
-) -> float:
-    """Seconds per step, over some steps, by the clock on the wall."""
-    size = section.training.batch_size
-    begun = time.perf_counter()
-    for step in range(start, start + steps):
-        rows = training.batch_rows(0, step, size, len(scenes))
-        learner.step(scenes.scenes(rows), seeds.generator(0, "step", step), step)
-    return (time.perf_counter() - begun) / steps
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from augflow import files, generators
+from augflow.devices import device
 from augflow.generators import c_glow_predictor
 from augflow.learners.prediction import PredictionLearner
 from augflow.metrics import confusion_matrix
@@ -31,16 +32,17 @@ PIXELS = 0.005
 def check_training(space: Workspace, machines: Machines) -> Check:
     """What generators and predictors say of themselves, measured again from their weights.
 
-    Held-out bits per dimension, round trip, size; and the last page of samples.
+    Held-out bits per dimension, round trip, size; and the last page of samples. They are measured
+    where generators learn.
     """
-    check, project = Check("train: measured again"), space.project
+    check, project, used = Check("train: measured again"), space.project, device()
     for name in project.params.generators:
         folder = project.generator(name)
         if not (check.has(folder) and check.has(project.prepared)):
             continue
         tolerance, where = space.tolerance(check, machines, folder), folder / "config.json"
         with check.reading(where):
-            record, maker = files.read_json(where), space.generator(name)
+            record, maker = files.read_json(where), generators.load(folder).to(used)
             learner = generators.system(record["system"]).learner
             measured = learner.evaluate(maker, space.split("val").scenes())
             _compare_facts(check, where, measured, record["facts"], tolerance)
@@ -54,7 +56,7 @@ def check_training(space: Workspace, machines: Machines) -> Check:
             continue
         tolerance, where = space.tolerance(check, machines, folder), folder / "config.json"
         with check.reading(where):
-            record, predictor = files.read_json(where), c_glow_predictor.load(folder)
+            record, predictor = files.read_json(where), c_glow_predictor.load(folder).to(used)
             measured = PredictionLearner.evaluate(predictor, space.split("val").scenes())
             _compare_facts(check, where, measured, record["facts"], tolerance)
             _check_size(check, where, space, predictor, record)

@@ -44,10 +44,12 @@ class Runs:
     def __init__(self) -> None:
         """The server is started; it imports until the first run."""
         kept = {name: value for name, value in os.environ.items() if name != "AUGFLOW_CACHE"}
+        paths = os.pathsep.join([str(HOME), *filter(None, [kept.get("PYTHONPATH")])])
         one = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
         self._server = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.server"], cwd=HOME,
-            env={**kept, **one, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": str(HOME)},
+            env={**kept, **one, "OMP_WAIT_POLICY": "PASSIVE", "NO_ALBUMENTATIONS_UPDATE": "1",
+                 "PYTHONPATH": paths},
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         self._count = 0

@@ -28,7 +28,8 @@ def long_study(root):
 
 def dvc(root, *words):
     """Starts DVC on the code of the project folder; what it says goes to a file."""
-    environment = {**os.environ, "DVC_NO_ANALYTICS": "1", "PYTHONPATH": str(root),
+    paths = [str(root), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "DVC_NO_ANALYTICS": "1", "PYTHONPATH": os.pathsep.join(paths),
                    "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
                    "OMP_NUM_THREADS": "1"}  # fmt: skip
     environment.pop("AUGFLOW_CACHE", None)

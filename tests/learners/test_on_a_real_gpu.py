@@ -28,7 +28,8 @@ LIMIT = 1e-3
 
 
 @pytest.fixture(autouse=True)
-def exact():
+def exact(monkeypatch):
+    monkeypatch.setenv("AUGFLOW_ACCELERATOR", "cuda")
     seeds.deterministic(0, 1)
 
 
