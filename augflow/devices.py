@@ -28,6 +28,23 @@ _PRECISIONS: dict[Precision, Literal["32-true", "bf16-mixed"]] = {
 
 
 @dataclass(frozen=True)
+class Used:
+    """What something was computed on; equal ones alone give equal bits.
+
+    Attributes:
+        device: `cpu`, what the GPU calls itself, or `SEVERAL`.
+        processes: that shared the work.
+    """
+
+    device: str = "cpu"
+    processes: int = 1
+
+
+SEVERAL = "several, one after another"
+"""The device of a training that was taken up on another one than it was begun on."""
+
+
+@dataclass(frozen=True)
 class Devices:
     """The processor or GPUs of some machines.
 
@@ -47,11 +64,12 @@ class Devices:
         return self.devices * self.nodes
 
     @property
-    def name(self) -> str:
-        """`cpu`, or what the GPU calls itself, as results on another one differ by rounding."""
+    def used(self) -> Used:
+        """The same by the name of the device, as results on another one differ by rounding."""
         import torch
 
-        return torch.cuda.get_device_name() if _available(self) == "cuda" else "cpu"
+        name = torch.cuda.get_device_name() if _available(self) == "cuda" else "cpu"
+        return Used(name, self.processes)
 
 
 def asked(
@@ -95,7 +113,12 @@ def device() -> torch.device:
     """
     import torch
 
-    return torch.device(_available(Devices(asked().accelerator)))
+    return torch.device(_available(by_itself()))
+
+
+def by_itself() -> Devices:
+    """The devices of a process that shares its work with no other."""
+    return Devices(asked().accelerator)
 
 
 def start(devices: Devices, precision: Precision) -> Ranks:

@@ -160,6 +160,10 @@ def _sync_names(folder: Path) -> None:
     opened = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(opened)
+    except OSError as fault:
+        if fault.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems cannot
+            fault.filename = str(folder)
+            raise
     finally:
         os.close(opened)
 

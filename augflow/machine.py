@@ -139,7 +139,7 @@ def fingerprint(threads: int, device: str = "cpu", processes: int = 1) -> dict[s
 
     Args:
         threads: of each process.
-        device: `cpu`, or the name of the GPU that is computed on.
+        device: `cpu`, or the name of the GPU that is used.
         processes: that train together; named where it is more than one.
     """
     import torch
@@ -151,6 +151,9 @@ def fingerprint(threads: int, device: str = "cpu", processes: int = 1) -> dict[s
         "capability": torch.backends.cpu.get_cpu_capability(),
         "device": device,
         "threads": str(threads),
+        # records without it are of a time when a GPU's name said that there was one, not that it
+        # was used
+        **({"accelerated": "yes"} if device != "cpu" else {}),
         **({"processes": str(processes)} if processes > 1 else {}),
         **{name: _version(name) for name in _DECISIVE},
     }

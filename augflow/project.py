@@ -16,7 +16,7 @@ from augflow.errors import DataError, ParamsError, nearest
 from augflow.params import ArmParams, Params, SegmenterParams, load
 
 if TYPE_CHECKING:
-    from augflow.devices import Devices
+    from augflow.devices import Devices, Used
     from augflow.synthetic import Decision
 
 T = TypeVar("T")
@@ -128,6 +128,7 @@ class Project:
         from augflow.stages.prepare import prepare
 
         prepare(self.params.data, self.prepared)
+        self._record(self.prepared)
 
     def train(self, name: str, devices: Devices | None = None) -> bool:
         """Stage train, one generator, on devices of the environment by default.
@@ -136,7 +137,7 @@ class Project:
             Whether this process has written it, as the first of those that have trained it.
         """
         from augflow.devices import asked, start
-        from augflow.stages.runs import folder_digest
+        from augflow.stages.runs import begun_on, folder_digest
         from augflow.stages.train import train
 
         section = _named(self.params.generators, name, "generators")
@@ -146,9 +147,10 @@ class Project:
         facts = (section.model_dump(mode="json"), threads, folder_digest(self.prepared))
         run = self.run("train", name, *facts)
         out = self.generator(name)
+        used = begun_on(run, devices.used) if ranks.leads else devices.used
         train(name, section, self.prepared, out, run=run, threads=threads, ranks=ranks)
         if ranks.leads:
-            self._record(out, devices)
+            self._record(out, used)
             rmtree(run)  # a finished run is not resumed: trained again, it begins anew
         return ranks.leads
 
@@ -161,6 +163,7 @@ class Project:
             name, section, self.generator(section.generator), self.prepared, self.synthetic(name),
             threads=self.params.threads,
         )  # fmt: skip
+        self._record(self.synthetic(name))
 
     def transfer(self, name: str) -> None:
         """Stage transfer, one set."""
@@ -171,6 +174,7 @@ class Project:
             name, section, self.generator(section.generator), self.prepared, self.synthetic(name),
             threads=self.params.threads,
         )  # fmt: skip
+        self._record(self.synthetic(name))
 
     def train_predictor(self, name: str) -> bool:
         """Stage predict, one predictor: it learns, on devices of the environment.
@@ -180,7 +184,7 @@ class Project:
         """
         from augflow.devices import asked, start
         from augflow.stages.predict import train_predictor
-        from augflow.stages.runs import folder_digest
+        from augflow.stages.runs import begun_on, folder_digest
 
         section = _named(self.params.predictors, name, "predictors")
         devices = asked()
@@ -189,9 +193,10 @@ class Project:
         facts = (section.model_dump(mode="json"), threads, folder_digest(self.prepared))
         run = self.run("predict", name, *facts)
         out = self.predictor(name)
+        used = begun_on(run, devices.used) if ranks.leads else devices.used
         train_predictor(name, section, self.prepared, out, run=run, threads=threads, ranks=ranks)
         if ranks.leads:
-            self._record(out, devices)
+            self._record(out, used)
             rmtree(run)
         return ranks.leads
 
@@ -200,29 +205,38 @@ class Project:
         from augflow.stages.predict import score_predictor
 
         section = _named(self.params.predictors, name, "predictors")
+        out = self.score(f"predictors/{name}")
         score_predictor(
-            name, section, self.prepared, self.predictor(name), self.score(f"predictors/{name}"),
-            threads=self.params.threads,
-        )  # fmt: skip
+            name, section, self.prepared, self.predictor(name), out, threads=self.params.threads
+        )
+        self._record(out)
 
     def judge(self) -> None:
         """Stage judge: a segmenter trained on the real training photographs."""
+        from augflow.devices import by_itself
+        from augflow.stages.runs import begun_on
+
         arm = ArmParams(train_on=("real",), reads="prepared")
         params = self.params.judge
         run = self._run_of("judge", arm, params, params.seed)
+        used = begun_on(run, by_itself().used)
         self._retrain(arm, params, params.seed, self.judge_folder, run)
+        self._record(self.judge_folder, used)
         rmtree(run)
 
     def train_judge(self, name: str) -> None:
         """Stage judges: a segmenter that selections ask, trained on its share of real scenes."""
+        from augflow.devices import by_itself
         from augflow.stages.judges import train_judge
-        from augflow.stages.runs import folder_digest
+        from augflow.stages.runs import begun_on, folder_digest
 
         section, threads = _named(self.params.judges, name, "judges"), self.params.threads
         facts = (section.model_dump(mode="json"), threads, folder_digest(self.prepared),
                  self._own_files(section))  # fmt: skip
         run = self.run("judges", name, *facts)
+        used = begun_on(run, by_itself().used)
         train_judge(name, section, self.prepared, self.judge_of(name), run, threads)
+        self._record(self.judge_of(name), used)
         rmtree(run)
 
     def choose(self, name: str) -> None:
@@ -235,6 +249,7 @@ class Project:
             name, section, self.synthetic(section.set), self.prepared, self.choice(name),
             one_in=one_in, threads=self.params.threads,
         )  # fmt: skip
+        self._record(self.choice(name))
 
     def select(self, name: str) -> list[Decision]:
         """Stage select: what of a set is fit to train on; returns what was decided."""
@@ -242,22 +257,31 @@ class Project:
 
         section = _named(self.params.selections, name, "selections")
         chosen = self.data / section.reads if section.temperature == "chosen" else None
-        return select(
+        decided = select(
             name, section, self.synthetic(section.set), self.prepared,
             self.judge_of(section.judge), self.selected(name),
             chosen=chosen, threads=self.params.threads,
             trust_config=self.trusts(self.judge_of(section.judge)),
         )  # fmt: skip
+        self._record(self.selected(name))
+        return decided
 
     def retrain(self, arm: str) -> None:
         """Stage retrain: one arm, once per seed."""
+        from augflow.devices import by_itself
+        from augflow.stages.runs import begun_on
+
         section = _named(self.params.arms, arm, "arms")
         params = self.params.retrain.segmenter
         seeds = self.params.retrain.seeds
         runs = [self._run_of(arm, section, params, seed) for seed in seeds]
+        used = {}
         with files.fresh_folder(self.data / "segmenters" / arm) as folder:
             for done, seed in enumerate(seeds):
+                used[self.segmenter(arm, seed)] = begun_on(runs[done], by_itself().used)
                 self._retrain(section, params, seed, folder / str(seed), *runs[done:])
+        for network, devices in used.items():
+            self._record(network, devices)
         for run in runs:
             rmtree(run)
 
@@ -270,6 +294,7 @@ class Project:
             self.prepared, self.synthetic(name), self.judge_folder, self.score(name),
             threads=self.params.threads, trust_config=self.trusts(self.judge_folder),
         )  # fmt: skip
+        self._record(self.score(name))
 
     def score_references(self) -> None:
         """Stage score: the judge looks at real photographs, flat paint and wrong photographs."""
@@ -279,6 +304,7 @@ class Project:
             self.prepared, self.judge_folder, self.score("references"),
             threads=self.params.threads, trust_config=self.trusts(self.judge_folder),
         )  # fmt: skip
+        self._record(self.score("references"))
 
     def score_arms(self) -> None:
         """Stage score: the retrained networks look at the real held-out photographs."""
@@ -289,6 +315,7 @@ class Project:
             self.prepared, self.segmenters, self.score("arms"), threads=self.params.threads,
             trust_config=trusted,
         )  # fmt: skip
+        self._record(self.score("arms"))
 
     def check_leaks(self) -> None:
         """Stage leaks: nothing of the validation scenes is learned from."""
@@ -313,10 +340,12 @@ class Project:
 
         section = self.params.diversity
         listed = {one: section for one in section.generators} if section else {}
+        out = self.score(f"diversity/{name}")
         diversity(
             name, _named(listed, name, "diversity.generators"), self.generator(name),
-            self.prepared, self.score(f"diversity/{name}"), threads=self.params.threads,
+            self.prepared, out, threads=self.params.threads,
         )  # fmt: skip
+        self._record(out)
 
     def attributes(self) -> None:
         """Stage attributes; without a section it leaves a file that says so."""
@@ -328,6 +357,7 @@ class Project:
             return
         folders = {name: self.generator(name) for name in section.generators}
         attributes(section, folders, self.prepared, out, threads=self.params.threads)
+        self._record(out)
 
     def explored(self, name: str) -> Path:
         """What stage explore shows of a generator."""
@@ -375,11 +405,11 @@ class Project:
             threads=self.params.threads, later=later,
         )  # fmt: skip
 
-    def _record(self, made: Path, devices: Devices) -> None:
-        """Writes down on what devices something was made."""
+    def _record(self, made: Path, used: Used | None = None) -> None:
+        """Writes down what something was made on; by default what its stage uses here."""
         from augflow.verifying import record
 
-        record(self, made, on=devices)
+        record(self, made, used=used)
 
     def _own_files(self, params: SegmenterParams) -> list[str]:
         """Digests of what the user's files make a network from, the bases of a config included."""

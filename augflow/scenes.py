@@ -220,6 +220,21 @@ def evenly(count: int, wanted: int) -> list[int]:
     return sorted({int(row) for row in np.linspace(0, count - 1, min(wanted, count))})
 
 
+def saved_table(path: Path) -> ClassTable:
+    """The class table in a record of prepared scenes, a generator or a report.
+
+    Raises:
+        DataError: no such file, or no class table in it.
+    """
+    content = files.read_json(path)
+    try:
+        return table_from(content["classes"])
+    except (AttributeError, KeyError, TypeError, ValueError) as fault:
+        raise DataError(
+            f"{path}: no class table in it ({type(fault).__name__}: {fault}); restore it"
+        ) from fault
+
+
 def table_from(facts: dict) -> ClassTable:
     """A class table as `table_facts` wrote it.
 

@@ -65,7 +65,10 @@ def main(
     seeds.deterministic(0, study.threads)
     scenes = SceneFolder(prepared or Path("data") / study.study / "prepared", "train")
     known = [*study.generators, SEGMENTER]
-    names = [name for name in known if name in (only.split(",") if only else known)]
+    names = only.split(",") if only else known
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise typer.BadParameter(f"--only: no {', '.join(unknown)}; known: {', '.join(known)}")
     timed = [(name, made(study, name, scenes, device)) for name in names
              for device in devices.split(",")]  # fmt: skip
     for turn in range(rounds + 1):

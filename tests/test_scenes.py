@@ -11,7 +11,7 @@ import torch
 from augflow import files
 from augflow.classes import TABLES, table
 from augflow.errors import DataError
-from augflow.scenes import Layout, Scene, SceneFolder, table_facts, table_from
+from augflow.scenes import Layout, Scene, SceneFolder, saved_table, table_facts, table_from
 
 
 def layout(count=3):
@@ -45,6 +45,31 @@ def test_a_scene_moves_as_a_whole():
 def test_a_class_table_survives_json(name):
     facts = json.loads(files.json_bytes(table_facts(table(name))))
     assert table_from(facts) == table(name)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"colour": [728, 0, 0]}, {"colour": [-1, 0, 0]}, {"colour": [0, 0]}, {"train_id": 256},
+        {"id": 300}, {"id": "7"}, {"name": 3}, {"train_id": 200},
+    ],
+)  # fmt: skip
+def test_a_saved_table_out_of_range_is_one_line(tmp_path, change):
+    facts = table_facts(table("streets"))
+    path = tmp_path / "config.json"
+    files.write_json(path, {"classes": facts})
+    assert saved_table(path) == table("streets")
+    facts["rows"][0] |= change
+    files.write_json(path, {"classes": facts})
+    with pytest.raises(DataError, match=r"config\.json: no class table in it \(.*\); restore it"):
+        saved_table(path)
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"classes": 3}', '{"classes": {"rows": [1]}}'])
+def test_a_file_without_a_class_table_is_one_line(tmp_path, content):
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(DataError, match=r"config\.json: no class table in it"):
+        saved_table(tmp_path / "config.json")
 
 
 def test_a_prepared_split_is_read_as_it_lies_on_disk(prepared):

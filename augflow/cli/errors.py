@@ -60,7 +60,7 @@ def reported() -> Iterator[None]:
         raise SystemExit(stopped.exit_code) from None
     except BrokenPipeError:  # whoever read our output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left to say is said to nobody
-        raise SystemExit(1) from None
+        raise SystemExit(128 + signal.SIGPIPE) from None
     except (OSError, MemoryError, RuntimeError) as fault:
         line = _line(fault)
         if line is None:

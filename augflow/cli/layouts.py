@@ -83,16 +83,15 @@ def _prepared() -> Path:
 
 
 def _table(classes: str | None) -> ClassTable:
-    from augflow import files
     from augflow.classes import table
     from augflow.errors import ParamsError
-    from augflow.scenes import table_from
+    from augflow.scenes import saved_table
 
     if classes is not None:
         return table(classes)
     if not Path("params.yaml").exists():
         raise ParamsError("no params.yaml here: say the classes of the label maps with --classes")
-    return table_from(files.read_json(_prepared() / "dataset.json")["classes"])
+    return saved_table(_prepared() / "dataset.json")
 
 
 def _print(made: Made) -> None:

@@ -76,7 +76,10 @@ def verify(
     if calibrate is not None:
         from augflow.verifying.bands import calibrate as calibrated
 
-        _require_alone(level=level, strict=strict or None, out=out, json=json)
+        _require_alone(
+            level=level, strict=strict or None, out=out, json=json,
+            trust_config=trust_config or None,
+        )  # fmt: skip
         path = calibrated(project, calibrate, jobs)
         console.print(f"{path}: how far numbers moved in {calibrate} runs", highlight=False)
         return
@@ -85,7 +88,7 @@ def verify(
         raise ParamsError(
             f"--jobs is for stages that run, and level {level} runs none; leave it out"
         )
-    if trust_config and level > 1:
+    if trust_config and level != 1:
         raise ParamsError(
             f"--trust-config is for networks that are loaded, which level {level} does not do; "
             "leave it out, or set trust_config: true in params.yaml, by which stages go"
@@ -110,7 +113,7 @@ def _require_alone(**options: object) -> None:
     """Lets `--calibrate` pass where no option of a check is given besides."""
     from augflow.errors import ParamsError
 
-    given = [f"--{name}" for name, value in options.items() if value is not None]
+    given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
     if given:
         raise ParamsError(
             f"--calibrate measures and checks nothing, so {', '.join(given)} would mean nothing; "

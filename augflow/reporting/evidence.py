@@ -29,7 +29,7 @@ from augflow.reporting.leak_file import Leaks
 from augflow.reporting.predictor_files import PredictorScores
 from augflow.reporting.score_files import ArmScores, References, SetScores
 from augflow.reporting.selection_files import Chosen, Selected
-from augflow.scenes import SPLITS, table_from
+from augflow.scenes import SPLITS, saved_table
 
 History = list[dict[str, str]]
 
@@ -101,7 +101,7 @@ def load(folder: Path) -> Evidence:
     held = folder / "evidence"
     params = load_params(held / "params.yaml")
     facts = files.read_json(held / "dataset.json")
-    table = table_from(facts["classes"])
+    table = saved_table(held / "dataset.json")
     scored = score_files.load(folder / "scores", params, table)
     pixels = [row for row in files.read_csv(held / "pixels.csv") if row["split"] in SPLITS]
     _check_scenes(scored.arms, pixels, folder / "scores/arms.json")

@@ -13,7 +13,7 @@ from augflow.errors import DataError
 from augflow.params import Params
 from augflow.reporting import selection_files
 from augflow.reporting.evidence import FACTS, segmenter_folders
-from augflow.scenes import table_from
+from augflow.scenes import saved_table
 
 
 def gather(params: Params, study: Path, out: Path) -> None:
@@ -99,7 +99,7 @@ def _copy(source: Path, target: Path) -> None:
 
 def _write_pixels(prepared: Path, target: Path) -> None:
     """Counts the pixels of each class in each prepared scene."""
-    count = table_from(files.read_json(prepared / "dataset.json")["classes"]).count
+    count = saved_table(prepared / "dataset.json").count
     ids = [*range(count), IGNORE]
     rows = []
     for row in _named(files.read_csv(prepared / "scenes.csv"), prepared / "scenes.csv"):

@@ -26,7 +26,7 @@ from augflow.layouts import (
     placed,
 )
 from augflow.objects import ObjectMap, guessed, with_ids
-from augflow.scenes import table_from
+from augflow.scenes import saved_table
 
 LABELS, INSTANCES, BOUNDARY, PREVIEW, EDITS = (
     "_gtFine_labelIds.png", "_gtFine_instanceIds.png", "_boundary.png", "_preview.png", "edits.yaml"
@@ -106,7 +106,7 @@ def table_of(generator: Path) -> ClassTable:
             f"{generator}: no generator here; give a class table with --classes, or the folder of "
             "a generator with --generator"
         )
-    return table_from(files.read_json(config)["classes"])
+    return saved_table(config)
 
 
 def check_out(out: Path, inputs: list[Path]) -> None:

@@ -7,8 +7,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -21,6 +21,9 @@ from augflow.params import load
 
 if TYPE_CHECKING:
     from dvc.stage import PipelineStage as Stage
+
+_GLANCE = 0.1
+"""Seconds between two looks at whether a stage has ended."""
 
 _RESULTS = {"dvc.lock", "environment.json", "calibration.json", "reports"}
 _NOT_OURS = {".augflow", ".dvc", ".git", ".venv", "__pycache__"}
@@ -86,61 +89,89 @@ def run_all(
         jobs: stages that run side by side where they do not wait for each other.
     """
     paths = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
-    own = {"PYTHONPATH": str(copy)} if (copy / "augflow").is_dir() else {}
+    known = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") else []
+    code = [str(copy), *known] if (copy / "augflow").is_dir() else known
     given = {
-        **os.environ, "DVC_NO_ANALYTICS": "1", "PATH": os.pathsep.join(paths), **own,
-        **(environment or {}),
+        **os.environ, "DVC_NO_ANALYTICS": "1", "PATH": os.pathsep.join(paths),
+        "PYTHONPATH": os.pathsep.join(code), **(environment or {}),
     }  # fmt: skip
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as stream:
 
-        def dvc(*words: str) -> int:
-            return subprocess.run(  # noqa: S603 (words of our own)
+        def dvc(*words: str) -> subprocess.Popen[bytes]:
+            return subprocess.Popen(  # noqa: S603 (words of our own)
                 [sys.executable, "-m", "dvc", *words], cwd=copy, env=given, stdout=stream,
-                stderr=subprocess.STDOUT, check=False,
-            ).returncode  # fmt: skip
+                stderr=subprocess.STDOUT,
+            )  # fmt: skip
 
-        def one(stage: str) -> int:
+        def one(stage: str) -> subprocess.Popen[bytes]:
             return dvc("--wait-for-lock", "repro", "--no-run-cache", "--single-item", stage)
 
-        ended = dvc("init", "--no-scm", "--quiet")
+        def alone(*words: str) -> int:
+            return _side_by_side({"": ()}, lambda _: dvc(*words), 1)
+
+        ended = alone("init", "--no-scm", "--quiet")
         if ended:
             return f"dvc init ended with exit code {ended}; see {log}"
-        ended = _side_by_side(copy, one, jobs) if jobs > 1 else 0
-        ended = ended or dvc("repro", "--no-run-cache")
+        ended = _side_by_side(_order(copy), one, jobs) if jobs > 1 else 0
+        ended = ended or alone("repro", "--no-run-cache")  # what has run does not run again
         return f"dvc repro ended with exit code {ended}; see {log}" if ended else None
 
 
-def _side_by_side(copy: Path, run: Callable[[str], int], jobs: int) -> int:
-    """Runs every stage as soon as those that it reads from have ended.
+def _order(copy: Path) -> dict[str, list[str]]:
+    """The stages of a pipeline by name, with those that each has to wait for.
 
-    Returns:
-        The exit code of the first stage that failed, after which none is begun; 0 if none has.
+    None where DVC cannot read the pipeline: it says so itself when it is run.
     """
+    from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
     def name(stage: Stage) -> str:
         return f"{os.path.relpath(stage.path, copy)}:{stage.name}"
 
-    with Repo(str(copy)) as repo:
-        graph = repo.index.graph
-        runs = [stage for stage in graph if not stage.is_data_source]
-        order = TopologicalSorter(
-            {name(stage): [name(one) for one in graph.successors(stage) if one in runs]
-             for stage in runs}
-        )  # fmt: skip
+    try:
+        with Repo(str(copy)) as repo:
+            graph = repo.index.graph
+            runs = [stage for stage in graph if not stage.is_data_source]
+            return {name(stage): [name(one) for one in graph.successors(stage) if one in runs]
+                    for stage in runs}  # fmt: skip
+    except DvcException:
+        return {}
+
+
+def _side_by_side(
+    needed: Mapping[str, Sequence[str]], start: Callable[[str], subprocess.Popen[bytes]], jobs: int
+) -> int:
+    """Runs every stage as soon as those that it waits for have ended, so many at once.
+
+    When this is left before the end, by a signal too, all that runs is ended first.
+
+    Returns:
+        The exit code of the first stage that failed, after which none is begun; 0 if none has.
+    """
+    order, failed = TopologicalSorter(needed), 0
     order.prepare()
-    running: dict[Future[int], str] = {}
-    with ThreadPoolExecutor(jobs) as pool:
-        while order.is_active():
-            running |= {pool.submit(run, stage): stage for stage in sorted(order.get_ready())}
-            ended, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in ended:
-                if future.result():
-                    pool.shutdown(wait=True, cancel_futures=True)
-                    return future.result()
-                order.done(running.pop(future))
-    return 0
+    ready: list[str] = []
+    running: dict[str, subprocess.Popen[bytes]] = {}
+    try:
+        while order.is_active() and (running or not failed):
+            ready += sorted(order.get_ready())
+            while ready and len(running) < jobs and not failed:
+                running[ready[0]] = start(ready[0])
+                ready.pop(0)
+            time.sleep(_GLANCE)
+            for stage, process in list(running.items()):
+                code = process.poll()
+                if code is not None:
+                    del running[stage]
+                    order.done(stage)
+                    failed = failed or code
+    finally:
+        for process in running.values():
+            process.terminate()
+        for process in running.values():
+            process.wait()
+    return failed
 
 
 def _files(root: Path) -> Iterator[Path]:

@@ -39,23 +39,31 @@ def check_declared(check: Check, project: Project, recorded: Mapping[str, Any]) 
         ran = _of_lock(recorded[name])
         for kind in _KINDS:
             _compare(check, f"{name}: {kind}", ran[kind], stages[name][kind], "a stage that ran so")
-    own, shipped = _written(project)
-    made_by = _version(project)
-    if made_by not in (None, _OURS):
-        check.lacks(
-            f"the pipeline of {made_by}, by which {VERSION_FILE} says that the project was made "
-            f"(this is {_OURS}: install that version, or write augflow --version into "
-            f"{VERSION_FILE} and run dvc repro)"
-        )
-        shipped = {}
-    for name in sorted(own.keys() & shipped.keys()):
-        for kind in (*_KINDS, "cmd"):
-            _compare(check, f"{name}: {kind}", shipped[name][kind], own[name][kind],
-                     "augflow's own pipeline")  # fmt: skip
+    _compare_shipped(check, project)
     gone = sorted(name for name in recorded.keys() - stages.keys()
                   if _is_here(project, recorded[name]))  # fmt: skip
     if gone:
         check.note(f"dvc.lock has stages that dvc.yaml has not: {', '.join(gone)}")
+
+
+def _compare_shipped(check: Check, project: Project) -> None:
+    """What augflow's own pipeline lists; that of another version may list more."""
+    own, shipped = _written(project)
+    found = Check("shipped")
+    for name in sorted(own.keys() & shipped.keys()):
+        for kind in (*_KINDS, "cmd"):
+            _compare(found, f"{name}: {kind}", shipped[name][kind], own[name][kind],
+                     "augflow's own pipeline")  # fmt: skip
+    check.compared += found.compared
+    made_by = _version(project)
+    if found.violations and made_by not in (None, _OURS):
+        check.lacks(
+            f"the pipeline of {made_by}, which made this project ({VERSION_FILE}); that of {_OURS} "
+            "is another: install the former, or take dvc.yaml and pipelines/ from a new augflow "
+            f"init, write augflow --version into {VERSION_FILE}, and run dvc repro"
+        )
+        return
+    check.violations += found.violations
 
 
 def _version(project: Project) -> str | None:

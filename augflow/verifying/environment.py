@@ -6,11 +6,14 @@ stage's output, as outputs are to be equal wherever they are made.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from augflow import files, machine
-from augflow.devices import Devices, asked
+from augflow.devices import Used, asked, by_itself
 from augflow.errors import DataError
 from augflow.synthetic import DECISIONS
 from augflow.verifying.findings import Check
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 FILE = "environment.json"
 
 
-def record(project: Project, *only: Path, on: Devices | None = None) -> None:
+def record(project: Project, *only: Path, used: Used | None = None) -> None:
     """Writes down the machine of every artefact of the study.
 
     An artefact that is as it was at the last record keeps its machine; one that is new or other was
@@ -31,30 +34,29 @@ def record(project: Project, *only: Path, on: Devices | None = None) -> None:
     Args:
         project: whose artefacts they are.
         only: those that this process has just made; all that are there by default.
-        on: the devices that they were made on; those of the environment by default.
+        used: what they were made on; by default what their stages use in this environment.
     """
     path = project.root / FILE
-    here = _here(project, on)
-    name = files.digest_bytes(files.json_bytes(here))
     fresh = {_key(one, project.root) for one in only}
     with files.in_turn(project.root / ".augflow" / "machines"):
         known = _read(path)
-        made = dict(known["made"])
-        for artefact, telling in _artefacts(project).items():
-            if fresh and artefact not in fresh:
+        made, machines = dict(known["made"]), dict(known["machines"])
+        for name, artefact in _artefacts(project).items():
+            if fresh and name not in fresh:
                 continue
-            content = _content(telling)
-            is_known = made.get(artefact, {}).get("content") == content and not fresh
+            content = _content(artefact.telling)
+            is_known = made.get(name, {}).get("content") == content and not fresh
             if content is not None and not is_known:
-                made[artefact] = {"content": content, "machine": name}
-        used = {entry["machine"] for entry in made.values()}
-        machines = {key: facts for key, facts in {**known["machines"], name: here}.items()
-                    if key in used}  # fmt: skip
+                facts = _facts(project, used or artefact.used())
+                key = files.digest_bytes(files.json_bytes(facts))
+                made[name], machines[key] = {"content": content, "machine": key}, facts
+        needed = {entry["machine"] for entry in made.values()}
+        machines = {key: facts for key, facts in machines.items() if key in needed}
         files.write_json(path, {"machines": machines, "made": made})
 
 
 class Machines:
-    """The record of a project, and whether this machine is one of those in it."""
+    """The record of a project, and what of it this machine makes again bit by bit."""
 
     def __init__(self, project: Project) -> None:
         """Reads the record.
@@ -62,26 +64,28 @@ class Machines:
         Raises:
             DataError: there is one, but it is not JSON.
         """
-        self._root, self._record = project.root, _read(project.root / FILE)
-        here = _here(project)
-        self._here = {key for key, facts in self._record["machines"].items() if facts == here}
+        self._project, self._record = project, _read(project.root / FILE)
+        self._artefacts = _artefacts(project)
 
     def here(self, artefact: Path) -> bool:
-        """Whether an artefact was made on a machine of this fingerprint."""
-        entry = self._record["made"].get(_key(artefact, self._root))
-        return entry is not None and entry["machine"] in self._here
+        """Whether an artefact was made on a machine, and devices, that its stage uses here."""
+        name = _key(artefact, self._project.root)
+        entry, known = self._record["made"].get(name), self._artefacts.get(name)
+        if entry is None or known is None:
+            return False
+        facts = self._record["machines"].get(entry["machine"])
+        return bool(facts == _facts(self._project, known.used()))
 
     def all_here(self, project: Project) -> bool:
         """Whether all artefacts of a study, gone or there, were made on such a machine."""
-        made = [name for name, telling in _artefacts(project).items()
-                if telling.exists() or name in self._record["made"]]  # fmt: skip
+        made = [name for name, artefact in self._artefacts.items()
+                if artefact.telling.exists() or name in self._record["made"]]  # fmt: skip
         return bool(made) and all(self.here(project.root / name) for name in made)
 
 
-def _here(project: Project, on: Devices | None = None) -> dict[str, str]:
-    """The fingerprint of this machine and of the devices that are used."""
-    used = on or asked()
-    return machine.fingerprint(project.params.threads, used.name, used.processes)
+def _facts(project: Project, used: Used) -> dict[str, str]:
+    """The fingerprint of this machine and of what is used of it."""
+    return machine.fingerprint(project.params.threads, used.device, used.processes)
 
 
 def check_environment(project: Project) -> Check:
@@ -100,10 +104,10 @@ def check_environment(project: Project) -> Check:
             known = entry["machine"] in record["machines"]
             check.same(f"{FILE}: {artefact}: machine", "one that is listed",
                        "one that is listed" if known else entry["machine"])  # fmt: skip
-        for artefact, telling in _artefacts(project).items():
-            content = _content(telling)
-            if content is not None and artefact in made:
-                check.same(f"{artefact}, in {FILE}", made[artefact]["content"], content)
+        for name, artefact in _artefacts(project).items():
+            content = _content(artefact.telling)
+            if content is not None and name in made:
+                check.same(f"{name}, in {FILE}", made[name]["content"], content)
     return check
 
 
@@ -123,25 +127,49 @@ def _read(path: Path) -> dict[str, Any]:
     return found
 
 
-def _artefacts(project: Project) -> dict[str, Path]:
-    """Artefact -> the file or folder whose content stands for all of it."""
+@dataclass(frozen=True)
+class _Artefact:
+    """What a stage makes.
+
+    Attributes:
+        telling: the file or folder whose content stands for all of it.
+        used: what its stage uses on this machine, as the environment has it.
+    """
+
+    telling: Path
+    used: Callable[[], Used]
+
+
+def _artefacts(project: Project) -> dict[str, _Artefact]:
+    """All artefacts of a study by their path."""
     params = project.params
     judges = map(project.judge_of, params.judges)
     segmenters = [project.judge_folder, *judges, *project.segmenters.values()]
     sets = [project.synthetic(name) for name in (*params.sets, *params.transfers)]
-    names = (*params.sets, "references", "arms", *further_scores(params))
-    scores = [project.score(name) for name in names]
-    telling = {
-        project.prepared: project.prepared,
-        **{path: path / "config.json" for path in map(project.generator, params.generators)},
+    learned = [*map(project.generator, params.generators),
+               *map(project.predictor, params.predictors)]  # fmt: skip
+    looked = map(project.score, (*params.sets, "references", "arms"))
+    painted = map(project.score, further_scores(params))
+    shared = {path: path / "config.json" for path in learned}
+    alone = {
         **{path: path / "config.json" for path in segmenters},
-        **{path: path / "config.json" for path in map(project.predictor, params.predictors)},
-        **{path: path / "manifest.csv" for path in sets},
         **{path: path / DECISIONS for path in map(project.selected, params.selections)},
-        **{path: path for path in (*scores, *map(project.choice, params.choices))},
+        **{path: path for path in (*looked, *map(project.choice, params.choices))},
+    }
+    on_processor = {
+        project.prepared: project.prepared,
+        **{path: path / "manifest.csv" for path in sets},
+        **{path: path for path in painted},
         project.reports: project.reports / "claims.json",
     }
-    return {_key(path, project.root): file for path, file in telling.items()}
+    kinds: list[tuple[dict[Path, Path], Callable[[], Used]]] = [
+        (on_processor, Used), (shared, cache(lambda: asked().used)),
+        (alone, cache(lambda: by_itself().used)),
+    ]  # fmt: skip
+    return {
+        _key(path, project.root): _Artefact(telling, used)
+        for kind, used in kinds for path, telling in kind.items()
+    }  # fmt: skip
 
 
 def further_scores(params: Params) -> list[str]:

@@ -13,6 +13,7 @@ import numpy as np
 from yaml import YAMLError
 
 from augflow.errors import AugflowError
+from augflow.machine import out_of_memory
 
 State = Literal["holds", "does not hold", "cannot be checked", "holds within tolerance"]
 EXIT_CODES: dict[State, int] = {
@@ -112,7 +113,10 @@ class Check:
 
     @contextmanager
     def reading(self, where: object) -> Iterator[None]:
-        """What cannot be read inside is a violation, one per line of the error."""
+        """What cannot be read inside is a violation, one per line of the error.
+
+        A lack of memory says nothing of what is checked: it is absent.
+        """
         try:
             yield
         except AugflowError as fault:
@@ -123,6 +127,10 @@ class Check:
         ) as fault:  # fmt: skip
             reason = f"{type(fault).__name__}: {' '.join(str(fault).split())}"
             self.add(Finding(str(where), "readable content", reason))
+        except (MemoryError, RuntimeError) as fault:
+            if not out_of_memory(fault):
+                raise
+            self.lacks(f"memory for {where}")
 
 
 def state_of(checks: Sequence[Check]) -> State:

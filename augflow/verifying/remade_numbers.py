@@ -14,6 +14,7 @@ import torch
 from augflow import files, generators
 from augflow.devices import device
 from augflow.generators import c_glow_predictor
+from augflow.learners.batches import HELD_OUT
 from augflow.learners.prediction import PredictionLearner
 from augflow.metrics import confusion_matrix
 from augflow.scenes import table_facts
@@ -44,7 +45,8 @@ def check_training(space: Workspace, machines: Machines) -> Check:
         with check.reading(where):
             record, maker = files.read_json(where), generators.load(folder).to(used)
             learner = generators.system(record["system"]).learner
-            measured = learner.evaluate(maker, space.split("val").scenes())
+            rows = project.params.generators[name].training.micro_batch
+            measured = learner.evaluate(maker, space.split("val").scenes(), _at_once(rows))
             _compare_facts(check, where, measured, record["facts"], tolerance)
             _check_size(check, where, space, maker, record)
             steps = project.params.generators[name].training.steps
@@ -57,10 +59,21 @@ def check_training(space: Workspace, machines: Machines) -> Check:
         tolerance, where = space.tolerance(check, machines, folder), folder / "config.json"
         with check.reading(where):
             record, predictor = files.read_json(where), c_glow_predictor.load(folder).to(used)
-            measured = PredictionLearner.evaluate(predictor, space.split("val").scenes())
+            rows = project.params.predictors[name].training.micro_batch
+            measured = PredictionLearner.evaluate(
+                predictor, space.split("val").scenes(), _at_once(rows)
+            )
             _compare_facts(check, where, measured, record["facts"], tolerance)
             _check_size(check, where, space, predictor, record)
     return check
+
+
+def _at_once(rows: int | str | None) -> int:
+    """How many held-out scenes a training looks at at once that works through so many rows.
+
+    One that found the number itself may have looked at fewer, which rounds in another way.
+    """
+    return min(HELD_OUT, rows) if isinstance(rows, int) else HELD_OUT
 
 
 def _compare_facts(

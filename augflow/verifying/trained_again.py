@@ -18,14 +18,19 @@ from augflow.verifying.workspace import Workspace
 
 @dataclass(frozen=True)
 class Training:
-    """A network: its folder, the folders that it is trained on, and what trains it.
+    """A network that is trained again.
 
-    `train` takes the folder to write and one for the resume state.
+    Attributes:
+        folder: of the network.
+        needed: the folders that it is trained on.
+        train: takes the folder to write and one for the resume state.
+        shared: whether several processes train it where the environment asks for them.
     """
 
     folder: Path
     needed: tuple[Path, ...]
     train: Callable[[Path, Path], object]
+    shared: bool = False
 
 
 def check_trainings(space: Workspace, machines: Machines) -> Check:
@@ -38,7 +43,7 @@ def check_trainings(space: Workspace, machines: Machines) -> Check:
         one = listed[place]
         if not all([check.has(path) for path in (one.folder, *one.needed)]):
             continue
-        if not machines.here(one.folder) or asked().processes > 1:
+        if not machines.here(one.folder) or (one.shared and asked().processes > 1):
             check.elsewhere(
                 f"{one.folder} was trained on another or an unknown machine or device, or by "
                 "several processes: not again"
@@ -73,7 +78,7 @@ def _generator(project: Project, name: str) -> Training:
         ranks = start(asked(), section.training.precision)
         train(name, section, project.prepared, out, run=run, threads=threads, ranks=ranks)
 
-    return Training(project.generator(name), (project.prepared,), again)
+    return Training(project.generator(name), (project.prepared,), again, shared=True)
 
 
 def _predictor(project: Project, name: str) -> Training:
@@ -85,7 +90,7 @@ def _predictor(project: Project, name: str) -> Training:
         ranks = start(asked(), section.training.precision)
         train_predictor(name, section, project.prepared, out, run=run, threads=threads, ranks=ranks)
 
-    return Training(project.predictor(name), (project.prepared,), again)
+    return Training(project.predictor(name), (project.prepared,), again, shared=True)
 
 
 def _judge(project: Project, name: str) -> Training:

@@ -116,7 +116,7 @@ def test_who_reads_our_output_and_goes_hears_no_more():
     )
     assert ran.stdout.readline() == b"word\n"
     ran.stdout.close()
-    assert ran.wait(60) == 1
+    assert ran.wait(60) == 141
     assert ran.stderr.read() == b""
     ran.stderr.close()
 

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 
 CORPUS = Path(__file__).parents[1] / "data" / "fuzz"
@@ -36,6 +37,8 @@ def main() -> int:
     parser.add_argument("--grow", action="store_true")
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if find_spec("atheris") is None:
+        parser.error("atheris is not installed; pip install atheris (Linux, Python 3.11 to 3.13)")
     if given.one is not None:
         fuzz(given.endings[0], given.one, given.keep, given.minutes, given.seed)
     runs, failed = 0, False
@@ -74,6 +77,7 @@ def fuzz(ending: str, corpus: Path, keep: Path, minutes: float, seed: int) -> No
     with atheris.instrument_imports(include=["augflow", "PIL", "yaml"]):
         from tests.fuzz import readers
 
+    readers.warm([ending])
     folder = Path(tempfile.mkdtemp(dir=corpus.parent))
     path = folder / f"a{ending}"
 

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from augflow import files, machine
-from augflow.devices import Devices
+from augflow.devices import SEVERAL, Used
 from augflow.errors import DataError
+from augflow.learners.likelihood import LikelihoodLearner
 from augflow.project import Project
+from augflow.stages.runs import begun_on
 from augflow.verifying import record
 from augflow.verifying.environment import FILE, Machines, check_environment
 from augflow.verifying.trained_again import check_trainings
@@ -42,13 +44,20 @@ def facts_of(artefact):
     return record_of["machines"][record_of["made"][artefact]["machine"]]
 
 
-def test_what_has_just_been_made_is_of_the_devices_that_made_it(study, monkeypatch):
+@pytest.fixture
+def card(monkeypatch):
+    """A GPU that nobody has asked for yet; nothing is computed on it."""
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "a card")
+
+
+def test_what_has_just_been_made_is_of_the_devices_that_made_it(study, card, monkeypatch):
     flow, name = study.generator("flow"), "data/mini/generators/flow"
-    monkeypatch.setattr(Devices, "name", property(lambda used: f"{used.accelerator} X"))
     others = {key: entry for key, entry in files.read_json(Path(FILE))["made"].items()
               if key != name}  # fmt: skip
-    record(study, flow, on=Devices("cuda", devices=2))
-    assert facts_of(name)["device"] == "cuda X"
+    record(study, flow, used=Used("a card", 2))
+    assert facts_of(name)["device"] == "a card"
     assert facts_of(name)["processes"] == "2"
     made = files.read_json(Path(FILE))["made"]
     assert {key: entry for key, entry in made.items() if key != name} == others
@@ -57,6 +66,7 @@ def test_what_has_just_been_made_is_of_the_devices_that_made_it(study, monkeypat
     assert not Machines(study).here(flow)
     monkeypatch.setenv("AUGFLOW_ACCELERATOR", "cuda")
     assert not Machines(study).here(flow)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     monkeypatch.setenv("AUGFLOW_DEVICES", "2")
     assert Machines(study).here(flow)
     params_with(verify__trainings=1)
@@ -66,12 +76,33 @@ def test_what_has_just_been_made_is_of_the_devices_that_made_it(study, monkeypat
     assert "by several processes" in check.notes[0]
 
 
-def test_a_gpu_that_is_not_asked_for_is_no_other_machine(study, monkeypatch):
-    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
-    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
-    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "a card")
-    assert Machines(study).here(study.generator("flow"))
+def test_each_stage_is_held_to_what_it_uses(study, card, monkeypatch):
+    """Sets are painted on the processor, segmentation networks know no other process."""
+    learned, alone = study.generator("flow"), [study.judge_folder, study.score("arms")]
+    painted = [study.prepared, study.synthetic("t05"), study.score("diversity/flow")]
+    machines = Machines(study)
+    assert all(map(machines.here, [learned, *alone, *painted]))
     monkeypatch.setenv("AUGFLOW_ACCELERATOR", "auto")
+    machines = Machines(study)
+    assert all(map(machines.here, painted))
+    assert not any(map(machines.here, [learned, *alone]))
+    for path in alone:
+        record(study, path)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setenv("AUGFLOW_DEVICES", "2")
+    assert all(map(Machines(study).here, alone))
+    assert facts_of("data/mini/scores/arms.json")["device"] == "a card"
+    assert "processes" not in facts_of("data/mini/scores/arms.json")
+
+
+def test_a_record_of_a_time_when_a_card_was_told_though_unused_is_of_another(study, card):
+    old = files.read_json(Path(FILE))
+    for facts in old["machines"].values():
+        facts["device"] = "a card"
+    files.write_json(Path(FILE), old)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AUGFLOW_ACCELERATOR", "cuda")
+        assert not Machines(study).here(study.generator("flow"))
     assert not Machines(study).here(study.generator("flow"))
 
 
@@ -84,16 +115,45 @@ def test_a_trained_generator_is_recorded_at_once(study):
     assert Machines(study).here(study.generator("flow"))
 
 
-def test_where_it_cannot_be_recorded_the_training_is_not_lost(study):
+def test_every_stage_records_what_it_makes(study):
+    """A study whose stages ran under several environments has a record of each."""
+    Path(FILE).unlink()
+    study.prepare()
+    study.judge()
+    study.train_judge("own")
+    study.retrain("both")
+    study.synthesize("t05")
+    study.score_set("t05")
+    study.select("strict")
+    assert sorted(files.read_json(Path(FILE))["made"]) == [
+        "data/mini/judges/own", "data/mini/prepared", "data/mini/scores/t05.json",
+        "data/mini/segmenters/both/0", "data/mini/segmenters/both/1",
+        "data/mini/segmenters/judge", "data/mini/selected/strict", "data/mini/synthetic/t05",
+    ]  # fmt: skip
+
+
+def test_a_training_that_is_taken_up_on_another_device_is_of_neither(tmp_path, study):
+    cpu, card = Used(), Used("a card")
+    assert begun_on(tmp_path, cpu) == cpu
+    assert begun_on(tmp_path, cpu) == cpu
+    assert begun_on(tmp_path, card) == Used(SEVERAL)
+    assert begun_on(tmp_path, card) == Used(SEVERAL)
+    assert begun_on(tmp_path, cpu) == Used(SEVERAL)
+    (tmp_path / "devices.json").write_text('{"x": 1}')
+    assert begun_on(tmp_path, cpu) == Used(SEVERAL)
+    record(study, study.generator("flow"), used=Used(SEVERAL))
+    assert not Machines(study).here(study.generator("flow"))
+
+
+def test_where_it_cannot_be_recorded_the_training_is_not_lost(study, monkeypatch):
     Path(FILE).write_text("[]")
     with pytest.raises(DataError, match="no record of machines; restore it, or delete it"):
         study.train("flow")
     Path(FILE).unlink()
     (state,) = Path(".augflow").rglob("state.safetensors")
-    before = state.stat().st_mtime_ns
+    monkeypatch.setattr(LikelihoodLearner, "step", None)  # none is left to take
     study.train("flow")
     assert not state.exists()
-    assert before < study.generator("flow").stat().st_mtime_ns
     assert facts_of("data/mini/generators/flow")["device"] == "cpu"
 
 

@@ -1,6 +1,9 @@
 """Level 2: everything again in a clean copy; bands are measured, and what leaves them is named."""
 
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +15,7 @@ from augflow.errors import DataError, ModelError
 from augflow.project import Project
 from augflow.verifying import bands
 from augflow.verifying.cached import md5
-from augflow.verifying.clone import cleaned, run_all
+from augflow.verifying.clone import _side_by_side, cleaned, run_all
 from augflow.verifying.rebuilt import check_rebuilt
 from tests.verifying import test_lies
 from tests.verifying.careful_lies import a_judge_trained_on_validation
@@ -251,17 +254,80 @@ def test_stages_run_side_by_side_and_in_their_order(tmp_path):
     folder, log = side_by_side(tmp_path), tmp_path / "log.txt"
     assert run_all(folder, log, jobs=2) is None
     seen = [int((folder / f"{name}.out").read_text()) for name in ("first", "second")]
-    assert max(seen) == 2  # neither has waited in vain
+    assert seen == [2, 2]  # neither has waited in vain
     assert [(folder / f"{name}.out").read_text() for name in ("last", "end")] == ["3", "4"]
     assert "Data and pipelines are up to date" in log.read_text()
 
 
+def begins(folder, code):
+    """Starts a process that runs some code and leaves a file that says so."""
+
+    def start(stage):
+        (folder / f"{stage}.begun").touch()
+        return subprocess.Popen([sys.executable, "-c", code.get(stage, code[""])])
+
+    return start
+
+
+def begun(folder):
+    return sorted(path.stem for path in folder.glob("*.begun"))
+
+
 def test_after_a_stage_that_fails_none_is_begun(tmp_path):
-    folder = side_by_side(tmp_path, last="bad")
-    said = run_all(folder, tmp_path / "log.txt", jobs=2)
-    assert said.startswith("dvc repro ended with exit code ")
-    assert (folder / "bad.begun").exists()
-    assert not (folder / "end.begun").exists()
+    needed = {"a": [], "bad": [], "c": [], "d": []}
+    code = {"bad": "raise SystemExit(3)", "": "import time; time.sleep(2)"}
+    assert _side_by_side(needed, begins(tmp_path, code), 2) == 3
+    assert begun(tmp_path) == ["a", "bad"]  # c and d were ready, and a was waited for
+
+
+def test_a_stage_waits_for_those_before_it_and_no_more_than_are_asked_for_run(tmp_path):
+    needed = {"a": [], "b": ["a"], "c": ["b"], "d": []}
+    most = []
+
+    def start(stage):
+        assert all(one.poll() == 0 for one in started if one.args[-1] in needed[stage])
+        most.append(1 + sum(one.poll() is None for one in started))
+        started.append(subprocess.Popen([sys.executable, "-c", "", stage]))
+        return started[-1]
+
+    started = []
+    assert _side_by_side(needed, start, 2) == 0
+    assert sorted(one.args[-1] for one in started) == ["a", "b", "c", "d"]
+    assert max(most) == 2
+
+
+def test_a_signal_ends_what_runs_and_begins_no_more(tmp_path):
+    """As `augflow verify` hears it."""
+    code = (
+        "import subprocess, sys\n"
+        "from pathlib import Path\n"
+        "from augflow.cli.errors import reported\n"
+        "from augflow.verifying.clone import _side_by_side\n"
+        "def start(stage):\n"
+        "    one = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(120)'])\n"
+        "    Path(f'{stage}.begun').write_text(str(one.pid))\n"
+        "    return one\n"
+        "with reported():\n"
+        "    _side_by_side({'a': [], 'b': [], 'c': [], 'd': []}, start, 2)\n"
+    )
+    ran = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stderr=subprocess.PIPE)
+    end = time.monotonic() + 60
+    while len(begun(tmp_path)) < 2 and time.monotonic() < end:
+        time.sleep(0.05)
+    time.sleep(0.3)
+    ran.terminate()
+    assert ran.wait(30) == 143
+    ran.stderr.close()
+    assert begun(tmp_path) == ["a", "b"]
+    for path in tmp_path.glob("*.begun"):
+        assert not Path(f"/proc/{path.read_text()}").exists()
+
+
+def test_a_pipeline_that_dvc_cannot_read_is_a_finding_with_its_log(quick):
+    text = (quick.root / "dvc.yaml").read_text()
+    (quick.root / "dvc.yaml").write_text(text + text.replace("stages:", "").replace("all:", "b:"))
+    (found,) = check_rebuilt(quick, jobs=2).violations
+    assert "dvc repro ended with exit code" in found.got
 
 
 def test_a_band_is_at_least_what_was_seen_and_wider_for_few_runs():

@@ -368,7 +368,8 @@ def test_findings_are_written_for_programs_and_people(study, run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "words", [["--level", "0"], ["--strict"], ["--out", "x"], ["--json", "x.json"]]
+    "words",
+    [["--level", "0"], ["--strict"], ["--out", "x"], ["--json", "x.json"], ["--trust-config"]],
 )
 def test_a_calibration_takes_no_options_of_a_check(study, run, words):
     """One that would be ignored is refused, before anything is made."""
@@ -380,6 +381,7 @@ def test_a_calibration_takes_no_options_of_a_check(study, run, words):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
+        (["--trust-config"], "--trust-config is for networks that are loaded, which level 0"),
         (["--level", "2", "--trust-config"], "set trust_config: true in params.yaml"),
         (["--level", "3", "--trust-config"], "--trust-config is for networks that are loaded"),
         (["--jobs", "2"], "--jobs is for stages that run, and level 0 runs none; leave it out"),
@@ -425,6 +427,21 @@ def test_the_pipeline_of_another_version_of_augflow_is_not_held_against_a_projec
     assert lines(check) == []
     assert check.state == "cannot be checked"
     assert "the pipeline of augflow 0.0.9" in check.absent[0]
+    own = yaml.safe_load(Path("dvc.yaml").read_text())
+    own["stages"]["report"]["deps"].append("augflow.version")
+    Path("dvc.yaml").write_text(yaml.safe_dump(own))
+    check = Check("pipeline")
+    check_declared(check, study, {})
+    assert check.state == "holds"  # another version, the same pipeline
+
+
+def test_a_lack_of_memory_says_nothing_of_what_is_checked():
+    check = Check("x")
+    with check.reading("a.json"):
+        raise MemoryError
+    assert (check.state, check.absent) == ("cannot be checked", ["memory for a.json"])
+    with pytest.raises(RuntimeError, match="ours"), check.reading("a.json"):
+        raise RuntimeError("ours")
 
 
 def test_a_folder_that_cannot_be_written_changes_no_verdict(study, run, tmp_path):
