@@ -89,6 +89,28 @@ def test_where_data_is_gone_the_lock_says_what_it_was(quick):
     assert check.compared > 50
 
 
+def test_outputs_of_stages_that_are_no_more_are_not_missed(quick):
+    path = quick.root / "dvc.lock"
+    lock = yaml.safe_load(path.read_text())
+    lock["stages"]["before"] = {
+        "cmd": "x",
+        "outs": [{"path": "data/mini/synthetic/t99", "md5": "x"}],
+    }
+    path.write_text(yaml.safe_dump(lock))
+    check = check_rebuilt(quick)
+    assert check.state == "holds", check.violations
+    assert "dvc.lock has 1 outputs that no stage makes: not compared" in check.notes
+
+
+def test_an_output_that_was_never_recorded_is_found(quick):
+    path = quick.root / "dvc.lock"
+    lock = yaml.safe_load(path.read_text())
+    lock["stages"]["all"]["outs"] = lock["stages"]["all"]["outs"][:1]
+    path.write_text(yaml.safe_dump(lock))
+    (found,) = check_rebuilt(quick).violations
+    assert found.where == "reports/mini in dvc.lock"
+
+
 def test_data_that_was_other_is_found_though_it_is_gone(quick):
     edited = quick.score("arms")
     edited.write_text(edited.read_text().replace("[[", "[[1", 1))
