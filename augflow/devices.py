@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from augflow import seeds
-from augflow.errors import ParamsError, nearest
+from augflow import files, seeds
+from augflow.errors import DataError, ParamsError, nearest
 from augflow.ranks import ALONE, Ranks
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
 
 log = logging.getLogger("augflow")
 
@@ -40,6 +43,7 @@ class Used:
     processes: int = 1
 
 
+_NOTE = "devices.json"
 SEVERAL = "several, one after another"
 """The device of a training that was taken up on another one than it was begun on."""
 
@@ -119,6 +123,36 @@ def device() -> torch.device:
 def by_itself() -> Devices:
     """The devices of a process that shares its work with no other."""
     return Devices(asked().accelerator)
+
+
+def note(run: Path, tensors: Iterable[Tensor], processes: int) -> None:
+    """Notes in the folder of a run what it is computed on from here on.
+
+    Args:
+        run: the folder.
+        tensors: what is learned, where it is learned.
+        processes: that share the work.
+    """
+    import torch
+
+    cards = sorted({str(one.device) for one in tensors if one.is_cuda})
+    used = Used(torch.cuda.get_device_name(cards[0]) if cards else "cpu", processes)
+    path = run / _NOTE
+    whole = used if not path.exists() or noted(run) == used else Used(SEVERAL)
+    if not path.exists() or noted(run) != whole:
+        files.write_json(path, asdict(whole))
+
+
+def noted(run: Path) -> Used:
+    """What all of a run, and of those inside it, was computed on, see `note`.
+
+    `SEVERAL` where nobody knows.
+    """
+    try:
+        found = {Used(**files.read_json(path)) for path in run.rglob(_NOTE)}
+    except (DataError, TypeError):
+        found = set()
+    return found.pop() if len(found) == 1 else Used(SEVERAL)
 
 
 def start(devices: Devices, precision: Precision) -> Ranks:

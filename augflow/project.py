@@ -136,21 +136,19 @@ class Project:
         Returns:
             Whether this process has written it, as the first of those that have trained it.
         """
-        from augflow.devices import asked, start
-        from augflow.stages.runs import begun_on, folder_digest
+        from augflow.devices import asked, noted, start
+        from augflow.stages.runs import folder_digest
         from augflow.stages.train import train
 
         section = _named(self.params.generators, name, "generators")
-        devices = devices or asked()
-        ranks = start(devices, section.training.precision)
+        ranks = start(devices or asked(), section.training.precision)
         threads = self.params.threads
         facts = (section.model_dump(mode="json"), threads, folder_digest(self.prepared))
         run = self.run("train", name, *facts)
         out = self.generator(name)
-        used = begun_on(run, devices.used) if ranks.leads else devices.used
         train(name, section, self.prepared, out, run=run, threads=threads, ranks=ranks)
         if ranks.leads:
-            self._record(out, used)
+            self._record(out, noted(run))
             rmtree(run)  # a finished run is not resumed: trained again, it begins anew
         return ranks.leads
 
@@ -182,21 +180,19 @@ class Project:
         Returns:
             Whether this process has written it, as the first of those that have trained it.
         """
-        from augflow.devices import asked, start
+        from augflow.devices import asked, noted, start
         from augflow.stages.predict import train_predictor
-        from augflow.stages.runs import begun_on, folder_digest
+        from augflow.stages.runs import folder_digest
 
         section = _named(self.params.predictors, name, "predictors")
-        devices = asked()
-        ranks = start(devices, section.training.precision)
+        ranks = start(asked(), section.training.precision)
         threads = self.params.threads
         facts = (section.model_dump(mode="json"), threads, folder_digest(self.prepared))
         run = self.run("predict", name, *facts)
         out = self.predictor(name)
-        used = begun_on(run, devices.used) if ranks.leads else devices.used
         train_predictor(name, section, self.prepared, out, run=run, threads=threads, ranks=ranks)
         if ranks.leads:
-            self._record(out, used)
+            self._record(out, noted(run))
             rmtree(run)
         return ranks.leads
 
@@ -213,30 +209,27 @@ class Project:
 
     def judge(self) -> None:
         """Stage judge: a segmenter trained on the real training photographs."""
-        from augflow.devices import by_itself
-        from augflow.stages.runs import begun_on
+        from augflow.devices import noted
 
         arm = ArmParams(train_on=("real",), reads="prepared")
         params = self.params.judge
         run = self._run_of("judge", arm, params, params.seed)
-        used = begun_on(run, by_itself().used)
         self._retrain(arm, params, params.seed, self.judge_folder, run)
-        self._record(self.judge_folder, used)
+        self._record(self.judge_folder, noted(run))
         rmtree(run)
 
     def train_judge(self, name: str) -> None:
         """Stage judges: a segmenter that selections ask, trained on its share of real scenes."""
-        from augflow.devices import by_itself
+        from augflow.devices import noted
         from augflow.stages.judges import train_judge
-        from augflow.stages.runs import begun_on, folder_digest
+        from augflow.stages.runs import folder_digest
 
         section, threads = _named(self.params.judges, name, "judges"), self.params.threads
         facts = (section.model_dump(mode="json"), threads, folder_digest(self.prepared),
                  self._own_files(section))  # fmt: skip
         run = self.run("judges", name, *facts)
-        used = begun_on(run, by_itself().used)
         train_judge(name, section, self.prepared, self.judge_of(name), run, threads)
-        self._record(self.judge_of(name), used)
+        self._record(self.judge_of(name), noted(run))
         rmtree(run)
 
     def choose(self, name: str) -> None:
@@ -268,20 +261,17 @@ class Project:
 
     def retrain(self, arm: str) -> None:
         """Stage retrain: one arm, once per seed."""
-        from augflow.devices import by_itself
-        from augflow.stages.runs import begun_on
+        from augflow.devices import noted
 
         section = _named(self.params.arms, arm, "arms")
         params = self.params.retrain.segmenter
         seeds = self.params.retrain.seeds
         runs = [self._run_of(arm, section, params, seed) for seed in seeds]
-        used = {}
         with files.fresh_folder(self.data / "segmenters" / arm) as folder:
             for done, seed in enumerate(seeds):
-                used[self.segmenter(arm, seed)] = begun_on(runs[done], by_itself().used)
                 self._retrain(section, params, seed, folder / str(seed), *runs[done:])
-        for network, devices in used.items():
-            self._record(network, devices)
+        for seed, run in zip(seeds, runs, strict=True):
+            self._record(self.segmenter(arm, seed), noted(run))
         for run in runs:
             rmtree(run)
 

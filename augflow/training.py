@@ -16,6 +16,7 @@ from torch import Tensor
 
 from augflow import files, machine, seeds, stopping
 from augflow.budget import Budget
+from augflow.devices import note
 from augflow.errors import ModelError, ParamsError
 from augflow.learners import Learner, NotFiniteError
 from augflow.prefetching import Rows, ahead
@@ -184,6 +185,7 @@ class _Run:
             if self.folder is not None:
                 stack.enter_context(files.held(self.folder))
                 self._take_up(self.folder)
+                note(self.folder, self.learner.state().values(), self.ranks.count)
             if self.ranks.count > 1:
                 self.step, self.history = self.ranks.gathered((self.step, self.history))[0]
                 self.kept = self.step

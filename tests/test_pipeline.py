@@ -105,13 +105,12 @@ def test_training_depends_on_all_the_code_that_it_runs(stages, stage):
 
 
 PLUMBING = {"augflow/__init__.py", "augflow/budget.py", "augflow/decoded.py",
-            "augflow/describing.py", "augflow/encoded/__init__.py", "augflow/encoded/facts.py",
-            "augflow/encoded/jpeg.py", "augflow/encoded/png.py", "augflow/errors.py",
-            "augflow/files.py",
-            "augflow/images.py", "augflow/machine.py", "augflow/operations.py", "augflow/params.py",
-            "augflow/peak.py", "augflow/plain_yaml.py", "augflow/prefetching.py",
-            "augflow/room.py", "augflow/sizes.py", "augflow/stopping.py",
-            "augflow/weights.py"}  # fmt: skip
+            "augflow/describing.py", "augflow/devices.py", "augflow/encoded/__init__.py",
+            "augflow/encoded/facts.py", "augflow/encoded/jpeg.py", "augflow/encoded/png.py",
+            "augflow/errors.py", "augflow/files.py", "augflow/images.py", "augflow/machine.py",
+            "augflow/operations.py", "augflow/params.py", "augflow/peak.py",
+            "augflow/plain_yaml.py", "augflow/prefetching.py", "augflow/room.py",
+            "augflow/sizes.py", "augflow/stopping.py", "augflow/weights.py"}  # fmt: skip
 """What no result depends on but by what others make of it."""
 
 

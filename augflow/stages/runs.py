@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
 import augflow
 from augflow import files
-from augflow.devices import SEVERAL, Used
-from augflow.errors import DataError
 
 ROOT = Path(".augflow") / "runs"
 
@@ -24,24 +21,6 @@ def run_folder(stage: str, name: str, *facts: object) -> Path:
     """
     digest = files.digest_bytes(files.json_bytes([*facts, learning_code()]))
     return ROOT / f"{stage}-{name}-{digest}"
-
-
-def begun_on(run: Path, used: Used) -> Used:
-    """Notes in the folder of a run what it is computed on, and says what all of it was.
-
-    Args:
-        run: the folder.
-        used: what it is computed on from here on.
-    """
-    path = run / "devices.json"
-    try:
-        known = Used(**files.read_json(path)) if path.exists() else used
-    except (DataError, TypeError):
-        known = Used(SEVERAL)
-    whole = used if known == used else Used(SEVERAL)
-    if whole != known or not path.exists():
-        files.write_json(path, asdict(whole))
-    return whole
 
 
 def learning_code() -> str:

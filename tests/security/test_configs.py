@@ -160,7 +160,7 @@ def test_a_network_is_trusted_by_the_section_that_it_was_trained_by(tmp_path):
     assert all(map(Project(tmp_path, trust_config=True).trusts, others))
 
 
-@pytest.mark.parametrize("command", ["score", "select", "verify"])
+@pytest.mark.parametrize("command", [["score"], ["select"], ["verify", "--level", "1"]])
 def test_commands_that_read_networks_take_the_consent(command, monkeypatch):
     seen = []
 
@@ -172,5 +172,5 @@ def test_commands_that_read_networks_take_the_consent(command, monkeypatch):
 
     monkeypatch.setattr("augflow.project.Project", Seen)
     for words in ([], ["--trust-config"]):
-        assert CliRunner().invoke(app, [command, *words]).exit_code == 2
+        assert CliRunner().invoke(app, [*command, *words]).exit_code == 2
     assert seen == [False, True]

@@ -4,13 +4,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from augflow import files, machine
-from augflow.devices import SEVERAL, Used
+from augflow.devices import SEVERAL, Used, note, noted
 from augflow.errors import DataError
 from augflow.learners.likelihood import LikelihoodLearner
 from augflow.project import Project
-from augflow.stages.runs import begun_on
 from augflow.verifying import record
 from augflow.verifying.environment import FILE, Machines, check_environment
 from augflow.verifying.trained_again import check_trainings
@@ -132,15 +132,27 @@ def test_every_stage_records_what_it_makes(study):
     ]  # fmt: skip
 
 
-def test_a_training_that_is_taken_up_on_another_device_is_of_neither(tmp_path, study):
-    cpu, card = Used(), Used("a card")
-    assert begun_on(tmp_path, cpu) == cpu
-    assert begun_on(tmp_path, cpu) == cpu
-    assert begun_on(tmp_path, card) == Used(SEVERAL)
-    assert begun_on(tmp_path, card) == Used(SEVERAL)
-    assert begun_on(tmp_path, cpu) == Used(SEVERAL)
+def test_a_training_that_is_taken_up_on_another_device_is_of_neither(tmp_path, study, monkeypatch):
+    here, there = torch.zeros(1), torch.zeros(1, device="meta")
+    monkeypatch.setattr(torch.Tensor, "is_cuda", property(lambda one: one.is_meta))
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda name: f"card {name}")
+    assert noted(tmp_path) == Used(SEVERAL)
+    for _ in range(2):
+        note(tmp_path, [here, here], 1)
+        assert noted(tmp_path) == Used("cpu", 1)
+    for tensor in (there, there, here):
+        note(tmp_path, [here, tensor], 1)
+        assert noted(tmp_path) == Used(SEVERAL)
+    (tmp_path / "devices.json").unlink()
+    note(tmp_path, [here, there], 2)
+    assert noted(tmp_path) == Used("card meta", 2)
+    note(tmp_path / "fold", [here, there], 2)
+    assert noted(tmp_path) == Used("card meta", 2)
+    note(tmp_path / "all", [here], 1)
+    assert noted(tmp_path) == Used(SEVERAL)
+    shutil.rmtree(tmp_path / "all")
     (tmp_path / "devices.json").write_text('{"x": 1}')
-    assert begun_on(tmp_path, cpu) == Used(SEVERAL)
+    assert noted(tmp_path) == Used(SEVERAL)
     record(study, study.generator("flow"), used=Used(SEVERAL))
     assert not Machines(study).here(study.generator("flow"))
 
