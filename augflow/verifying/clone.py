@@ -121,7 +121,7 @@ def run_all(
 def _order(copy: Path) -> dict[str, list[str]]:
     """The stages of a pipeline by name, with those that each has to wait for.
 
-    None where DVC cannot read the pipeline: it says so itself when it is run.
+    There are none where DVC cannot read the pipeline: it says so itself when it is run.
     """
     from dvc.exceptions import DvcException
     from dvc.repo import Repo

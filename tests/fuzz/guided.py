@@ -46,7 +46,8 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as scratch:
             found = Path(scratch) / "found"
             found.mkdir()
-            for path in CORPUS.glob(f"*{ending}"):
+            known = sorted(CORPUS.glob(f"*{ending}"))
+            for path in known:
                 shutil.copy(path, found / path.name)
             done = subprocess.run(
                 [sys.executable, "-m", "tests.fuzz.guided", "--one", found, "--endings", ending,
@@ -54,14 +55,14 @@ def main() -> int:
                  "--keep", given.keep],
                 stderr=subprocess.PIPE, text=True, errors="replace", check=False,
             )  # fmt: skip
-            (Path(scratch) / "log").write_text(done.stderr)
             count = re.search(r"Done (\d+) runs", done.stderr)
             if count is None:
                 print(done.stderr[-3000:], file=sys.stderr)  # noqa: T201
                 failed = True
             runs += int(count[1]) if count else 0
-            said = f"{count[1] if count else 'stopped:'} files, {len(list(found.iterdir()))}"
-            print(f"{ending}: {said} of them new to the code", flush=True)  # noqa: T201
+            new = len(list(found.iterdir())) - len(known)
+            said = f"{count[1]} files" if count else "stopped"
+            print(f"{ending}: {said}, {new} of them reached new code", flush=True)  # noqa: T201
             if given.grow:
                 grow(ending, found)
     kept = sorted(given.keep.iterdir()) if given.keep.exists() else []
@@ -114,12 +115,14 @@ def grow(ending: str, found: Path) -> None:
 
 def lines_of(ending: str, path: Path) -> Iterable[tuple[str, int]]:
     """The lines of augflow that the readers run on a file."""
+    import augflow
     from tests.fuzz import readers
 
     seen: set[tuple[str, int]] = set()
+    ours = f"{Path(augflow.__file__).parent}/"
 
     def trace(frame, event, _):
-        if "/augflow/" not in frame.f_code.co_filename:
+        if not frame.f_code.co_filename.startswith(ours):
             return None
         if event == "line":
             seen.add((frame.f_code.co_filename, frame.f_lineno))
