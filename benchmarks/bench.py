@@ -20,8 +20,8 @@ from typing import Annotated, Any, get_args
 import torch
 import typer
 
-from augflow import files
-from augflow.params import Memory
+from augflow.core import io
+from augflow.core.config import Memory
 from benchmarks.contenders import Task, Work
 from benchmarks.floor import matrix_rate, operations
 from benchmarks.worker import Turn, Worker
@@ -250,7 +250,7 @@ def run(
         )  # fmt: skip
         print(table(content), flush=True)
         name = f"compare_{side}.json" if reference else f"bench_{side}.json"
-        files.atomic_write(out / name, (json.dumps(content, indent=1) + "\n").encode())
+        io.atomic_write(out / name, (json.dumps(content, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":

@@ -15,12 +15,12 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from augflow import files, seeds
-from augflow.folds import Fold, folds
-from augflow.looks import confusions
+from augflow.core import io, seeding
+from augflow.data.folds import Fold, folds
+from augflow.data.scenes import SceneFolder
 from augflow.metrics import scores
-from augflow.params import SegmenterParams
-from augflow.scenes import SceneFolder
+from augflow.segmentation.evaluate import confusions
+from augflow.segmentation.params import SegmenterParams
 from augflow.stages.retrain import trained
 
 
@@ -34,7 +34,7 @@ def main(
     out: Path = Path("reports/benchmarks/classic_policy.json"),
 ) -> None:
     """Measures each strength on one share of the scenes and adds a row to the file."""
-    seeds.deterministic(0, 1)
+    seeding.deterministic(0, 1)
     folder = SceneFolder(prepared, "train", one_in)
     params = SegmenterParams(steps=steps)
     parts = folds(folder.drives, count, "classic policy")
@@ -45,8 +45,8 @@ def main(
         print(f"strength {strength:g}: class IoU {100 * np.mean(values):.2f} %", flush=True)
     row = {"study": prepared.parent.name, "one_in": one_in, "scenes": len(folder), "steps": steps,
            "folds": len(parts), "class_iou": found}  # fmt: skip
-    rows = files.read_json(out)["rows"] if out.exists() else []
-    files.write_json(out, {"rows": [*rows, row]})
+    rows = io.read_json(out)["rows"] if out.exists() else []
+    io.write_json(out, {"rows": [*rows, row]})
 
 
 def class_iou(

@@ -11,13 +11,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from augflow import generators, machine, seeds
-from augflow.classes import ClassTable, table
+from augflow import generators
+from augflow.core import hardware, seeding
+from augflow.core.config import Memory
+from augflow.core.seeding import Noise
+from augflow.data.classes import ClassTable, table
+from augflow.data.scenes import Layout, Scene
 from augflow.generators.presets import FULL_GLOW, FullGlowConfig, configured
-from augflow.learners import GeneratorLearner
-from augflow.params import Memory, TrainingParams
-from augflow.scenes import Layout, Scene
-from augflow.seeds import Noise
+from augflow.training.learner import GeneratorLearner
+from augflow.training.learners import learner_of
+from augflow.training.params import TrainingParams
 from benchmarks.plain import PlainFullGlow
 
 Task = Literal["train", "first", "more", "sweep", "transfer"]
@@ -75,7 +78,7 @@ class Ours:
 
     def __init__(self, work: Work) -> None:
         """Builds the generator, initialised from data."""
-        machine.keep_pages()
+        hardware.keep_pages()
         self.work, self.drawn = work, 0
         overrides: dict[str, Any] = {"size": work.size, "steps": work.steps}
         if work.preset.startswith("config"):
@@ -95,13 +98,13 @@ class Ours:
             steps=1000, batch_size=self.work.batch, learning_rate=1e-4, memory=self.work.memory,
             precision=self.work.precision,
         )  # fmt: skip
-        return generators.learner("full_glow", self.generator, params)
+        return learner_of(self.generator, params)
 
     def train(self) -> int:
         """See `Contender`."""
         self.drawn += 1
         scene = scenes(self.work.size, self.work.batch, self.drawn)
-        self.learner.step(scene, seeds.generator(0, "step", self.drawn), self.drawn)
+        self.learner.step(scene, seeding.generator(0, "step", self.drawn), self.drawn)
         return self.work.batch
 
     def first(self) -> int:

@@ -23,13 +23,16 @@ import torch
 import typer
 from torch import Tensor
 
-from augflow import files, generators, machine, seeds
+from augflow import generators
+from augflow.core import io, seeding
+from augflow.core.hardware import keep_pages
+from augflow.data.scenes import Scene, SceneFolder, evenly
 from augflow.generators.presets import FULL_GLOW, FullGlowConfig, configured
-from augflow.importing import read_glow2
-from augflow.learners import held_out_bits
-from augflow.params import TrainingParams
-from augflow.scenes import Scene, SceneFolder, evenly
-from augflow.training import batch_rows
+from augflow.tools.checkpoints import read_glow2
+from augflow.training.learners import learner_of
+from augflow.training.likelihood import held_out_bits
+from augflow.training.loop import batch_rows
+from augflow.training.params import TrainingParams
 from benchmarks.bench import LEVELS, OUT, Out, Threads, hardware
 from benchmarks.contenders import OneByOne, Plain, Work
 
@@ -56,14 +59,14 @@ class Library:
         config = configured(FullGlowConfig, FULL_GLOW, preset, {"size": folder.size})
         self.scenes, self.done, self.photographs = folder.scenes(), 0, 0
         self.generator: Any = generators.built("full_glow", config, folder.table, 0)
-        self.learner = generators.learner("full_glow", self.generator, params)
+        self.learner = learner_of(self.generator, params)
         self.learner.initialise(self.scenes[list(range(min(FIRST, len(self.scenes))))])
 
     def step(self) -> None:
         """One update."""
         size = self.learner.params.batch_size
         rows = batch_rows(0, self.done, size, len(self.scenes))
-        rng = seeds.generator(0, "step", self.done)
+        rng = seeding.generator(0, "step", self.done)
         self.learner.step(self.scenes[rows], rng, self.done)
         self.done, self.photographs = self.done + 1, self.photographs + size
 
@@ -144,8 +147,8 @@ def main(
     """Measures, prints, writes."""
     if (rival == "reference") != (reference is not None) or rival not in ("plain", "reference"):
         raise typer.BadParameter("--rival is plain, or reference together with --reference DIR")
-    machine.keep_pages()
-    seeds.deterministic(0, threads)
+    keep_pages()
+    seeding.deterministic(0, threads)
     folder, other = SceneFolder(prepared, "train"), SceneFolder(prepared, "val")
     params = TrainingParams.model_validate(
         {"steps": 10**6, "batch_size": batch, "learning_rate": rate, "warmup_steps": 50,
@@ -161,7 +164,7 @@ def main(
         "training": {"batch": batch, "rate": rate, "precision": precision},
         "points": [asdict(point) for point in points],
     }
-    files.atomic_write(out / "equal_time.json", (json.dumps(content, indent=1) + "\n").encode())
+    io.atomic_write(out / "equal_time.json", (json.dumps(content, indent=1) + "\n").encode())
 
 
 def _show(point: Point) -> None:

@@ -18,9 +18,9 @@ from typing import Annotated
 
 import typer
 
-from augflow import files
+from augflow.core import io
+from augflow.core.config import Memory
 from augflow.generators.presets import FULL_GLOW
-from augflow.params import Memory
 from benchmarks.bench import (
     DEPTH,
     LEVELS,
@@ -130,7 +130,7 @@ def main(
                     flush=True,
                 )
     content = {"machine": hardware(threads), "points": [asdict(one) for one in found]}
-    files.atomic_write(out / "memory.json", (json.dumps(content, indent=1) + "\n").encode())
+    io.atomic_write(out / "memory.json", (json.dumps(content, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":

@@ -18,10 +18,17 @@ from typing import Annotated, Any
 import torch
 import typer
 
-from augflow import files, generators, machine, params, seeds, segmenters, training
-from augflow.learners import GeneratorLearner
-from augflow.params import GeneratorParams, Params
-from augflow.scenes import SceneFolder
+from augflow import generators
+from augflow.core import hardware, io, seeding
+from augflow.data.scenes import SceneFolder
+from augflow.segmentation.learner import SupervisedLearner
+from augflow.segmentation.mmseg_config import read_config
+from augflow.segmentation.mmseg_model import MmsegSegmenter
+from augflow.study import params
+from augflow.study.params import GeneratorParams, Params
+from augflow.training import loop
+from augflow.training.learner import GeneratorLearner
+from augflow.training.learners import learner_of
 
 SEGMENTER = "segmenter"
 """What the arms of the study train, without synthetic photographs."""
@@ -42,8 +49,8 @@ class Timed:
             torch.cuda.synchronize()
         begun = time.perf_counter()
         for step in range(start, start + steps):
-            rows = training.batch_rows(0, step, self.batch_size, len(scenes))
-            self.learner.step(scenes.scenes(rows), seeds.generator(0, "step", step), step)
+            rows = loop.batch_rows(0, step, self.batch_size, len(scenes))
+            self.learner.step(scenes.scenes(rows), seeding.generator(0, "step", step), step)
         if self.device == "cuda":
             torch.cuda.synchronize()
         self.turns.append((time.perf_counter() - begun) / steps)
@@ -61,8 +68,8 @@ def main(
 ) -> None:
     """Networks take turns, so that a busy machine slows all of them; the median turn counts."""
     study = params.load(path)
-    machine.keep_pages()
-    seeds.deterministic(0, study.threads)
+    hardware.keep_pages()
+    seeding.deterministic(0, study.threads)
     scenes = SceneFolder(prepared or Path("data") / study.study / "prepared", "train")
     known = [*study.generators, SEGMENTER]
     names = only.split(",") if only else known
@@ -88,16 +95,16 @@ def main(
         card = torch.cuda.get_device_name() if "cuda" in devices else None
         facts = {"torch": torch.__version__, "python": platform.python_version(), "gpu": card,
                  "threads": study.threads, "size": list(scenes.size)}  # fmt: skip
-        files.write_json(out, {"machine": facts, "steps": rows})
+        io.write_json(out, {"machine": facts, "steps": rows})
 
 
 def made(study: Params, name: str, scenes: SceneFolder, device: str) -> Timed:
     """A network of the study, ready to learn on a device."""
     if name == SEGMENTER:
         section = study.retrain.segmenter
-        config = segmenters.read_config(section.config, scenes.table.count, section.trust_config)
-        network = segmenters.MmsegSegmenter(config, scenes.table.names).to(device)
-        return Timed(segmenters.SupervisedLearner(network, section), section.batch_size, device)
+        config = read_config(section.config, scenes.table.count, section.trust_config)
+        network = MmsegSegmenter(config, scenes.table.names).to(device)
+        return Timed(SupervisedLearner(network, section), section.batch_size, device)
     row = study.generators[name]
     return Timed(_learner(row, scenes, device), row.training.batch_size, device)
 
@@ -105,7 +112,7 @@ def made(study: Params, name: str, scenes: SceneFolder, device: str) -> Timed:
 def _learner(section: GeneratorParams, scenes: SceneFolder, device: str) -> GeneratorLearner:
     config = generators.config_of(section, scenes.size)
     made = generators.built(section.system, config, scenes.table, section.training.seed)
-    learner = generators.learner(section.system, made.to(device), section.training)
+    learner = learner_of(made.to(device), section.training)
     learner.attend(scenes.scenes())
     count = min(section.training.init_scenes, len(scenes))
     learner.initialise(scenes.scenes(list(range(count))))

@@ -1,8 +1,6 @@
-"""Stage attributes: all generators of its section."""
+"""Stage attributes."""
 
-from augflow.cli.errors import reported
-from augflow.project import Project
+from augflow.cli.stage import run_script
 
 if __name__ == "__main__":
-    with reported():
-        Project().attributes()
+    run_script("attributes")

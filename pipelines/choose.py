@@ -1,10 +1,6 @@
-"""Stage choose: the temperature of one of the `choices` of `params.yaml`."""
+"""Stage choose."""
 
-import sys
-
-from augflow.cli.errors import reported
-from augflow.project import Project
+from augflow.cli.stage import run_script
 
 if __name__ == "__main__":
-    with reported():
-        Project().choose(sys.argv[1])
+    run_script("choose")

@@ -1,8 +1,6 @@
-"""Stage costs: the operations behind every arm."""
+"""Stage costs."""
 
-from augflow.cli.errors import reported
-from augflow.project import Project
+from augflow.cli.stage import run_script
 
 if __name__ == "__main__":
-    with reported():
-        Project().costs()
+    run_script("costs")

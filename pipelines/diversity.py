@@ -1,10 +1,6 @@
-"""Stage diversity: one generator of `params.yaml`."""
+"""Stage diversity."""
 
-import sys
-
-from augflow.cli.errors import reported
-from augflow.project import Project
+from augflow.cli.stage import run_script
 
 if __name__ == "__main__":
-    with reported():
-        Project().diversity(sys.argv[1])
+    run_script("diversity")

@@ -1,10 +1,6 @@
-"""Stage explore: one generator of `params.yaml`."""
+"""Stage explore."""
 
-import sys
-
-from augflow.cli.errors import reported
-from augflow.project import Project
+from augflow.cli.stage import run_script
 
 if __name__ == "__main__":
-    with reported():
-        Project().explore(sys.argv[1])
+    run_script("explore")

@@ -1,8 +1,6 @@
-"""Stage prepare: raw photographs and ids become scenes of one size."""
+"""Stage prepare."""
 
-from augflow.cli.errors import reported
-from augflow.project import Project
+from augflow.cli.stage import run_script
 
 if __name__ == "__main__":
-    with reported():
-        Project().prepare()
+    run_script("prepare")

@@ -1,8 +1,6 @@
-"""Stage report: tables, figures, pages and claims."""
+"""Stage report."""
 
-from augflow.cli.errors import reported
-from augflow.project import Project
+from augflow.cli.stage import run_script
 
 if __name__ == "__main__":
-    with reported():
-        Project().report()
+    run_script("report")

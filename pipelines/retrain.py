@@ -1,10 +1,6 @@
-"""Stage retrain: one arm of `params.yaml`, once per seed."""
+"""Stage retrain."""
 
-import sys
-
-from augflow.cli.errors import reported
-from augflow.project import Project
+from augflow.cli.stage import run_script
 
 if __name__ == "__main__":
-    with reported():
-        Project().retrain(sys.argv[1])
+    run_script("retrain")

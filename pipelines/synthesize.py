@@ -1,10 +1,6 @@
-"""Stage synthesize: one set of `params.yaml`."""
+"""Stage synthesize."""
 
-import sys
-
-from augflow.cli.errors import reported
-from augflow.project import Project
+from augflow.cli.stage import run_script
 
 if __name__ == "__main__":
-    with reported():
-        Project().synthesize(sys.argv[1])
+    run_script("synthesize")

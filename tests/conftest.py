@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from augflow import files
-from augflow.classes import table
-from augflow.params import DataParams
-from augflow.seeds import generator
+from augflow.core import io
+from augflow.core.seeding import generator
+from augflow.data.classes import table
+from augflow.data.params import DataParams
 
 FOUR_SCENES = {
     "train": (
@@ -79,9 +79,9 @@ def four_scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
         classes = np.where(instances >= 1000, instances // 1000, instances).astype(np.uint8)
         truth = root / "gtFine" / split / city / f"{name}_gtFine"
         photo = root / "leftImg8bit" / split / city / f"{name}_leftImg8bit.png"
-        files.write_png(photo, drawn_photo(classes, name))
-        files.write_png(truth.with_name(f"{truth.name}_labelIds.png"), classes)
-        files.write_png(truth.with_name(f"{truth.name}_instanceIds.png"), instances)
+        io.write_png(photo, drawn_photo(classes, name))
+        io.write_png(truth.with_name(f"{truth.name}_labelIds.png"), classes)
+        io.write_png(truth.with_name(f"{truth.name}_instanceIds.png"), instances)
     return root
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from augflow import files
-from augflow.classes import ClassRow, ClassTable
-from augflow.params import Params
-from augflow.scenes import table_facts
-from augflow.synthetic import NewPhoto, SetFacts, write_set
+from augflow.core import io
+from augflow.data.classes import ClassRow, ClassTable
+from augflow.data.scenes import table_facts
+from augflow.data.synthetic import NewPhoto, SetFacts, write_set
+from augflow.study.params import Params
 
 SIZE = (16, 24)
 NAMES = ("road", "<script>alert(1)</script>", "a|b_c")
@@ -144,14 +144,14 @@ def _prepared(root: Path, scenes: dict[str, int], boundary_source: str) -> None:
     for split, count in scenes.items():
         for index in range(count):
             name = f"{split}_{index}"
-            files.write_png(root / split / "image" / f"{name}.png", photo(index, len(split)))
-            files.write_png(root / split / "classes" / f"{name}.png", classes_of(index))
+            io.write_png(root / split / "image" / f"{name}.png", photo(index, len(split)))
+            io.write_png(root / split / "classes" / f"{name}.png", classes_of(index))
             edges = np.zeros(SIZE, np.uint8)
             edges[SIZE[0] - 3 - index % 4] = 255
-            files.write_png(root / split / "boundary" / f"{name}.png", edges)
+            io.write_png(root / split / "boundary" / f"{name}.png", edges)
             rows.append({"name": name, "split": split, "drive": f"{split}-{index // 2}"})
-    files.write_csv(root / "scenes.csv", rows, ("name", "split", "drive"))
-    files.write_json(root / "dataset.json", {
+    io.write_csv(root / "scenes.csv", rows, ("name", "split", "drive"))
+    io.write_json(root / "dataset.json", {
         "classes": table_facts(TABLE), "size": list(SIZE), "levels": 2, "reader": "folder",
         "boundary_source": boundary_source, "counts": scenes,
     })  # fmt: skip
@@ -160,9 +160,9 @@ def _prepared(root: Path, scenes: dict[str, int], boundary_source: str) -> None:
 def _generator(root: Path, name: str) -> None:
     if name == "pix2pix":
         rows = [{"step": step, "loss_d": 1 / step} for step in range(10, 310, 10)]
-        files.write_csv(root / "history.csv", rows, ("step", "loss_d"))
+        io.write_csv(root / "history.csv", rows, ("step", "loss_d"))
         facts = {"likelihood": "none", "val_scenes": 4, "val_distance": 0.25}
-        files.write_json(root / "config.json", {"parameters": 777, "facts": facts})
+        io.write_json(root / "config.json", {"parameters": 777, "facts": facts})
         return
     lower = {"full_glow": 0.0, "glow": 0.5, "dual_glow": -0.25}[name]
     rows = [
@@ -171,15 +171,15 @@ def _generator(root: Path, name: str) -> None:
          "round_trip": 2e-4 if step % 100 == 0 else None}
         for step in range(10, 310, 10)
     ]  # fmt: skip
-    files.write_csv(root / "history.csv", rows, ("step", "loss", "val_bpd", "round_trip"))
+    io.write_csv(root / "history.csv", rows, ("step", "loss", "val_bpd", "round_trip"))
     facts = {"likelihood": "unconditional"} if name == "glow" else {}
     facts |= {"val_bpd": 4.25 + lower, "val_scenes": 4, "round_trip": 0.0003}
-    files.write_json(root / "config.json", {"parameters": 123456, "facts": facts})
+    io.write_json(root / "config.json", {"parameters": 123456, "facts": facts})
 
 
 def _history(path: Path, columns: tuple[str, ...]) -> None:
     rows = [{"step": s, **{c: 2.0 / s for c in columns}} for s in range(1, 101)]
-    files.write_csv(path, rows, ("step", *columns))
+    io.write_csv(path, rows, ("step", *columns))
 
 
 def _synthetic(
@@ -207,19 +207,19 @@ def _scores(path: Path, name: str, sweep: dict) -> None:
     ]
     content = {"kind": "set", "set": name, "temperatures": list(sweep), "classes": list(NAMES),
                "judge": "the judge", "items": items}  # fmt: skip
-    files.write_json(path, content)
+    io.write_json(path, content)
 
 
 def _references(path: Path) -> None:
     rows = {"real": PERFECT, "flat": HALF, "wrong": [[4, 4, 0], [2, 2, 0], [0, 0, 0]]}
-    files.write_json(path, {
+    io.write_json(path, {
         "kind": "references", "classes": list(NAMES), "judge": "the judge",
         "rows": {kind: [item("val_0", matrix)] for kind, matrix in rows.items()},
     })  # fmt: skip
 
 
 def _arms(path: Path, runs: dict, scenes: int) -> None:
-    files.write_json(path, {
+    io.write_json(path, {
         "kind": "arms", "classes": list(NAMES),
         "runs": {
             f"{arm}-{seed}": {"arm": arm, "seed": seed, "steps": 100,

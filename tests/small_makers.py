@@ -8,11 +8,11 @@ import numpy as np
 import torch
 
 from augflow import generators
-from augflow.classes import table
+from augflow.core.config import Section
+from augflow.data.classes import table
 from augflow.generators.imle import ImleConfig
 from augflow.generators.pix2pix import Pix2PixConfig
 from augflow.generators.presets import FullGlowConfig
-from augflow.params import Section
 
 SIZE = (32, 48)
 

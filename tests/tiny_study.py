@@ -10,7 +10,8 @@ from pathlib import Path
 
 import yaml
 
-from augflow.project import Project
+from augflow.stages.runner import STAGES, run_stage
+from augflow.study.project import Project
 from tests.mini_network import MINI
 
 HOME = Path(__file__).parent.parent
@@ -83,7 +84,7 @@ def make(root: Path) -> None:
     (root / "mini.py").write_text(MINI)
     (root / "params.yaml").write_text(yaml.safe_dump(PARAMS, sort_keys=False))
     project = Project()
-    project.prepare()
+    run_stage(project, "prepare")
     _made(project)
     dvc(root, "init", "--no-scm", "--quiet")
     dvc(root, "commit", "--force", "--quiet")
@@ -91,27 +92,10 @@ def make(root: Path) -> None:
 
 def _made(project: Project) -> None:
     """All stages after the first, in an order in which each finds what it reads."""
-    stages = [
-        (project.train, "generators"), (project.synthesize, "sets"),
-        (project.transfer, "transfers"), (project.train_predictor, "predictors"),
-        (project.score_predictor, "predictors"),
-        (project.train_judge, "judges"), (project.choose, "choices"),
-        (project.select, "selections"), (project.retrain, "arms"),
-    ]  # fmt: skip
-    project.judge()
-    for stage, section in stages:
-        for name in PARAMS[section]:
-            stage(name)
-    for name in PARAMS["sets"]:
-        project.score_set(name)
-    project.score_references()
-    project.check_leaks()
-    project.costs()
-    project.diversity("flow")
-    project.attributes()
-    project.explore("flow")
-    project.score_arms()
-    project.report()
+    for name, stage in STAGES.items():
+        for key in stage.keys(project.params):
+            if name != "prepare":
+                run_stage(project, name, key)
 
 
 def dvc(root: Path, *words: str) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from augflow import files
-from augflow.classes import IGNORE
-from augflow.synthetic import COLUMNS, read_facts, read_rows
-from augflow.synthetic.manifest import facts_json, label_path
+from augflow.core import io
+from augflow.data.classes import IGNORE
+from augflow.data.synthetic import COLUMNS, read_facts, read_rows
+from augflow.data.synthetic.manifest import facts_json, label_path
 from tests import tiny_study
 
 SECTIONS = ("study", "threads", "data", "generators", "judge", "arms", "retrain", "report",
@@ -22,18 +22,19 @@ T05, MOVED = DATA / "synthetic/t05", DATA / "synthetic/moved"
 
 def make(root: Path) -> None:
     """Runs the stages at `root`, which is the working directory."""
-    from augflow.project import Project
+    from augflow.stages.runner import run_stage
+    from augflow.study.project import Project
 
     sets = {name: tiny_study.PARAMS["sets"][name] for name in ("t05", "more")}
     params = {name: tiny_study.PARAMS[name] for name in SECTIONS} | {"sets": sets}
     params["arms"] = {name: params["arms"][name] for name in ("real", "both")}
     (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     project = Project()
-    project.prepare()
-    project.train("flow")
-    project.synthesize("t05")
-    project.synthesize("more")
-    project.transfer("moved")
+    run_stage(project, "prepare")
+    run_stage(project, "train", "flow")
+    run_stage(project, "synthesize", "t05")
+    run_stage(project, "synthesize", "more")
+    run_stage(project, "transfer", "moved")
 
 
 def select(source: Path, folder: Path, dropped: dict[str, str], **changes: object) -> None:
@@ -45,11 +46,11 @@ def select(source: Path, folder: Path, dropped: dict[str, str], **changes: objec
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source / path, folder / path)
         path = folder / label_path(row.photo, "labelIds")
-        ids = files.read_ids(path).copy()
+        ids = io.read_ids(path).copy()
         ids[: len(ids) // 2] = facts.table.raw_ids[IGNORE]
-        files.write_png(path, ids)
-    files.write_csv(folder / "manifest.csv", map(vars, kept), COLUMNS)
-    files.write_json(folder / "set.json", facts_json(facts) | {"set": folder.name})
+        io.write_png(path, ids)
+    io.write_csv(folder / "manifest.csv", map(vars, kept), COLUMNS)
+    io.write_json(folder / "set.json", facts_json(facts) | {"set": folder.name})
     lines = [
         {"name": row.name, "layout": row.layout, "round": row.round,
          "temperature": row.temperature, "kept": str(row.name not in dropped).lower(),
@@ -59,8 +60,8 @@ def select(source: Path, folder: Path, dropped: dict[str, str], **changes: objec
          "log_p_bpd": row.log_p_bpd}
         for number, row in enumerate(rows)
     ]  # fmt: skip
-    files.write_csv(folder / "selection.csv", lines, tuple(lines[0]))
-    files.write_json(folder / "selection.json", {
+    io.write_csv(folder / "selection.csv", lines, tuple(lines[0]))
+    io.write_json(folder / "selection.json", {
         "selection": folder.name, "set": source.name, "judge": "feedbeef",
         "settings": {"set": source.name, "judge": "own", "agreement": 0.2, "likeliest": None},
         "thresholds": {"agreement": 0.3125}, **changes,
@@ -77,7 +78,7 @@ def matrix(count: int, first: int) -> np.ndarray:
 def score(source: Path, out: Path) -> None:
     """Writes scores of a set in which every photograph has the same matrix."""
     facts = read_facts(source)
-    files.write_records(out, {
+    io.write_records(out, {
         "kind": "set", "set": source.name, "temperatures": list(facts.temperatures),
         "classes": list(facts.table.names), "judge": "feedbeef",
         "items": [

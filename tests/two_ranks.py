@@ -13,13 +13,16 @@ from pathlib import Path
 
 import torch
 
-from augflow import files, generators, training
-from augflow.budget import Budget
-from augflow.devices import asked, start
-from augflow.errors import AugflowError, DataError
-from augflow.params import GeneratorParams, TrainingParams
-from augflow.ranks import ALONE, Ranks
+from augflow.core import io
+from augflow.core.devices import asked, start
+from augflow.core.distributed import ALONE, Ranks
+from augflow.core.errors import AugflowError, DataError
 from augflow.stages.train import train
+from augflow.study.params import GeneratorParams
+from augflow.training import loop
+from augflow.training.learners import learner_of
+from augflow.training.memory import Budget
+from augflow.training.params import TrainingParams
 from tests.generators.conftest import VARIANTS, built, scenes
 
 TRAINING = {
@@ -48,9 +51,7 @@ def fitted(system: str, run: Path, steps: int, ranks: Ranks = ALONE, **changes: 
     """The first steps of a training of 6, whose learner's methods may be changed."""
     torch.set_num_threads(1)
     generator = built(VARIANTS[system]).to(ranks.device)
-    learner = generators.learner(
-        VARIANTS[system][0], generator, TrainingParams(**{**TRAINING, "steps": 6})
-    )
+    learner = learner_of(generator, TrainingParams(**{**TRAINING, "steps": 6}))
     for name, method in changes.pop("methods", {}).items():
         setattr(learner, name, method(learner))
     scene = scenes(8)
@@ -59,7 +60,7 @@ def fitted(system: str, run: Path, steps: int, ranks: Ranks = ALONE, **changes: 
     learner.attend(scene)
     learner.initialise(scene)
     settings = {"batch_size": 3, "log_every": 1, **changes}
-    history = training.fit(
+    history = loop.fit(
         learner, scene, steps=steps, seed=3, columns=learner.columns, names=NAMES, run=run,
         **settings,
     )  # fmt: skip
@@ -121,7 +122,7 @@ def main(prepared: Path, out: Path) -> None:
     """All trials, one after the other."""
     ranks = start(asked(), "float32")
     written: list[str] = []
-    real_write, real_held = files.atomic_write, files.held
+    real_write, real_held = io.atomic_write, io.held
 
     def write(path: Path, content: bytes, synced: bool = True) -> None:
         written.append(f"wrote {path.name}")
@@ -131,7 +132,7 @@ def main(prepared: Path, out: Path) -> None:
         written.append(f"held {folder.name}")
         return real_held(folder)
 
-    files.atomic_write, files.held = write, held
+    io.atomic_write, io.held = write, held
     for system in SYSTEMS:
         trained_on(prepared, out, system, ranks)
     for system in OTHERS:

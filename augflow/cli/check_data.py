@@ -10,9 +10,9 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from augflow.datasets.checks import Report
-    from augflow.datasets.source import Fault, SourceSet
-    from augflow.params import DataParams
+    from augflow.data.checks import Report
+    from augflow.data.params import DataParams
+    from augflow.data.readers.source import Fault, SourceSet
 
 
 def check_data(
@@ -33,10 +33,9 @@ def check_data(
     ] = False,
 ) -> None:
     """Lists everything wrong with a data set and what to do; exits 0 when nothing is, else 2."""
-    from augflow import datasets
-    from augflow.datasets import checks
+    from augflow.data import checks, readers
 
-    source = datasets.read(_parameters(folder, reader, labels, params))
+    source = readers.read(_parameters(folder, reader, labels, params))
     console = _console()
     found = checks.check(source)
     faults = found.faults if every else checks.summarised(found.faults)
@@ -49,7 +48,9 @@ def check_data(
 def _parameters(
     folder: Path | None, reader: str | None, labels: str | None, file: Path | None
 ) -> DataParams:
-    from augflow.params import DataParams, checked, load
+    from augflow.core.config import checked
+    from augflow.data.params import DataParams
+    from augflow.study.params import load
 
     content: dict = {} if file is None else load(file).data.model_dump()
     if folder is not None:
@@ -66,8 +67,8 @@ def _parameters(
 
 
 def _guessed(folder: Path | None) -> str:
-    from augflow.datasets import READERS, guessed_reader
-    from augflow.errors import DataError, ParamsError
+    from augflow.core.errors import DataError, ParamsError
+    from augflow.data.readers import READERS, guessed_reader
 
     if folder is None:
         raise ParamsError("check-data: nothing to check; name a folder, or a file with --params")
@@ -91,7 +92,7 @@ def _print_faults(console: Console, source: SourceSet, rows: list[Fault], found:
     from rich.table import Table
     from rich.text import Text
 
-    from augflow.errors import on_one_line
+    from augflow.core.errors import on_one_line
 
     if rows:
         table = Table()

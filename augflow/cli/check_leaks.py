@@ -21,9 +21,9 @@ def check_leaks(
     Looks at the prepared scenes of the project and at all sets that are there. A second table says
     how near the sets come to training photographs, beside unseen real photographs.
     """
-    from augflow import files
-    from augflow.project import Project
+    from augflow.core import io
     from augflow.stages.leaks import find_leaks, trained_sets
+    from augflow.study.project import Project
 
     project = Project()
     project.require("prepare", project.prepared)
@@ -32,7 +32,7 @@ def check_leaks(
     trained_on = trained_sets(project.params) & set(sets)
     found = find_leaks(project.prepared, sets, trained_on, threads=project.params.threads)
     if out is not None:
-        files.write_records(out, found.record)
+        io.write_records(out, found.record)
     _print_leaks(found.leaks)
     _print_distances(found)
     for name in sorted(trained_sets(project.params) - set(sets)):

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, get_args
 import typer
 
 if TYPE_CHECKING:
-    from augflow.describing import Description, Memory
-    from augflow.params import Memory as Mode
+    from augflow.core.config import Memory as Mode
+    from augflow.training.profile import Description, Memory
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -43,23 +43,23 @@ def describe(
     as_json: Annotated[bool, typer.Option("--json", help="Exact numbers as JSON.")] = False,
 ) -> None:
     """Prints parameters, latent shapes, operations and peak memory of a training step."""
-    from augflow import describing
-    from augflow.classes import table
-    from augflow.errors import ParamsError, nearest
+    from augflow.core.errors import ParamsError, nearest
+    from augflow.data.classes import table
+    from augflow.training import profile
 
-    known: dict[str, Mode] = {mode: mode for mode in get_args(describing.Mode)}
+    known: dict[str, Mode] = {mode: mode for mode in get_args(profile.Mode)}
     if memory not in known:
         raise ParamsError(f"--memory: no {memory!r}; {nearest(memory, list(known))}")
     free = None if fit is None else memory_size(fit)
     asked = (system, preset, table(classes), None if size is None else sides(size))
-    found = describing.describe(*asked, batch, known[memory])
-    generator = describing.on_meta(*asked)
-    modes = describing.modes(generator)
+    found = profile.describe(*asked, batch, known[memory])
+    generator = profile.on_meta(*asked)
+    modes = profile.modes(generator)
     needed = {
-        mode: found.memory if mode == memory else describing.step_memory(generator, batch, mode)
+        mode: found.memory if mode == memory else profile.step_memory(generator, batch, mode)
         for mode in modes
     }
-    rows = {} if free is None else {m: describing.fitting_rows(generator, m, free) for m in modes}
+    rows = {} if free is None else {m: profile.fitting_rows(generator, m, free) for m in modes}
     if as_json:
         by_mode = {m: {"activations": n.activations, "total": n.total} for m, n in needed.items()}
         fits = {} if free is None else {"fit": {"bytes": free, "rows": rows}}
@@ -75,7 +75,7 @@ def sides(text: str) -> tuple[int, int]:
     Raises:
         ParamsError: not of that form.
     """
-    from augflow.errors import ParamsError
+    from augflow.core.errors import ParamsError
 
     parts = text.lower().split("x")
     if len(parts) != 2 or not all(part.isdecimal() and int(part) for part in parts):
@@ -89,7 +89,7 @@ def memory_size(text: str, option: str = "--fit") -> int:
     Raises:
         ParamsError: not of that form.
     """
-    from augflow.errors import ParamsError
+    from augflow.core.errors import ParamsError
 
     form = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?) ?(B|KiB|MiB|GiB|TiB)", text.strip())
     if form is None:
@@ -134,8 +134,8 @@ def _print_modes(
     from rich.console import Console
     from rich.table import Table
 
-    from augflow.budget import USABLE
-    from augflow.describing import MOST_ROWS
+    from augflow.training.memory import USABLE
+    from augflow.training.profile import MOST_ROWS
 
     console = Console()
     if len(needed) == 1:

@@ -10,7 +10,7 @@ import typer
 from augflow.cli.synth import LabelKind, Labels, default_generator
 
 if TYPE_CHECKING:
-    from augflow.classes import ClassTable
+    from augflow.data.classes import ClassTable
 
 
 def edit_layout(
@@ -38,8 +38,8 @@ def edit_layout(
     Places are row and column, sizes height and width, as fractions of the picture's; an object is
     the one under a point, or all or the largest of a class.
     """
-    from augflow.stages.edit_layout import PREVIEW
-    from augflow.stages.edit_layout import edit_layout as edit
+    from augflow.tools.edit_layout import PREVIEW
+    from augflow.tools.edit_layout import edit_layout as edit
 
     names = edit(
         layout, edits, out, _table(generator, classes), labels=labels.value, maps=boundary
@@ -48,9 +48,9 @@ def edit_layout(
 
 
 def _table(generator: Path | None, classes: str | None) -> ClassTable:
-    from augflow.classes import table
-    from augflow.errors import ParamsError
-    from augflow.stages.edit_layout import table_of
+    from augflow.core.errors import ParamsError
+    from augflow.data.classes import table
+    from augflow.tools.edit_layout import table_of
 
     if classes is not None and generator is not None:
         raise ParamsError("--classes and --generator: give one of them, each says the classes")

@@ -12,9 +12,9 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from augflow import stopping
-from augflow.errors import AugflowError, on_one_line
-from augflow.stopping import Stopped
+from augflow.core import signals
+from augflow.core.errors import AugflowError, on_one_line
+from augflow.core.signals import Stopped
 
 _FULL = "free some space, or write elsewhere, and start again"
 _RIGHTS = "give yourself the right to it, or name another place"
@@ -49,7 +49,7 @@ def reported() -> Iterator[None]:
     logging.getLogger("augflow").setLevel(logging.INFO)
     warnings.filterwarnings("ignore", module=r"PIL\.")  # about metadata that nobody asked for
     try:
-        with stopping.heeded(), stopping.with_parent():
+        with signals.heeded(), signals.with_parent():
             yield
     except AugflowError as fault:
         print(f"augflow: {fault}", file=sys.stderr)
@@ -94,7 +94,7 @@ def _is_lack_of_memory(fault: Exception) -> bool:
         return True
     if "torch" not in sys.modules:  # which is where it could come from, and takes seconds to import
         return False
-    from augflow.machine import out_of_memory
+    from augflow.core.hardware import out_of_memory
 
     return out_of_memory(fault)
 

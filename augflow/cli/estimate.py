@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from augflow.estimating import Estimate, Row, Total
+    from augflow.estimate import Estimate, Row, Total
 
 
 def estimate(
@@ -32,8 +32,8 @@ def estimate(
 ) -> None:
     """Prints what each stage of the project takes; exits 2 if the disk cannot hold it."""
     from augflow.cli.describe import memory_size
-    from augflow.estimating import estimated
-    from augflow.project import Project
+    from augflow.estimate import estimated
+    from augflow.study.project import Project
 
     free = None if disk is None else memory_size(disk, "--disk")
     found = estimated(Project(), timed=timing, jobs=jobs, free=free)
@@ -48,7 +48,7 @@ def _print(found: Estimate, timing: bool, jobs: int) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from augflow.room import binary
+    from augflow.core.disk import binary
 
     console = Console()
     if not console.is_terminal:
@@ -75,7 +75,7 @@ def _print(found: Estimate, timing: bool, jobs: int) -> None:
 
 def _cells(row: Row, copies: bool) -> list[str]:
     from augflow.cli.describe import short
-    from augflow.room import binary
+    from augflow.core.disk import binary
 
     disk = "?" if row.disk is None else binary(row.disk.size)
     cached = "?" if row.disk is None else binary(row.in_cache(copies))
@@ -89,7 +89,7 @@ def _cells(row: Row, copies: bool) -> list[str]:
 
 def _summed(total: Total) -> list[str]:
     from augflow.cli.describe import short
-    from augflow.room import binary
+    from augflow.core.disk import binary
 
     sizes = (total.memory, total.disk, total.cache, total.resume)
     return [short(total.operations), duration(total.seconds), *map(binary, sizes)]
@@ -97,7 +97,7 @@ def _summed(total: Total) -> list[str]:
 
 def _how(found: Estimate, timing: bool, jobs: int) -> list[str]:
     """How the numbers were made."""
-    from augflow.room import binary
+    from augflow.core.disk import binary
 
     at_once = "the stage that takes most" if jobs == 1 else f"the {jobs} stages that take most"
     lines = [

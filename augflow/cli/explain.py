@@ -18,7 +18,7 @@ def explain(
     """Prints where a photograph comes from, what the judge sees in it, what selections decided."""
     import json
 
-    from augflow.stages.explain import explain as explained
+    from augflow.tools.explain import explain as explained
 
     found = [explained(photo) for photo in photos]
     if as_json:

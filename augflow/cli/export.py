@@ -25,9 +25,9 @@ def export(
     ] = False,
 ) -> None:
     """Writes photographs with labels, a manifest and a card that says what the data set is."""
-    from augflow.exporting.package import SYNTHETIC
-    from augflow.stages.export import CARD
-    from augflow.stages.export import export as exported
+    from augflow.tools.export import CARD
+    from augflow.tools.export import export as exported
+    from augflow.tools.formats.package import SYNTHETIC
 
     placed = exported(which, form, out, real=real)
     made = sum(one.part == SYNTHETIC for one in placed)

@@ -57,9 +57,9 @@ def import_weights(
 
     Only tensors are read, never code; names and shapes that do not fit are listed.
     """
-    from augflow.classes import table
     from augflow.cli.describe import sides
-    from augflow.stages.import_weights import import_weights as read
+    from augflow.data.classes import table
+    from augflow.tools.import_weights import import_weights as read
 
     generator = read(
         origin.value, file, out, table(classes), sides(size), boundary=boundary.value,

@@ -25,7 +25,7 @@ def init(
     ] = Path(),
 ) -> None:
     """Writes a project that `dvc repro` runs: dvc.yaml, params.yaml, pipelines, folders."""
-    from augflow.template import create
+    from augflow.study.template import create
 
     params = create(preset, data, target)
     next_step = "dvc repro" if target.resolve() == Path.cwd() else f"cd {target} && dvc repro"

@@ -62,10 +62,10 @@ def interpolate(
     Photographs are encoded under their own layouts, which flows alone can do; seeds are those of a
     manifest's column seed, or any.
     """
-    from augflow.stages.contents import end_of
-    from augflow.stages.interpolate import Way
-    from augflow.stages.interpolate import interpolate as make
-    from augflow.stages.synth import STRIPS
+    from augflow.tools.contents import end_of
+    from augflow.tools.interpolate import Way
+    from augflow.tools.interpolate import interpolate as make
+    from augflow.tools.synth import STRIPS
 
     ends = (
         end_of(start, from_layout, "--from", "--from-layout"),

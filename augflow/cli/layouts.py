@@ -10,8 +10,8 @@ import typer
 from augflow.cli.synth import LabelKind, Labels
 
 if TYPE_CHECKING:
-    from augflow.classes import ClassTable
-    from augflow.stages.layouts import Made
+    from augflow.data.classes import ClassTable
+    from augflow.tools.new_layouts import Made
 
 
 def layouts(
@@ -40,8 +40,9 @@ def layouts(
     Layouts are mirrored, stretched and joined, and objects of the classes to boost are pasted in,
     where and as large as such objects stand.
     """
-    from augflow.params import NewLayoutsParams, checked
-    from augflow.stages.layouts import BOUNDARY, SHEET, layouts_of_folder, layouts_of_scenes
+    from augflow.core.config import checked
+    from augflow.data.params import NewLayoutsParams
+    from augflow.tools.new_layouts import BOUNDARY, SHEET, layouts_of_folder, layouts_of_scenes
 
     names = [name.strip() for name in boost.split(",") if name.strip()]
     params = checked(NewLayoutsParams, {"boost": names, "ratio": ratio, "seed": seed}, "layouts")
@@ -61,7 +62,7 @@ def layouts(
 
 def _require_none(**given: object) -> None:
     """Refuses what goes with a folder of label maps where there is none."""
-    from augflow.errors import ParamsError
+    from augflow.core.errors import ParamsError
 
     wrong = [f"--{name}" for name, value in given.items() if value is not None]
     if wrong:
@@ -71,8 +72,8 @@ def _require_none(**given: object) -> None:
 
 
 def _prepared() -> Path:
-    from augflow.errors import DataError, ParamsError
-    from augflow.project import Project
+    from augflow.core.errors import DataError, ParamsError
+    from augflow.study.project import Project
 
     if not Path("params.yaml").exists():
         raise ParamsError("no params.yaml here: give a folder of label maps with --layouts")
@@ -83,9 +84,9 @@ def _prepared() -> Path:
 
 
 def _table(classes: str | None) -> ClassTable:
-    from augflow.classes import table
-    from augflow.errors import ParamsError
-    from augflow.scenes import saved_table
+    from augflow.core.errors import ParamsError
+    from augflow.data.classes import table
+    from augflow.data.scenes import saved_table
 
     if classes is not None:
         return table(classes)

@@ -23,7 +23,7 @@ def predict(
     out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("predicted"),
 ) -> None:
     """Predicts the class map of every photograph: label maps, a contact sheet, scores."""
-    from augflow.stages.predict_photos import SHEET, predict_photos
+    from augflow.tools.predict import SHEET, predict_photos
 
     made = predict_photos(
         images, predictor or default_predictor(), out, samples=samples, truth=layouts,
@@ -45,8 +45,8 @@ def default_predictor() -> Path:
     Raises:
         ParamsError: there is no project here, or it has no predictor.
     """
-    from augflow.errors import ParamsError
-    from augflow.project import Project
+    from augflow.core.errors import ParamsError
+    from augflow.study.project import Project
 
     if not Path("params.yaml").exists():
         raise ParamsError("no params.yaml here: give the predictor's folder with --predictor")

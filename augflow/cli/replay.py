@@ -21,15 +21,15 @@ def replay(
 
     Pixels are equal on the machine that made them; elsewhere a few may differ by rounding.
     """
-    from augflow import files
-    from augflow.errors import ParamsError
-    from augflow.stages.replay import replay as replayed
+    from augflow.core import io
+    from augflow.core.errors import ParamsError
+    from augflow.tools.replay import replay as replayed
 
     if out is not None and (out.suffix != ".png" or out.resolve() == photo.resolve()):
         raise ParamsError(f"--out {out}: expected a PNG beside the photograph, not over it")
     found = replayed(photo, generator)
     if out is not None:
-        files.write_png(out, found.image)
+        io.write_png(out, found.image)
     if found.equal:
         typer.echo(f"{photo}: equal")
     else:

@@ -10,9 +10,10 @@ def report() -> None:
 
     The same as `dvc repro report`, but without asking whether anything has changed.
     """
-    from augflow.project import Project
+    from augflow.stages.runner import run_stage
+    from augflow.study.project import Project
 
     project = Project()
     project.require("score_references", project.prepared, project.score("references"))
-    project.report()
+    run_stage(project, "report")
     typer.echo(f"look at {project.reports / 'report.html'}")

@@ -11,7 +11,8 @@ from augflow.cli.trust import TrustConfig
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from augflow.project import Project
+    from augflow.stages.runner import run_stage
+    from augflow.study.project import Project
 
 
 def score(
@@ -27,7 +28,7 @@ def score(
 
     The same as the score stages of `dvc repro`, but without asking whether anything has changed.
     """
-    from augflow.project import Project
+    from augflow.study.project import Project
 
     project = Project(trust_config=trust_config)
     known = _scorers(project)
@@ -41,26 +42,26 @@ def _scorers(project: Project) -> dict[str, Callable[[], None]]:
 
     def references() -> None:
         project.require("judge", project.prepared, project.judge_folder)
-        project.score_references()
+        run_stage(project, "score_references")
 
     def one_set(name: str) -> Callable[[], None]:
         def scored() -> None:
             project.require("judge", project.prepared, project.judge_folder)
             project.require(f"synthesize@{name}", project.synthetic(name))
-            project.score_set(name)
+            run_stage(project, "score", name)
 
         return scored
 
     def arms() -> None:
         project.require("retrain", project.prepared, *project.segmenters.values())
-        project.score_arms()
+        run_stage(project, "score_arms")
 
     scorers = {"references": references, **{name: one_set(name) for name in project.params.sets}}
     return {**scorers, "arms": arms} if project.params.arms else scorers
 
 
 def _known(name: str, known: dict[str, Callable[[], None]]) -> str:
-    from augflow.errors import ParamsError, nearest
+    from augflow.core.errors import ParamsError, nearest
 
     if name not in known:
         raise ParamsError(f"nothing to score by the name {name!r}; {nearest(name, sorted(known))}")

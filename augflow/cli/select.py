@@ -10,8 +10,9 @@ import typer
 from augflow.cli.trust import TrustConfig
 
 if TYPE_CHECKING:
-    from augflow.project import Project
-    from augflow.synthetic import Decision
+    from augflow.data.synthetic import Decision
+    from augflow.stages.runner import run_stage
+    from augflow.study.project import Project
 
 
 def select(
@@ -26,8 +27,8 @@ def select(
     The same as `dvc repro select@SELECTION`, but without asking whether anything has changed. What
     was decided about each photograph, and why, stands in `selection.csv` of the selected set.
     """
-    from augflow.errors import ParamsError
-    from augflow.project import Project
+    from augflow.core.errors import ParamsError
+    from augflow.study.project import Project
 
     project = Project(trust_config=trust_config)
     names = list(project.params.selections) if name is None else [name]
@@ -36,7 +37,7 @@ def select(
     found = {}
     for one in names:
         _require(project, one)
-        found[one] = project.select(one)
+        found[one] = run_stage(project, "select", one)
     _print(project, found)
 
 
@@ -58,7 +59,7 @@ def _print(project: Project, found: Mapping[str, Sequence[Decision]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from augflow.synthetic import REASONS
+    from augflow.data.synthetic import REASONS
 
     table = Table(title="photographs kept, and why others were not")
     for column in ("selection", "of", "kept", "labels kept", "dropped for"):

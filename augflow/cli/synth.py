@@ -85,10 +85,10 @@ def synth(
     out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("synthetic"),
 ) -> None:
     """Makes labelled photographs for label maps: photos, labels, a manifest, a contact sheet."""
-    from augflow.errors import ParamsError
-    from augflow.stages.contents import end_of
-    from augflow.stages.synth import SHEET, synth_from
-    from augflow.stages.synth import synth as make
+    from augflow.core.errors import ParamsError
+    from augflow.tools.contents import end_of
+    from augflow.tools.synth import SHEET, synth_from
+    from augflow.tools.synth import synth as make
 
     asked = asked_for(has or (), lacks or ())
     if latent_from is not None:
@@ -118,7 +118,7 @@ def asked_for(has: Sequence[str], lacks: Sequence[str]) -> dict[str, bool]:
     Raises:
         ParamsError: one is asked for and not.
     """
-    from augflow.errors import ParamsError
+    from augflow.core.errors import ParamsError
 
     both = sorted(set(has) & set(lacks))
     if both:
@@ -132,7 +132,7 @@ def no_temperature(temp: float | None, why: str) -> None:
     Raises:
         ParamsError: one is given.
     """
-    from augflow.errors import ParamsError
+    from augflow.core.errors import ParamsError
 
     if temp is not None:
         raise ParamsError(
@@ -141,7 +141,7 @@ def no_temperature(temp: float | None, why: str) -> None:
 
 
 def _no_choice_of_noise(samples: int | None, seed: int | None, same_noise: bool) -> None:
-    from augflow.errors import ParamsError
+    from augflow.core.errors import ParamsError
 
     given = {"--samples": samples is not None, "--seed": seed is not None,
              "--same-noise": same_noise}  # fmt: skip
@@ -159,8 +159,8 @@ def default_generator() -> Path:
     Raises:
         ParamsError: there is no project here.
     """
-    from augflow.errors import ParamsError
-    from augflow.project import Project
+    from augflow.core.errors import ParamsError
+    from augflow.study.project import Project
 
     if not Path("params.yaml").exists():
         raise ParamsError("no params.yaml here: give the generator's folder with --generator")

@@ -33,7 +33,7 @@ def transfer(
     out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("transferred"),
 ) -> None:
     """Moves the content of a photograph into other layouts."""
-    from augflow.stages.synth import SHEET, transfer_content
+    from augflow.tools.synth import SHEET, transfer_content
 
     rows = transfer_content(
         content, content_layout, layouts, generator or default_generator(), out,

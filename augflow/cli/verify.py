@@ -13,7 +13,7 @@ from augflow.cli.trust import TrustConfig
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from augflow.verifying import Check, Level
+    from augflow.verify import Check, Level
 
 _MOST = 20
 """Lines of one check that are printed; the files hold all."""
@@ -66,15 +66,15 @@ def verify(
     """
     from rich.console import Console
 
-    from augflow import files
-    from augflow.errors import ParamsError
-    from augflow.project import Project
-    from augflow.verifying import EXIT_CODES, facts, state_of, write
-    from augflow.verifying import verify as verified
+    from augflow.core import io
+    from augflow.core.errors import ParamsError
+    from augflow.study.project import Project
+    from augflow.verify import EXIT_CODES, facts, state_of, write
+    from augflow.verify import verify as verified
 
     console, project = Console(), Project(trust_config=trust_config)
     if calibrate is not None:
-        from augflow.verifying.bands import calibrate as calibrated
+        from augflow.verify.bands import calibrate as calibrated
 
         _require_alone(
             level=level, strict=strict or None, out=out, json=json,
@@ -104,14 +104,14 @@ def verify(
     except OSError as fault:
         console.print(f"not written: {fault}; give another folder with --out", soft_wrap=True)
     if json is not None:
-        files.write_json(json, facts(level, checks))
+        io.write_json(json, facts(level, checks))
     code = EXIT_CODES[state]
     raise typer.Exit(1 if strict and state == "holds within tolerance" else code)
 
 
 def _require_alone(**options: object) -> None:
     """Lets `--calibrate` pass where no option of a check is given besides."""
-    from augflow.errors import ParamsError
+    from augflow.core.errors import ParamsError
 
     given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
     if given:

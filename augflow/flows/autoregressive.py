@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from augflow.core.config import Memory
 from augflow.flows.blocks import Block, BlockParams, BlockShape
 from augflow.flows.density import standard_log_prob
-from augflow.params import Memory
 
 BlockRun = Callable[..., tuple[Tensor, Tensor]]
 """What a pass does with a block and its inputs: call it, or `Block.initialise`."""

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from augflow.flows import rebuilt_block
+from augflow.core.config import Memory
+from augflow.flows import reversible_block
 from augflow.flows.conditioners import Learned
-from augflow.flows.coupling_nets import CouplingNets
+from augflow.flows.coupling import CouplingNets
 from augflow.flows.injection import Affines, Injections
-from augflow.flows.step_params import LevelParams, StepParams
+from augflow.flows.params import LevelParams, StepParams
 from augflow.flows.transforms import (
     ActNormParams,
     CouplingParams,
@@ -20,7 +21,6 @@ from augflow.flows.transforms import (
     squeeze,
     unsqueeze,
 )
-from augflow.params import Memory
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class Block(nn.Module):
             parts = [self._squeezed(part) for part in (params.known, beside) if part is not None]
             condition = torch.cat(parts, 1) if parts else None
             keeps = params.memory == "checkpoint"
-            return rebuilt_block.through(self, self._squeezed(x), condition, keeps=keeps)
+            return reversible_block.through(self, self._squeezed(x), condition, keeps=keeps)
         return self._through(x, params, beside, lambda index, x, known: known)
 
     @torch.no_grad()

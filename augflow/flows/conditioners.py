@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from augflow.flows.networks import StackedConv, StackedLinear
-from augflow.flows.step_params import LevelParams, StepParams, Trace
+from augflow.flows.params import LevelParams, StepParams, Trace
 from augflow.flows.transforms import LU, ActNormParams, ConvParams, full_precision, stacked_lu
 
 MIN_STD = 1e-6

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from augflow.core.config import Memory
 from augflow.flows.blocks import Block, BlockShape
 from augflow.flows.density import LEVELS, standard_log_prob
 from augflow.flows.transforms import full_precision, unsqueeze
-from augflow.params import Memory
 
 EDGE = 2.0**-16
 """How near to the edges of its bin a value may come; float32 resolves no more."""

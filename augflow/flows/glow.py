@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from augflow.flows.density import gaussian_log_prob
 from augflow.flows.level import Level
+from augflow.flows.params import LevelParams, Trace
 from augflow.flows.prior import Prior, PriorKind
-from augflow.flows.step_params import LevelParams, Trace
 from augflow.flows.transforms import squeeze, unsqueeze
 
 Draw = Callable[[int, Tensor, Tensor], Tensor]

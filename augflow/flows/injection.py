@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from augflow.flows.coupling_nets import CouplingNets, NetWeights, StepNet
+from augflow.flows.coupling import CouplingNets, NetWeights, StepNet
 from augflow.flows.transforms import CouplingParams
 
 

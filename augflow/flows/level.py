@@ -7,8 +7,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from augflow.flows.coupling_nets import CouplingNets, StepNet
-from augflow.flows.step_params import HoldsActNorms, LevelParams, StepParams, Trace
+from augflow.flows.coupling import CouplingNets, StepNet
+from augflow.flows.params import HoldsActNorms, LevelParams, StepParams, Trace
 from augflow.flows.transforms import ActNorm, AffineCoupling, CouplingParams, InvertibleConv
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from augflow.core.config import Memory
 from augflow.flows.glow import Descent, Encoding, Glow
 from augflow.flows.level import Level
-from augflow.flows.rebuilt import JointLevel, Side
-from augflow.params import Memory
+from augflow.flows.reversible import JointLevel, Side
 
 Modules = Sequence[nn.Module] | nn.ModuleList
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from augflow.flows.conditioners import ActNormKind
 from augflow.flows.networks import StackedConv, StackedLinear
-from augflow.flows.step_params import LevelParams, StepParams, Trace
+from augflow.flows.params import LevelParams, StepParams, Trace
 from augflow.flows.transforms import (
     LU,
     ActNormParams,

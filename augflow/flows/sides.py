@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from augflow.flows.level import Level
-from augflow.flows.step_params import LevelParams, Trace, leaf
-from augflow.flows.undone import Undone
+from augflow.flows.params import LevelParams, Trace, leaf
+from augflow.flows.reversible_step import Undone
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from augflow import files
-from augflow.classes import ClassTable
-from augflow.errors import ModelError, ParamsError, nearest
+from augflow.core import io
+from augflow.core.config import Section, checked
+from augflow.core.errors import ModelError, ParamsError, nearest
+from augflow.core.tensors import read_weights
+from augflow.data.classes import ClassTable
+from augflow.generators.base import Generator
 from augflow.generators.c_flow import C_FLOW, CFlow, CFlowConfig
 from augflow.generators.c_glow import C_GLOW, CondGlow, CondGlowConfig
 from augflow.generators.caflow import CAFlow
@@ -24,18 +27,6 @@ from augflow.generators.glow import Glow
 from augflow.generators.imle import IMLE, Imle, ImleConfig
 from augflow.generators.pix2pix import PIX2PIX, Pix2Pix, Pix2PixConfig
 from augflow.generators.presets import FULL_GLOW, GLOW, FullGlowConfig, GlowConfig, configured
-from augflow.learners import (
-    GeneratorLearner,
-    LikelihoodLearner,
-    NearestLearner,
-    RegressionLearner,
-)
-from augflow.learners.adversarial import AdversarialLearner
-from augflow.learners.classifying import ClassifyingLearner
-from augflow.learners.latent_adversarial import LatentAdversarialLearner
-from augflow.params import GeneratorParams, Section, TrainingParams, checked
-from augflow.synthesizer import Generator
-from augflow.weights import read_weights
 
 __all__ = [
     "SYSTEMS",
@@ -43,7 +34,6 @@ __all__ = [
     "System",
     "built",
     "fill",
-    "learner",
     "load",
     "load_maker",
     "save",
@@ -52,12 +42,24 @@ __all__ = [
 
 @dataclass(frozen=True)
 class System:
-    """A row of the table: the class, its configuration, its presets, and how it learns."""
+    """A row of the table: the class, its configuration, and its presets."""
 
     maker: type[Generator]
     config: type[Section]
     presets: dict[str, dict[str, Any]]
-    learner: type[GeneratorLearner] = LikelihoodLearner
+
+
+class GeneratorChoice(Protocol):
+    """What a section of `params.yaml` says of a generator."""
+
+    @property
+    def system(self) -> str: ...
+
+    @property
+    def preset(self) -> str: ...
+
+    @property
+    def overrides(self) -> dict[str, Any]: ...
 
 
 SYSTEMS = {
@@ -65,13 +67,13 @@ SYSTEMS = {
     "caflow": System(CAFlow, CAFlowConfig, CAFLOW),
     "dual_glow": System(DualGlow, DualGlowConfig, DUAL_GLOW),
     "c_flow": System(CFlow, CFlowConfig, C_FLOW),
-    "pix2pix": System(Pix2Pix, Pix2PixConfig, PIX2PIX, AdversarialLearner),
+    "pix2pix": System(Pix2Pix, Pix2PixConfig, PIX2PIX),
     "c_glow": System(CondGlow, CondGlowConfig, C_GLOW),
     "glow": System(Glow, GlowConfig, GLOW),
-    "cglow": System(CGlow, CGlowConfig, CGLOW, ClassifyingLearner),
-    "caglow": System(CAGlow, CAGlowConfig, CAGLOW, LatentAdversarialLearner),
-    "crn": System(Crn, CrnConfig, CRN, RegressionLearner),
-    "imle": System(Imle, ImleConfig, IMLE, NearestLearner),
+    "cglow": System(CGlow, CGlowConfig, CGLOW),
+    "caglow": System(CAGlow, CAGlowConfig, CAGLOW),
+    "crn": System(Crn, CrnConfig, CRN),
+    "imle": System(Imle, ImleConfig, IMLE),
 }
 
 
@@ -86,7 +88,7 @@ def system(name: str) -> System:
     return SYSTEMS[name]
 
 
-def config_of(params: GeneratorParams, size: tuple[int, int]) -> Section:
+def config_of(params: GeneratorChoice, size: tuple[int, int]) -> Section:
     """The configuration that a section of `params.yaml` asks for, at the study's size."""
     row = system(params.system)
     return configured(row.config, row.presets, params.preset, {"size": size, **params.overrides})
@@ -96,11 +98,6 @@ def built(name: str, config: Section, table: ClassTable, seed: int = 0) -> Gener
     """A new generator of a system with fresh weights."""
     maker: Any = system(name).maker
     return maker(config, table, seed)
-
-
-def learner(name: str, generator: Generator, params: TrainingParams) -> GeneratorLearner:
-    """What trains a generator of a system."""
-    return system(name).learner(generator, params)
 
 
 WORST_ROUND_TRIP = 0.5
@@ -121,11 +118,11 @@ def save(folder: Path, name: str, generator: Any, facts: dict[str, Any]) -> str:
     """
     from safetensors.torch import save as to_bytes
 
-    from augflow.scenes import table_facts
+    from augflow.data.scenes import table_facts
 
     tensors = {key: value.contiguous() for key, value in generator.state_dict().items()}
     digest = weights_digest(tensors)
-    files.atomic_write(folder / "weights.safetensors", to_bytes(tensors))
+    io.atomic_write(folder / "weights.safetensors", to_bytes(tensors))
     config = {
         "system": name,
         "config": generator.config.model_dump(mode="json"),
@@ -134,7 +131,7 @@ def save(folder: Path, name: str, generator: Any, facts: dict[str, Any]) -> str:
         "parameters": sum(p.numel() for p in generator.parameters()),
         "facts": facts,
     }
-    files.write_json(folder / "config.json", config)
+    io.write_json(folder / "config.json", config)
     return digest
 
 
@@ -144,7 +141,7 @@ def load(folder: Path) -> Generator:
     Raises:
         ModelError: files are missing, damaged, or do not fit each other.
     """
-    from augflow.scenes import table_from
+    from augflow.data.scenes import table_from
 
     path = folder / "config.json"
     if not (folder / "weights.safetensors").exists() or not path.exists():
@@ -152,7 +149,7 @@ def load(folder: Path) -> Generator:
             f"{folder}: no generator here (expected weights.safetensors and config.json); "
             "train one, or give the folder of one with --generator"
         )
-    record = files.read_json(path)
+    record = io.read_json(path)
     try:
         name, digest, table = record["system"], record["weights"], table_from(record["classes"])
         config = checked(system(name).config, record["config"], str(path))
@@ -176,7 +173,7 @@ def load_maker(folder: Path) -> Generator:
     Raises:
         ModelError: as `load`; or the generator is a flow whose round trip fails.
     """
-    generator, facts = load(folder), files.read_json(folder / "config.json").get("facts")
+    generator, facts = load(folder), io.read_json(folder / "config.json").get("facts")
     error = facts.get("round_trip", 0.0) if isinstance(facts, dict) else 0.0
     if not isinstance(error, int | float) or not error < WORST_ROUND_TRIP:
         shown = f"{error:.3g} grey values off" if isinstance(error, int | float) else "lost"
@@ -222,7 +219,7 @@ def _form(tensor: Tensor) -> str:
 def weights_digest(tensors: dict[str, Tensor]) -> str:
     """A digest of names and values, whatever the file's header says."""
     parts = [
-        f"{name}:{files.digest_array(tensors[name].detach().cpu().numpy())}"
+        f"{name}:{io.digest_array(tensors[name].detach().cpu().numpy())}"
         for name in sorted(tensors)
     ]
-    return files.digest_bytes("\n".join(parts).encode())
+    return io.digest_bytes("\n".join(parts).encode())

@@ -12,14 +12,14 @@ from typing import Annotated, Any, cast
 from pydantic import Field
 from torch import nn
 
-from augflow import seeds
-from augflow.classes import ClassTable
+from augflow.core import seeding
+from augflow.data.classes import ClassTable
+from augflow.data.scenes import Layout
 from augflow.flows.conditioners import CouplingConditioner, Learned
 from augflow.flows.glow import Encoding, Glow, GlowShape
-from augflow.flows.step_params import LevelParams
+from augflow.flows.params import LevelParams
 from augflow.generators.presets import TwoTowersConfig, shared
 from augflow.generators.two_towers import TwoTowers
-from augflow.scenes import Layout
 
 
 class CFlowConfig(TwoTowersConfig):
@@ -45,7 +45,7 @@ class CFlow(TwoTowers):
             ParamsError: the size does not fit the number of levels.
         """
         maps = 0 if config.boundary == "none" else config.boundary_planes
-        with seeds.torch_seeded(seed):
+        with seeding.torch_seeded(seed):
             super().__init__(config, table, seed, source_prior="normal")
             channels = GlowShape(3, config.steps, config.widths, (), ()).channels
             source_channels = self.source.shape.channels

@@ -12,13 +12,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from augflow.classes import ClassTable
-from augflow.flows.conditional import FlowConditions, FlowGenerator
+from augflow.data.classes import ClassTable
+from augflow.data.scenes import Layout
 from augflow.flows.glow import Glow
 from augflow.flows.plans import Plan
+from augflow.generators.base import class_planes
+from augflow.generators.likelihood import FlowConditions, FlowGenerator
 from augflow.generators.raw_glow import RELEASED, REPAIRED, RawGlow, RawGlowConfig
-from augflow.scenes import Layout
-from augflow.synthesizer import class_planes
 
 
 class CondGlowConfig(RawGlowConfig):

@@ -13,18 +13,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from augflow import files, generators
-from augflow.classes import ClassTable
-from augflow.errors import DataError, ModelError
+from augflow import generators
+from augflow.core import io
+from augflow.core.config import Count, Memory, checked
+from augflow.core.errors import DataError, ModelError
+from augflow.core.seeding import Noise, derive
+from augflow.data.classes import ClassTable
+from augflow.data.scenes import table_from
 from augflow.flows import plans
-from augflow.flows.conditional import FlowConditions
 from augflow.flows.glow import drawn
+from augflow.generators.base import class_planes
+from augflow.generators.likelihood import FlowConditions
 from augflow.generators.presets import configured
 from augflow.generators.raw_glow import REPAIRED, RawGlow, RawGlowConfig
-from augflow.params import Count, Memory, PredictorParams, checked
-from augflow.scenes import table_from
-from augflow.seeds import Noise, derive
-from augflow.synthesizer import class_planes
 
 NAME = "c_glow_predictor"
 """What `config.json` calls a predictor."""
@@ -161,7 +162,7 @@ class CGlowPredictor(nn.Module):
 
     def _mean(self, image: Tensor, count: int) -> Tensor:
         pixels = np.rint(image.cpu().numpy() * 255).astype(np.uint8)
-        seed = derive(0, "predict", files.digest_array(pixels))
+        seed = derive(0, "predict", io.digest_array(pixels))
         conditions = self.condition(image).rows([0] * count)
         drawn_planes = self.sample(conditions, Noise([derive(seed, n) for n in range(count)]))
         if not torch.isfinite(drawn_planes).all():
@@ -169,10 +170,13 @@ class CGlowPredictor(nn.Module):
         return drawn_planes.mean(0, keepdim=True)
 
 
-def config_of(params: PredictorParams, size: tuple[int, int]) -> CGlowPredictorConfig:
-    """The configuration that a section of `params.yaml` asks for, at the study's size."""
-    own = {"size": size, "samples": params.samples, **params.overrides}
-    config = configured(CGlowPredictorConfig, C_GLOW_PREDICTOR, params.preset, own)
+def config_of(preset: str, overrides: dict[str, Any]) -> CGlowPredictorConfig:
+    """The configuration of a preset with what differs from it.
+
+    Raises:
+        ParamsError: no such preset, or a value that is none.
+    """
+    config = configured(CGlowPredictorConfig, C_GLOW_PREDICTOR, preset, overrides)
     assert isinstance(config, CGlowPredictorConfig)
     return config
 
@@ -186,7 +190,7 @@ def load(folder: Path) -> CGlowPredictor:
     path = folder / "config.json"
     if not path.exists():
         raise ModelError(f"{folder}: no predictor here (expected config.json); train one")
-    record = files.read_json(path)
+    record = io.read_json(path)
     try:
         name, digest, table = record["system"], record["weights"], table_from(record["classes"])
         content = record["config"]

@@ -13,18 +13,19 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from augflow import boundaries, seeds
-from augflow.classes import ClassTable
-from augflow.errors import ParamsError
+from augflow.core import seeding
+from augflow.core.config import Memory
+from augflow.core.errors import ParamsError
+from augflow.data import boundaries
+from augflow.data.classes import ClassTable
+from augflow.data.scenes import Layout
 from augflow.flows.autoregressive import AutoRegressive, MultiScale
 from augflow.flows.blocks import Block, BlockParams, BlockShape
-from augflow.flows.conditional import LikelihoodGenerator, Terms, content_noise
 from augflow.flows.density import dequantized, discrete_log_prob, standard_log_prob
 from augflow.flows.dequantization import Dequantizer
+from augflow.generators.base import class_planes
 from augflow.generators.caflow_presets import CAFlowConfig
-from augflow.params import Memory
-from augflow.scenes import Layout
-from augflow.synthesizer import class_planes
+from augflow.generators.likelihood import LikelihoodGenerator, Terms, content_noise
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class CAFlow(LikelihoodGenerator):
         super().__init__()
         _check_size(config)
         self.config, self.table = config, table
-        rng = torch.Generator().manual_seed(seeds.derive(seed, "rotations") % 2**63)
+        rng = torch.Generator().manual_seed(seeding.derive(seed, "rotations") % 2**63)
         planes = 3 if config.source == "palette" else table.count
         self.palette: Tensor
         self.register_buffer("palette", torch.from_numpy(table.palette.copy()), persistent=False)
@@ -87,7 +88,7 @@ class CAFlow(LikelihoodGenerator):
             tower, steps=config.conditional_steps, width=config.conditional_width,
             transitions=config.conditional_transitions,
         )  # fmt: skip
-        with seeds.torch_seeded(seed):
+        with seeding.torch_seeded(seed):
             source = replace(tower, steps=config.source_steps, width=config.source_width)
             self.source = MultiScale(planes, config.levels, source, rng)
             target = replace(tower, steps=config.target_steps, width=config.target_width)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from augflow.params import Count, Section
+from augflow.core.config import Count, Section
 
 
 class CAFlowConfig(Section):

@@ -15,19 +15,19 @@ from pydantic import Field, model_validator
 from torch import Tensor
 from torch.special import ndtr, ndtri
 
-from augflow import seeds
-from augflow.attributes import LIGHT, STATES, light, terciles
-from augflow.classes import ClassTable
-from augflow.errors import ParamsError, nearest
-from augflow.flows.conditional import FlowConditions
+from augflow.core import seeding
+from augflow.core.config import Count, Section
+from augflow.core.errors import ParamsError, nearest
+from augflow.data.attributes import LIGHT, STATES, light, terciles
+from augflow.data.classes import ClassTable
+from augflow.data.scenes import Layout
 from augflow.flows.glow import drawn
-from augflow.flows.latent_encoder import LatentEncoder, Told
-from augflow.flows.supervision import SupervisionBlock
+from augflow.generators.base import class_planes
+from augflow.generators.caglow_encoder import LatentEncoder, Told
+from augflow.generators.caglow_supervision import SupervisionBlock
 from augflow.generators.glow import Glow
+from augflow.generators.likelihood import FlowConditions
 from augflow.generators.presets import GLOW, GlowConfig
-from augflow.params import Count, Section
-from augflow.scenes import Layout
-from augflow.synthesizer import class_planes
 
 Weight = Annotated[float, Field(ge=0)]
 
@@ -131,6 +131,7 @@ class CAGlow(Glow):
     """
 
     attributes: ClassVar[tuple[str, ...]] = LIGHT
+    learner: ClassVar[str] = "latent_adversarial"
 
     def __init__(self, config: CAGlowConfig, table: ClassTable, seed: int = 0) -> None:
         """Builds flow, encoder and supervision block.
@@ -140,11 +141,11 @@ class CAGlow(Glow):
         """
         super().__init__(config, table, seed)
         shapes = self.target.shape.latents(config.size)
-        with seeds.torch_seeded(seeds.derive(seed, "encoder") % 2**63):
+        with seeding.torch_seeded(seeding.derive(seed, "encoder") % 2**63):
             self.encoder = LatentEncoder(
                 table.count + 1, len(LIGHT) + config.codes, shapes, config.encoder_widths
             )
-        with seeds.torch_seeded(seeds.derive(seed, "block") % 2**63):
+        with seeding.torch_seeded(seeding.derive(seed, "block") % 2**63):
             self.block = SupervisionBlock(
                 shapes, config.block_widths, classes=table.count, attributes=len(LIGHT),
                 codes=config.codes, spectral=config.spectral,

@@ -7,21 +7,33 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 import torch
 import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from augflow.learners.perceptual import PerceptualConfig
-from augflow.params import Count
-from augflow.scenes import Layout
-from augflow.synthesizer import class_planes
+from augflow.core.config import Count, Section
+from augflow.data.scenes import Layout
+from augflow.generators.base import class_planes
 
 Size = tuple[Count, Count]
 SLOPE = 0.2
 """Of the leaky ReLU below zero."""
+
+
+FeatureName = Literal["pixels", "scattering", "random_vgg", "vgg19"]
+
+
+class PerceptualConfig(Section):
+    """What photographs are compared in: rows of `metrics.features.ROWS`, each counting the same.
+
+    `features_file` is the file of `vgg19`'s weights, or `hub`: torchvision downloads them.
+    """
+
+    features: Annotated[tuple[FeatureName, ...], Field(min_length=1)] = ("vgg19",)
+    features_file: str | None = None
 
 
 class CascadeConfig(PerceptualConfig):

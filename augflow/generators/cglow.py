@@ -15,17 +15,18 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from augflow import boundaries, seeds
-from augflow.classes import ClassTable
-from augflow.flows.conditional import FlowConditions, Terms
+from augflow.core import seeding
+from augflow.data import boundaries
+from augflow.data.classes import ClassTable
+from augflow.data.scenes import Layout, Scene
 from augflow.flows.density import dequantized
 from augflow.flows.networks import ZeroConv
 from augflow.flows.plans import Plan
+from augflow.generators.base import Likelihood
+from augflow.generators.class_fractions import class_accuracy, class_loss, class_shares
 from augflow.generators.glow import Glow
+from augflow.generators.likelihood import FlowConditions, Terms
 from augflow.generators.presets import GLOW, GlowConfig
-from augflow.scenes import Layout, Scene
-from augflow.shares import class_accuracy, class_loss, class_shares
-from augflow.synthesizer import Likelihood
 
 
 class CGlowConfig(GlowConfig):
@@ -58,6 +59,7 @@ class CGlow(Glow):
     """
 
     likelihood: ClassVar[Likelihood] = "conditional"
+    learner: ClassVar[str] = "classification"
 
     def __init__(self, config: CGlowConfig, table: ClassTable, seed: int = 0) -> None:
         """Builds the tower and the classifier.
@@ -67,7 +69,7 @@ class CGlow(Glow):
         """
         super().__init__(config, table, seed)
         shapes = self.target.shape.latents(config.size)
-        with seeds.torch_seeded(seeds.derive(seed, "classifier") % 2**63):
+        with seeding.torch_seeded(seeding.derive(seed, "classifier") % 2**63):
             self.classifiers = nn.ModuleDict(
                 {str(n): ZeroConv(shapes[n][0], table.count, "zeros") for n in _levels(config)}
             )

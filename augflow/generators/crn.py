@@ -8,17 +8,29 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
-from augflow import seeds
-from augflow.classes import ClassTable
-from augflow.generators.cascade import Cascade, CascadeConfig, layout_planes
-from augflow.learners.regression import RegressionConfig
-from augflow.scenes import Layout
-from augflow.synthesizer import Generator, LatentKind, Planes
+from augflow.core import seeding
+from augflow.core.config import Count
+from augflow.data.classes import ClassTable
+from augflow.data.scenes import Layout
+from augflow.generators.base import Generator, LatentKind, Planes
+from augflow.generators.cascade import Cascade, CascadeConfig, PerceptualConfig, layout_planes
+
+
+class RegressionConfig(PerceptualConfig):
+    """Several guesses per layout: the best one of each class counts, all others a little.
+
+    `mean_weight` is the share of the mean over the guesses in the loss, so that no guess is left
+    behind for good.
+    """
+
+    outputs: Count = 1
+    mean_weight: Annotated[float, Field(ge=0, le=1)] = 0.001
 
 
 class CrnConfig(CascadeConfig, RegressionConfig):
@@ -33,12 +45,13 @@ class Crn(Generator):
 
     config: CrnConfig
     latents: ClassVar[LatentKind] = "choice"
+    learner: ClassVar[str] = "regression"
 
     def __init__(self, config: CrnConfig, table: ClassTable, seed: int = 0) -> None:
         """Draws weights."""
         super().__init__()
         self.config, self.table = config, table
-        with seeds.torch_seeded(seed):
+        with seeding.torch_seeded(seed):
             self.cascade = Cascade(
                 table.count + 1 + config.boundary, config.widths, config.sizes, 3 * config.outputs
             )

@@ -14,17 +14,17 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from augflow import seeds
-from augflow.classes import ClassTable
-from augflow.flows.conditional import FlowConditions
+from augflow.core import seeding
+from augflow.core.config import Count
+from augflow.core.seeding import Noise
+from augflow.data.classes import ClassTable
+from augflow.data.scenes import Layout
 from augflow.flows.glow import Descent, Encoding, Glow, GlowShape
+from augflow.flows.params import LevelParams
 from augflow.flows.plans import Prior
-from augflow.flows.step_params import LevelParams
+from augflow.generators.likelihood import FlowConditions
 from augflow.generators.presets import TwoTowersConfig, shared
 from augflow.generators.two_towers import TwoTowers
-from augflow.params import Count
-from augflow.scenes import Layout
-from augflow.seeds import Noise
 
 
 class DualGlowConfig(TwoTowersConfig):
@@ -67,7 +67,7 @@ class DualGlow(TwoTowers):
         levels = len(config.steps)
         maps = 0 if config.boundary == "none" else config.boundary_planes
         none = (0,) * levels
-        with seeds.torch_seeded(seed):
+        with seeding.torch_seeded(seed):
             super().__init__(config, table, seed, source_prior="normal")
             plain = GlowShape(3, config.steps, config.widths, none, none)
             latents = [shape[0] for shape in plain.latents(config.size)]

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from torch import nn
 
-from augflow import seeds
-from augflow.classes import ClassTable
+from augflow.core import seeding
+from augflow.data.classes import ClassTable
+from augflow.data.scenes import Layout
 from augflow.flows.conditioners import HeadShape, TraceConditioner
 from augflow.flows.glow import Encoding, Glow, GlowShape
+from augflow.flows.params import LevelParams
 from augflow.flows.plans import Prior
-from augflow.flows.step_params import LevelParams
 from augflow.generators.presets import FullGlowConfig
 from augflow.generators.two_towers import TwoTowers
-from augflow.scenes import Layout
 
 
 class FullGlow(TwoTowers):
@@ -30,7 +30,7 @@ class FullGlow(TwoTowers):
         """
         levels = len(config.steps)
         maps = 0 if config.boundary == "none" else config.boundary_planes
-        with seeds.torch_seeded(seed):
+        with seeding.torch_seeded(seed):
             super().__init__(config, table, seed)
             channels = GlowShape(3, config.steps, config.widths, (), ()).channels
             source_channels = self.source.shape.channels

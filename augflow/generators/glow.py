@@ -11,17 +11,17 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from augflow import seeds
-from augflow.classes import ClassTable
-from augflow.flows.conditional import FlowConditions, FlowGenerator, initialised_level
+from augflow.core import seeding
+from augflow.data.classes import ClassTable
+from augflow.data.scenes import Layout
 from augflow.flows.conditioners import Learned
 from augflow.flows.glow import Glow as Tower
 from augflow.flows.glow import GlowShape
 from augflow.flows.plans import Plan
+from augflow.generators.base import Likelihood
+from augflow.generators.likelihood import FlowConditions, FlowGenerator, initialised_level
 from augflow.generators.presets import GlowConfig
 from augflow.generators.two_towers import check_size
-from augflow.scenes import Layout
-from augflow.synthesizer import Likelihood
 
 
 class Glow(FlowGenerator):
@@ -38,7 +38,7 @@ class Glow(FlowGenerator):
         super().__init__()
         check_size(config)
         self.config, self.table = config, table
-        rng = torch.Generator().manual_seed(seeds.derive(seed, "rotations") % 2**63)
+        rng = torch.Generator().manual_seed(seeding.derive(seed, "rotations") % 2**63)
         none = (0,) * len(config.steps)
         shape = GlowShape(
             3,
@@ -50,7 +50,7 @@ class Glow(FlowGenerator):
             config.floor,
             config.prior_bound,
         )
-        with seeds.torch_seeded(seed):
+        with seeding.torch_seeded(seed):
             self.target = Tower(shape)
             self.target_params = nn.ModuleList(
                 Learned(k, c, rng, actnorm=config.actnorm, min_std=config.min_std)

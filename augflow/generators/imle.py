@@ -7,20 +7,42 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import torch
 import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from augflow import seeds
-from augflow.classes import ClassTable
-from augflow.generators.cascade import Cascade, CascadeConfig, Size, layout_planes, normed
-from augflow.learners.nearest import NearestConfig
-from augflow.params import Count
-from augflow.scenes import Layout
-from augflow.synthesizer import Generator, Planes
+from augflow.core import seeding
+from augflow.core.config import Count, Fraction
+from augflow.data.classes import ClassTable
+from augflow.data.scenes import Layout
+from augflow.generators.base import Generator, Planes
+from augflow.generators.cascade import (
+    Cascade,
+    CascadeConfig,
+    PerceptualConfig,
+    Size,
+    layout_planes,
+    normed,
+)
+
+
+class NearestConfig(PerceptualConfig):
+    """Algorithm 1: every `outer` steps a set of `set_size` scenes, `candidates` samples of each.
+
+    `rebalance_data` puts rare looks into the set more often, `rebalance_loss` makes them weigh more
+    in the distance. At the share `restart_encoder` of all steps the noise encoder starts anew, as
+    in the authors' code (with `training.drop_from` at the same place).
+    """
+
+    set_size: Count = 400
+    candidates: Count = 10
+    outer: Count = 10000
+    rebalance_data: bool = True
+    rebalance_loss: bool = True
+    restart_encoder: Annotated[Fraction, Field(gt=0)] | None = None
 
 
 class ImleConfig(CascadeConfig, NearestConfig):
@@ -48,13 +70,14 @@ class Imle(Generator):
     """A cascade whose modules see encoded noise beside the layout."""
 
     config: ImleConfig
+    learner: ClassVar[str] = "nearest"
 
     def __init__(self, config: ImleConfig, table: ClassTable, seed: int = 0) -> None:
         """Draws weights."""
         super().__init__()
         self.config, self.table = config, table
         seen, channels = table.count + 1 + config.boundary, config.noise + config.style
-        with seeds.torch_seeded(seed):
+        with seeding.torch_seeded(seed):
             self.cascade = Cascade(seen + channels, config.widths, config.sizes, 3)
             self.encoder = NoiseEncoder(seen + channels, config.encoder_width, channels)
 
@@ -78,7 +101,7 @@ class Imle(Generator):
 
     def restart_encoder(self, seed: int) -> None:
         """Draws the noise encoder's weights anew."""
-        with seeds.torch_seeded(seed):
+        with seeding.torch_seeded(seed):
             self.encoder.draw_weights()
 
     def _spread(self, latent: Tensor) -> Tensor:

@@ -7,22 +7,62 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from augflow import seeds
-from augflow.classes import ClassTable
-from augflow.errors import ParamsError
+from augflow.core import seeding
+from augflow.core.config import Count, Section
+from augflow.core.errors import ParamsError
+from augflow.core.seeding import Noise
+from augflow.data.classes import ClassTable
+from augflow.data.scenes import Layout
+from augflow.generators.base import Generator, LatentKind, Planes, class_planes
 from augflow.generators.unet import UNet, UNetShape
-from augflow.learners.adversarial import AdversarialGenerator, Opponent
-from augflow.learners.patch_gan import PATCHES
-from augflow.params import Count, Section
-from augflow.scenes import Layout
-from augflow.seeds import Noise
-from augflow.synthesizer import LatentKind, Planes, class_planes
+
+PATCHES = {16: 1, 34: 2, 70: 3, 142: 4, 286: 5}
+"""Height and width in pixels of what one judgement sees, by the number of halvings."""
+
+
+@dataclass(frozen=True)
+class Opponent:
+    """The discriminator that a generator wants, and what its own loss is made of.
+
+    Attributes:
+        patch: height and width in pixels of what one judgement sees.
+        width: channels after the discriminator's first convolution.
+        batch_norm: batch normalisation, or instance normalisation.
+        l1_weight: weight of the mean absolute error beside the adversarial loss.
+        jitter: by how many rows scenes are enlarged before a window of their size is cut out.
+    """
+
+    patch: int
+    width: int
+    batch_norm: bool
+    l1_weight: float
+    jitter: int
+
+
+class AdversarialGenerator(Generator):
+    """A generator that learns against a discriminator."""
+
+    @property
+    def opponent(self) -> Opponent:
+        """What it learns against."""
+        raise NotImplementedError
+
+    @property
+    def planes_count(self) -> int:
+        """The number of planes of its conditions."""
+        raise NotImplementedError
+
+    def paint_together(self, latents: Sequence[Tensor], conditions: Planes) -> Tensor:
+        """As `paint`, while learning: batch norms take the batch's statistics and keep count."""
+        raise NotImplementedError
+
 
 DROPPED = 0.5
 """The share of values that dropout drops while learning."""
@@ -94,6 +134,7 @@ class Pix2Pix(AdversarialGenerator):
 
     config: Pix2PixConfig
     latents: ClassVar[LatentKind] = "dropout"
+    learner: ClassVar[str] = "adversarial"
 
     def __init__(self, config: Pix2PixConfig, table: ClassTable, seed: int = 0) -> None:
         """Builds the U-Net.
@@ -106,7 +147,7 @@ class Pix2Pix(AdversarialGenerator):
         self.config, self.table = config, table
         self.palette: Tensor
         self.register_buffer("palette", torch.from_numpy(table.palette.copy()), persistent=False)
-        with seeds.torch_seeded(seed):
+        with seeding.torch_seeded(seed):
             self.unet = UNet(
                 UNetShape(
                     self.planes_count, config.size, config.downs, config.width,

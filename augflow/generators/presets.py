@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from augflow.errors import ParamsError, nearest
-from augflow.params import Count, Section, checked
+from augflow.core.config import Count, Section, checked
+from augflow.core.errors import ParamsError, nearest
 
 Size = tuple[Count, Count]
 

@@ -12,14 +12,14 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from augflow import seeds
-from augflow.flows.conditional import FlowConditions, initialised_level
+from augflow.core import seeding
+from augflow.core.config import Count
 from augflow.flows.glow import Glow, GlowShape
 from augflow.flows.plans import Plan
 from augflow.flows.raw_conditioner import RawConditioner, RawShape
+from augflow.generators.likelihood import FlowConditions, initialised_level
 from augflow.generators.presets import GlowConfig
 from augflow.generators.two_towers import check_size
-from augflow.params import Count
 
 
 class RawGlowConfig(GlowConfig):
@@ -99,7 +99,7 @@ class RawGlow(nn.Module):
         """
         super().__init__()
         check_size(config)
-        rng = torch.Generator().manual_seed(seeds.derive(seed, "rotations") % 2**63)
+        rng = torch.Generator().manual_seed(seeding.derive(seed, "rotations") % 2**63)
         levels = len(config.steps)
         channels = GlowShape(inputs, config.steps, config.widths, (), ()).channels
         features = tuple(config.features or c // 2 for c in channels)
@@ -107,7 +107,7 @@ class RawGlow(nn.Module):
             config.conv_channels, config.linear_width, config.padding, config.head_bound,
             config.squashed, config.matrix, config.conditioning_init == "released",
         )  # fmt: skip
-        with seeds.torch_seeded(seed):
+        with seeding.torch_seeded(seed):
             self.tower = Glow(
                 GlowShape(
                     inputs, config.steps, config.widths, features, (0,) * levels, config.edge,

@@ -8,24 +8,25 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from augflow import boundaries, seeds
-from augflow.classes import ClassTable
-from augflow.errors import ParamsError
-from augflow.flows.conditional import (
+from augflow.core import seeding
+from augflow.core.errors import ParamsError
+from augflow.data import boundaries
+from augflow.data.classes import ClassTable
+from augflow.data.scenes import Layout
+from augflow.flows.conditioners import Learned
+from augflow.flows.density import dequantized
+from augflow.flows.glow import Encoding, Glow, GlowShape
+from augflow.flows.params import HoldsActNorms, LevelParams
+from augflow.flows.plans import Plan, Prior, SourcePlan
+from augflow.flows.prior import PriorKind
+from augflow.generators.base import class_planes
+from augflow.generators.likelihood import (
     FlowConditions,
     FlowGenerator,
     content_noise,
     initialised_level,
 )
-from augflow.flows.conditioners import Learned
-from augflow.flows.density import dequantized
-from augflow.flows.glow import Encoding, Glow, GlowShape
-from augflow.flows.plans import Plan, Prior, SourcePlan
-from augflow.flows.prior import PriorKind
-from augflow.flows.step_params import HoldsActNorms, LevelParams
 from augflow.generators.presets import GlowConfig, TwoTowersConfig
-from augflow.scenes import Layout
-from augflow.synthesizer import class_planes
 
 UNIT = 256 / 255
 """The stretch under which 8-bit value k is k / 255."""
@@ -52,7 +53,7 @@ class TwoTowers(FlowGenerator):
         super().__init__()
         check_size(config)
         self.config, self.table = config, table
-        self.rng = torch.Generator().manual_seed(seeds.derive(seed, "rotations") % 2**63)
+        self.rng = torch.Generator().manual_seed(seeding.derive(seed, "rotations") % 2**63)
         levels = len(config.steps)
         planes = 3 if config.source == "palette" else table.count
         self.palette: Tensor

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from augflow.learners.batch_norm import BatchStatistics
+from augflow.generators.batch_norm import BatchStatistics
 
 Statistics = Literal["batch", "running", "image"]
 """What a norm divides by: the batch's mean and variance (its running ones follow), the running

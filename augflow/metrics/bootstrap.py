@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from augflow import seeds
+from augflow.core import seeding
 from augflow.metrics.holm import LEVEL, holm
 from augflow.metrics.student import quantile, upper_tail
 
@@ -146,7 +146,7 @@ def _draws(count: int, replicates: int, *names: str) -> np.ndarray:
     """How often each of `count` things is drawn in `count` - 1 draws, (B, count)."""
     if count == 1:
         return np.ones((replicates, 1))
-    picked = seeds.generator(0, "bootstrap", *names).integers(count, size=(replicates, count - 1))
+    picked = seeding.generator(0, "bootstrap", *names).integers(count, size=(replicates, count - 1))
     flat = (picked + count * np.arange(replicates)[:, None]).ravel()
     counts = np.bincount(flat, minlength=count * replicates)
     return counts.reshape(replicates, count).astype(np.float64)

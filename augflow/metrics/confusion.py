@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from augflow.classes import IGNORE
+from augflow.data.classes import IGNORE
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from augflow import seeds
+from augflow.core import seeding
 from augflow.metrics.features import Features
 from augflow.metrics.perceptual import unit
 
@@ -99,7 +99,7 @@ def clustered_map(
     members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     total = np.zeros(samples.shape[1:3])
     for turn in range(repeats):
-        draw = seeds.generator(seed, "picks", turn)
+        draw = seeding.generator(seed, "picks", turn)
         total += variance_map(samples[[draw.choice(cluster) for cluster in members]])
     return total / repeats
 
@@ -112,7 +112,7 @@ def _clusters(rows: np.ndarray, clusters: int, seed: int) -> np.ndarray:
     different, own = np.unique(rows, axis=0, return_inverse=True)
     if len(different) <= clusters:
         return own.reshape(-1)
-    state = seeds.derive(seed, "clusters") % 2**32
+    state = seeding.derive(seed, "clusters") % 2**32
     with threadpool_limits(1):  # sums of several threads come in no fixed order
         return KMeans(clusters, n_init=10, random_state=state).fit_predict(rows / 255.0)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from augflow.errors import ParamsError, nearest
+from augflow.core.errors import ParamsError, nearest
 from augflow.metrics.scattering import Scattering
 from augflow.metrics.vgg import Vgg, random_vgg, vgg19
 

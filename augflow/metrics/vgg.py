@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from augflow import seeds
-from augflow.errors import ModelError
+from augflow.core import seeding
+from augflow.core.errors import ModelError
 
 LAYERS = ("conv1_2", "conv2_2", "conv3_2", "conv4_2", "conv5_2")
 """The layers that CRN and IMLE compare, after their ReLU."""
@@ -102,7 +102,7 @@ def random_vgg(widths: tuple[int, ...] = (16, 32, 64, 64, 64), seed: int = 0) ->
     for block, width in enumerate(widths, start=1):
         for number in (1, 2):
             name = f"conv{block}_{number}"
-            drawn = _random_filters(width, inputs, seeds.generator(seed, "random_vgg", name))
+            drawn = _random_filters(width, inputs, seeding.generator(seed, "random_vgg", name))
             weights[name] = (drawn, torch.zeros(width))
             inputs = width
     return Vgg(weights, (0.5,) * 3, (0.25,) * 3, F.avg_pool2d)

@@ -12,21 +12,24 @@ from typing import Any
 import numpy as np
 import torch
 
-from augflow import files, generators, machine, seeds, training
-from augflow.attributes import LIGHT, STATES, Attributes, areas
-from augflow.classes import ClassTable
-from augflow.editing import edited
-from augflow.edits import Edit
-from augflow.errors import DataError
+from augflow import generators
+from augflow.core import hardware, io, seeding
+from augflow.core.errors import DataError
+from augflow.core.seeding import Noise
+from augflow.data.attributes import LIGHT, STATES, Attributes, areas
+from augflow.data.classes import ClassTable
+from augflow.data.scenes import Layout, SceneFolder, evenly
+from augflow.editing.apply import edited
+from augflow.editing.edit_schema import Edit
 from augflow.flows.density import quantized
 from augflow.generators import weights_digest
-from augflow.learners.attribute_reader import AttributeLearner, AttributeReader
+from augflow.generators.base import Generator
+from augflow.generators.sampling import conditioned, photo_seed
 from augflow.metrics.attributes import accuracy, change, variance
-from augflow.params import AttributesParams, TrainingParams
-from augflow.photographs import conditioned, photo_seed
-from augflow.scenes import Layout, SceneFolder, evenly
-from augflow.seeds import Noise
-from augflow.synthesizer import Generator
+from augflow.study.params import AttributesParams
+from augflow.training import loop
+from augflow.training.attribute_reader import AttributeLearner, AttributeReader
+from augflow.training.params import TrainingParams
 
 log = logging.getLogger("augflow")
 
@@ -61,8 +64,8 @@ def attributes(
     References:
         Liu et al. 2019, "Conditional Adversarial Generative Flow" (CAGlow), section 4.3.
     """
-    machine.keep_pages()
-    seeds.deterministic(params.seed, threads)
+    hardware.keep_pages()
+    seeding.deterministic(params.seed, threads)
     train, held_out = SceneFolder(prepared, "train"), SceneFolder(prepared, "val")
     names = Attributes.measured(train.scenes(), train.table.names)
     reader = trained_reader(train, names, params)
@@ -81,20 +84,20 @@ def attributes(
         "real": judge.look_at_photographs(),
         "generators": results,
     }
-    files.write_records(out, content)
+    io.write_records(out, content)
 
 
 def trained_reader(
     train: SceneFolder, names: Attributes, params: AttributesParams
 ) -> AttributeReader:
     """A reader that has learned from the training photographs, a function of them and the seed."""
-    reader = AttributeReader(names, train.table.count, seeds.derive(params.seed, "reader"))
+    reader = AttributeReader(names, train.table.count, seeding.derive(params.seed, "reader"))
     schedule = TrainingParams(
         steps=params.steps, batch_size=params.batch_size, learning_rate=params.learning_rate,
         decay_from=0.5, seed=params.seed,
     )  # fmt: skip
     learner = AttributeLearner(reader, names, schedule)
-    training.fit(
+    loop.fit(
         learner, train, steps=params.steps, batch_size=params.batch_size,
         seed=params.seed, columns=learner.columns, names=train.names, log_every=params.steps,
     )  # fmt: skip
@@ -178,7 +181,7 @@ class _Judge:
             plan.append(_Asked(layout, STATES[-1], frozenset(range(len(LIGHT)))))
         count = self.params.changes - len(plan) + 1
         steps = recoloured(
-            layout, self.held_out.table, count, seeds.derive(self.params.seed, "changes", name)
+            layout, self.held_out.table, count, seeding.derive(self.params.seed, "changes", name)
         )
         return plan + [
             _Asked(changed, plan[-1].state, self._of_classes(pair)) for changed, pair in steps
@@ -226,7 +229,7 @@ def recoloured(
         fit = [c for c in range(table.count) if AREA[0] <= shares[c] <= AREA[1] and c not in gone]
         if not fit:
             break
-        draw = seeds.generator(seed, "change", number)
+        draw = seeding.generator(seed, "change", number)
         old = int(draw.choice(fit))
         new = int(draw.choice([c for c in range(table.count) if c != old]))
         edit = {"recolour": {"object": {"class": table.names[old]}, "to": table.names[new]}}

@@ -8,16 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from augflow import files, machine, seeds, sizes
-from augflow.errors import DataError
-from augflow.folds import Fold, folds
-from augflow.looks import confusions
+from augflow.core import hardware, io, seeding
+from augflow.core.disk import require_room
+from augflow.core.errors import DataError
+from augflow.data.folds import Fold, folds
+from augflow.data.scenes import SceneFolder
+from augflow.data.synthetic import SyntheticSet, read_set
 from augflow.metrics import scores
-from augflow.params import ChoiceParams
-from augflow.room import require_room
-from augflow.scenes import SceneFolder
+from augflow.segmentation.evaluate import confusions
 from augflow.stages.retrain import joined, require_fitting, trained
-from augflow.synthetic import SyntheticSet, read_set
+from augflow.study import sizes
+from augflow.study.params import ChoiceParams
 
 log = logging.getLogger("augflow")
 
@@ -48,8 +49,8 @@ def choose(
             the disk has no room for the file.
         ModelError: a network cannot be built or trained.
     """
-    seeds.deterministic(0, threads)
-    machine.keep_pages()
+    seeding.deterministic(0, threads)
+    hardware.keep_pages()
     folder, made = SceneFolder(prepared, "train", one_in), read_set(source)
     require_fitting(made, source, folder.table, folder.size)
     require_room(out.parent, choice_sizes(folder.names, out.parent).need, f"choice {name}")
@@ -72,7 +73,7 @@ def choose(
         "seeds": list(params.seeds), "steps": params.segmenter.steps,
         "rows": [{"temperature": degree, "class_iou": values} for degree, values in found.items()],
     }  # fmt: skip
-    files.write_records(out, content)
+    io.write_records(out, content)
     return best
 
 

@@ -14,16 +14,22 @@ from pathlib import Path
 
 import numpy as np
 
-from augflow import files, generators, machine, seeds, segmenters, training
-from augflow.folds import folds
-from augflow.learners import GeneratorLearner
-from augflow.operations import Operations
-from augflow.params import ArmParams, GeneratorParams, Params, SegmenterParams, SetParams
-from augflow.photographs import photo_seed, sampled_at
-from augflow.scenes import SceneFolder
-from augflow.segmenters import MmsegSegmenter, SupervisedLearner
+from augflow import generators
+from augflow.core import hardware, io, seeding
+from augflow.data.folds import folds
+from augflow.data.scenes import SceneFolder
+from augflow.generators.sampling import photo_seed, sampled_at
+from augflow.segmentation.learner import SupervisedLearner
+from augflow.segmentation.mmseg_config import read_config
+from augflow.segmentation.mmseg_model import MmsegSegmenter
+from augflow.segmentation.params import SegmenterParams
 from augflow.stages.synthesize import layout_names
 from augflow.stages.train import initialise
+from augflow.study.params import ArmParams, GeneratorParams, Params, SetParams
+from augflow.training import loop
+from augflow.training.learner import GeneratorLearner
+from augflow.training.learners import learner_of
+from augflow.training.operations import Operations
 
 log = logging.getLogger("augflow")
 
@@ -64,12 +70,12 @@ def costs(params: Params, prepared: Path, out: Path, threads: int | None = None)
         DataError: the prepared folder is damaged.
         ModelError: a network cannot be built.
     """
-    seeds.deterministic(0, threads)
-    machine.keep_pages()
+    seeding.deterministic(0, threads)
+    hardware.keep_pages()
     counter = _Counter(params, prepared)
     found = {name: counter.arm(section) for name, section in params.arms.items()}
     arms = {name: asdict(cost) for name, cost in found.items()}
-    files.write_records(out, {"kind": "costs", "steps": params.retrain.segmenter.steps,
+    io.write_records(out, {"kind": "costs", "steps": params.retrain.segmenter.steps,
                               "arms": arms})  # fmt: skip
     log.info("costs of %d arms counted", len(arms))
 
@@ -147,7 +153,7 @@ class _Counter:
         scenes = self.scenes(1)
         params = SegmenterParams(config=config, steps=1, batch_size=batch)
         learner = SupervisedLearner(self._network(config, trust_config), params)
-        scene = scenes.scenes(training.batch_rows(0, 0, batch, len(scenes)))
+        scene = scenes.scenes(loop.batch_rows(0, 0, batch, len(scenes)))
         return _operations(lambda: learner.step(scene, np.random.default_rng(0), 0))
 
     def _look(self, config: str, trust_config: bool) -> int:
@@ -156,7 +162,7 @@ class _Counter:
 
     def _network(self, config: str, trust_config: bool) -> MmsegSegmenter:
         table = self.scenes(1).table
-        network = segmenters.read_config(config, table.count, trust_config)
+        network = read_config(config, table.count, trust_config)
         return MmsegSegmenter(network, table.names)
 
 
@@ -164,7 +170,7 @@ def _learner(maker: GeneratorParams, scenes: SceneFolder) -> GeneratorLearner:
     """A learner of a new generator, as stage train begins with it."""
     config = generators.config_of(maker, scenes.size)
     generator = generators.built(maker.system, config, scenes.table)
-    learner = generators.learner(maker.system, generator, maker.training)
+    learner = learner_of(generator, maker.training)
     initialise(learner, scenes, maker.training)
     return learner
 
@@ -178,7 +184,7 @@ def _learning(learner: GeneratorLearner, maker: GeneratorParams, scenes: SceneFo
     size, steps = maker.training.batch_size, maker.training.steps
 
     def count(step: int) -> int:
-        scene = scenes.scenes(training.batch_rows(0, step, size, len(scenes)))
+        scene = scenes.scenes(loop.batch_rows(0, step, size, len(scenes)))
         return _operations(lambda: learner.step(scene, np.random.default_rng(step), step))
 
     border = getattr(learner, "border", None)

@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from augflow import files, generators, machine, seeds
+from augflow import generators
+from augflow.core import hardware, io, seeding
+from augflow.data.scenes import Layout, SceneFolder, evenly
 from augflow.generators import weights_digest
+from augflow.generators.base import Generator
+from augflow.generators.sampling import photo_seed, sampled
 from augflow.metrics.diversity import Diversity, over_layouts
 from augflow.metrics.diversity import diversity as measured
 from augflow.metrics.features import Features, features
-from augflow.params import DiversityParams
-from augflow.photographs import photo_seed, sampled
-from augflow.scenes import Layout, SceneFolder, evenly
-from augflow.synthesizer import Generator
+from augflow.study.params import DiversityParams
 
 log = logging.getLogger("augflow")
 
@@ -47,8 +48,8 @@ def diversity(
     References:
         IMLE (Li, Zhang and Malik 2019), section 4.3.
     """
-    machine.keep_pages()
-    seeds.deterministic(params.seed, threads)
+    hardware.keep_pages()
+    seeding.deterministic(params.seed, threads)
     look = features(params.features, Path(params.weights) if params.weights else None)
     maker = generators.load(generator)
     scenes = SceneFolder(prepared, "val")
@@ -78,7 +79,7 @@ def diversity(
         "layouts": [scenes.names[row] for row in rows],
         "temperatures": levels,
     }
-    files.write_records(out, content)
+    io.write_records(out, content)
 
 
 def _measured(
@@ -95,7 +96,7 @@ def _measured(
         yield name, measured(
             _photos(maker, layout, drawn, temperature), layout.classes[0].numpy(),
             scenes.table.count, look, clusters=params.clusters, repeats=params.repeats,
-            seed=seeds.derive(params.seed, name),
+            seed=seeding.derive(params.seed, name),
         )  # fmt: skip
 
 

@@ -9,20 +9,23 @@ from pathlib import Path
 
 import numpy as np
 
-from augflow import files, generators, image_sizes, machine, pictures, seeds, sizes
-from augflow.classes import ClassTable
-from augflow.editing import edited
-from augflow.edits import Edit, Origin, checked_edits
-from augflow.errors import DataError, ParamsError
+from augflow import generators
+from augflow.core import hardware, io, seeding
+from augflow.core.disk import require_room
+from augflow.core.errors import DataError, ParamsError
+from augflow.data import visualize
+from augflow.data.classes import ClassTable
+from augflow.data.scenes import Layout, SceneFolder, evenly
+from augflow.editing.apply import edited
+from augflow.editing.edit_schema import Edit, Origin, checked_edits
+from augflow.editing.objects import ObjectMap, guessed
+from augflow.editing.suggest import OTHER, largest_object, suggested
 from augflow.generators import weights_digest
-from augflow.latents import drawn, painted, path
-from augflow.objects import ObjectMap, guessed
-from augflow.params import ExploreParams
-from augflow.photographs import sampled
-from augflow.room import require_room
-from augflow.scenes import Layout, SceneFolder, evenly
-from augflow.suggestions import OTHER, largest_object, suggested
-from augflow.synthesizer import Generator
+from augflow.generators.base import Generator
+from augflow.generators.latents import drawn, painted, path
+from augflow.generators.sampling import sampled
+from augflow.study import image_sizes, sizes
+from augflow.study.params import ExploreParams
 
 log = logging.getLogger("augflow")
 
@@ -66,22 +69,22 @@ def explore(
         Li et al. 2019, "Diverse Image Synthesis from Semantic Layouts via Conditional IMLE",
         figures 4, 5 and 7.
     """
-    machine.keep_pages()
-    seeds.deterministic(params.seed, threads)
+    hardware.keep_pages()
+    seeding.deterministic(params.seed, threads)
     maker = generators.load(generator)
     held_out = SceneFolder(prepared, "val")
     rows = evenly(len(held_out), params.layouts)
-    ends = [seeds.derive(params.seed, "latents", number) for number in range(2)]
+    ends = [seeding.derive(params.seed, "latents", number) for number in range(2)]
     changed = edited_layout(params, held_out, rows)
     shown = picture_sizes(
         image_sizes.pictures(prepared), len(rows), params.steps, len(changed.layouts)
     )
     require_room(out, shown.need, f"the pictures of {name}")
-    with files.fresh_folder(out) as folder:
+    with io.fresh_folder(out) as folder:
         for row in rows:
             _show(folder, maker, held_out, row, ends, params)
         _show_edits(folder / EDITS, maker, changed, ends[0], params)
-        files.write_json(folder / RECORD, {
+        io.write_json(folder / RECORD, {
             "generator": name, "weights": weights_digest(maker.state_dict()),
             "layouts": [held_out.names[row] for row in rows], "seeds": ends,
             "steps": params.steps if maker.latents == "gaussian" else 0, "path": params.path,
@@ -178,12 +181,12 @@ def _show(
         first, last = (drawn(maker, seed, params.temperature) for seed in ends)
         made = painted(maker, path((first, last), params.steps, params.path), layout)
         for number, photo in enumerate(made):
-            files.write_png(folder / PATH / f"{name}_{number:02d}.png", photo.image)
+            io.write_png(folder / PATH / f"{name}_{number:02d}.png", photo.image)
         styles = [made[0], made[-1]]
     else:
         styles = sampled(maker, layout, ends, params.temperature)
     for number, photo in enumerate(styles):
-        files.write_png(folder / STYLE / f"{name}_{number}.png", photo.image)
+        io.write_png(folder / STYLE / f"{name}_{number}.png", photo.image)
 
 
 def _show_edits(
@@ -191,6 +194,6 @@ def _show_edits(
 ) -> None:
     for number, layout in enumerate(changed.layouts):
         (photo,) = sampled(maker, layout, [seed], params.temperature)
-        classes = pictures.coloured(layout.classes[0].numpy(), maker.table)
-        files.write_png(folder / f"{number:02d}_classes.png", classes)
-        files.write_png(folder / f"{number:02d}.png", photo.image)
+        classes = visualize.coloured(layout.classes[0].numpy(), maker.table)
+        io.write_png(folder / f"{number:02d}_classes.png", classes)
+        io.write_png(folder / f"{number:02d}.png", photo.image)

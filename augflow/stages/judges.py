@@ -7,14 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from augflow import files, machine, seeds, training
-from augflow.errors import DataError
-from augflow.folds import folds
-from augflow.looks import Look, class_losses, looks
-from augflow.params import ArmParams, JudgeParams
-from augflow.scenes import SceneFolder
-from augflow.segmenters import MmsegSegmenter
+from augflow.core import hardware, io, seeding
+from augflow.core.errors import DataError
+from augflow.data.folds import folds
+from augflow.data.scenes import SceneFolder
+from augflow.segmentation.evaluate import Look, class_losses, looks
+from augflow.segmentation.mmseg_model import MmsegSegmenter
 from augflow.stages.retrain import REAL, facts_of, save, trained
+from augflow.study.params import ArmParams, JudgeParams
+from augflow.training import loop
 
 LOSSES = "class_losses.json"
 """The mean loss of each class, in a judge's folder."""
@@ -40,8 +41,8 @@ def train_judge(
         ModelError: the network cannot be built, the checkpoint does not fit, or the loss stopped
             being finite.
     """
-    seeds.deterministic(params.seed, threads)
-    machine.keep_pages()
+    seeding.deterministic(params.seed, threads)
+    hardware.keep_pages()
     folder = SceneFolder(prepared, "train", params.one_in)
     later = [run / str(number) for number in range(params.folds if params.folds > 1 else 0)]
     judge, history = _trained(folder, range(len(folder)), params, run / "all", later)
@@ -55,9 +56,9 @@ def train_judge(
     else:
         seen = looks(judge, folder.scenes())
     means = class_losses(seen, folder.table.count)
-    with files.fresh_folder(out) as fresh:
+    with io.fresh_folder(out) as fresh:
         save(fresh, judge, history)
-        files.write_json(fresh / LOSSES, _facts(params, folder, means))
+        io.write_json(fresh / LOSSES, _facts(params, folder, means))
 
 
 def read_losses(judge: Path, names: Sequence[str]) -> np.ndarray:
@@ -75,7 +76,7 @@ def read_losses(judge: Path, names: Sequence[str]) -> np.ndarray:
     """
     path = judge / LOSSES
     try:
-        found = files.read_json(path)["losses"]
+        found = io.read_json(path)["losses"]
         if sorted(found) != sorted(names):
             raise DataError(
                 f"{path}: losses of {', '.join(found)}; expected those of {', '.join(names)}; "
@@ -90,7 +91,7 @@ def read_losses(judge: Path, names: Sequence[str]) -> np.ndarray:
 def _trained(
     folder: SceneFolder, rows: Sequence[int], params: JudgeParams, run: Path,
     later: Sequence[Path] = (),
-) -> tuple[MmsegSegmenter, list[training.Row]]:  # fmt: skip
+) -> tuple[MmsegSegmenter, list[loop.Row]]:  # fmt: skip
     names = [folder.names[row] for row in rows]
     return trained(names, folder.scenes(rows), folder.table, params, params.seed, run, later=later)
 

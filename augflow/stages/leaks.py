@@ -11,9 +11,12 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from augflow import files, seeds
-from augflow.errors import DataError, ParamsError, nearest
-from augflow.leaks import (
+from augflow.core import io, seeding
+from augflow.core.errors import DataError, ParamsError, nearest
+from augflow.data.scenes import SceneFolder
+from augflow.data.synthetic import SyntheticSet, read_set
+from augflow.metrics.memorization import QUANTILES, Nearest, Surroundings, nearer
+from augflow.metrics.near_duplicates import (
     LIMITS,
     Copy,
     Maps,
@@ -23,10 +26,7 @@ from augflow.leaks import (
     maps,
     prints,
 )
-from augflow.memorising import QUANTILES, Nearest, Surroundings, nearer
-from augflow.params import Params
-from augflow.scenes import SceneFolder
-from augflow.synthetic import SyntheticSet, read_set
+from augflow.study.params import Params
 
 log = logging.getLogger("augflow")
 
@@ -95,7 +95,7 @@ def check_leaks(
         DataError: there are leaks, all of which are listed; or a folder cannot be read.
     """
     found = find_leaks(prepared, sets, trained_on, threads=threads)
-    files.write_records(out, found.record)
+    io.write_records(out, found.record)
     if found.leaks:
         raise DataError(message(prepared, found.leaks))
 
@@ -114,7 +114,7 @@ def find_leaks(
               if name not in sets]  # fmt: skip
     if faults:
         raise ParamsError(f"trained_on: {'; '.join(faults)}")
-    seeds.deterministic(0, threads)
+    seeding.deterministic(0, threads)
     train, val = (SceneFolder(prepared, split) for split in ("train", "val"))
     seen = _Seen(train, val)
     leaks, summaries = seen.leaks_of_train(), {}
@@ -249,7 +249,7 @@ def _copies_of_each(layouts: Maps, classes: np.ndarray) -> list[Copy]:
     """Copies among layouts, of which a set has many photographs each: looked at once."""
     places: dict[str, list[int]] = {}
     for place, one in enumerate(classes):
-        places.setdefault(files.digest_array(one), []).append(place)
+        places.setdefault(io.digest_array(one), []).append(place)
     users = list(places.values())
     found = copied_layouts(layouts, maps(classes[rows[0]] for rows in users))
     return [

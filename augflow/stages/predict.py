@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from augflow import files, generators, machine, pictures, seeds, training
-from augflow.budget import Budget
-from augflow.errors import ModelError, ParamsError
+from augflow import generators
+from augflow.core import hardware, io, seeding
+from augflow.core.disk import require_rooms
+from augflow.core.distributed import ALONE, Ranks
+from augflow.core.errors import ModelError, ParamsError
+from augflow.core.tensors import device_of
+from augflow.data import visualize
+from augflow.data.scenes import SceneFolder, evenly
 from augflow.generators.c_glow_predictor import NAME, CGlowPredictor, config_of, load
-from augflow.learners.prediction import PredictionLearner, pixels
 from augflow.metrics import confusion_matrix
-from augflow.params import PredictorParams
-from augflow.ranks import ALONE, Ranks
-from augflow.room import require_rooms
-from augflow.scenes import SceneFolder, evenly
 from augflow.stages.train import (
     CURVE_SCENES,
     SAMPLED_LAYOUTS,
@@ -26,7 +26,10 @@ from augflow.stages.train import (
     keep_page,
     needs,
 )
-from augflow.synthesizer import device_of
+from augflow.study.params import PredictorParams
+from augflow.training import loop
+from augflow.training.memory import Budget
+from augflow.training.prediction import PredictionLearner, pixels
 
 KIND = "predictor"
 """What the files of scores call themselves."""
@@ -56,27 +59,33 @@ def train_predictor(
         DataError: the disk has no room for the resume state or the predictor.
         ModelError: the loss stopped being finite, or there was not enough memory.
     """
-    machine.keep_pages()
+    hardware.keep_pages()
     schedule = params.training
     if schedule.micro_batch == "auto":
         raise ParamsError(
             f"predictors.{name}: training.micro_batch is auto, but there is no estimate of a "
             "predictor's memory: set a number of rows, or null"
         )
-    seeds.deterministic(schedule.seed, threads)
+    seeding.deterministic(schedule.seed, threads)
     with ranks.together():
         scenes, held_out = SceneFolder(prepared, "train"), SceneFolder(prepared, "val")
-        predictor = CGlowPredictor(config_of(params, scenes.size), scenes.table, schedule.seed)
+        predictor = CGlowPredictor(
+            config_of(
+                params.preset, {"size": scenes.size, "samples": params.samples, **params.overrides}
+            ),
+            scenes.table,
+            schedule.seed,
+        )
         budget = Budget(free_for(ranks))
         learner = PredictionLearner(predictor.to(ranks.device), schedule)
         learner.join(ranks)
         if ranks.leads:
             require_rooms(needs(learner, run, out), f"training predictor {name}")
-        first = training.batch_rows(
+        first = loop.batch_rows(
             schedule.seed + 1, 0, min(schedule.init_scenes, len(scenes)), len(scenes)
         )
         learner.initialise(scenes.scenes(first))
-        history = training.fit(
+        history = loop.fit(
             learner, scenes,
             steps=schedule.steps, batch_size=schedule.batch_size, seed=schedule.seed,
             columns=learner.columns, names=scenes.names, run=run, save_every=schedule.save_every,
@@ -89,9 +98,9 @@ def train_predictor(
 
 def _write(
     out: Path, name: str, params: PredictorParams, learner: PredictionLearner,
-    held_out: SceneFolder, history: list[training.Row], samples: Path,
+    held_out: SceneFolder, history: list[loop.Row], samples: Path,
 ) -> None:  # fmt: skip
-    with files.fresh_folder(out) as folder:
+    with io.fresh_folder(out) as folder:
         facts = {
             "name": name,
             "preset": params.preset,
@@ -101,7 +110,7 @@ def _write(
         }
         with learner.averaged() as best:
             generators.save(folder, NAME, best, facts)
-        files.write_csv(folder / "history.csv", history, ("step", *learner.columns))
+        io.write_csv(folder / "history.csv", history, ("step", *learner.columns))
         copy_pages(samples, folder / "samples")
 
 
@@ -122,7 +131,7 @@ def score_predictor(
         DataError: the prepared folder is damaged or of another size.
         ModelError: the predictor is damaged or was trained on other classes.
     """
-    seeds.deterministic(0, threads)
+    seeding.deterministic(0, threads)
     val = SceneFolder(prepared, "val")
     maker = load(predictor)
     if maker.table.names != val.table.names:
@@ -140,7 +149,7 @@ def score_predictor(
             for count in sorted({1, params.samples})
         ],
     }
-    files.write_records(out, content)
+    io.write_records(out, content)
 
 
 def _items(maker: CGlowPredictor, val: SceneFolder, samples: int) -> list[dict[str, object]]:
@@ -180,6 +189,6 @@ def _page(predictor: CGlowPredictor, held_out: SceneFolder) -> np.ndarray:
     maps = [scenes.layout.classes, predictor.predict(image, 1), predictor.predict(image)]
     rows = []
     for n, photo in enumerate(scenes.image):
-        tiles = [pictures.coloured(found[n].cpu().numpy(), held_out.table) for found in maps]
+        tiles = [visualize.coloured(found[n].cpu().numpy(), held_out.table) for found in maps]
         rows.append([photo.permute(1, 2, 0).numpy(), *tiles])
-    return pictures.sheet(rows, scale=2)
+    return visualize.sheet(rows, scale=2)

@@ -10,14 +10,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from augflow import boundaries, datasets, files, image_sizes, sizes
-from augflow.classes import IGNORE
-from augflow.datasets import checks
-from augflow.datasets.source import SPLITS, SourceScene, SourceSet
-from augflow.errors import DataError, ParamsError
-from augflow.params import DataParams, StreetsParams
-from augflow.room import require_room
-from augflow.scenes import evenly, table_facts
+from augflow.core import io
+from augflow.core.disk import require_room
+from augflow.core.errors import DataError, ParamsError
+from augflow.data import boundaries, checks, readers
+from augflow.data.classes import IGNORE
+from augflow.data.params import DataParams, StreetsParams
+from augflow.data.readers.source import SPLITS, SourceScene, SourceSet
+from augflow.data.scenes import evenly, table_facts
+from augflow.study import image_sizes, sizes
 
 COLUMNS = ("name", "split", "drive", "photo", "labels", "instances", "boundary_source")
 _MADE = "streets.json"
@@ -58,10 +59,10 @@ def prepare(params: DataParams, out: Path) -> None:
     require_fitting(params.size, params.levels)
     if params.reader == "streets":
         _make_streets(Path(params.root), params.streets or StreetsParams())
-    source = datasets.read(params)
+    source = readers.read(params)
     needed = scene_sizes(source, params.size, out).scene.times(len(source.scenes)).need
     require_room(out, needed, "preparing the scenes")
-    with files.fresh_folder(out) as folder:
+    with io.fresh_folder(out) as folder:
         present: dict[str, set[int]] = {split: set() for split in SPLITS}
         tallies = []
         for scene in _progress(source.scenes):
@@ -106,8 +107,8 @@ def scene_sizes(
 
 def painted_sizes(params: StreetsParams, root: Path) -> sizes.Amount:
     """What the files of an embedded scene take on the disk of `root`, measured on one."""
-    from augflow.datasets.streets import street_scene
-    from augflow.datasets.streets.export import names
+    from streetscenes import street_scene
+    from streetscenes.export import names
 
     scene = street_scene(params.seed, names("train", 1)[0][1], params.size)
     maps = (scene.image, scene.labels, scene.instances)
@@ -132,7 +133,7 @@ def require_fitting(size: tuple[int, int], levels: int) -> None:
 
 
 def _make_streets(root: Path, params: StreetsParams) -> None:
-    from augflow.datasets.streets import write_streets
+    from streetscenes import write_streets
 
     if root.exists() and any(root.iterdir()) and not (root / _MADE).exists():
         raise DataError(
@@ -142,9 +143,9 @@ def _make_streets(root: Path, params: StreetsParams) -> None:
     counts = {"train": params.train, "val": params.val}
     scenes = painted_sizes(params, root).times(sum(counts.values()))
     require_room(root, scenes.need, "painting the embedded scenes")
-    with files.fresh_folder(root) as folder:
+    with io.fresh_folder(root) as folder:
         write_streets(folder, counts, params.size, params.seed)
-        files.write_json(folder / _MADE, params.model_dump(mode="json"))
+        io.write_json(folder / _MADE, params.model_dump(mode="json"))
 
 
 def _progress(scenes: Iterable[SourceScene]) -> Iterable[SourceScene]:
@@ -170,7 +171,7 @@ def _resized_ids(ids: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def _write(made: Prepared, folder: Path, name: str) -> None:
     for kind in ("image", "classes", "boundary"):
-        files.write_png(folder / kind / f"{name}.png", getattr(made, kind))
+        io.write_png(folder / kind / f"{name}.png", getattr(made, kind))
 
 
 def _write_facts(
@@ -197,5 +198,5 @@ def _write_facts(
         "classes_present": {split: sorted(present[split]) for split in SPLITS},
         "counts": {split: len(source.of_split(split)) for split in SPLITS},
     }
-    files.write_csv(folder / "scenes.csv", rows, COLUMNS)
-    files.write_json(folder / "dataset.json", facts)
+    io.write_csv(folder / "scenes.csv", rows, COLUMNS)
+    io.write_json(folder / "dataset.json", facts)

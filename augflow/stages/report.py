@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from augflow import files
-from augflow.errors import AugflowError, DataError
-from augflow.params import Params
-from augflow.reporting import (
+from augflow.core import io
+from augflow.core.errors import AugflowError, DataError
+from augflow.report import (
     charts,
     claims,
     explored,
@@ -19,11 +18,12 @@ from augflow.reporting import (
     sampled,
     slider,
 )
-from augflow.reporting import evidence as evidences
-from augflow.reporting.answers import shown
-from augflow.reporting.evidence import Evidence
-from augflow.reporting.table import Table
-from augflow.reporting.tables import computed
+from augflow.report import evidence as evidences
+from augflow.report.answers import shown
+from augflow.report.evidence import Evidence
+from augflow.report.table import Table
+from augflow.report.tables import computed
+from augflow.study.params import Params
 
 
 def report(params: Params, study_dir: Path, out: Path) -> None:
@@ -36,7 +36,7 @@ def report(params: Params, study_dir: Path, out: Path) -> None:
     """
     if out.exists() and any(out.iterdir()) and not (out / "claims.json").exists():
         raise DataError(f"{out}: holds files but no report; name an empty or a new folder")
-    with files.fresh_folder(out) as folder:
+    with io.fresh_folder(out) as folder:
         gathering.gather(params, study_dir, folder)
         try:
             evidence = evidences.load(folder)
@@ -48,8 +48,8 @@ def report(params: Params, study_dir: Path, out: Path) -> None:
             table.write(folder)
         _draw_photographs(evidence, study_dir, folder)
         _draw_numbers(evidence, tables, folder)
-        files.atomic_write(folder / "report.html", page.html_page(evidence, tables, folder))
-        files.atomic_write(folder / "report.md", page.markdown_page(evidence, tables, folder))
+        io.atomic_write(folder / "report.html", page.html_page(evidence, tables, folder))
+        io.atomic_write(folder / "report.md", page.markdown_page(evidence, tables, folder))
         claims.write(folder, claims.all_claims(evidence, tables))
 
 

@@ -9,16 +9,24 @@ from typing import Any
 import numpy as np
 import torch
 
-from augflow import files, machine, seeds, segmenters, sizes, training
-from augflow.classes import ClassTable
-from augflow.devices import device
-from augflow.errors import DataError, ParamsError, nearest
-from augflow.mixture import Part, mixture
-from augflow.params import ArmParams, Augment, SegmenterParams
-from augflow.prefetching import Rows
-from augflow.room import Need, require_room
-from augflow.scenes import Layout, Scene, SceneFolder, table_facts
-from augflow.synthetic import SyntheticSet, read_set, read_weights
+from augflow.core import hardware, io, seeding
+from augflow.core.devices import device
+from augflow.core.disk import Need, require_room
+from augflow.core.errors import DataError, ParamsError, nearest
+from augflow.data.classes import ClassTable
+from augflow.data.scenes import Layout, Scene, SceneFolder, table_facts
+from augflow.data.synthetic import SyntheticSet, read_set, read_weights
+from augflow.segmentation.checkpoint import load_checkpoint
+from augflow.segmentation.learner import COLUMNS, SupervisedLearner
+from augflow.segmentation.mmseg_config import balanced, read_config
+from augflow.segmentation.mmseg_model import MmsegSegmenter
+from augflow.segmentation.object_pool import ObjectPool
+from augflow.segmentation.params import SegmenterParams
+from augflow.study import sizes
+from augflow.study.params import ArmParams, Augment
+from augflow.training import loop
+from augflow.training.prefetch import Rows
+from augflow.training.sampler import Part, mixture
 
 REAL = "real"
 """The name under which an arm asks for the prepared training photographs."""
@@ -57,8 +65,8 @@ def retrain(
             being finite.
     """
     _check(sets, arm, params)
-    seeds.deterministic(seed, threads)
-    machine.keep_pages()
+    seeding.deterministic(seed, threads)
+    hardware.keep_pages()
     folder = SceneFolder(prepared, "train", arm.one_in)
     names, scenes, parts = _union(folder, sets, arm)
     pool = _pool(folder) if arm.augment == "copy_paste" else None
@@ -66,23 +74,25 @@ def retrain(
         names, scenes, folder.table, params, seed, run,
         augment=arm.augment, pool=pool, strength=arm.strength, later=later,
         rows_of=mixture(
-            parts, arm, steps=params.steps, batch_size=params.batch_size, seed=seed
+            parts, ratio=arm.ratio,
+            first_share=arm.first_share if arm.schedule == "synthetic_first" else None,
+            steps=params.steps, batch_size=params.batch_size, seed=seed,
         ),
     )  # fmt: skip
     segmenter.training = {
         **facts_of(arm), "photographs": len(scenes),
         "seed": seed, "steps": params.steps, "batch_size": params.batch_size,
     }  # fmt: skip
-    with files.fresh_folder(out) as fresh:
+    with io.fresh_folder(out) as fresh:
         save(fresh, segmenter, history)
 
 
 def trained(
     names: Sequence[str], scenes: Scene, table: ClassTable, params: SegmenterParams, seed: int,
     run: Path | None = None, *, augment: Augment = "none",
-    pool: segmenters.ObjectPool | None = None, strength: float = 1.0,
+    pool: ObjectPool | None = None, strength: float = 1.0,
     rows_of: Rows | None = None, later: Sequence[Path] = (),
-) -> tuple[segmenters.MmsegSegmenter, list[training.Row]]:  # fmt: skip
+) -> tuple[MmsegSegmenter, list[loop.Row]]:  # fmt: skip
     """A segmenter trained on labelled photographs, and the history of its training.
 
     Args:
@@ -103,25 +113,25 @@ def trained(
         ModelError: the network cannot be built, the checkpoint does not fit, or the loss stopped
             being finite.
     """
-    config = segmenters.read_config(params.config, table.count, params.trust_config)
+    config = read_config(params.config, table.count, params.trust_config)
     if params.balance_classes:
-        config = segmenters.balanced(config, _pixels(scenes, table.count))
-    segmenter = segmenters.MmsegSegmenter(config, table.names, seeds.derive(seed, "segmenter"))
+        config = balanced(config, _pixels(scenes, table.count))
+    segmenter = MmsegSegmenter(config, table.names, seeding.derive(seed, "segmenter"))
     if params.checkpoint is not None:
-        segmenters.load_checkpoint(segmenter, params.checkpoint, new_classes=params.steps > 0)
+        load_checkpoint(segmenter, params.checkpoint, new_classes=params.steps > 0)
     segmenter.to(device())
-    learner = segmenters.SupervisedLearner(segmenter, params, augment, pool, strength)
+    learner = SupervisedLearner(segmenter, params, augment, pool, strength)
     if run is not None:
         require_room(run, needs(learner, run, later), "training a segmenter")
-    history = training.fit(
+    history = loop.fit(
         learner, scenes,
         steps=params.steps, batch_size=params.batch_size, seed=seed,
-        columns=segmenters.COLUMNS, names=names, run=run, rows_of=rows_of,
+        columns=COLUMNS, names=names, run=run, rows_of=rows_of,
     )  # fmt: skip
     return segmenter, history
 
 
-def needs(learner: segmenters.SupervisedLearner, run: Path, later: Sequence[Path] = ()) -> Need:
+def needs(learner: SupervisedLearner, run: Path, later: Sequence[Path] = ()) -> Need:
     """What trainings of networks like this one write: states to resume them, and the networks."""
     network = learner.segmenter.network
     state = sizes.state_file(learner.state(), network.parameters(), run)
@@ -129,12 +139,10 @@ def needs(learner: segmenters.SupervisedLearner, run: Path, later: Sequence[Path
     return sizes.resumed(state, run, *later) + weights.times(1 + len(later)).need
 
 
-def save(
-    folder: Path, segmenter: segmenters.MmsegSegmenter, history: Sequence[training.Row]
-) -> None:
+def save(folder: Path, segmenter: MmsegSegmenter, history: Sequence[loop.Row]) -> None:
     """Writes a trained segmenter and the history of its training into a folder."""
     segmenter.save(folder)
-    files.write_csv(folder / "history.csv", history, ("step", *segmenters.COLUMNS))
+    io.write_csv(folder / "history.csv", history, ("step", *COLUMNS))
 
 
 def facts_of(arm: ArmParams) -> dict[str, Any]:
@@ -161,8 +169,8 @@ def _check(sets: Mapping[str, Path], arm: ArmParams, params: SegmenterParams) ->
         raise ParamsError("segmenter: " + "; ".join(faults))
 
 
-def _pool(folder: SceneFolder) -> segmenters.ObjectPool:
-    return segmenters.ObjectPool(folder.scenes(), folder.table.things)
+def _pool(folder: SceneFolder) -> ObjectPool:
+    return ObjectPool(folder.scenes(), folder.table.things)
 
 
 def _union(

@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from augflow import files, segmenters
-from augflow.errors import DataError, ModelError
-from augflow.looks import confusions
-from augflow.new_layouts import sources_of
-from augflow.scenes import SceneFolder
-from augflow.segmenters import MmsegSegmenter
+from augflow.core import io
+from augflow.core.errors import DataError, ModelError
+from augflow.data.scenes import SceneFolder
+from augflow.data.synthetic import SyntheticSet, read_set
+from augflow.editing.compose import sources_of
+from augflow.segmentation.evaluate import confusions
+from augflow.segmentation.mmseg_model import MmsegSegmenter, load_segmenter_for
 from augflow.stages.retrain import require_fitting
-from augflow.synthetic import SyntheticSet, read_set
 
 Named = tuple[str, str, int]
 """Name, layout and round of a photograph."""
@@ -47,7 +47,7 @@ def score_set(
         require_fitting(made, synthetic, folder.table, folder.size)
     check = _check_layouts if made.facts.new_layouts is None else _check_sources
     check(made, synthetic, folders)
-    segmenter = segmenters.load_for(judge, table, trust_config)
+    segmenter = load_segmenter_for(judge, table, trust_config)
     names = [(row.name, row.layout, row.round) for row in made.rows]
     scenes = made.scenes()
     items = _items(segmenter, scenes.image, scenes.layout.classes, names)
@@ -62,7 +62,7 @@ def score_set(
             for item, row in zip(items, made.rows, strict=True)
         ],
     }
-    files.write_records(out, content)
+    io.write_records(out, content)
 
 
 def score_references(
@@ -87,7 +87,7 @@ def score_references(
             f"{prepared}: split val has 1 scene, expected 2 or more to show each another's "
             "photograph; raise data.val_fraction"
         )
-    segmenter = segmenters.load_for(judge, val.table, trust_config)
+    segmenter = load_segmenter_for(judge, val.table, trust_config)
     scenes = val.scenes()
     classes = scenes.layout.classes
     others = other_scenes(val.drives)
@@ -107,7 +107,7 @@ def score_references(
             for kind, photos in images.items()
         },
     }
-    files.write_records(out, content)
+    io.write_records(out, content)
 
 
 def score_arms(
@@ -133,7 +133,7 @@ def score_arms(
     names = [(name, name, 0) for name in val.names]
     runs = {}
     for key in sorted(trained):
-        segmenter = segmenters.load_for(trained[key], val.table, trust_config)
+        segmenter = load_segmenter_for(trained[key], val.table, trust_config)
         runs[key] = {
             "arm": key.rpartition("-")[0],
             "seed": segmenter.training["seed"],
@@ -142,7 +142,7 @@ def score_arms(
             "items": _items(segmenter, scenes.image, scenes.layout.classes, names),
         }
     _check_equal_steps(runs)
-    files.write_records(out, {"kind": "arms", "classes": list(val.table.names), "runs": runs})
+    io.write_records(out, {"kind": "arms", "classes": list(val.table.names), "runs": runs})
 
 
 def mean_colours(folder: SceneFolder) -> np.ndarray:

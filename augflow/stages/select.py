@@ -11,26 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from augflow import files, seeds, segmenters, sizes
-from augflow.classes import IGNORE
-from augflow.errors import DataError, ParamsError
-from augflow.looks import looks
-from augflow.params import SelectionParams
-from augflow.rebalancing import rarity
-from augflow.room import require_room
-from augflow.scenes import SceneFolder
-from augflow.segmenters import MmsegSegmenter
-from augflow.selection import (
-    Candidate,
-    Thresholds,
-    decide,
-    hardness,
-    rarity_weights,
-    trusted,
-)
-from augflow.stages.judges import read_losses
-from augflow.stages.retrain import require_fitting
-from augflow.synthetic import (
+from augflow.core import io, seeding
+from augflow.core.disk import require_room
+from augflow.core.errors import DataError, ParamsError
+from augflow.data.classes import IGNORE
+from augflow.data.rarity import rarity
+from augflow.data.scenes import SceneFolder
+from augflow.data.synthetic import (
     Decision,
     NewPhoto,
     SyntheticSet,
@@ -38,6 +25,20 @@ from augflow.synthetic import (
     read_set,
     write_decisions,
 )
+from augflow.segmentation.evaluate import looks
+from augflow.segmentation.mmseg_model import MmsegSegmenter, load_segmenter_for
+from augflow.stages.judges import read_losses
+from augflow.stages.retrain import require_fitting
+from augflow.stages.selection_rules import (
+    Candidate,
+    Thresholds,
+    decide,
+    hardness,
+    rarity_weights,
+    trusted,
+)
+from augflow.study import sizes
+from augflow.study.params import SelectionParams
 
 log = logging.getLogger("augflow")
 
@@ -69,7 +70,7 @@ def select(
             has no class losses.
         ModelError: the judge is damaged or was trained on other classes.
     """
-    seeds.deterministic(0, threads)
+    seeding.deterministic(0, threads)
     made = read_set(source)
     folder = SceneFolder(prepared, "train")
     require_fitting(made, source, folder.table, folder.size)
@@ -77,7 +78,7 @@ def select(
     degree = _temperature(params, chosen)
     most = most_kept([row.temperature for row in made.rows], degree)
     require_room(out, kept_sizes(sizes.tree(source), most, len(made)).need, f"selection {name}")
-    segmenter = segmenters.load_for(judge, folder.table, trust_config)
+    segmenter = load_segmenter_for(judge, folder.table, trust_config)
     means = read_losses(judge, folder.table.names)
     candidates, masks = _candidates(segmenter, made, means, params)
 
@@ -95,7 +96,7 @@ def select(
         "settings": params.model_dump(mode="json"),
         "thresholds": _numbers(limits, params, means, folder.table.names),
     }  # fmt: skip
-    with files.fresh_folder(out) as fresh:
+    with io.fresh_folder(out) as fresh:
         _write(fresh, name, made, decisions, masks)
         write_decisions(fresh, decisions, facts)
     _tell(name, decisions)
@@ -136,7 +137,7 @@ def _temperature(params: SelectionParams, chosen: Path | None) -> float | None:
     if chosen is None:
         raise ParamsError("temperature is chosen, but no choice was given; set reads")
     try:
-        return float(files.read_json(chosen)["temperature"])
+        return float(io.read_json(chosen)["temperature"])
     except (KeyError, TypeError, ValueError) as fault:
         raise DataError(f"{chosen}: says no temperature ({fault}); run choose again") from fault
 

@@ -10,17 +10,19 @@ from pathlib import Path
 
 import numpy as np
 
-from augflow import generators, image_sizes, machine, seeds, sizes
-from augflow.errors import DataError, ParamsError
+from augflow import generators
+from augflow.core import hardware, seeding
+from augflow.core.disk import require_room
+from augflow.core.errors import DataError, ParamsError
+from augflow.data.scenes import Layout, SceneFolder, evenly
+from augflow.data.synthetic import NewPhoto, SetFacts, write_set
+from augflow.editing.compose import LayoutMaker, mark_of, numbers
+from augflow.editing.pools import ScenePool
 from augflow.generators import weights_digest
-from augflow.new_layouts import LayoutMaker, mark_of, numbers
-from augflow.params import SetParams
-from augflow.photographs import Photograph, photo_seed, sampled_at
-from augflow.pools import ScenePool
-from augflow.room import require_room
-from augflow.scenes import Layout, SceneFolder, evenly
-from augflow.synthesizer import Generator
-from augflow.synthetic import NewPhoto, SetFacts, write_set
+from augflow.generators.base import Generator
+from augflow.generators.sampling import Photograph, photo_seed, sampled_at
+from augflow.study import image_sizes, sizes
+from augflow.study.params import SetParams
 
 log = logging.getLogger("augflow")
 
@@ -53,8 +55,8 @@ def synthesize(
     References:
         Batzolis et al. 2021, "CAFLOW", section 4.4: the best of several samples by likelihood.
     """
-    machine.keep_pages()
-    seeds.deterministic(params.seed, threads)
+    hardware.keep_pages()
+    seeding.deterministic(params.seed, threads)
     maker = generators.load_maker(generator)
     scenes = SceneFolder(prepared, params.layouts)
     _require_likelihood(name, params, maker)

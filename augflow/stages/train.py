@@ -13,15 +13,22 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from augflow import files, generators, machine, pictures, seeds, sizes, training
-from augflow.budget import Budget
-from augflow.describing import step_memory
-from augflow.learners import GeneratorLearner
-from augflow.params import GeneratorParams, TrainingParams
-from augflow.ranks import ALONE, Ranks
-from augflow.room import Need, require_rooms
-from augflow.scenes import SceneFolder, evenly
-from augflow.synthesizer import Generator, device_of
+from augflow import generators
+from augflow.core import hardware, io, seeding
+from augflow.core.disk import Need, require_rooms
+from augflow.core.distributed import ALONE, Ranks
+from augflow.core.tensors import device_of
+from augflow.data import visualize
+from augflow.data.scenes import SceneFolder, evenly
+from augflow.generators.base import Generator
+from augflow.study import sizes
+from augflow.study.params import GeneratorParams
+from augflow.training import loop
+from augflow.training.learner import GeneratorLearner
+from augflow.training.learners import learner_of
+from augflow.training.memory import Budget
+from augflow.training.params import TrainingParams
+from augflow.training.profile import step_memory
 
 log = logging.getLogger("augflow")
 
@@ -52,8 +59,8 @@ def train(
         DataError: the disk has no room for the resume state or the generator.
         ModelError: the loss stopped being finite, or there was not enough memory.
     """
-    machine.keep_pages()
-    seeds.deterministic(params.training.seed, threads)
+    hardware.keep_pages()
+    seeding.deterministic(params.training.seed, threads)
     with ranks.together():
         scenes = SceneFolder(prepared, "train", params.one_in)
         held_out = SceneFolder(prepared, "val")
@@ -61,13 +68,13 @@ def train(
         generator = generators.built(params.system, config, scenes.table, params.training.seed)
         budget = Budget(free_for(ranks), cache(lambda rows: step_memory(generator, rows).total))
         generator.to(ranks.device)
-        learner = generators.learner(params.system, generator, params.training)
+        learner = learner_of(generator, params.training)
         learner.join(ranks)
         learner.micro_batch = learner.micro_batch or fitting(learner, budget)
         if ranks.leads:
             require_rooms(needs(learner, run, out), f"training generator {name}")
         initialise(learner, scenes, params.training)
-        history = training.fit(
+        history = loop.fit(
             learner, scenes,
             steps=params.training.steps, batch_size=params.training.batch_size,
             seed=params.training.seed, columns=learner.columns, names=scenes.names, run=run,
@@ -87,7 +94,7 @@ def needs(learner: GeneratorLearner, run: Path, out: Path) -> dict[Path, Need]:
 
 def free_for(ranks: Ranks) -> int | None:
     """The memory that one of the ranks of this machine may fill, in bytes."""
-    free = machine.free_memory(ranks.device)
+    free = hardware.free_memory(ranks.device)
     shared = ranks.beside if ranks.device.type == "cpu" else 1
     return None if free is None else free // shared
 
@@ -113,10 +120,10 @@ def fitting(learner: GeneratorLearner, budget: Budget) -> int | None:
 
 def _write(
     out: Path, name: str, params: GeneratorParams, learner: GeneratorLearner,
-    held_out: SceneFolder, history: list[training.Row], samples: Path,
+    held_out: SceneFolder, history: list[loop.Row], samples: Path,
 ) -> None:  # fmt: skip
     generator = learner.generator
-    with files.fresh_folder(out) as folder:
+    with io.fresh_folder(out) as folder:
         facts = {
             "name": name,
             "preset": params.preset,
@@ -130,7 +137,7 @@ def _write(
         facts = {key: None if _is_lost(value) else value for key, value in facts.items()}
         with learner.averaged() as best:
             generators.save(folder, params.system, best, facts)
-        files.write_csv(folder / "history.csv", history, ("step", *learner.columns))
+        io.write_csv(folder / "history.csv", history, ("step", *learner.columns))
         if samples.exists():
             copy_pages(samples, folder / "samples")
 
@@ -144,7 +151,7 @@ def initialise(learner: GeneratorLearner, scenes: SceneFolder, params: TrainingP
     """What a learner does before the first step: looks at all scenes, and begins with a few."""
     learner.attend(scenes)
     count = min(params.init_scenes, len(scenes))
-    learner.initialise(scenes.scenes(training.batch_rows(params.seed + 1, 0, count, len(scenes))))
+    learner.initialise(scenes.scenes(loop.batch_rows(params.seed + 1, 0, count, len(scenes))))
 
 
 @dataclass(frozen=True)
@@ -174,7 +181,7 @@ class _Watch:
 
 def keep_page(path: Path, page: np.ndarray) -> None:
     """Writes a page of samples that is on the disk before the resume state that follows it is."""
-    files.write_png(path, page)
+    io.write_png(path, page)
     with path.open("rb") as stream:
         os.fsync(stream.fileno())
 
@@ -191,12 +198,12 @@ def sample_sheet(generator: Generator, held_out: SceneFolder) -> np.ndarray:
     scenes = held_out.scenes(rows)
     conditions = generator.condition(scenes.layout.to(device_of(generator)))
     columns = [
-        [pictures.coloured(classes.numpy(), held_out.table) for classes in scenes.layout.classes],
+        [visualize.coloured(classes.numpy(), held_out.table) for classes in scenes.layout.classes],
         [image.permute(1, 2, 0).numpy() for image in scenes.image],
     ]
     for temperature in SAMPLE_TEMPERATURES:
-        noise = seeds.Noise([seeds.derive(0, "sheet", row) for row in rows])
+        noise = seeding.Noise([seeding.derive(0, "sheet", row) for row in rows])
         samples = generator.sample(conditions, noise, temperature)
         pixels = (samples * 255).round().byte().cpu()
         columns.append([one.permute(1, 2, 0).numpy() for one in pixels])
-    return pictures.sheet(list(zip(*columns, strict=True)), scale=2)
+    return visualize.sheet(list(zip(*columns, strict=True)), scale=2)

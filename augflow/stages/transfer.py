@@ -8,14 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from augflow import generators, image_sizes, machine, seeds
-from augflow.params import TransferParams
-from augflow.photographs import transferred
-from augflow.room import require_room
-from augflow.scenes import SceneFolder, evenly
+from augflow import generators
+from augflow.core import hardware, seeding
+from augflow.core.disk import require_room
+from augflow.data.scenes import SceneFolder, evenly
+from augflow.data.synthetic import NewPhoto, write_set
+from augflow.generators.base import Generator
+from augflow.generators.sampling import transferred
 from augflow.stages.synthesize import set_facts
-from augflow.synthesizer import Generator
-from augflow.synthetic import NewPhoto, write_set
+from augflow.study import image_sizes
+from augflow.study.params import TransferParams
 
 log = logging.getLogger("augflow")
 
@@ -42,8 +44,8 @@ def transfer(
     References:
         Full-Glow, section 5.4 and figure 3.
     """
-    machine.keep_pages()
-    seeds.deterministic(params.seed, threads)
+    hardware.keep_pages()
+    seeding.deterministic(params.seed, threads)
     maker = generators.load_maker(generator)
     layouts = SceneFolder(prepared, params.layouts)
     contents = SceneFolder(prepared, params.contents)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from augflow.errors import on_one_line
+from augflow.core.errors import on_one_line
 from tests.bad_input import corpus
 
 KINDS = (

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from augflow import files, generators
-from augflow.classes import table
+from augflow import generators
 from augflow.cli import app
-from augflow.errors import DataError
+from augflow.core import io
+from augflow.core.errors import DataError
+from augflow.data.classes import table
+from augflow.data.params import DataParams
 from augflow.generators.c_glow_predictor import NAME, CGlowPredictor, CGlowPredictorConfig
-from augflow.params import DataParams
 from tests import small_makers
 from tests.bad_input import corpus, folders
 
@@ -57,18 +58,18 @@ def spoilt(tmp_path_factory):
         ("wide", corpus.WIDE, "ids 24000, 25000, 26000, 27000 are in no row"),
         ("colours", corpus.NOISE, "is not one of table"),
     ):
-        files.write_png(root / "l" / f"{name}{LABELS}", ids)
+        io.write_png(root / "l" / f"{name}{LABELS}", ids)
         labels[name] = words
     for name in ("good", "Twin", "twin"):
-        files.write_png(root / "l" / f"{name}{LABELS}", corpus.IDS)
+        io.write_png(root / "l" / f"{name}{LABELS}", corpus.IDS)
     labels["Twin"] = "names that come twice"
     photos = folders.spoil(root / "p", ".png", root / "elsewhere", "photo")
-    files.write_png(root / "p" / "good.png", corpus.PHOTO)
+    io.write_png(root / "p" / "good.png", corpus.PHOTO)
     (root / "edits.yaml").write_text(
         "- add: {class: car, shape: {ellipse: {centre: [0.5, 0.5], size: [0.3, 0.3]}}}\n"
     )
-    files.write_png(root / "good.png", corpus.PHOTO)
-    files.write_png(root / "good_ids.png", corpus.IDS)
+    io.write_png(root / "good.png", corpus.PHOTO)
+    io.write_png(root / "good_ids.png", corpus.IDS)
     return root, labels, photos
 
 
@@ -100,7 +101,7 @@ def test_all_bad_label_maps_are_listed(command, makers, spoilt, tmp_path):
     maker = ["--generator", makers["flow"], "--layouts", root / "l"]
     content = ["--content", root / "good.png", "--content-layout", root / "good_ids.png"]
     (tmp_path / "p").mkdir()
-    files.write_png(tmp_path / "p" / "good.png", corpus.PHOTO)
+    io.write_png(tmp_path / "p" / "good.png", corpus.PHOTO)
     words = {
         "synth": maker,
         "transfer": [*maker, *content],
@@ -136,7 +137,7 @@ def test_faults_of_contents_and_layouts_are_listed_together(
     photo, second, other = (tmp_path / f"{name}.png" for name in ("content", "second", "ids"))
     for path in (photo, second):
         path.write_bytes(file.content)
-    files.write_png(other, np.full_like(corpus.IDS, 90))
+    io.write_png(other, np.full_like(corpus.IDS, 90))
     words = {
         "transfer": ["--content", photo, "--content-layout", other],
         "interpolate": ["--from", photo, "--from-layout", other, "--to", second, "--to-layout",
@@ -156,7 +157,7 @@ def test_faults_of_contents_and_layouts_are_listed_together(
 
 def test_a_photograph_and_its_label_map_have_one_size(makers, spoilt, tmp_path):
     root = spoilt[0]
-    files.write_png(tmp_path / "small.png", corpus.IDS[:8])
+    io.write_png(tmp_path / "small.png", corpus.IDS[:8])
     [line] = refused(
         tmp_path, "transfer", "--content", root / "good.png", "--content-layout",
         tmp_path / "small.png", "--layouts", root / "good_ids.png", "--generator", makers["flow"],
@@ -217,7 +218,7 @@ def test_prepare_lists_all_and_writes_nothing(data_set, tmp_path):
 def test_names_with_blanks_dashes_and_letters_of_any_script_are_read(makers, tmp_path):
     names = ["a b", "-c", "--out", "d.e", "é", "漢字", "a'b\"c", "%s{0}", "$HOME"]
     for name in names:
-        files.write_png(tmp_path / "l" / f"{name}.png", corpus.IDS)
+        io.write_png(tmp_path / "l" / f"{name}.png", corpus.IDS)
     (tmp_path / "l" / "inside.png").symlink_to(tmp_path / "l" / "a b.png")
     (tmp_path / "x").mkdir()
     result = CliRunner().invoke(app, [

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from augflow import files, images
-from augflow.errors import DataError
+from augflow.core import images, io
+from augflow.core.errors import DataError
 from tests.bad_input import corpus
 
 CUTS, FLIPS = 60, 80
-READERS = {"photo": files.read_photo, "ids": files.read_ids}
+READERS = {"photo": io.read_photo, "ids": io.read_ids}
 
 
 def told(read, path):
@@ -74,9 +74,9 @@ def test_a_png_with_any_other_byte_is_refused(name, write):
 @pytest.mark.parametrize("name", [name for name in corpus.wholes() if name.endswith(".jpg")])
 def test_a_jpeg_with_another_byte_is_refused_or_decoded(name, write):
     for content in corpus.flipped(corpus.wholes()[name], FLIPS, 2):
-        pixels, line = told(files.read_photo, write(content))
+        pixels, line = told(io.read_photo, write(content))
         assert line or (pixels.ndim, pixels.dtype) == (3, np.uint8)
-        assert told(files.read_ids, write(content))[1]
+        assert told(io.read_ids, write(content))[1]
 
 
 def test_more_than_500_files_were_tried():
@@ -96,8 +96,8 @@ def test_what_is_too_large_is_not_decoded(name, write, monkeypatch):
 
     monkeypatch.setattr(images, "_decoded", decoded)
     path = write(corpus.kinds()[name].content)
-    assert told(files.read_photo, path)[1]
-    assert told(files.read_ids, path)[1]
+    assert told(io.read_photo, path)[1]
+    assert told(io.read_ids, path)[1]
 
 
 @settings(max_examples=150, deadline=None)
@@ -110,5 +110,5 @@ def test_whatever_is_done_to_a_png_its_pixels_are_right_or_refused(data, tmp_pat
         end = data.draw(st.integers(start, min(len(content), start + 12)))
         content[start:end] = data.draw(st.binary(max_size=12))
     path.write_bytes(content)
-    pixels, line = told(files.read_ids, path)
+    pixels, line = told(io.read_ids, path)
     assert line or np.array_equal(pixels, corpus.IDS)

@@ -11,10 +11,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from augflow import plain_yaml
-from augflow.errors import ParamsError
-from augflow.params import load
-from tests.test_params import WHOLE
+from augflow.core.errors import ParamsError
+from augflow.core.yaml import read as read_yaml
+from augflow.study.params import load
+from tests.study.test_params import WHOLE
 
 GOOD = yaml.safe_dump(WHOLE)
 LAUGHS = "a0: &a0 [lol]\n" + "".join(
@@ -181,7 +181,7 @@ plain = st.recursive(
 def test_plain_values_are_read_as_they_were_written(value, tmp_path_factory):
     path = tmp_path_factory.getbasetemp() / "plain.yaml"
     path.write_text(yaml.safe_dump(value))
-    assert plain_yaml.read(path) == value
+    assert read_yaml(path) == value
 
 
 @settings(max_examples=150, deadline=None)
@@ -191,7 +191,7 @@ def test_any_text_is_a_value_or_refused_in_one_line(text, tmp_path_factory):
     path.write_text(text)
     fault = None
     try:
-        plain_yaml.read(path)
+        read_yaml(path)
     except ParamsError as raised:
         fault = str(raised)
     assert fault is None or len(fault.splitlines()) == 1

@@ -7,7 +7,7 @@ import torch
 import typer
 from typer.testing import CliRunner
 
-from augflow.scenes import SceneFolder
+from augflow.data.scenes import SceneFolder
 from benchmarks import equal_time
 from benchmarks.contenders import Work
 from benchmarks.equal_time import Point, Rival, raced

@@ -5,10 +5,10 @@ import math
 import pytest
 import torch
 
-from augflow.classes import table
-from augflow.importing import read_glow2
-from augflow.scenes import Layout
-from augflow.seeds import Noise
+from augflow.core.seeding import Noise
+from augflow.data.classes import table
+from augflow.data.scenes import Layout
+from augflow.tools.checkpoints import read_glow2
 from benchmarks.plain import PlainFullGlow
 
 SIZE, STEPS = (20, 24), (2, 2)

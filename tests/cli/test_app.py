@@ -80,7 +80,7 @@ def test_outside_a_project_one_line_says_so(command, tmp_path, monkeypatch):
 
 
 def test_an_interrupt_ends_with_130_and_no_traceback(monkeypatch, tmp_path):
-    from augflow.project import Project
+    from augflow.study.project import Project
 
     def interrupted(self):
         raise KeyboardInterrupt
@@ -92,7 +92,7 @@ def test_an_interrupt_ends_with_130_and_no_traceback(monkeypatch, tmp_path):
 
 
 def test_a_fault_of_our_own_keeps_its_traceback(monkeypatch):
-    from augflow.project import Project
+    from augflow.study.project import Project
 
     def broken(self):
         raise ZeroDivisionError

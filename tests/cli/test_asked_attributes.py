@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from typer.testing import CliRunner
 
-from augflow import files, generators
+from augflow import generators
 from augflow.cli import app
+from augflow.core import io
+from augflow.data.scenes import SceneFolder
+from augflow.data.synthetic import read_facts, read_rows
 from augflow.generators.caglow import CAGlowConfig
-from augflow.scenes import SceneFolder
-from augflow.synthetic import read_facts, read_rows
 from tests import small_makers
 
 
@@ -66,7 +67,7 @@ def test_given_latents_take_the_light_that_is_asked_for(given, tmp_path):
 
 def test_nothing_asked_for_leaves_no_trace(given, tmp_path):
     digests(tmp_path / "plain", *given)
-    assert "attributes" not in files.read_json(tmp_path / "plain" / "set.json")
+    assert "attributes" not in io.read_json(tmp_path / "plain" / "set.json")
     assert read_facts(tmp_path / "plain").attributes == {}
 
 

@@ -8,10 +8,10 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
-from augflow import files
-from augflow.classes import table
 from augflow.cli.check_data import check_data
-from augflow.errors import DataError, ParamsError
+from augflow.core import io
+from augflow.core.errors import DataError, ParamsError
+from augflow.data.classes import table
 
 PHOTO = "leftImg8bit/train/betaburg/betaburg_000000_000019_leftImg8bit.png"
 
@@ -44,7 +44,7 @@ def test_a_sound_data_set_exits_0_with_its_facts(four_scenes):
     assert "boundaries: from instance ids" in result.stdout
     pixels = 0
     for path in (four_scenes / "gtFine" / "train").rglob("*_labelIds.png"):
-        pixels += (files.read_ids(path) == 7).sum()
+        pixels += (io.read_ids(path) == 7).sum()
     assert f"{pixels / (4 * 32 * 48):.2%}" in row(result.stdout, "road")
 
 
@@ -92,17 +92,17 @@ def test_an_unknown_reader_is_an_error(four_scenes):
 
 def test_label_kinds_can_be_chosen(root):
     for path in root.rglob("*_labelIds.png"):
-        files.write_png(
+        io.write_png(
             path.with_name(path.name.replace("labelIds", "labelTrainIds")),
-            table("cityscapes").from_raw(files.read_ids(path)),
+            table("cityscapes").from_raw(io.read_ids(path)),
         )
     assert run(root, "--labels", "train_ids").exit_code == 0
 
 
 def test_parameters_bring_reader_and_classes(tmp_path):
     for name in "ab":
-        files.write_png(tmp_path / f"own/images/{name}.png", np.zeros((8, 8, 3), np.uint8))
-        files.write_png(tmp_path / f"own/labels/{name}.png", np.full((8, 8), 4, np.uint8))
+        io.write_png(tmp_path / f"own/images/{name}.png", np.zeros((8, 8, 3), np.uint8))
+        io.write_png(tmp_path / f"own/labels/{name}.png", np.full((8, 8), 4, np.uint8))
     rows = [{"name": "moss", "id": 4, "train_id": 0, "colour": [9, 99, 9]}]
     data = {"reader": "folder", "root": str(tmp_path / "own"), "size": [8, 8], "classes": rows}
     content = {
@@ -126,12 +126,8 @@ def test_parameters_bring_reader_and_classes(tmp_path):
 
 def test_many_like_faults_are_one_row_unless_every_one_is_asked_for(tmp_path):
     for number in range(25):
-        files.write_png(
-            tmp_path / f"training/image_2/{number:02}.png", np.zeros((8, 8, 3), np.uint8)
-        )
-        files.write_png(
-            tmp_path / f"training/semantic/{number:02}.png", np.full((8, 8), 90, np.uint8)
-        )
+        io.write_png(tmp_path / f"training/image_2/{number:02}.png", np.zeros((8, 8, 3), np.uint8))
+        io.write_png(tmp_path / f"training/semantic/{number:02}.png", np.full((8, 8), 90, np.uint8))
     short, long = run(tmp_path).stdout, run(tmp_path, "--every").stdout
     assert short.count("class id 90") == 1
     assert " and 24 more" in short

@@ -6,11 +6,12 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from augflow import files
 from augflow.cli import app
-from augflow.project import Project
-from augflow.scenes import SceneFolder
-from augflow.synthetic import NewPhoto, SetFacts, write_set
+from augflow.core import io
+from augflow.data.scenes import SceneFolder
+from augflow.data.synthetic import NewPhoto, SetFacts, write_set
+from augflow.stages.runner import run_stage
+from augflow.study.project import Project
 from tests import tiny_study
 
 
@@ -26,7 +27,7 @@ def done(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         project = Project()
-        project.prepare()
+        run_stage(project, "prepare")
         write(project, "more", "train", 4)
     return root
 
@@ -70,7 +71,7 @@ def test_leaks_exit_1_and_stand_in_the_table(project):
     assert len(lines) == 2
     names = SceneFolder(project.prepared, "val").names
     assert names[0] in lines[0]
-    leaks = files.read_json(project.root / "found.json")["leaks"]
+    leaks = io.read_json(project.root / "found.json")["leaks"]
     assert result.stdout.count("more") >= 2
     assert f"{len(leaks)} leaks" in result.stdout
 

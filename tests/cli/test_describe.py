@@ -5,10 +5,13 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from augflow import generators, machine
-from augflow.classes import table
+from augflow import generators
 from augflow.cli import app
-from augflow.describing import (
+from augflow.core import hardware
+from augflow.core.errors import ParamsError
+from augflow.data.classes import table
+from augflow.generators.presets import FULL_GLOW, configured
+from augflow.training.profile import (
     describe,
     fitting_rows,
     modes,
@@ -16,8 +19,6 @@ from augflow.describing import (
     parameters_by_part,
     step_memory,
 )
-from augflow.errors import ParamsError
-from augflow.generators.presets import FULL_GLOW, configured
 
 CITYSCAPES = table("cityscapes")
 
@@ -254,7 +255,7 @@ def test_what_is_printed_does_not_depend_on_the_machine(monkeypatch):
     def unknown(device):
         raise AssertionError("the machine was asked")
 
-    monkeypatch.setattr(machine, "free_memory", unknown)
+    monkeypatch.setattr(hardware, "free_memory", unknown)
     glow(monkeypatch, 1)
     words = ("glow", "--preset", "made", "--fit", "64MiB")
     first, second = run(*words), run(*words)

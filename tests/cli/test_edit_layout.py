@@ -7,9 +7,10 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from augflow import boundaries, files, layouts
-from augflow.classes import table
 from augflow.cli import app
+from augflow.core import io
+from augflow.data import boundaries, label_maps
+from augflow.data.classes import table
 from tests.conftest import FOUR_SCENES, HEIGHT, WIDTH, drawn_instances
 
 CITY = table("cityscapes")
@@ -50,7 +51,7 @@ def test_edited_layouts_are_read_by_synth_with_their_boundaries(truth, edit, tmp
     assert result.exit_code == 0, result.output
     assert "2 layouts" in result.output
     out = tmp_path / "out"
-    found = layouts.read_layouts(out, CITY, SIZE, maps=out)
+    found = label_maps.read_layouts(out, CITY, SIZE, maps=out)
     assert [item.name for item in found] == list(FOUR_SCENES["train"][:2])
     for index, item in enumerate(found):
         ids = drawn_instances(index).astype(np.int32)
@@ -76,15 +77,15 @@ def test_files_are_coded_as_published_and_keep_what_is_not_touched(truth, edit, 
     out = tmp_path / "out"
     kinds = ("gtFine_instanceIds.png", "gtFine_labelIds.png", "preview.png")
     assert names_in(out) == [*(f"{NAME}_{kind}" for kind in kinds), "edits.yaml"]
-    raw, coded = files.read_ids(out / label.name), files.read_ids(out / ids.name)
+    raw, coded = io.read_ids(out / label.name), io.read_ids(out / ids.name)
     assert raw.dtype == np.uint8
     assert coded.dtype == np.int32
     # ignored pixels keep their published id, 1 is the own car
-    old = files.read_ids(label)
+    old = io.read_ids(label)
     assert np.array_equal(raw == 1, (old == 1) & (raw != 26))
     assert np.array_equal(np.where(coded >= 1000, coded // 1000, coded), raw)
     assert (coded[23, 36], raw[23, 36]) == (26002, 26)
-    preview = files.read_photo(out / f"{NAME}_preview.png")
+    preview = io.read_photo(out / f"{NAME}_preview.png")
     assert preview.shape == (2 * HEIGHT + 4, 2 * WIDTH + 4, 3)
     assert np.array_equal(preview[:HEIGHT, :WIDTH], CITY.palette[CITY.from_raw(old)])
     assert np.array_equal(preview[:HEIGHT, WIDTH + 4 :], CITY.palette[CITY.from_raw(raw)])
@@ -94,9 +95,9 @@ def test_without_ids_objects_are_components_and_ids_are_written(truth, edit, tmp
     label = truth / f"{NAME}_gtFine_labelIds.png"
     pair = {"remove": {"object": {"at": [22.5 / HEIGHT, 5.5 / WIDTH]}, "fill": "road"}}
     assert edit(label, [pair]).exit_code == 0
-    (found,) = layouts.read_layouts(tmp_path / "out", CITY, SIZE, maps=tmp_path / "out")
+    (found,) = label_maps.read_layouts(tmp_path / "out", CITY, SIZE, maps=tmp_path / "out")
     assert (found.layout.classes[0, 18:22, 4:22] != CAR).all()
-    (guess,) = layouts.read_layouts(tmp_path / "out", CITY, SIZE)
+    (guess,) = label_maps.read_layouts(tmp_path / "out", CITY, SIZE)
     assert np.array_equal(found.layout.boundary, guess.layout.boundary)
 
 
@@ -106,8 +107,8 @@ def test_a_boundary_map_is_kept_but_around_the_change(prepared, edit, tmp_path):
     out = tmp_path / "out"
     assert f"{NAME}_boundary.png" in names_in(out)
     assert not [name for name in names_in(out) if "instanceIds" in name]
-    found = {item.name: item for item in layouts.read_layouts(out, CITY, SIZE, maps=out)}
-    old = files.read_ids(maps / f"{NAME}.png") / 255
+    found = {item.name: item for item in label_maps.read_layouts(out, CITY, SIZE, maps=out)}
+    old = io.read_ids(maps / f"{NAME}.png") / 255
     new = found[NAME].layout.boundary[0].numpy()
     assert np.allclose(new[:, :31], old[:, :31])
     assert old[20, [12, 13]].all()
@@ -118,15 +119,15 @@ def test_a_boundary_map_is_kept_but_around_the_change(prepared, edit, tmp_path):
 
 
 def test_train_ids_and_colours_come_out_as_published_ids(truth, edit, tmp_path):
-    raw = files.read_ids(truth / f"{NAME}_gtFine_labelIds.png")
+    raw = io.read_ids(truth / f"{NAME}_gtFine_labelIds.png")
     classes = CITY.from_raw(raw)
-    files.write_png(tmp_path / "t" / "a.png", classes)
-    files.write_png(tmp_path / "c" / "a.png", CITY.palette[classes])
+    io.write_png(tmp_path / "t" / "a.png", classes)
+    io.write_png(tmp_path / "c" / "a.png", CITY.palette[classes])
     for kind in ("t", "c"):
         assert edit(tmp_path / kind, [MOVE], out=f"out_{kind}").exit_code == 0
-    pairs = [files.read_ids(tmp_path / f"out_{k}" / "a_gtFine_labelIds.png") for k in "tc"]
+    pairs = [io.read_ids(tmp_path / f"out_{k}" / "a_gtFine_labelIds.png") for k in "tc"]
     assert np.array_equal(*pairs)
-    (found,) = layouts.read_layouts(tmp_path / "out_t", CITY, SIZE)
+    (found,) = label_maps.read_layouts(tmp_path / "out_t", CITY, SIZE)
     assert (found.layout.classes[0, 22:27, 34:40] == CAR).all()
 
 
@@ -155,14 +156,14 @@ def test_objects_come_from_other_files_beside_the_list(truth, edit, tmp_path):
     }  # fmt: skip
     label = truth / f"{NAME}_gtFine_labelIds.png"
     assert edit(label, [{"paste": paste}], "--boundary", truth).exit_code == 0
-    raw = files.read_ids(tmp_path / "out" / label.name)
+    raw = io.read_ids(tmp_path / "out" / label.name)
     # the left of two cars that touch, 8 rows and 9 columns
     expected = np.zeros(SIZE, bool)
     expected[1:9, 31:40] = True
     assert np.array_equal(raw[:12] == 26, expected[:12])
     del paste["instances"]
     assert edit(label, [{"paste": paste}], out="pair").exit_code == 0
-    raw = files.read_ids(tmp_path / "pair" / label.name)
+    raw = io.read_ids(tmp_path / "pair" / label.name)
     assert (raw[:12] == 26).sum() > 72
 
 
@@ -192,13 +193,11 @@ def test_all_faults_are_listed_by_number_and_nothing_is_written(truth, edit, tmp
 
 def test_faults_of_layouts_and_maps_are_listed_too(truth, edit, tmp_path):
     (tmp_path / "l").mkdir()
-    files.write_png(tmp_path / "l" / "a_gtFine_labelIds.png", np.full(SIZE, 77, np.uint8))
+    io.write_png(tmp_path / "l" / "a_gtFine_labelIds.png", np.full(SIZE, 77, np.uint8))
     (tmp_path / "l" / "b_gtFine_labelIds.png").write_bytes(b"")
-    files.write_png(tmp_path / "l" / "c_gtFine_labelIds.png", np.full(SIZE, 7, np.uint8))
+    io.write_png(tmp_path / "l" / "c_gtFine_labelIds.png", np.full(SIZE, 7, np.uint8))
     for name, size in (("a", SIZE), ("c", (4, 4))):
-        files.write_png(
-            tmp_path / "m" / f"{name}_gtFine_instanceIds.png", np.zeros(size, np.uint16)
-        )
+        io.write_png(tmp_path / "m" / f"{name}_gtFine_instanceIds.png", np.zeros(size, np.uint16))
     result = edit(tmp_path / "l", [MOVE], "--boundary", tmp_path / "m")
     assert result.exit_code == 2
     for words in ("b_gtFine_labelIds.png: not a whole image", "ids 77 are in no row",
@@ -232,11 +231,11 @@ def test_the_same_edits_give_the_same_bytes(truth, edit, tmp_path):
 
 
 def test_classes_come_from_a_table_or_a_generator(truth, edit, tmp_path, monkeypatch):
-    from augflow.scenes import table_facts
+    from augflow.data.scenes import table_facts
 
     monkeypatch.chdir(tmp_path)
     label = truth / f"{NAME}_gtFine_labelIds.png"
-    files.write_json(tmp_path / "g" / "config.json", {"classes": table_facts(CITY)})
+    io.write_json(tmp_path / "g" / "config.json", {"classes": table_facts(CITY)})
     assert edit(label, [MOVE], "--generator", tmp_path / "g", classes=None).exit_code == 0
     for words, classes, told in (
         ((), None, "say the classes with --classes or --generator"),

@@ -15,9 +15,9 @@ import yaml
 from PIL import Image
 from typer.testing import CliRunner
 
-from augflow import files
 from augflow.cli import app
 from augflow.cli.errors import reported
+from augflow.core import io
 from tests.tiny_study import PARAMS
 
 HOME = Path(__file__).parents[2]
@@ -134,7 +134,7 @@ def test_an_atomic_write_says_what_the_disk_was_full_of(monkeypatch, tmp_path):
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space left") as fault:
-        files.atomic_write(tmp_path / "a.csv", b"x")
+        io.atomic_write(tmp_path / "a.csv", b"x")
     assert fault.value.filename == str(tmp_path / "a.csv")
     assert list(tmp_path.iterdir()) == []
 

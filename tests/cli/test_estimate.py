@@ -6,17 +6,19 @@ import copy
 import hashlib
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import yaml
 from dvc.repo import Repo
 from typer.testing import CliRunner
 
-from augflow import room, sizes
 from augflow.cli import app
 from augflow.cli.estimate import duration
-from augflow.estimating import clock
-from augflow.project import Project
+from augflow.core.disk import binary
+from augflow.estimate import clock
+from augflow.study import sizes
+from augflow.study.project import Project
 from tests import tiny_study
 from tests.mini_network import MINI
 
@@ -59,7 +61,7 @@ def outputs(project):
 
 
 def written(paths):
-    found = (room.Path(path) for path in paths)
+    found = (Path(path) for path in paths)
     return sum(
         sizes.tree(path).size if path.is_dir() else sizes.one_file(path.stat().st_size, path).size
         for path in found
@@ -142,8 +144,8 @@ def test_the_table_shows_the_numbers_of_the_json(before, tmp_path, monkeypatch):
         shown = cells[row["stage"]]
         assert shown[1] == "?"
         assert (shown[2] == "?") == (row["memory"] is None)
-        assert shown[3].removeprefix("over ") == room.binary(row["disk"])
-    assert cells["all"][3] == room.binary(before["total"]["disk"])
+        assert shown[3].removeprefix("over ") == binary(row["disk"])
+    assert cells["all"][3] == binary(before["total"]["disk"])
     assert "an estimate" in result.stdout
     assert "counted on the study's own networks" in result.stdout
 
@@ -155,7 +157,7 @@ def test_a_disk_that_cannot_hold_it_is_one_line_and_exit_2(before, tmp_path, mon
     result = run("--no-timing", "--disk", "1MiB")
     assert result.exit_code == 2
     [line] = result.stderr.splitlines()
-    needed = room.binary(before["disks"][0]["needed"])
+    needed = binary(before["disks"][0]["needed"])
     assert f"the study takes about {needed} more, but 1 MiB are free" in line
     assert "train@flow" in result.stdout
     wrong = run("--disk", "much")
@@ -252,7 +254,7 @@ def test_durations_are_said_as_people_say_them(seconds, text):
 
 
 def test_a_cache_that_links_holds_no_second_copy(study):
-    from augflow.estimating.disks import cache_of
+    from augflow.estimate.disks import cache_of
 
     assert cache_of(study.root) == (study.root.absolute() / ".dvc/cache/files/md5", True)
     tiny_study.dvc(study.root, "config", "cache.type", "hardlink")

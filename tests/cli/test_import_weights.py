@@ -4,9 +4,9 @@ import torch
 from typer.testing import CliRunner
 
 from augflow import generators
-from augflow.classes import table
 from augflow.cli import app
-from tests.importing import test_glow2, test_pix2pix
+from augflow.data.classes import table
+from tests.tools.checkpoints import test_glow2, test_pix2pix
 
 
 def run(*words):

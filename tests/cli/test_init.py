@@ -10,10 +10,12 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from augflow import __version__, datasets, generators, params
+from augflow import __version__, generators
 from augflow.cli import app
+from augflow.data import readers
 from augflow.stages.prepare import require_fitting
-from augflow.template import source
+from augflow.study import params
+from augflow.study.template import source
 
 HOME = Path(__file__).parents[2]
 PRESETS = [
@@ -41,7 +43,7 @@ def photographs(tmp_path):
 
     def made(preset):
         reader = params.load(source().preset(preset)).data.reader
-        place = datasets.PHOTOS[reader].replace("**", "train").replace("*.*", "x.png")
+        place = readers.PHOTOS[reader].replace("**", "train").replace("*.*", "x.png")
         path = tmp_path / f"photos of {reader}" / place.replace("*", "x").replace("x.x", "x.png")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"")
@@ -102,7 +104,7 @@ def test_a_project_keeps_all_of_its_preset_but_the_root(preset, project):
     assert all(line.startswith("  root: ") for line in changed)
     if preset not in MAKES_ITS_OWN:
         assert not Path(made.data.root).is_absolute()
-        assert datasets.has_layout(target / made.data.root, made.data.reader)
+        assert readers.has_layout(target / made.data.root, made.data.reader)
 
 
 @pytest.mark.parametrize("preset", ["smoke", "idd_lite"])
@@ -194,12 +196,13 @@ def test_photographs_may_lie_in_the_target(four_scenes, tmp_path):
 
 
 def test_a_project_prepares_what_it_was_given(four_scenes, tmp_path, monkeypatch):
-    from augflow.project import Project
+    from augflow.stages.runner import run_stage
+    from augflow.study.project import Project
 
     target = tmp_path / "study"
     assert run("--preset", "cityscapes_128", "--data", four_scenes, target).exit_code == 0
     monkeypatch.chdir(target)
-    Project().prepare()
+    run_stage(Project(), "prepare")
     assert len(list((target / "data/cityscapes_128/prepared/train/image").iterdir())) == 4
 
 

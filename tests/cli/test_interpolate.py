@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from augflow import files
 from augflow.cli import app
-from augflow.synthetic import read_rows, read_set
+from augflow.core import io
+from augflow.data.synthetic import read_rows, read_set
 from tests import small_makers
 
 
@@ -30,7 +30,7 @@ def layouts(prepared, tmp_path_factory):
     root = tmp_path_factory.mktemp("inputs")
     for kind in ("classes", "boundary"):
         for path in sorted((prepared / "val" / kind).glob("*.png")):
-            files.write_png(root / kind / path.name, files.read_ids(path))
+            io.write_png(root / kind / path.name, io.read_ids(path))
     return root / "classes"
 
 
@@ -69,7 +69,7 @@ def test_ends_are_the_photographs_of_their_seeds(makers, layouts, tmp_path):
         assert {row.seed for row in alone} == {seed}
     assert len({row.digest for row in rows}) == 8
     read_set(tmp_path / "way")
-    assert files.read_json(tmp_path / "way" / "path.json") == {
+    assert io.read_json(tmp_path / "way" / "path.json") == {
         "from": "seed:3", "to": "seed:8", "steps": 4, "path": "spherical", "temperature": 0.8,
     }  # fmt: skip
 
@@ -79,8 +79,8 @@ def test_strips_frame_the_ends_and_frames_show_all_in_time(makers, layouts, tmp_
     rows = made(tmp_path / "way", "interpolate", "--layouts", label, "--generator", makers["plain"],
                 "--from", "seed:0", "--to", "seed:1", "--steps", 3, "--path", "linear",
                 "--frames")  # fmt: skip
-    shown = [files.read_photo(tmp_path / "way" / row.photo) for row in rows]
-    strip = files.read_photo(tmp_path / "way" / "strips" / f"{label.stem}.png")
+    shown = [io.read_photo(tmp_path / "way" / row.photo) for row in rows]
+    strip = io.read_photo(tmp_path / "way" / "strips" / f"{label.stem}.png")
     # four tiles of 32x48 pixels, drawn twice as large in frames of 2 pixels, with gaps of 2
     assert strip.shape == (68, 4 * 100 + 3 * 2, 3)
     edges = [tuple(strip[0, 102 * place].tolist()) for place in range(4)]
@@ -104,7 +104,7 @@ def test_photographs_as_ends_are_found_again_in_their_own_layouts(
     rows = made(tmp_path / "way", "interpolate", "--layouts", label, "--generator", makers["flow"],
                 "--from", photos[0], "--to", photos[1], "--steps", 3,
                 "--boundary", boundary)  # fmt: skip
-    assert rows[0].digest == files.digest_array(files.read_photo(photos[0]))
+    assert rows[0].digest == io.digest_array(io.read_photo(photos[0]))
     assert rows[0].content == f"{photos[0].stem} to {photos[1].stem}"
     assert {row.temperature for row in rows} == {1.0}
 
@@ -122,7 +122,7 @@ def test_one_photographs_latents_over_all_layouts_are_its_transferred_content(
 def test_a_label_map_of_ones_own_is_taken_for_the_photograph(
     makers, layouts, prepared, photos, tmp_path
 ):
-    files.write_png(tmp_path / "mine" / "photo.png", files.read_photo(photos[0]))
+    io.write_png(tmp_path / "mine" / "photo.png", io.read_photo(photos[0]))
     given = ["synth", "--layouts", layouts, "--generator", makers["flow"]]
     line = refused(tmp_path, *given, "--latent-from", tmp_path / "mine" / "photo.png")
     assert line.endswith("its label map is not beside it; give it with --latent-layout")
@@ -135,7 +135,7 @@ def test_a_label_map_of_ones_own_is_taken_for_the_photograph(
 def test_shared_noise_does_not_depend_on_the_layouts_name(makers, layouts, tmp_path, name):
     label = sorted(layouts.glob("*.png"))[0]
     for copy in "ab":
-        files.write_png(tmp_path / "twins" / f"{copy}.png", files.read_ids(label))
+        io.write_png(tmp_path / "twins" / f"{copy}.png", io.read_ids(label))
     given = ["synth", "--layouts", tmp_path / "twins", "--generator", makers[name], "--samples", 2]
     own = made(tmp_path / "own", *given)
     assert len({row.digest for row in own}) == 4
@@ -157,7 +157,7 @@ def test_layouts_come_by_name_in_a_video(makers, layouts, tmp_path):
     with Image.open(tmp_path / "out" / "frames" / "layouts.png") as image:
         for number, row in enumerate(rows):
             image.seek(number)
-            assert files.digest_array(np.asarray(image.convert("RGB"))) == row.digest
+            assert io.digest_array(np.asarray(image.convert("RGB"))) == row.digest
 
 
 def test_the_same_command_gives_the_same_bytes(makers, layouts, tmp_path):

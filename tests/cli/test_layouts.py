@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from augflow import files, layouts
-from augflow.boundaries import boundary_map
-from augflow.classes import table
 from augflow.cli import app
-from augflow.datasets.streets import street_scene
+from augflow.core import io
+from augflow.data import label_maps
+from augflow.data.boundaries import boundary_map
+from augflow.data.classes import table
+from streetscenes import street_scene
 
 STREETS = table("streets")
 SIZE = (64, 96)
@@ -22,8 +23,8 @@ def folder(tmp_path_factory):
     root = tmp_path_factory.mktemp("streets")
     for number in range(6):
         scene = street_scene(0, f"s{number}", SIZE)
-        files.write_png(root / "l" / f"s{number}_gtFine_labelIds.png", scene.labels)
-        files.write_png(root / "l" / f"s{number}_gtFine_instanceIds.png", scene.instances)
+        io.write_png(root / "l" / f"s{number}_gtFine_labelIds.png", scene.labels)
+        io.write_png(root / "l" / f"s{number}_gtFine_instanceIds.png", scene.instances)
     return root / "l"
 
 
@@ -44,19 +45,19 @@ def test_what_is_written_is_read_by_synth(folder, run, tmp_path):
     assert "9 layouts in out" in result.output
     out = tmp_path / "out"
     for maps in (out, out / "boundary"):
-        found = layouts.read_layouts(out, STREETS, SIZE, maps=maps)
-        rows = files.read_csv(out / "layouts.csv")
+        found = label_maps.read_layouts(out, STREETS, SIZE, maps=maps)
+        rows = io.read_csv(out / "layouts.csv")
         assert [item.name for item in found] == [row["name"] for row in rows]
         assert len(found) == 9
         for item in found:
-            ids = files.read_ids(out / "instances" / f"{item.name}_gtFine_instanceIds.png")
+            ids = io.read_ids(out / "instances" / f"{item.name}_gtFine_instanceIds.png")
             assert np.array_equal(item.layout.boundary[0] > 0, boundary_map(ids))
-            raw = files.read_ids(out / "labels" / f"{item.name}_gtFine_labelIds.png")
+            raw = io.read_ids(out / "labels" / f"{item.name}_gtFine_labelIds.png")
             assert np.array_equal(item.layout.classes[0], STREETS.from_raw(raw))
     assert {row["source"] for row in rows} == {f"s{number}" for number in range(6)}
     assert all("stretched" in row["done"] for row in rows)
-    sheet = files.read_photo(out / "contact_sheet.png")
-    shown = files.read_ids(folder / "s0_gtFine_labelIds.png")
+    sheet = io.read_photo(out / "contact_sheet.png")
+    shown = io.read_ids(folder / "s0_gtFine_labelIds.png")
     assert np.array_equal(sheet[0, 0], STREETS.palette[STREETS.from_raw(shown)[0, 0]])
 
 
@@ -75,7 +76,7 @@ def test_the_same_seed_gives_the_same_bytes(folder, run, tmp_path):
     for out, seed in (("one", 1), ("two", 1), ("three", 2)):
         words = ("--layouts", folder, "--classes", "streets", "--seed", seed)
         assert run(*words, out=out).exit_code == 0
-    one, two, three = (files.digest_tree(tmp_path / out) for out in ("one", "two", "three"))
+    one, two, three = (io.digest_tree(tmp_path / out) for out in ("one", "two", "three"))
     assert one == two != three
 
 
@@ -86,10 +87,10 @@ def test_the_training_scenes_of_the_project_are_taken_where_no_folder_is_given(
 
     (tmp_path / "data" / "mini").mkdir(parents=True)
     (tmp_path / "data" / "mini" / "prepared").symlink_to(prepared)
-    files.write_json(tmp_path / "params.yaml", PARAMS)
+    io.write_json(tmp_path / "params.yaml", PARAMS)
     result = run(boost="car")
     assert result.exit_code == 0, result.output
-    names = [row["source"] for row in files.read_csv(tmp_path / "out" / "layouts.csv")]
+    names = [row["source"] for row in io.read_csv(tmp_path / "out" / "layouts.csv")]
     assert names == sorted(path.stem for path in (prepared / "train" / "classes").iterdir())
     result = run("--maps", prepared, "--classes", "streets", boost="car", out="more")
     assert result.exit_code == 2
@@ -122,7 +123,7 @@ def test_without_a_project_classes_and_layouts_are_asked_for(folder, run):
 
 def test_all_faults_of_a_folder_are_listed(run, tmp_path):
     (tmp_path / "l").mkdir()
-    files.write_png(tmp_path / "l" / "a.png", np.full(SIZE, 77, np.uint8))
+    io.write_png(tmp_path / "l" / "a.png", np.full(SIZE, 77, np.uint8))
     (tmp_path / "l" / "b.png").write_bytes(b"")
     result = run("--layouts", "l", "--classes", "streets")
     assert result.exit_code == 2

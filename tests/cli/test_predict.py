@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from augflow import files, generators
-from augflow.classes import table
+from augflow import generators
 from augflow.cli import app
+from augflow.core import io
+from augflow.data.classes import table
 from augflow.generators.c_glow_predictor import NAME, CGlowPredictor, CGlowPredictorConfig
 from augflow.metrics import confusion_matrix, scores
 from tests.conftest import FOUR_SCENES, HEIGHT, WIDTH
@@ -47,24 +48,24 @@ def test_label_maps_have_the_photographs_size_and_published_ids(predict, tmp_pat
     assert "IoU" not in result.output
     published = {row.id for row in CITY.trained}
     for name in NAMES:
-        ids = files.read_ids(tmp_path / "out" / "labels" / f"{name}.png")
+        ids = io.read_ids(tmp_path / "out" / "labels" / f"{name}.png")
         assert ids.shape == (HEIGHT, WIDTH)
         assert set(np.unique(ids).tolist()) <= published
-    assert files.read_photo(tmp_path / "out" / "contact_sheet.png").ndim == 3
+    assert io.read_photo(tmp_path / "out" / "contact_sheet.png").ndim == 3
 
 
 def test_the_same_again_replaces_the_folder_with_equal_bytes(predict, tmp_path):
     predict()
-    first = files.digest_tree(tmp_path / "out")
+    first = io.digest_tree(tmp_path / "out")
     assert predict().exit_code == 0
-    assert files.digest_tree(tmp_path / "out") == first
+    assert io.digest_tree(tmp_path / "out") == first
 
 
 def test_more_samples_are_other_predictions(predict, tmp_path):
     predict()
     predict("--samples", "5", out="more")
     maps = [tmp_path / out / "labels" / f"{NAMES[0]}.png" for out in ("out", "more")]
-    assert not np.array_equal(*map(files.read_ids, maps))
+    assert not np.array_equal(*map(io.read_ids, maps))
 
 
 def test_scores_follow_from_the_written_maps(predict, four_scenes, tmp_path):
@@ -73,11 +74,11 @@ def test_scores_follow_from_the_written_maps(predict, four_scenes, tmp_path):
     matrix = np.zeros((CITY.count, CITY.count), np.int64)
     for path in (four_scenes / "gtFine" / "val").rglob("*_labelIds.png"):
         name = path.stem.removesuffix("_gtFine_labelIds")
-        truth = CITY.from_raw(files.read_ids(path))
-        made = CITY.from_raw(files.read_ids(tmp_path / "out" / "labels" / f"{name}.png"))
+        truth = CITY.from_raw(io.read_ids(path))
+        made = CITY.from_raw(io.read_ids(tmp_path / "out" / "labels" / f"{name}.png"))
         matrix += confusion_matrix(truth, made, CITY.count)
     assert f"class IoU {100 * scores(matrix).class_iou:.2f}" in result.output
-    kept = files.read_json(tmp_path / "out" / "predictions.json")["items"]
+    kept = io.read_json(tmp_path / "out" / "predictions.json")["items"]
     assert np.array_equal(sum(np.array(item["confusion"]) for item in kept), matrix)
 
 
@@ -85,9 +86,9 @@ def test_every_fault_of_photographs_and_truth_is_named(predict, tmp_path):
     photos, truth = tmp_path / "photos", tmp_path / "truth"
     grey = np.zeros((16, 24, 3), np.uint8)
     for name in ("a", "b"):
-        files.write_png(photos / f"{name}.png", grey)
+        io.write_png(photos / f"{name}.png", grey)
     (photos / "c.png").write_bytes(b"no picture")
-    files.write_png(truth / "a.png", np.zeros((8, 8), np.uint8))
+    io.write_png(truth / "a.png", np.zeros((8, 8), np.uint8))
     result = predict("--layouts", truth, images=photos)
     assert result.exit_code == 2
     assert "a.png: 16x24, its label map 8x8" in result.output

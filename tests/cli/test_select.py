@@ -5,8 +5,8 @@ import shutil
 import pytest
 from typer.testing import CliRunner
 
-from augflow import files
 from augflow.cli import app
+from augflow.core import io
 
 
 def run(*words):
@@ -19,13 +19,13 @@ def project(study):
 
 
 def test_the_command_makes_what_the_stage_makes(project):
-    before = files.digest_tree(project.selected("strict"))
+    before = io.digest_tree(project.selected("strict"))
     shutil.rmtree(project.selected("strict"))
     result = run("strict")
     assert result.exit_code == 0, result.output
     assert "strict: selected, in data/mini/selected/strict" in result.output
     assert "agreement" in result.output
-    assert files.digest_tree(project.selected("strict")) == before
+    assert io.digest_tree(project.selected("strict")) == before
 
 
 def test_without_a_name_all_are_made(project):

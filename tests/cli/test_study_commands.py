@@ -8,12 +8,13 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from augflow import files
 from augflow.cli import app
-from augflow.project import Project
+from augflow.core import io
+from augflow.stages.runner import run_stage
+from augflow.study.project import Project
 from tests import tiny_study
+from tests.core.test_distributed import torchrun
 from tests.mini_network import MINI
-from tests.test_ranks import torchrun
 
 
 def run(*words):
@@ -48,10 +49,10 @@ def done(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         project = Project()
-        project.prepare()
+        run_stage(project, "prepare")
         outputs = {"train": run("train")}
-        project.synthesize("t05")
-        project.judge()
+        run_stage(project, "synthesize", "t05")
+        run_stage(project, "judge")
         outputs["score"], outputs["report"] = run("score"), run("report")
     return root, outputs
 
@@ -70,8 +71,8 @@ def test_the_commands_make_what_the_stages_make(done):
     assert "flow: trained, in data/mini/generators/flow" in outputs["train"].stdout
     assert "plain: trained, in data/mini/generators/plain" in outputs["train"].stdout
     generators = root / "data/mini/generators"
-    assert files.read_json(generators / "flow/config.json")["system"] == "full_glow"
-    assert files.read_json(generators / "plain/config.json")["system"] == "glow"
+    assert io.read_json(generators / "flow/config.json")["system"] == "full_glow"
+    assert io.read_json(generators / "plain/config.json")["system"] == "glow"
     scores = sorted(path.name for path in (root / "data/mini/scores").iterdir())
     assert scores == ["references.json", "t05.json"]
     assert outputs["report"].stdout == "look at reports/mini/report.html\n"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from augflow import seeds
+from augflow.core import seeding
 from tests.faults.injected import Fault, Operation, changes, names
 from tests.faults.trials import Before, Undisturbed
 
@@ -22,7 +22,7 @@ def few(stage: str, nothing: Undisturbed, old: Undisturbed, seed: int = 0) -> li
 
     The moments of later faults of a trial are early ones: a run that goes on has less to do.
     """
-    draw = seeds.generator(seed, "few", stage)
+    draw = seeding.generator(seed, "few", stage)
     count, again = len(changes(nothing.log)), len(changes(old.log))
     return [
         ("nothing", (_early("kill", count, draw), _early("term", count // 2, draw),
@@ -40,7 +40,7 @@ def many(
     Of five kills one comes before something gets its name, one is such a power cut, and one comes
     after a time; the first is that before the last name of all.
     """
-    draw = seeds.generator(seed, "many", stage)
+    draw = seeding.generator(seed, "many", stage)
     trials: list[Trial] = []
     for number in range(moments):
         before: Before = ("nothing", "old")[number % 2]

@@ -29,7 +29,7 @@ _THIRD = ("torch._dynamo", "mmseg.models", "mmengine.config", "mmengine.logging"
           "mmseg.structures", "albumentations", "matplotlib.backends.backend_agg",
           "matplotlib.layout_engine", "pandas", "jinja2", "sklearn.cluster", "scipy.stats",
           "matplotlib.figure", "matplotlib.style", "matplotlib.projections", "augflow.cli.errors",
-          "augflow.datasets", "augflow.datasets.streets", "augflow.devices", "augflow.verifying",
+          "augflow.data.readers", "streetscenes", "augflow.core.devices", "augflow.verify",
           "PIL.BmpImagePlugin", "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PpmImagePlugin",
           "rich.console", "rich.progress", "safetensors.torch", "lightning_fabric")  # fmt: skip
 
@@ -154,7 +154,7 @@ def _run(asked: dict[str, object], fault: Fault | None, said: int, log: int) -> 
 def _import_all() -> None:
     """Everything that stages import, so that no process has to; nothing is computed with it."""
     stages = sorted(path.stem for path in (HOME / "augflow" / "stages").glob("*.py"))
-    for name in (*_THIRD, "augflow.project", *(f"augflow.stages.{stem}" for stem in stages)):
+    for name in (*_THIRD, "augflow.study.project", *(f"augflow.stages.{stem}" for stem in stages)):
         if not name.endswith("__init__"):
             importlib.import_module(name)
 

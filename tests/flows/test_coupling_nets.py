@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from augflow.flows.coupling_nets import CouplingNets, network
+from augflow.flows.coupling import CouplingNets, network
 from augflow.flows.networks import SMALL, bordered_conv, conv3x3, conv3x3_backward, is_small
 
 

@@ -5,14 +5,15 @@ from dataclasses import replace
 import pytest
 import torch
 
-from augflow import seeds
-from augflow.errors import ParamsError
-from augflow.flows import rebuilt
+from augflow.core import seeding
+from augflow.core.errors import ParamsError
+from augflow.flows import reversible
 from augflow.generators.full_glow import FullGlow
 from augflow.generators.presets import FullGlowConfig
-from augflow.learners import GeneratorLearner, LikelihoodLearner
-from augflow.params import TrainingParams
-from augflow.peak import PeakBytes
+from augflow.training.learner import GeneratorLearner
+from augflow.training.likelihood import LikelihoodLearner
+from augflow.training.params import TrainingParams
+from augflow.training.peak import PeakBytes
 from tests.generators.conftest import FLOWS, OURS, VARIANTS, built, fitted, scenes
 
 MODES = ("checkpoint", "reversible")
@@ -128,13 +129,13 @@ def test_a_flow_that_cannot_be_undone_falls_back_on_its_input(monkeypatch):
             tower.levels[1].nets.last_bias[2, : 6 * 4] = -120.0  # raw scales of a step: exp(-118)
     _, expected = gradients(generator, "store")
     noticed = []
-    asked = rebuilt.drifted
+    asked = reversible.drifted
 
     def told(*args):
         noticed.append(asked(*args))
         return noticed[-1]
 
-    monkeypatch.setattr(rebuilt, "drifted", told)
+    monkeypatch.setattr(reversible, "drifted", told)
     _, found = gradients(generator, "reversible")
     assert any(noticed)
     assert not all(noticed)
@@ -165,7 +166,7 @@ def learnt(memory):
     scene = fitted(scenes(8), generator.size)
     learner.initialise(scene)
     for step in range(12):
-        numbers = learner.step(scene[[0, 2, 4, 6]], seeds.generator(1, "step", step), step)
+        numbers = learner.step(scene[[0, 2, 4, 6]], seeding.generator(1, "step", step), step)
     return numbers["loss"]
 
 
@@ -183,8 +184,8 @@ def test_memory_is_refused_where_no_flow_learns():
 
 def test_steps_that_go_back_together_are_few_where_maps_are_large():
     level = deep((9, 9)).target.levels[0]
-    side = rebuilt.Side(level, torch.nn.Module())
-    joint = rebuilt.JointLevel(side, replace(side))
+    side = reversible.Side(level, torch.nn.Module())
+    joint = reversible.JointLevel(side, replace(side))
     small, large = torch.zeros(1, 12, 8, 8), torch.zeros(1, 12, 1, 1).expand(1, 12, 2048, 2048)
     assert [len(chunk) for chunk in joint.chunks(small)] == [8, 1]
     assert [len(chunk) for chunk in joint.chunks(large)] == [1] * 9

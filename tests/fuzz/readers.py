@@ -24,19 +24,19 @@ from pathlib import Path
 
 import numpy as np
 
-from augflow import files, plain_yaml
-from augflow.classes import table
-from augflow.edits import read_edits
-from augflow.errors import AugflowError
+from augflow.core import io, yaml
+from augflow.core.errors import AugflowError
+from augflow.core.tensors import read_weights
+from augflow.data.classes import table
+from augflow.data.label_maps import read_layouts
+from augflow.data.scenes import prepared_facts
+from augflow.data.synthetic import read_decisions, read_facts, read_rows
+from augflow.editing.edit_schema import read_edits
 from augflow.generators import load as load_generator
-from augflow.importing.checkpoints import tensors_of
-from augflow.layouts import read_layouts
-from augflow.params import load
-from augflow.scenes import prepared_facts
-from augflow.segmenters import load as load_segmenter
-from augflow.segmenters import read_config
-from augflow.synthetic import read_decisions, read_facts, read_rows
-from augflow.weights import read_weights
+from augflow.segmentation.mmseg_config import read_config
+from augflow.segmentation.mmseg_model import load_segmenter
+from augflow.study.params import load
+from augflow.tools.checkpoints.checkpoints import tensors_of
 
 CORPUS = Path(__file__).parents[1] / "data" / "fuzz"
 LONGEST = 10
@@ -65,10 +65,10 @@ def beside(name: str, read: Reader, *others: str) -> Reader:
 
 
 READERS: dict[str, tuple[Reader, ...]] = {
-    ".png": (files.read_photo, files.read_ids, files.digest_file,
+    ".png": (io.read_photo, io.read_ids, io.digest_file,
              lambda path: read_layouts(path, CITY, (16, 24))),
-    ".jpg": (files.read_photo, files.read_ids),
-    ".yaml": (plain_yaml.read, load, lambda path: (plain_yaml.read(path), read_edits(path, CITY))),
+    ".jpg": (io.read_photo, io.read_ids),
+    ".yaml": (yaml.read, load, lambda path: (yaml.read(path), read_edits(path, CITY))),
     ".csv": (beside("manifest.csv", read_rows), beside("selection.csv", read_decisions)),
     ".json": (beside("dataset.json", prepared_facts), beside("set.json", read_facts),
               beside("config.json", load_generator, "weights.safetensors"),
@@ -130,7 +130,7 @@ def outcome(read: Reader, path: Path, content: bytes, keep: Path, longest: int =
     finally:
         signal.alarm(0)
     places = re.findall(r'File "(.*)", line (\d+)', told)
-    kept = keep / f"{files.digest_bytes(repr(places or told).encode())}{path.suffix}"
+    kept = keep / f"{io.digest_bytes(repr(places or told).encode())}{path.suffix}"
     if not kept.exists():  # one of a kind is enough
         print(told, file=sys.stderr)  # noqa: T201
         keep.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from augflow import generators
-from augflow.classes import table
+from augflow.data.classes import table
+from augflow.data.scenes import Layout, Scene
 from augflow.generators.c_flow import CFlowConfig
 from augflow.generators.c_glow import CondGlowConfig
 from augflow.generators.caflow_presets import CAFlowConfig
@@ -17,8 +18,8 @@ from augflow.generators.imle import ImleConfig
 from augflow.generators.pix2pix import Pix2PixConfig
 from augflow.generators.presets import FullGlowConfig, GlowConfig
 from augflow.generators.raw_glow import RELEASED
-from augflow.learners import LikelihoodLearner
-from augflow.scenes import Layout, Scene
+from augflow.training.learners import LEARNERS
+from augflow.training.likelihood import LikelihoodLearner
 
 SIZE = (16, 24)
 
@@ -148,7 +149,7 @@ VARIANTS = {
 FLOWS = {
     key: row
     for key, row in VARIANTS.items()
-    if issubclass(generators.SYSTEMS[row[0]].learner, LikelihoodLearner)
+    if issubclass(LEARNERS[generators.SYSTEMS[row[0]].maker.learner], LikelihoodLearner)
 }
 
 

@@ -4,16 +4,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from augflow import seeds
-from augflow.classes import table
-from augflow.errors import ParamsError
+from augflow.core import seeding
+from augflow.core.errors import ParamsError
+from augflow.core.seeding import Noise
+from augflow.data.classes import table
 from augflow.flows.raw_conditioner import RawConditioner, RawFeatures, RawHead, RawShape
 from augflow.generators.c_glow import C_GLOW, CondGlow, CondGlowConfig
 from augflow.generators.presets import configured
 from augflow.generators.raw_glow import RELEASED
-from augflow.learners import LikelihoodLearner
-from augflow.params import TrainingParams
-from augflow.seeds import Noise
+from augflow.training.likelihood import LikelihoodLearner
+from augflow.training.params import TrainingParams
 from tests.generators.conftest import RAW, SIZE, scenes
 
 FEW = TrainingParams(steps=6, batch_size=8, learning_rate=2e-3)
@@ -38,7 +38,7 @@ def after_steps(generator):
     learner.initialise(scenes(8))
     before = {name: p.detach().clone() for name, p in generator.named_parameters()}
     for step in range(FEW.steps):
-        learner.step(scenes(8), seeds.generator(0, step), step)
+        learner.step(scenes(8), seeding.generator(0, step), step)
     names = [name for name in before if "conditioners" in name]
     now = dict(generator.named_parameters())
     return names, [name for name in names if not torch.equal(before[name], now[name])]

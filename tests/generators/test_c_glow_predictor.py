@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from augflow import files, generators, seeds, training
-from augflow.classes import ClassRow, ClassTable, table
-from augflow.errors import DataError, ModelError
+from augflow import generators
+from augflow.core import io, seeding
+from augflow.core.errors import DataError, ModelError
+from augflow.core.seeding import Noise, derive
+from augflow.data.classes import ClassRow, ClassTable, table
+from augflow.data.scenes import Layout, Scene
 from augflow.generators.c_glow_predictor import (
     C_GLOW_PREDICTOR,
     NAME,
@@ -15,11 +18,10 @@ from augflow.generators.c_glow_predictor import (
     load,
 )
 from augflow.generators.presets import GlowConfig, configured
-from augflow.learners.prediction import PredictionLearner, pixels
 from augflow.metrics import confusion_matrix, scores
-from augflow.params import TrainingParams
-from augflow.scenes import Layout, Scene
-from augflow.seeds import Noise, derive
+from augflow.training import loop
+from augflow.training.params import TrainingParams
+from augflow.training.prediction import PredictionLearner, pixels
 from tests.generators.conftest import RAW, SIZE, scenes
 
 CONFIG = CGlowPredictorConfig(
@@ -54,7 +56,7 @@ def trained(run=None, steps=150):
     learner = PredictionLearner(CGlowPredictor(CONFIG, THREE), params)
     scene = coloured(16)
     learner.initialise(scene)
-    training.fit(
+    loop.fit(
         learner, scene, steps=steps, batch_size=8, seed=1, columns=learner.columns,
         names=[str(n) for n in range(16)], run=run, save_every=5,
     )  # fmt: skip
@@ -96,7 +98,7 @@ def test_a_prediction_depends_on_its_photograph_alone(predictor):
 
 def test_a_prediction_is_the_rounded_mean_of_its_samples(predictor):
     image = pixels(coloured(1, seed=5).image)
-    seed = derive(0, "predict", files.digest_array(coloured(1, seed=5).image.numpy()))
+    seed = derive(0, "predict", io.digest_array(coloured(1, seed=5).image.numpy()))
     conditions = predictor.condition(image).rows([0, 0, 0])
     drawn = predictor.sample(conditions, Noise([derive(seed, n) for n in range(3)]))
     assert (drawn[0] - drawn[1]).abs().max() > 1e-3
@@ -204,6 +206,6 @@ def test_noise_of_training_comes_from_the_step_alone():
         CGlowPredictor(CONFIG, THREE), TrainingParams(steps=2, batch_size=2)
     )
     before = {name: value.clone() for name, value in learner.state().items()}
-    first = learner.step(coloured(2), seeds.generator(0, "step", 0), 0)
+    first = learner.step(coloured(2), seeding.generator(0, "step", 0), 0)
     learner.restore(before)
-    assert learner.step(coloured(2), seeds.generator(0, "step", 0), 0)["loss"] == first["loss"]
+    assert learner.step(coloured(2), seeding.generator(0, "step", 0), 0)["loss"] == first["loss"]

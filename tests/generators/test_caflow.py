@@ -6,19 +6,21 @@ import numpy as np
 import pytest
 import torch
 
-from augflow import generators, seeds
-from augflow.classes import table
-from augflow.errors import ParamsError
+from augflow import generators
+from augflow.core import seeding
+from augflow.core.errors import ParamsError
+from augflow.core.seeding import Noise
+from augflow.data.classes import table
 from augflow.flows.autoregressive import AutoRegressive
 from augflow.flows.blocks import Block, BlockParams, BlockShape
 from augflow.flows.density import discrete_log_prob
 from augflow.flows.transforms import ActNorm, CouplingParams, SoftClampedAffine, squeeze
 from augflow.generators.caflow_presets import CAFLOW, CAFlowConfig
 from augflow.generators.presets import configured
-from augflow.learners import LikelihoodLearner
-from augflow.params import TrainingParams
-from augflow.photographs import sampled, transferred
-from augflow.seeds import Noise
+from augflow.generators.sampling import sampled, transferred
+from augflow.training.learners import learner_of
+from augflow.training.likelihood import LikelihoodLearner
+from augflow.training.params import TrainingParams
 from tests.generators.conftest import fitted, scenes
 
 SMALL = {
@@ -242,9 +244,9 @@ def test_the_released_loss_is_nats_over_the_product_of_dimensions():
     for scale in ("per_dim", "product"):
         config = CAFlowConfig(**SMALL, loss_scale=scale, source_weight=0.01)
         generator = generators.built("caflow", config, table("idd_lite"), 0)
-        learner = generators.learner("caflow", generator, TrainingParams(steps=2, batch_size=4))
+        learner = learner_of(generator, TrainingParams(steps=2, batch_size=4))
         learner.initialise(scene)
-        row = learner.step(scene, seeds.generator(0, "step"), 0)
+        row = learner.step(scene, seeding.generator(0, "step"), 0)
         losses[scale] = row["loss"]
         numbers[scale] = row["bpd_target"], row["bpd_source"]
     dims = 3 * 8 * 16

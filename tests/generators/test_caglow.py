@@ -6,15 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from augflow import generators, seeds, training
-from augflow.classes import table
-from augflow.errors import ParamsError
-from augflow.flows.supervision import Findings
+from augflow import generators
+from augflow.core import seeding
+from augflow.core.errors import ParamsError
+from augflow.core.seeding import Noise
+from augflow.data.classes import table
 from augflow.generators.caglow import CAGlowConfig, Lambdas
-from augflow.learners import latent_adversarial as losses
-from augflow.params import TrainingParams
-from augflow.photographs import transferred
-from augflow.seeds import Noise
+from augflow.generators.caglow_supervision import Findings
+from augflow.generators.sampling import transferred
+from augflow.training import latent_adversarial as losses
+from augflow.training import loop
+from augflow.training.learners import learner_of
+from augflow.training.params import TrainingParams
 from tests.generators.conftest import ENCODER, GLOW_SMALL, scenes
 
 NAMES = [str(n) for n in range(16)]
@@ -25,7 +28,7 @@ def made(steps=12, spectral=True, **weights):
     config = CAGlowConfig(**GLOW_SMALL, **ENCODER, spectral=spectral, weights=weights)
     generator = generators.built("caglow", config, table("idd_lite"))
     params = TrainingParams(steps=steps, batch_size=4, learning_rate=3e-3, ema=0.9, flip=True)
-    learner = generators.learner("caglow", generator, params)
+    learner = learner_of(generator, params)
     scene = scenes(16)
     learner.attend(scene)
     learner.initialise(scene)
@@ -34,7 +37,7 @@ def made(steps=12, spectral=True, **weights):
 
 def fit(steps, until=None, run=None, **weights):
     learner, scene = made(steps, **weights)
-    training.fit(
+    loop.fit(
         learner, scene, steps=until or steps, batch_size=4, seed=1, columns=learner.columns,
         names=NAMES, run=run, save_every=3,
     )  # fmt: skip
@@ -65,12 +68,12 @@ def test_stage_one_trains_the_flow_alone_and_stage_two_all_else():
     everything = ("target", "target_params", "encoder", "block")
     start = weights_of(learner, *everything)
     for step in range(4):
-        learner.step(scene[list(range(4))], seeds.generator(0, step), step)
+        learner.step(scene[list(range(4))], seeding.generator(0, step), step)
     between = weights_of(learner, *everything)
     assert changed(start, between) == {"target", "target_params"}
     averages = {name: value.clone() for name, value in learner.average.items()}
     for step in range(4, 8):
-        learner.step(scene[list(range(4))], seeds.generator(0, step), step)
+        learner.step(scene[list(range(4))], seeding.generator(0, step), step)
         now = weights_of(learner, *everything)
         frozen = {n: v for n, v in now.items() if n.startswith(("target.", "target_params."))}
         assert all(torch.equal(value, averages[name]) for name, value in frozen.items())

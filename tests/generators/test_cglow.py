@@ -5,12 +5,14 @@ import math
 import pytest
 import torch
 
-from augflow import generators, seeds
-from augflow.classes import table
+from augflow import generators
+from augflow.core import seeding
+from augflow.data.classes import table
+from augflow.data.scenes import Layout
 from augflow.generators.cglow import CGlowConfig
-from augflow.params import TrainingParams
-from augflow.scenes import Layout
-from augflow.shares import class_accuracy, class_loss, class_shares
+from augflow.generators.class_fractions import class_accuracy, class_loss, class_shares
+from augflow.training.learners import learner_of
+from augflow.training.params import TrainingParams
 from tests.generators.conftest import GLOW_SMALL, SIZE, scenes
 
 
@@ -80,12 +82,12 @@ def test_a_fresh_classifier_costs_the_weighted_logarithm_of_the_classes():
 def test_training_makes_the_layout_worth_bits_and_the_classes_readable():
     torch.set_num_threads(1)
     generator, scene = cglow(priors="all", class_weight=0.5), scenes(16)
-    learner = generators.learner("cglow", generator, TrainingParams(steps=60, learning_rate=3e-3))
+    learner = learner_of(generator, TrainingParams(steps=60, learning_rate=3e-3))
     learner.initialise(scene)
     before = learner.measured(scene)["val_classes"]
     for step in range(60):
         rows = [(4 * step + n) % 16 for n in range(4)]
-        learner.step(scene[rows], seeds.generator(0, step), step)
+        learner.step(scene[rows], seeding.generator(0, step), step)
     assert learner.measured(scene)["val_classes"] > max(before, 0.6)
     image = (scene.image.float() + 0.5) / 256
     own = generator.bits_per_dim(image, generator.condition(scene.layout)).mean()

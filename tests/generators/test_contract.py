@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from augflow import generators, training
-from augflow.errors import DataError
+from augflow.core.errors import DataError
+from augflow.core.seeding import Noise
 from augflow.generators import SYSTEMS, load, save
-from augflow.learners import LikelihoodLearner
-from augflow.params import TrainingParams
-from augflow.photographs import sampled
-from augflow.seeds import Noise
+from augflow.generators.sampling import sampled
+from augflow.training import loop
+from augflow.training.learners import LEARNERS, learner_of
+from augflow.training.likelihood import LikelihoodLearner
+from augflow.training.params import TrainingParams
 from tests.generators.conftest import VARIANTS, built, fitted, scenes
 
 NAMES = [str(n) for n in range(8)]
@@ -22,7 +23,7 @@ def learner(variant, **changes):
     params = TrainingParams(
         steps=12, batch_size=2, learning_rate=1e-3, ema=0.9, clip_norm=5.0, flip=True, **changes
     )
-    made = generators.learner(variant[0], generator, params)
+    made = learner_of(generator, params)
     scene = fitted(scenes(8), generator.size)
     made.attend(scene)
     made.initialise(scene)
@@ -31,7 +32,7 @@ def learner(variant, **changes):
 
 def trained(variant, run=None, steps=12):
     made, scene = learner(variant)
-    history = training.fit(
+    history = loop.fit(
         made, scene, steps=steps, batch_size=2, seed=3, columns=made.columns, names=NAMES,
         run=run, save_every=5, log_every=4, watch=lambda step: {},
     )  # fmt: skip
@@ -136,5 +137,5 @@ def test_held_out_numbers_are_columns_of_the_history(fit):
 
 def test_likelihood_and_learner_agree(variant):
     generator = built(variant)
-    likely = issubclass(SYSTEMS[variant[0]].learner, LikelihoodLearner)
+    likely = issubclass(LEARNERS[SYSTEMS[variant[0]].maker.learner], LikelihoodLearner)
     assert not likely or generator.likelihood != "none"

@@ -3,13 +3,14 @@
 import pytest
 import torch
 
-from augflow import generators, seeds
-from augflow.classes import table
+from augflow import generators
+from augflow.core import seeding
+from augflow.core.seeding import Noise
+from augflow.data.classes import table
+from augflow.data.scenes import Scene
 from augflow.generators.crn import CrnConfig
-from augflow.learners import RegressionLearner
-from augflow.params import TrainingParams
-from augflow.scenes import Scene
-from augflow.seeds import Noise
+from augflow.training.params import TrainingParams
+from augflow.training.regression import RegressionLearner
 from tests.generators.conftest import SIZE, scenes
 
 CONFIG = {"size": SIZE, "widths": (8, 8), "features": ("pixels",)}
@@ -70,7 +71,7 @@ def test_outputs_part_where_a_layout_has_two_looks():
     scene = Scene(light[:, None, None, None].expand(8, 3, *SIZE).contiguous(), layout)
     made = learner(scene, outputs=2)
     for step in range(100):
-        made.step(scene, seeds.generator(0, step), step)
+        made.step(scene, seeding.generator(0, step), step)
     outputs = made.generator.outputs(made.generator.condition(layout[[0]]))[0]
     levels = sorted(outputs.detach().mean((1, 2, 3)).tolist())
     assert levels == pytest.approx([40 / 255, 200 / 255], abs=0.05)

@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from augflow import generators, seeds, training
-from augflow.classes import table
-from augflow.errors import ModelError, ParamsError
+from augflow import generators
+from augflow.core import seeding
+from augflow.core.errors import ModelError, ParamsError
+from augflow.core.seeding import Noise
+from augflow.data.classes import table
 from augflow.generators import load, save
 from augflow.generators.presets import FULL_GLOW, FullGlowConfig, configured
-from augflow.learners import LikelihoodLearner, held_out_bits
-from augflow.params import TrainingParams
-from augflow.seeds import Noise
+from augflow.training import loop
+from augflow.training.likelihood import LikelihoodLearner, held_out_bits
+from augflow.training.params import TrainingParams
 from tests.generators.conftest import FLOWS, VARIANTS, built, fitted, scenes
 
 CHEAP = TrainingParams(steps=300, batch_size=4, learning_rate=2e-3, warmup_steps=30, clip_norm=10.0)
@@ -28,7 +30,7 @@ def trained(request):
     learner = LikelihoodLearner(generator, CHEAP)
     learner.initialise(scene[list(range(8))])
     before = held_out_bits(generator, scene)
-    training.fit(
+    loop.fit(
         learner, scene, steps=CHEAP.steps, batch_size=4, seed=1, columns=("loss",),
         names=[str(n) for n in range(16)],
     )  # fmt: skip
@@ -66,7 +68,7 @@ def test_log_prob_follows_from_the_jacobian(name):
     learner = LikelihoodLearner(generator, CHEAP)
     learner.initialise(scene)
     for step in range(5):
-        learner.step(scene, seeds.generator(0, step), step)
+        learner.step(scene, seeding.generator(0, step), step)
     generator.double()
     one = scene[[2]]
     conditions = generator.condition(one.layout)

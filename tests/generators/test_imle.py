@@ -4,15 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from augflow import generators, training
-from augflow.classes import table
-from augflow.errors import ParamsError
+from augflow import generators
+from augflow.core.errors import ParamsError
+from augflow.core.seeding import Noise
+from augflow.data.classes import table
+from augflow.data.rarity import class_colours
+from augflow.data.scenes import Layout, Scene
 from augflow.generators.imle import IMLE, ImleConfig, NoiseEncoder
 from augflow.generators.presets import configured
-from augflow.params import TrainingParams
-from augflow.rebalancing import class_colours
-from augflow.scenes import Layout, Scene
-from augflow.seeds import Noise
+from augflow.training import loop
+from augflow.training.learners import learner_of
+from augflow.training.params import TrainingParams
 from tests.generators.conftest import SIZE, scenes
 
 CONFIG = ImleConfig(
@@ -40,9 +42,9 @@ def trained():
     generator = generators.built("imle", CONFIG, table("idd_lite"))
     scene = two_moods(24)
     params = TrainingParams(steps=150, batch_size=4, learning_rate=3e-3, clip_norm=5.0)
-    learner = generators.learner("imle", generator, params)
+    learner = learner_of(generator, params)
     learner.attend(scene)
-    training.fit(
+    loop.fit(
         learner, scene, steps=150, batch_size=4, seed=1, columns=("loss",),
         names=[str(n) for n in range(24)],
     )  # fmt: skip

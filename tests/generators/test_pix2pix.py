@@ -5,13 +5,13 @@ import torch
 from pydantic import ValidationError
 
 from augflow import generators
-from augflow.classes import table
-from augflow.errors import ParamsError
-from augflow.generators.pix2pix import PIX2PIX, Pix2PixConfig
+from augflow.core.errors import ParamsError
+from augflow.core.seeding import Noise
+from augflow.data.classes import table
+from augflow.generators.pix2pix import PATCHES, PIX2PIX, Pix2PixConfig
 from augflow.generators.presets import configured
 from augflow.generators.unet import Norm, UNet, UNetShape, dropped
-from augflow.learners.patch_gan import PATCHES, PatchGAN
-from augflow.seeds import Noise
+from augflow.training.patch_gan import PatchGAN
 from tests.generators.conftest import SIZE, scenes
 
 SMALL = {

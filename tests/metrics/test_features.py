@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from augflow.errors import ModelError, ParamsError
+from augflow.core.errors import ModelError, ParamsError
 from augflow.metrics import vgg
 from augflow.metrics.features import ROWS, Features, features
 from augflow.metrics.perceptual import balanced_weights, difference_maps, distance, lpips_like, unit

@@ -11,11 +11,12 @@ from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from augflow.cli import app
-from augflow.errors import AugflowError, ModelError
-from augflow.params import JudgeParams, SegmenterParams
-from augflow.project import Project
-from augflow.segmenters import MmsegSegmenter, load, read_config
-from augflow.segmenters.config import config_from
+from augflow.core.errors import AugflowError, ModelError
+from augflow.segmentation.mmseg_config import config_from, read_config
+from augflow.segmentation.mmseg_model import MmsegSegmenter, load_segmenter
+from augflow.segmentation.params import SegmenterParams
+from augflow.study.params import JudgeParams
+from augflow.study.project import Project
 from tests.mini_network import MINI
 from tests.tiny_study import PARAMS
 
@@ -123,9 +124,9 @@ def test_a_network_with_layers_of_the_users_own_is_read_again_if_trusted(
     assert config.model["decode_head"]["type"] == "layers_of_theirs.HeadOfTheirs"
     made = MmsegSegmenter(config, ("a", "b", "c"))
     made.save(tmp_path / "judge")
-    refused(lambda: load(tmp_path / "judge"), "layers_of_theirs.HeadOfTheirs")
+    refused(lambda: load_segmenter(tmp_path / "judge"), "layers_of_theirs.HeadOfTheirs")
     with caplog.at_level(logging.WARNING, "augflow"):
-        assert load(tmp_path / "judge", trust_config=True).digest() == made.digest()
+        assert load_segmenter(tmp_path / "judge", trust_config=True).digest() == made.digest()
     assert "layers_of_theirs.HeadOfTheirs" in caplog.text
 
 
@@ -170,7 +171,7 @@ def test_commands_that_read_networks_take_the_consent(command, monkeypatch):
             seen.append(self.trust_config)
             raise ModelError("enough")
 
-    monkeypatch.setattr("augflow.project.Project", Seen)
+    monkeypatch.setattr("augflow.study.project.Project", Seen)
     for words in ([], ["--trust-config"]):
         assert CliRunner().invoke(app, [*command, *words]).exit_code == 2
     assert seen == [False, True]

@@ -10,14 +10,15 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from augflow import files
 from augflow.cli import app
-from augflow.errors import AugflowError, DataError, ParamsError
-from augflow.params import Params, checked
-from augflow.scenes import SceneFolder
-from augflow.synthetic import NewPhoto, SetFacts, read_rows, write_set
-from tests.exporting.conftest import SIZE, TABLE
+from augflow.core import io
+from augflow.core.config import checked
+from augflow.core.errors import AugflowError, DataError, ParamsError
+from augflow.data.scenes import SceneFolder
+from augflow.data.synthetic import NewPhoto, SetFacts, read_rows, write_set
+from augflow.study.params import Params
 from tests.tiny_study import PARAMS
+from tests.tools.formats.conftest import SIZE, TABLE
 
 CLIMBING = ("../up", "../../up", "/tmp/up", "a/b", "..", ".", ".hidden", "-rf", "", "a\nb", "a\0b")
 
@@ -88,7 +89,7 @@ def test_the_city_of_a_photograph_is_one_folder_of_its_set(made):
 def with_cells(folder, **cells):
     """The manifest's only line with other cells."""
     path = folder / "manifest.csv"
-    (row,) = files.read_csv(path)
+    (row,) = io.read_csv(path)
     with path.open("w", newline="") as stream:
         writer = csv.DictWriter(stream, list(row), lineterminator="\n")
         writer.writeheader()
@@ -128,7 +129,7 @@ def test_scenes_lie_in_their_folder(prepared, tmp_path, monkeypatch):
     head = lines[0].split(",")
     lines.append(",".join({"name": "../../../up", "split": "val"}.get(key, "x") for key in head))
     (root / "scenes.csv").write_text("\n".join(lines) + "\n")
-    files.write_png(tmp_path / "up.png", np.zeros(SceneFolder(prepared, "val").size, np.uint8))
+    io.write_png(tmp_path / "up.png", np.zeros(SceneFolder(prepared, "val").size, np.uint8))
     with pytest.raises(DataError, match=r"scenes\.csv: '\.\./\.\./\.\./up' is no name"):
         SceneFolder(root, "val")
 
@@ -139,6 +140,6 @@ def test_a_folder_that_is_a_link_is_never_emptied(tmp_path):
     kept.mkdir()
     (kept / "thesis.txt").write_text("mine")
     (tmp_path / "out").symlink_to(kept, target_is_directory=True)
-    with pytest.raises(DataError, match="symbolic link"), files.fresh_folder(tmp_path / "out"):
+    with pytest.raises(DataError, match="symbolic link"), io.fresh_folder(tmp_path / "out"):
         pass
     assert (kept / "thesis.txt").read_text() == "mine"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from augflow.errors import ModelError
+from augflow.core.errors import ModelError
 from augflow.metrics.features import features
 
 HOME = Path(__file__).parents[2]

@@ -9,11 +9,14 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
-from augflow import files, generators, training
-from augflow.errors import AugflowError
-from augflow.params import SegmenterParams
-from augflow.segmenters import MmsegSegmenter, SupervisedLearner, read_config
-from augflow.segmenters import load as load_segmenter
+from augflow import generators
+from augflow.core import io
+from augflow.core.errors import AugflowError
+from augflow.segmentation.learner import SupervisedLearner
+from augflow.segmentation.mmseg_config import read_config
+from augflow.segmentation.mmseg_model import MmsegSegmenter, load_segmenter
+from augflow.segmentation.params import SegmenterParams
+from augflow.training import loop
 from tests import small_makers
 from tests.generators.conftest import VARIANTS
 from tests.generators.test_contract import NAMES, learner
@@ -65,7 +68,7 @@ def test_the_record_of_a_judge_runs_nothing(judge, tmp_path, monkeypatch, what):
     monkeypatch.syspath_prepend(tmp_path)
     place, value = TAKEOVERS[what]
     told = json.dumps(value).replace("TRACE", str(trace)).replace("PICKLE", str(bomb))
-    record = copy.deepcopy(files.read_json(judge / "config.json"))
+    record = copy.deepcopy(io.read_json(judge / "config.json"))
     *above, last = ("config", "model", *place)
     section = record
     for name in above:
@@ -82,7 +85,7 @@ def test_the_record_of_a_judge_runs_nothing(judge, tmp_path, monkeypatch, what):
     {"std": [1.0, 1.0, float("nan")]}, {"mean": [10**400, 0, 0]}, {"std": [[1], [2], [3]]},
 ])  # fmt: skip
 def test_a_judge_without_numbers_to_normalise_with_is_refused(judge, tmp_path, numbers):
-    record = copy.deepcopy(files.read_json(judge / "config.json"))
+    record = copy.deepcopy(io.read_json(judge / "config.json"))
     record["config"]["normalisation"] |= numbers
     (tmp_path / "config.json").write_text(json.dumps(record))
     with pytest.raises(AugflowError, match=r"expected (3 )?numbers"):
@@ -107,14 +110,14 @@ def test_moments_of_another_shape_are_refused_by_a_segmenter(judge):
 ])  # fmt: skip
 def test_a_record_without_sense_is_refused(tmp_path, spoil):
     folder = small_makers.save("plain", tmp_path)
-    record = files.read_json(folder / "config.json")
+    record = io.read_json(folder / "config.json")
     (folder / "config.json").write_text(json.dumps(spoil(record)))
     refused(lambda: generators.load(folder), folder / "config.json")
 
 
 def fit(run, steps):
     made, scene = learner(VARIANTS["imle"])
-    return training.fit(
+    return loop.fit(
         made, scene, steps=steps, batch_size=2, seed=3, columns=made.columns, names=NAMES, run=run,
         save_every=1, watch=lambda step: {},
     )  # fmt: skip

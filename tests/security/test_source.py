@@ -34,13 +34,16 @@ CALLS = {
 
 ALLOWED = {
     ("augflow/cli/__init__.py", "importlib.import_module"): "the commands, listed beside it",
-    ("augflow/estimating/clock.py", "subprocess"): "this Python, to see how long it takes to begin",
-    ("augflow/files.py", "socket"): "the name of this machine, written into a lock",
-    ("augflow/importing/checkpoints.py", "pickle"): "the error that torch.load raises",
+    ("augflow/estimate/clock.py", "subprocess"): "this Python, to see how long it takes to begin",
+    ("augflow/core/io.py", "socket"): "the name of this machine, written into a lock",
+    ("augflow/tools/checkpoints/checkpoints.py", "pickle"): "the error that torch.load raises",
     ("augflow/metrics/vgg.py", "weights.get_state_dict"): "torchvision's hub, asked for by name",
-    ("augflow/ranks.py", "pickle"): "whether a fault of this process can be told to the others",
-    ("augflow/verifying/lock.py", "subprocess"): "dvc status, by this Python, without a shell",
-    ("augflow/verifying/clone.py", "subprocess"): "git ls-files, and dvc by this Python, no shell",
+    (
+        "augflow/core/distributed.py",
+        "pickle",
+    ): "whether a fault of this process can be told to the others",
+    ("augflow/verify/lock.py", "subprocess"): "dvc status, by this Python, without a shell",
+    ("augflow/verify/clone.py", "subprocess"): "git ls-files, and dvc by this Python, no shell",
     ("benchmarks/reference.py", "__import__"): "modules of the checkout that --reference names",
     ("benchmarks/worker.py", "subprocess"): "itself, by this Python, without a shell",
 }

@@ -11,15 +11,17 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from typer.testing import CliRunner
 
-from augflow import files, generators
+from augflow import generators
 from augflow.cli import app
-from augflow.errors import AugflowError
+from augflow.core import io
+from augflow.core.errors import AugflowError
 from augflow.generators import c_glow_predictor
 from augflow.metrics.vgg import vgg19
-from augflow.segmenters import MmsegSegmenter, load_checkpoint, read_config
-from augflow.segmenters import load as load_segmenter
-from augflow.verifying import models
-from augflow.verifying.findings import Check
+from augflow.segmentation.checkpoint import load_checkpoint
+from augflow.segmentation.mmseg_config import read_config
+from augflow.segmentation.mmseg_model import MmsegSegmenter, load_segmenter
+from augflow.verify import models
+from augflow.verify.findings import Check
 from tests import small_makers
 from tests.generators.test_c_glow_predictor import CONFIG, THREE
 from tests.mini_network import MINI
@@ -41,7 +43,7 @@ class Door:
         """Other weights, with the digest that fits them, as somebody who means ill would."""
         path = self.folder / WEIGHTS
         path.write_bytes(raw)
-        record = files.read_json(self.folder / "config.json")
+        record = io.read_json(self.folder / "config.json")
         try:
             record[self.key] = generators.weights_digest(load(raw))
         except (SafetensorError, KeyError, TypeError):

@@ -4,15 +4,17 @@ import numpy as np
 import pytest
 import torch
 
-from augflow import files, generators
-from augflow.attributes import LIGHT, Attributes
-from augflow.errors import ModelError, ParamsError
+from augflow import generators
+from augflow.core import io
+from augflow.core.errors import ModelError, ParamsError
+from augflow.data.attributes import LIGHT, Attributes
+from augflow.data.scenes import SceneFolder
 from augflow.generators.caglow import CAGlowConfig
 from augflow.generators.presets import GlowConfig
-from augflow.params import AttributesParams
-from augflow.project import Project
-from augflow.scenes import SceneFolder
 from augflow.stages.attributes import attributes, recoloured, trained_reader
+from augflow.stages.runner import run_stage
+from augflow.study.params import AttributesParams
+from augflow.study.project import Project
 
 GLOW = {"size": (32, 48), "steps": (1, 1), "width": 8, "floor": 0.05, "actnorm": "log"}
 PARAMS = AttributesParams(
@@ -42,7 +44,7 @@ def makers(tmp_path_factory, prepared):
 
 def made(makers, prepared, out):
     attributes(PARAMS, makers, prepared, out, threads=1)
-    return files.read_json(out)
+    return io.read_json(out)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +57,7 @@ def test_a_second_run_writes_the_same_bytes(content, makers, prepared, tmp_path)
     for path in paths:
         made(makers, prepared, path)
     assert paths[0].read_bytes() == paths[1].read_bytes()
-    assert files.read_json(paths[0]) == content
+    assert io.read_json(paths[0]) == content
 
 
 def test_light_is_asked_of_those_alone_that_take_it(content):
@@ -130,5 +132,5 @@ def test_without_a_section_the_stage_leaves_a_file_without_generators(tmp_path):
 
     (tmp_path / "params.yaml").write_text(yaml.safe_dump({**STUDY, "attributes": None}))
     project = Project(tmp_path)
-    project.attributes()
-    assert files.read_json(project.score("attributes"))["generators"] == {}
+    run_stage(project, "attributes")
+    assert io.read_json(project.score("attributes"))["generators"] == {}

@@ -3,13 +3,16 @@
 import numpy as np
 import pytest
 
-from augflow import files, generators
-from augflow.operations import Operations
-from augflow.params import Params, SegmenterParams
-from augflow.scenes import SceneFolder
-from augflow.segmenters import SupervisedLearner
+from augflow import generators
+from augflow.core import io
+from augflow.data.scenes import SceneFolder
+from augflow.segmentation.learner import SupervisedLearner
+from augflow.segmentation.params import SegmenterParams
 from augflow.stages.costs import costs
 from augflow.stages.retrain import trained
+from augflow.study.params import Params
+from augflow.training.learners import learner_of
+from augflow.training.operations import Operations
 
 pytestmark = pytest.mark.usefixtures("free_threads")
 
@@ -68,7 +71,7 @@ def test_every_part_is_what_the_work_takes(prepared, config, system, tmp_path):
     training = {"steps": 5, "batch_size": 2}
     params = study(config, system=system, preset="tiny", training=training, **MAKERS[system])
     costs(params, prepared, tmp_path / "costs.json", threads=1)
-    found = files.read_json(tmp_path / "costs.json")["arms"]
+    found = io.read_json(tmp_path / "costs.json")["arms"]
     train = SceneFolder(prepared, "train")
 
     network = SegmenterParams(config=config, steps=STEPS, batch_size=BATCH)
@@ -80,7 +83,7 @@ def test_every_part_is_what_the_work_takes(prepared, config, system, tmp_path):
 
     maker = params.generators["maker"]
     built = generators.built(system, generators.config_of(maker, train.size), train.table)
-    learner = generators.learner(system, built, maker.training)
+    learner = learner_of(built, maker.training)
     learner.attend(train)
     learner.initialise(train.scenes())
     rng = np.random.default_rng(0)

@@ -4,17 +4,18 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from augflow import files, generators
-from augflow.classes import table
-from augflow.errors import DataError, ModelError
+from augflow import generators
+from augflow.core import io
+from augflow.core.errors import DataError, ModelError
+from augflow.core.seeding import derive
+from augflow.data.classes import table
+from augflow.data.scenes import SceneFolder
 from augflow.generators import weights_digest
 from augflow.generators.presets import FullGlowConfig
+from augflow.generators.sampling import sampled
 from augflow.metrics.diversity import Spread, clustered_map
-from augflow.params import DiversityParams
-from augflow.photographs import sampled
-from augflow.scenes import SceneFolder
-from augflow.seeds import derive
 from augflow.stages.diversity import diversity
+from augflow.study.params import DiversityParams
 
 CONFIG = {
     "size": (32, 48), "steps": (1, 1), "width": 8, "source_width": 4, "condition_width": 4,
@@ -38,7 +39,7 @@ def maker(tmp_path_factory):
 def content(maker, prepared, tmp_path_factory):
     out = tmp_path_factory.mktemp("scores") / "flow.json"
     diversity("flow", PARAMS, maker, prepared, out, threads=1)
-    return files.read_json(out)
+    return io.read_json(out)
 
 
 def test_says_what_was_measured_and_of_whom(content, maker, prepared):
@@ -85,7 +86,7 @@ def test_measuring_twice_gives_equal_bytes(maker, prepared, tmp_path):
 def test_one_layout_of_two_is_enough(maker, prepared, tmp_path):
     params = PARAMS.model_copy(update={"layouts": 1, "temperatures": (0.5,)})
     diversity("flow", params, maker, prepared, tmp_path / "one.json", threads=1)
-    found = files.read_json(tmp_path / "one.json")
+    found = io.read_json(tmp_path / "one.json")
     assert found["layouts"] == SceneFolder(prepared, "val").names[:1]
 
 

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from augflow import files, generators
-from augflow.errors import DataError, ParamsError
-from augflow.params import ExploreParams
-from augflow.photographs import sampled
-from augflow.scenes import SceneFolder
+from augflow import generators
+from augflow.core import io
+from augflow.core.errors import DataError, ParamsError
+from augflow.data.scenes import SceneFolder
+from augflow.generators.sampling import sampled
 from augflow.stages.explore import explore
+from augflow.study.params import ExploreParams
 from tests import small_makers
 
 PARAMS = ExploreParams(generators=("flow",), layouts=2, steps=3, temperature=0.7, seed=4)
@@ -32,7 +33,7 @@ def shown(makers, prepared, tmp_path_factory):
 
 
 def record(folder):
-    return files.read_json(folder / "record.json")
+    return io.read_json(folder / "record.json")
 
 
 def test_every_layout_has_its_path_and_two_styles(shown, prepared):
@@ -43,8 +44,8 @@ def test_every_layout_has_its_path_and_two_styles(shown, prepared):
     ]
     for name in names:
         for style, place in ((0, 0), (1, 2)):
-            one = files.read_photo(shown / "flow" / "style" / f"{name}_{style}.png")
-            two = files.read_photo(shown / "flow" / "path" / f"{name}_{place:02d}.png")
+            one = io.read_photo(shown / "flow" / "style" / f"{name}_{style}.png")
+            two = io.read_photo(shown / "flow" / "path" / f"{name}_{place:02d}.png")
             assert np.array_equal(one, two)
 
 
@@ -56,9 +57,9 @@ def test_styles_and_edits_are_made_from_the_recorded_seeds(shown, makers, prepar
         made = sampled(generators.load(makers[maker]), layout, found["seeds"], 0.7)
         for number, photo in enumerate(made):
             path = shown / maker / "style" / f"{name}_{number}.png"
-            assert np.array_equal(files.read_photo(path), photo.image)
-        before = files.read_photo(shown / maker / "edits" / "00.png")
-        first = files.read_photo(shown / maker / "style" / f"{found['edited']}_0.png")
+            assert np.array_equal(io.read_photo(path), photo.image)
+        before = io.read_photo(shown / maker / "edits" / "00.png")
+        first = io.read_photo(shown / maker / "style" / f"{found['edited']}_0.png")
         assert np.array_equal(before, first)
 
 
@@ -80,7 +81,7 @@ def test_coins_have_styles_and_edits_but_no_path(shown):
 def test_edits_of_our_own_are_told_and_change_the_layout(shown):
     texts = record(shown / "flow")["edits"]
     assert [text.split()[-1] for text in texts] == ["removed", texts[1].split()[-1], "added"]
-    maps = [files.read_photo(shown / "flow" / "edits" / f"{n:02d}_classes.png") for n in range(4)]
+    maps = [io.read_photo(shown / "flow" / "edits" / f"{n:02d}_classes.png") for n in range(4)]
     for before, after in pairwise(maps):
         assert (before != after).any()
 

@@ -6,14 +6,14 @@ import cv2
 import numpy as np
 import pytest
 
-from augflow import files
-from augflow.classes import table
-from augflow.datasets.streets import street_scene
-from augflow.errors import DataError, ParamsError
-from augflow.params import Params
-from augflow.scenes import table_facts
+from augflow.core import io
+from augflow.core.errors import DataError, ParamsError
+from augflow.data.classes import table
+from augflow.data.scenes import table_facts
+from augflow.data.synthetic import NewPhoto, SetFacts, write_set
 from augflow.stages.leaks import check_leaks, trained_sets
-from augflow.synthetic import NewPhoto, SetFacts, write_set
+from augflow.study.params import Params
+from streetscenes import street_scene
 from tests.tiny_study import PARAMS
 
 SIZE = (64, 96)
@@ -28,15 +28,15 @@ def scene_of(name):
 
 
 def put(root, split, name, photo, classes):
-    files.write_png(root / split / "image" / f"{name}.png", photo)
-    files.write_png(root / split / "classes" / f"{name}.png", classes)
-    files.write_png(root / split / "boundary" / f"{name}.png", np.zeros(SIZE, np.uint8))
+    io.write_png(root / split / "image" / f"{name}.png", photo)
+    io.write_png(root / split / "classes" / f"{name}.png", classes)
+    io.write_png(root / split / "boundary" / f"{name}.png", np.zeros(SIZE, np.uint8))
 
 
 def listed(root, scenes):
     rows = [{"name": name, "split": split, "drive": name} for split, names in scenes.items()
             for name in names]  # fmt: skip
-    files.write_csv(root / "scenes.csv", rows, ("name", "split", "drive"))
+    io.write_csv(root / "scenes.csv", rows, ("name", "split", "drive"))
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def streets(tmp_path_factory):
         for name in names:
             put(root, split, name, *scene_of(name))
     listed(root, SCENES)
-    files.write_json(root / "dataset.json", {
+    io.write_json(root / "dataset.json", {
         "classes": table_facts(TABLE), "size": list(SIZE), "boundary_source": "components",
     })  # fmt: skip
     return root
@@ -77,14 +77,14 @@ def made_set(out, layouts, split="train", content="", photo_of=None, classes_of=
 def check(prepared, tmp_path, sets=None, trained_on=()):
     out = tmp_path / "leaks.json"
     check_leaks(prepared, sets or {}, out, trained_on, threads=1)
-    return files.read_json(out)
+    return io.read_json(out)
 
 
 def refused(prepared, tmp_path, sets=None, trained_on=()):
     """The message, and the leaks that were written before."""
     with pytest.raises(DataError) as fault:
         check(prepared, tmp_path, sets, trained_on)
-    return str(fault.value), files.read_json(tmp_path / "leaks.json")["leaks"]
+    return str(fault.value), io.read_json(tmp_path / "leaks.json")["leaks"]
 
 
 def planted(photo):

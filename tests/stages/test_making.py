@@ -7,17 +7,19 @@ import numpy as np
 import pytest
 import torch
 
-from augflow import files, generators, seeds
-from augflow.classes import table
-from augflow.errors import DataError, ModelError, ParamsError
-from augflow.params import GeneratorParams, SetParams, TrainingParams, TransferParams
-from augflow.photographs import centred, photo_seed
-from augflow.scenes import SceneFolder
-from augflow.stages import synth as making
+from augflow import generators
+from augflow.core import io, seeding
+from augflow.core.errors import DataError, ModelError, ParamsError
+from augflow.data.classes import table
+from augflow.data.scenes import SceneFolder
+from augflow.data.synthetic import read_rows, read_set
+from augflow.generators.sampling import centred, photo_seed
 from augflow.stages.synthesize import synthesize
 from augflow.stages.train import train
 from augflow.stages.transfer import best_content, class_mix, transfer
-from augflow.synthetic import read_rows, read_set
+from augflow.study.params import GeneratorParams, SetParams, TransferParams
+from augflow.tools import synth as making
+from augflow.training.params import TrainingParams
 
 PARAMS = GeneratorParams(
     system="full_glow",
@@ -47,12 +49,12 @@ def made(tmp_path, generator, prepared, name="set", **changes):
 
 def test_training_twice_gives_equal_files(generator, prepared, tmp_path):
     train("g", PARAMS, prepared, tmp_path / "g", run=tmp_path / "run", threads=1)
-    assert files.digest_tree(tmp_path / "g") == files.digest_tree(generator)
+    assert io.digest_tree(tmp_path / "g") == io.digest_tree(generator)
 
 
 def test_a_trained_generator_says_what_it_is(generator):
-    record = files.read_json(generator / "config.json")
-    rows = files.read_csv(generator / "history.csv")
+    record = io.read_json(generator / "config.json")
+    rows = io.read_csv(generator / "history.csv")
     assert [row["step"] for row in rows] == ["2", "3", "4", "6"]
     assert float(rows[-1]["val_bpd"]) > 0
     assert rows[0]["val_bpd"] == ""
@@ -63,11 +65,11 @@ def test_a_trained_generator_says_what_it_is(generator):
 
 def test_a_stage_that_fails_leaves_what_was_there(generator, prepared, tmp_path):
     out = made(tmp_path, generator, prepared)
-    before = files.digest_tree(out)
+    before = io.digest_tree(out)
     (tmp_path / "broken").mkdir()
     with pytest.raises(ModelError, match="no generator here"):
         made(tmp_path, tmp_path / "broken", prepared)
-    assert files.digest_tree(out) == before
+    assert io.digest_tree(out) == before
     assert not list(tmp_path.glob(".*part"))
 
 
@@ -79,9 +81,9 @@ def test_a_flow_whose_round_trip_fails_makes_no_photographs(
 ):
     broken = tmp_path / "broken"
     shutil.copytree(generator, broken)
-    record = files.read_json(broken / "config.json")
+    record = io.read_json(broken / "config.json")
     record["facts"]["round_trip"] = error
-    files.write_json(broken / "config.json", record)
+    io.write_json(broken / "config.json", record)
     for make in (
         lambda: made(tmp_path, broken, prepared),
         lambda: transfer("t", TransferParams(generator="g", layouts="val", contents="train"),
@@ -102,7 +104,7 @@ def test_a_set_holds_every_round_of_every_layout_with_its_seed(generator, prepar
     for row in found.rows:
         assert row.seed == photo_seed(5, row.layout, row.round)
         assert row.temperature == 0.8
-    assert found.facts.generator == files.read_json(generator / "config.json")["weights"]
+    assert found.facts.generator == io.read_json(generator / "config.json")["weights"]
     assert not np.array_equal(found.image[0], found.image[1])
 
 
@@ -178,13 +180,13 @@ def test_content_moved_into_its_own_layout_is_itself(generator, prepared, tmp_pa
     photo = sorted(scene.glob("*.png"))[0]
     (tmp_path / "l").mkdir()
     label = prepared / "val" / "classes" / photo.name
-    ids = files.read_ids(label)
-    files.write_png(tmp_path / "l" / photo.name, ids)
+    ids = io.read_ids(label)
+    io.write_png(tmp_path / "l" / photo.name, ids)
     making.transfer_content(
         photo, label, tmp_path / "l", generator, tmp_path / "out", labels="train_ids"
     )
     found = read_set(tmp_path / "out")
-    assert np.array_equal(found.image[0], files.read_photo(photo))
+    assert np.array_equal(found.image[0], io.read_photo(photo))
 
 
 def test_the_best_content_has_the_same_classes_in_the_same_places():
@@ -203,7 +205,7 @@ def test_the_best_content_has_the_same_classes_in_the_same_places():
 def layouts(prepared, tmp_path):
     folder = tmp_path / "layouts"
     for path in sorted((prepared / "val" / "classes").glob("*.png")):
-        files.write_png(folder / path.name, files.read_ids(path))
+        io.write_png(folder / path.name, io.read_ids(path))
     return folder
 
 
@@ -212,15 +214,15 @@ def test_synth_names_photographs_after_layouts_and_shows_them(generator, layouts
     names = sorted(path.stem for path in layouts.glob("*.png"))
     assert [row.name for row in rows] == [f"{n}_s{k}" for n in names for k in (0, 1)]
     found = read_set(tmp_path / "out")
-    shown = files.read_photo(tmp_path / "out" / making.SHEET)
+    shown = io.read_photo(tmp_path / "out" / making.SHEET)
     assert shown.shape[0] > 2 * found.facts.size[0]
-    assert np.array_equal(found.classes[0], files.read_ids(layouts / f"{names[0]}.png"))
+    assert np.array_equal(found.classes[0], io.read_ids(layouts / f"{names[0]}.png"))
 
 
 def test_synth_gives_the_same_bytes_for_one_layout_alone(generator, layouts, tmp_path):
     rows = making.synth(layouts, generator, tmp_path / "all", temperature=0.8, seed=3)
     last = sorted(layouts.glob("*.png"))[-1]
-    files.write_png(tmp_path / "one" / last.name, files.read_ids(last))
+    io.write_png(tmp_path / "one" / last.name, io.read_ids(last))
     alone = making.synth(tmp_path / "one", generator, tmp_path / "alone", temperature=0.8, seed=3)
     assert alone[0].digest == rows[-1].digest
     other = making.synth(tmp_path / "one", generator, tmp_path / "other", temperature=0.8, seed=4)
@@ -230,7 +232,7 @@ def test_synth_gives_the_same_bytes_for_one_layout_alone(generator, layouts, tmp
 def test_synth_takes_layouts_of_any_size(generator, tmp_path):
     ids = np.zeros((100, 90), np.uint8)
     ids[50:] = 13
-    files.write_png(tmp_path / "l" / "big.png", ids)
+    io.write_png(tmp_path / "l" / "big.png", ids)
     making.synth(tmp_path / "l", generator, tmp_path / "out", temperature=0.5)
     assert read_set(tmp_path / "out").image.shape == (1, 32, 48, 3)
 
@@ -255,7 +257,7 @@ def test_the_current_folder_is_not_replaced(generator, layouts, tmp_path, monkey
 
 
 def test_content_without_a_label_map_is_asked_for(generator, layouts, tmp_path):
-    files.write_png(tmp_path / "alone" / "photo.png", np.zeros((32, 48, 3), np.uint8))
+    io.write_png(tmp_path / "alone" / "photo.png", np.zeros((32, 48, 3), np.uint8))
     with pytest.raises(DataError, match="--content-layout"):
         making.transfer_content(
             tmp_path / "alone" / "photo.png", None, layouts, generator, tmp_path / "out"
@@ -277,7 +279,7 @@ def test_an_unknown_preset_names_the_known(prepared, tmp_path):
 
 
 def test_seeds_do_not_depend_on_anything_but_names():
-    assert photo_seed(1, "a", 0) == seeds.derive(1, "a", 0)
+    assert photo_seed(1, "a", 0) == seeding.derive(1, "a", 0)
     assert len({photo_seed(s, n, k) for s in (0, 1) for n in "ab" for k in (0, 1)}) == 8
     assert table("streets").count == 10
 
@@ -288,7 +290,7 @@ def test_the_command_transfers_as_the_stage_does(generator, prepared, tmp_path):
     (row,) = read_rows(tmp_path / "t")
     for kind, out in (("classes", "l"), ("boundary", "b")):
         path = prepared / "val" / kind / f"{row.layout}.png"
-        files.write_png(tmp_path / out / path.name, files.read_ids(path))
+        io.write_png(tmp_path / out / path.name, io.read_ids(path))
     made = making.transfer_content(
         prepared / "train" / "image" / f"{row.content}.png", None, tmp_path / "l", generator,
         tmp_path / "out", labels="train_ids", maps=tmp_path / "b",

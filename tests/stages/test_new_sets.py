@@ -3,15 +3,16 @@
 import numpy as np
 import pytest
 
-from augflow import files
-from augflow.boundaries import boundary_map
-from augflow.errors import DataError
-from augflow.params import NewLayoutsParams, SetParams
-from augflow.scenes import SceneFolder
+from augflow.core import io
+from augflow.core.errors import DataError
+from augflow.data.boundaries import boundary_map
+from augflow.data.params import NewLayoutsParams
+from augflow.data.scenes import SceneFolder
+from augflow.data.synthetic import NewPhoto, read_rows, read_set, write_set
+from augflow.data.synthetic.manifest import label_path
 from augflow.stages.score import score_set
 from augflow.stages.synthesize import layout_maker, layout_names, synthesize, used_rows
-from augflow.synthetic import NewPhoto, read_rows, read_set, write_set
-from augflow.synthetic.manifest import label_path
+from augflow.study.params import SetParams
 from tests import small_makers
 from tests.mini_network import MINI
 
@@ -53,7 +54,7 @@ def test_every_second_layout_is_used(generator, prepared, tmp_path):
 
 def test_a_set_of_scenes_says_nothing_of_new_layouts(generator, prepared, tmp_path):
     out = made(tmp_path, generator, prepared)
-    assert sorted(files.read_json(out / "set.json")) == [
+    assert sorted(io.read_json(out / "set.json")) == [
         "classes", "generator", "rounds", "set", "size", "temperatures"
     ]  # fmt: skip
     assert read_set(out).facts.new_layouts is None
@@ -63,7 +64,7 @@ def test_a_set_of_scenes_says_nothing_of_new_layouts(generator, prepared, tmp_pa
 def test_photographs_are_made_for_new_layouts_with_their_ids(generator, prepared, tmp_path):
     params, scenes = section(new_layouts=NEW, rounds=2), SceneFolder(prepared, "train")
     out = made(tmp_path, generator, prepared, new_layouts=NEW, rounds=2)
-    assert files.read_json(out / "set.json")["new_layouts"] == {
+    assert io.read_json(out / "set.json")["new_layouts"] == {
         "boost": ["car"], "ratio": 1.5, "seed": 3
     }  # fmt: skip
     found, maker = read_set(out), layout_maker(scenes, params)
@@ -77,7 +78,7 @@ def test_photographs_are_made_for_new_layouts_with_their_ids(generator, prepared
     boundary = found.scenes().layout.boundary.numpy()
     for place, row in enumerate(found.rows):
         new = maker.named(row.layout)
-        ids = files.read_ids(out / label_path(row.photo, "instanceIds"))
+        ids = io.read_ids(out / label_path(row.photo, "instanceIds"))
         assert np.array_equal(ids, new.ids)
         assert np.array_equal(found.classes[place], new.classes)
         assert np.array_equal(boundary[place], boundary_map(new.ids))
@@ -94,7 +95,7 @@ def test_new_layouts_are_made_of_every_kth_and_begin_as_some_of_these(prepared):
 
 
 def test_new_layouts_have_the_faint_edges_of_the_pool(generator, tmp_path):
-    from augflow.params import DataParams, StreetsParams
+    from augflow.data.params import DataParams, StreetsParams
     from augflow.stages.prepare import prepare
 
     streets = StreetsParams(train=4, val=1, size=(64, 96))
@@ -117,7 +118,8 @@ def test_a_class_without_objects_is_named_with_its_place(generator, prepared, tm
 
 @pytest.fixture(scope="module")
 def judge(tmp_path_factory):
-    from augflow.segmenters import MmsegSegmenter, read_config
+    from augflow.segmentation.mmseg_config import read_config
+    from augflow.segmentation.mmseg_model import MmsegSegmenter
 
     root = tmp_path_factory.mktemp("judge")
     (root / "mini.py").write_text(MINI)
@@ -131,7 +133,7 @@ def judge(tmp_path_factory):
 def test_a_set_of_new_layouts_is_scored_against_its_labels(generator, prepared, judge, tmp_path):
     out = made(tmp_path, generator, prepared, new_layouts=NEW)
     score_set(prepared, out, judge, tmp_path / "set.json", threads=1)
-    items = files.read_json(tmp_path / "set.json")["items"]
+    items = io.read_json(tmp_path / "set.json")["items"]
     found = read_set(out)
     for item, classes in zip(items, found.classes, strict=True):
         sums = np.array(item["confusion"]).sum(axis=1)

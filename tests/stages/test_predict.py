@@ -3,15 +3,16 @@
 import numpy as np
 import pytest
 
-from augflow import files
-from augflow.errors import ModelError
+from augflow.core import io
+from augflow.core.errors import ModelError
+from augflow.data.scenes import SceneFolder
 from augflow.generators import weights_digest
 from augflow.generators.c_glow_predictor import load
-from augflow.learners.prediction import pixels
 from augflow.metrics import confusion_matrix
-from augflow.params import PredictorParams, TrainingParams
-from augflow.scenes import SceneFolder
 from augflow.stages.predict import score_predictor, train_predictor
+from augflow.study.params import PredictorParams
+from augflow.training.params import TrainingParams
+from augflow.training.prediction import pixels
 
 PARAMS = PredictorParams(
     preset="tiny",
@@ -37,13 +38,13 @@ def study(prepared, tmp_path_factory):
 
 def test_twice_gives_equal_files(study, prepared, tmp_path):
     again = made(tmp_path, prepared)
-    assert files.digest_tree(again / "p") == files.digest_tree(study / "p")
+    assert io.digest_tree(again / "p") == io.digest_tree(study / "p")
     assert (again / "p.json").read_bytes() == (study / "p.json").read_bytes()
 
 
 def test_a_trained_predictor_says_what_it_is(study):
-    record = files.read_json(study / "p" / "config.json")
-    rows = files.read_csv(study / "p" / "history.csv")
+    record = io.read_json(study / "p" / "config.json")
+    rows = io.read_csv(study / "p" / "history.csv")
     assert [row["step"] for row in rows] == ["2", "3", "4", "6"]
     assert float(rows[1]["val_bpd"]) > 0
     assert rows[0]["val_iou"] == ""
@@ -53,7 +54,7 @@ def test_a_trained_predictor_says_what_it_is(study):
 
 
 def test_scores_hold_a_matrix_per_photograph_from_one_sample_and_from_all(study, prepared):
-    content = files.read_json(study / "p.json")
+    content = io.read_json(study / "p.json")
     val = SceneFolder(prepared, "val")
     predictor = load(study / "p")
     assert content["weights"] == weights_digest(predictor.state_dict())
@@ -67,11 +68,11 @@ def test_scores_hold_a_matrix_per_photograph_from_one_sample_and_from_all(study,
 
 
 def test_predictors_of_other_classes_are_not_scored(study, prepared, tmp_path):
-    record = files.read_json(study / "p" / "config.json")
+    record = io.read_json(study / "p" / "config.json")
     row = next(row for row in record["classes"]["rows"] if row["train_id"] == 0)
     row["name"] = "something else"
     for path in ("config.json", "weights.safetensors"):
-        files.atomic_write(tmp_path / path, (study / "p" / path).read_bytes())
-    files.write_json(tmp_path / "config.json", record)
+        io.atomic_write(tmp_path / path, (study / "p" / path).read_bytes())
+    io.write_json(tmp_path / "config.json", record)
     with pytest.raises(ModelError, match="trained on classes"):
         score_predictor("p", PARAMS, prepared, tmp_path, tmp_path / "p.json", threads=1)

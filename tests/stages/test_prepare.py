@@ -12,11 +12,11 @@ import pytest
 import yaml
 from PIL import Image
 
-from augflow import files
-from augflow.boundaries import boundary_map, guessed_instances
-from augflow.classes import table
-from augflow.errors import DataError, ParamsError
-from augflow.params import DataParams, StreetsParams
+from augflow.core import io
+from augflow.core.errors import DataError, ParamsError
+from augflow.data.boundaries import boundary_map, guessed_instances
+from augflow.data.classes import table
+from augflow.data.params import DataParams, StreetsParams
 from augflow.stages.prepare import prepare, require_fitting
 
 NAME = "alphaville_000001_000019"
@@ -31,7 +31,7 @@ def tree(root: Path) -> dict[str, bytes]:
 
 
 def raw(root: Path, kind: str, name: str = NAME) -> np.ndarray:
-    return files.read_ids(next(root.rglob(f"{name}*{kind}.png")))
+    return io.read_ids(next(root.rglob(f"{name}*{kind}.png")))
 
 
 def test_two_runs_give_equal_bytes(four_scenes_params, prepared, tmp_path):
@@ -40,7 +40,7 @@ def test_two_runs_give_equal_bytes(four_scenes_params, prepared, tmp_path):
 
 
 def test_the_folder_holds_what_its_readers_expect(prepared):
-    facts = files.read_json(prepared / "dataset.json")
+    facts = io.read_json(prepared / "dataset.json")
     assert facts["size"] == [32, 48]
     assert facts["levels"] == 3
     assert facts["reader"] == "cityscapes"
@@ -51,7 +51,7 @@ def test_the_folder_holds_what_its_readers_expect(prepared):
         split: [0, 1, 2, 5, 8, 10, 11, 13] for split in ("train", "val")
     }
     names = {path for path in tree(prepared) if path.endswith(".png")}
-    rows = files.read_csv(prepared / "scenes.csv")
+    rows = io.read_csv(prepared / "scenes.csv")
     kinds = ("image", "classes", "boundary")
     assert names == {f"{r['split']}/{kind}/{r['name']}.png" for r in rows for kind in kinds}
     assert len(names) == 18
@@ -70,9 +70,9 @@ def test_the_table_of_scenes_leads_back_to_the_sources(prepared, four_scenes):
 
 
 def test_scenes_of_their_own_size_are_kept_pixel_by_pixel(prepared, four_scenes):
-    photo = files.read_photo(prepared / "train" / "image" / f"{NAME}.png")
-    classes = files.read_ids(prepared / "train" / "classes" / f"{NAME}.png")
-    boundary = files.read_ids(prepared / "train" / "boundary" / f"{NAME}.png")
+    photo = io.read_photo(prepared / "train" / "image" / f"{NAME}.png")
+    classes = io.read_ids(prepared / "train" / "classes" / f"{NAME}.png")
+    boundary = io.read_ids(prepared / "train" / "boundary" / f"{NAME}.png")
     assert (photo == raw(four_scenes, "leftImg8bit")).all()
     assert (classes == table("cityscapes").from_raw(raw(four_scenes, "labelIds"))).all()
     assert (boundary == 255 * boundary_map(raw(four_scenes, "instanceIds")).astype(int)).all()
@@ -81,7 +81,7 @@ def test_scenes_of_their_own_size_are_kept_pixel_by_pixel(prepared, four_scenes)
 def test_a_boundary_that_only_instance_ids_show_is_at_exactly_the_right_pixels(
     prepared, four_scenes
 ):
-    boundary = files.read_ids(prepared / "train" / "boundary" / f"{NAME}.png")
+    boundary = io.read_ids(prepared / "train" / "boundary" / f"{NAME}.png")
     classes = raw(four_scenes, "labelIds")
     only_ids_show = (boundary == 255) & ~boundary_map(classes)
     # scene 1: a car in columns 5..13 and rows 18..25 meets one in columns 14..22 and rows 19..25;
@@ -94,7 +94,7 @@ def test_a_boundary_that_only_instance_ids_show_is_at_exactly_the_right_pixels(
 
 def test_boundaries_are_taken_before_resizing(four_scenes_params, four_scenes, tmp_path):
     prepare(four_scenes_params.model_copy(update={"size": (16, 24)}), tmp_path / "half")
-    boundary = files.read_ids(tmp_path / "half" / "train" / "boundary" / f"{NAME}.png")
+    boundary = io.read_ids(tmp_path / "half" / "train" / "boundary" / f"{NAME}.png")
     full = boundary_map(raw(four_scenes, "instanceIds"))
     blocks = full.reshape(16, 2, 24, 2).any(axis=(1, 3))
     assert (boundary[blocks] > 0).all()
@@ -104,8 +104,8 @@ def test_boundaries_are_taken_before_resizing(four_scenes_params, four_scenes, t
 
 def test_photos_shrink_by_area_and_ids_by_nearest(four_scenes_params, four_scenes, tmp_path):
     prepare(four_scenes_params.model_copy(update={"size": (16, 16)}), tmp_path / "small")
-    photo = files.read_photo(tmp_path / "small" / "train" / "image" / f"{NAME}.png")
-    classes = files.read_ids(tmp_path / "small" / "train" / "classes" / f"{NAME}.png")
+    photo = io.read_photo(tmp_path / "small" / "train" / "image" / f"{NAME}.png")
+    classes = io.read_ids(tmp_path / "small" / "train" / "classes" / f"{NAME}.png")
     blocks = raw(four_scenes, "leftImg8bit").reshape(16, 2, 16, 3, 3).mean(axis=(1, 3))
     assert np.abs(photo - blocks).max() <= 0.5 + 1e-6
     full = table("cityscapes").from_raw(raw(four_scenes, "labelIds"))
@@ -116,10 +116,10 @@ def test_photos_shrink_by_area_and_ids_by_nearest(four_scenes_params, four_scene
 
 def test_scenes_may_grow(four_scenes_params, four_scenes, tmp_path):
     prepare(four_scenes_params.model_copy(update={"size": (64, 96)}), tmp_path / "large")
-    classes = files.read_ids(tmp_path / "large" / "train" / "classes" / f"{NAME}.png")
+    classes = io.read_ids(tmp_path / "large" / "train" / "classes" / f"{NAME}.png")
     full = table("cityscapes").from_raw(raw(four_scenes, "labelIds"))
     assert (classes == full.repeat(2, axis=0).repeat(2, axis=1)).all()
-    photo = files.read_photo(tmp_path / "large" / "train" / "image" / f"{NAME}.png")
+    photo = io.read_photo(tmp_path / "large" / "train" / "image" / f"{NAME}.png")
     assert photo.shape == (64, 96, 3)
     assert abs(photo.mean() - raw(four_scenes, "leftImg8bit").mean()) < 1
 
@@ -131,10 +131,10 @@ def test_without_instance_ids_boundaries_come_from_components(
     for path in root.rglob("*_instanceIds.png"):
         path.unlink()
     prepare(four_scenes_params.model_copy(update={"root": str(root)}), tmp_path / "out")
-    assert files.read_json(tmp_path / "out" / "dataset.json")["boundary_source"] == "components"
-    rows = files.read_csv(tmp_path / "out" / "scenes.csv")
+    assert io.read_json(tmp_path / "out" / "dataset.json")["boundary_source"] == "components"
+    rows = io.read_csv(tmp_path / "out" / "scenes.csv")
     assert {(row["instances"], row["boundary_source"]) for row in rows} == {("", "components")}
-    boundary = files.read_ids(tmp_path / "out" / "train" / "boundary" / f"{NAME}.png")
+    boundary = io.read_ids(tmp_path / "out" / "train" / "boundary" / f"{NAME}.png")
     t = table("cityscapes")
     guessed = guessed_instances(t.from_raw(raw(root, "labelIds")), t.things)
     assert (boundary == 255 * boundary_map(guessed).astype(int)).all()
@@ -148,14 +148,14 @@ def test_uncoded_instance_ids_add_to_the_class_edges(tmp_path):
     instances = np.zeros((8, 16), np.uint8)
     instances[:, 4:8] = 9
     for name in ("a", "b"):
-        files.write_png(root / f"images/{name}.png", np.zeros((8, 16, 3), np.uint8))
-        files.write_png(root / f"labels/{name}.png", classes)
-        files.write_png(root / f"instances/{name}.png", instances)
+        io.write_png(root / f"images/{name}.png", np.zeros((8, 16, 3), np.uint8))
+        io.write_png(root / f"labels/{name}.png", classes)
+        io.write_png(root / f"instances/{name}.png", instances)
     rows = [{"name": n, "id": i, "train_id": i, "colour": (i, i, 9)} for i, n in enumerate("xy")]
     params = DataParams(reader="folder", root=str(root), size=(8, 16), levels=1, classes=rows)
     prepare(params, tmp_path / "out")
     for path in (tmp_path / "out").rglob("boundary/*.png"):
-        columns = files.read_ids(path).any(axis=0)
+        columns = io.read_ids(path).any(axis=0)
         assert np.flatnonzero(columns).tolist() == [3, 4, 7, 8, 11, 12]
 
 
@@ -206,14 +206,14 @@ def test_streets_are_made_where_the_data_lies_and_read_with_ten_classes(tmp_path
         streets=StreetsParams(train=2, val=1, size=(48, 64)),
     )
     prepare(params, tmp_path / "out")
-    facts = files.read_json(tmp_path / "out" / "dataset.json")
+    facts = io.read_json(tmp_path / "out" / "dataset.json")
     assert facts["counts"] == {"train": 2, "val": 1}
     assert facts["classes"]["name"] == "streets"
     assert facts["boundary_source"] == "instances"
     fewer = StreetsParams(train=1, val=1, size=(48, 64))
     prepare(params.model_copy(update={"streets": fewer}), tmp_path / "out")
     assert len(list((tmp_path / "raw").rglob("*_leftImg8bit.png"))) == 2
-    assert len(files.read_csv(tmp_path / "out" / "scenes.csv")) == 2
+    assert len(io.read_csv(tmp_path / "out" / "scenes.csv")) == 2
 
 
 def test_streets_never_replace_a_folder_of_other_files(tmp_path):

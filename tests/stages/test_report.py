@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from augflow import files
-from augflow.errors import DataError
+from augflow.core import io
+from augflow.core.errors import DataError
 from augflow.stages.report import report
 from tests.fabricated import NAMES, RUNS, Study
 
@@ -97,8 +97,8 @@ def test_figures_carry_no_metadata(made):
 
 def test_the_sample_grid_shows_the_photographs_of_the_sets(study, made):
     # noise around one colour: the mean of a cell is the mean of its photograph
-    grid = files.read_photo(made / "figures" / "samples.png").astype(float)
-    photo = files.read_photo(
+    grid = io.read_photo(made / "figures" / "samples.png").astype(float)
+    photo = io.read_photo(
         study[1] / "synthetic" / "sweep" / "leftImg8bit/val/city/val_0_t1_r0_leftImg8bit.png"
     )
     height, width = grid.shape[0], grid.shape[1]
@@ -153,9 +153,9 @@ def test_the_training_time_of_the_systems_is_told(made):
 def test_a_repainted_photograph_is_not_shown(study, tmp_path):
     root = shutil.copytree(study[1], tmp_path / "data")
     path = root / "synthetic" / "sweep" / "leftImg8bit/val/city/val_0_t0_r0_leftImg8bit.png"
-    pixels = files.read_photo(path).copy()
+    pixels = io.read_photo(path).copy()
     pixels[0, 0] ^= 1
-    files.write_png(path, pixels)
+    io.write_png(path, pixels)
     with pytest.raises(DataError, match="run synthesize again"):
         report(study[0], root, tmp_path / "out")
 

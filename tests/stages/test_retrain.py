@@ -6,14 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from augflow import files, training
-from augflow.classes import table
-from augflow.errors import AugflowError, DataError, ModelError, ParamsError
-from augflow.params import ArmParams, SegmenterParams
-from augflow.scenes import SceneFolder
-from augflow.segmenters import MmsegSegmenter, SupervisedLearner, load, read_config
+from augflow.core import io
+from augflow.core.errors import AugflowError, DataError, ModelError, ParamsError
+from augflow.data.classes import table
+from augflow.data.scenes import SceneFolder
+from augflow.data.synthetic import NewPhoto, SetFacts, write_set
+from augflow.segmentation.learner import SupervisedLearner
+from augflow.segmentation.mmseg_config import read_config
+from augflow.segmentation.mmseg_model import MmsegSegmenter, load_segmenter
+from augflow.segmentation.params import SegmenterParams
 from augflow.stages.retrain import retrain
-from augflow.synthetic import NewPhoto, SetFacts, write_set
+from augflow.study.params import ArmParams
+from augflow.training import loop
 
 pytestmark = pytest.mark.usefixtures("free_threads")
 
@@ -69,13 +73,13 @@ def test_twice_gives_equal_bytes(prepared, synthetic, config, tmp_path, augment)
 def test_folder_says_how_it_was_trained(prepared, synthetic, config, tmp_path):
     sets = {"t08": synthetic}
     out = run(prepared, config, tmp_path / "a", "t08", "real", sets=sets, augment="classic")
-    back = load(out)
+    back = load_segmenter(out)
     assert back.names == table("cityscapes").names
     assert back.training == {
         "train_on": ["t08", "real"], "augment": "classic", "photographs": 12,
         "seed": 3, "steps": 3, "batch_size": 4,
     }  # fmt: skip
-    rows = files.read_csv(out / "history.csv")
+    rows = io.read_csv(out / "history.csv")
     assert list(rows[0]) == ["step", "loss", "learning_rate"]
     assert rows[-1]["step"] == "3"
 
@@ -83,12 +87,14 @@ def test_folder_says_how_it_was_trained(prepared, synthetic, config, tmp_path):
 def test_arms_and_seeds_give_different_networks(prepared, synthetic, config, tmp_path):
     sets = {"t08": synthetic}
     digests = [
-        load(run(prepared, config, tmp_path / "a", "real")).digest(),
-        load(run(prepared, config, tmp_path / "b", "real", seed=4)).digest(),
-        load(run(prepared, config, tmp_path / "c", "t08", sets=sets)).digest(),
-        load(run(prepared, config, tmp_path / "d", "real", "t08", sets=sets)).digest(),
-        load(run(prepared, config, tmp_path / "e", "real", augment="classic")).digest(),
-        load(run(prepared, config, tmp_path / "f", "real", augment="copy_paste")).digest(),
+        load_segmenter(run(prepared, config, tmp_path / "a", "real")).digest(),
+        load_segmenter(run(prepared, config, tmp_path / "b", "real", seed=4)).digest(),
+        load_segmenter(run(prepared, config, tmp_path / "c", "t08", sets=sets)).digest(),
+        load_segmenter(run(prepared, config, tmp_path / "d", "real", "t08", sets=sets)).digest(),
+        load_segmenter(run(prepared, config, tmp_path / "e", "real", augment="classic")).digest(),
+        load_segmenter(
+            run(prepared, config, tmp_path / "f", "real", augment="copy_paste")
+        ).digest(),
     ]
     assert len(set(digests)) == 6
 
@@ -97,7 +103,7 @@ def test_classes_are_balanced_unless_switched_off(prepared, config, tmp_path):
     classes = SceneFolder(prepared, "train").scenes().layout.classes
     pixels = [int((classes == index).sum()) for index in range(19)]
     balanced, plain = (
-        load(run(prepared, config, tmp_path / str(on), "real", balance_classes=on))
+        load_segmenter(run(prepared, config, tmp_path / str(on), "real", balance_classes=on))
         for on in (True, False)
     )
     loss = balanced.config.model["decode_head"]["loss_decode"]
@@ -109,7 +115,7 @@ def test_classes_are_balanced_unless_switched_off(prepared, config, tmp_path):
 
 
 def test_killed_training_goes_on_where_it_stopped(prepared, config, tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "fit", partial(training.fit, save_every=4))
+    monkeypatch.setattr(loop, "fit", partial(loop.fit, save_every=4))
     whole = run(prepared, config, tmp_path / "a", "real", steps=7)
     step, done = SupervisedLearner.step, []
 
@@ -138,10 +144,10 @@ def test_checkpoint_without_steps_is_used_as_it_is(prepared, config, tmp_path):
     torch.save({"state_dict": own.network.state_dict()}, tmp_path / "own.pth")
     checkpoint = str(tmp_path / "own.pth")
     out = run(prepared, config, tmp_path / "a", "real", steps=0, checkpoint=checkpoint)
-    assert load(out).digest() == own.digest()
+    assert load_segmenter(out).digest() == own.digest()
     trained = run(prepared, config, tmp_path / "b", "real", steps=1, checkpoint=checkpoint)
     fresh = run(prepared, config, tmp_path / "c", "real", steps=1)
-    assert len({load(folder).digest() for folder in (out, trained, fresh)}) == 3
+    assert len({load_segmenter(folder).digest() for folder in (out, trained, fresh)}) == 3
 
 
 @pytest.mark.parametrize(

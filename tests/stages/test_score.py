@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from augflow import files
-from augflow.classes import table
-from augflow.errors import DataError, ModelError
+from augflow.core import io
+from augflow.core.errors import DataError, ModelError
+from augflow.data.classes import table
+from augflow.data.scenes import SceneFolder
+from augflow.data.synthetic import NewPhoto, SetFacts, write_set
 from augflow.metrics import confusion_matrix
-from augflow.scenes import SceneFolder
-from augflow.segmenters import MmsegSegmenter, load, read_config
+from augflow.segmentation.mmseg_config import read_config
+from augflow.segmentation.mmseg_model import MmsegSegmenter, load_segmenter
 from augflow.stages.score import (
     mean_colours,
     other_scenes,
@@ -18,7 +20,6 @@ from augflow.stages.score import (
     score_references,
     score_set,
 )
-from augflow.synthetic import NewPhoto, SetFacts, write_set
 
 
 def make_judge(config, out, seed=0, steps=3, names=None):
@@ -55,8 +56,8 @@ def make_set(prepared, out, **changes):
 def test_set_is_scored_against_its_layouts(prepared, judge, tmp_path):
     folder = make_set(prepared, tmp_path / "t08")
     score_set(prepared, folder, judge, tmp_path / "t08.json", threads=1)
-    content = files.read_json(tmp_path / "t08.json")
-    network = load(judge)
+    content = io.read_json(tmp_path / "t08.json")
+    network = load_segmenter(judge)
     assert {key: content[key] for key in ("kind", "set", "temperatures", "judge")} == {
         "kind": "set", "set": "t08", "temperatures": [0.8], "judge": network.digest(),
     }  # fmt: skip
@@ -68,7 +69,7 @@ def test_set_is_scored_against_its_layouts(prepared, judge, tmp_path):
         turn, row = divmod(number, len(val))
         assert (item["layout"], item["round"]) == (val.names[row], turn)
         assert item["temperature"] == 0.8
-        photo = files.read_photo(
+        photo = io.read_photo(
             folder / f"leftImg8bit/val/a/{item['name']}_leftImg8bit.png"
         ).transpose(2, 0, 1)
         predicted = network.predict(torch.from_numpy(photo.copy())[None] / 255)[0].numpy()
@@ -110,8 +111,8 @@ def test_judge_of_other_classes_is_refused(prepared, config, tmp_path):
 
 def test_references_are_ceiling_and_floors(prepared, judge, tmp_path):
     score_references(prepared, judge, tmp_path / "references.json", threads=1)
-    content = files.read_json(tmp_path / "references.json")
-    network, val = load(judge), SceneFolder(prepared, "val")
+    content = io.read_json(tmp_path / "references.json")
+    network, val = load_segmenter(judge), SceneFolder(prepared, "val")
     scenes = val.scenes()
     labels = scenes.layout.classes.numpy()
     images = {
@@ -135,7 +136,7 @@ def test_arms_are_scored_on_the_same_photographs(prepared, config, judge, tmp_pa
         "real_synthetic-1": make_judge(config, tmp_path / "other", seed=1),
     }
     score_arms(prepared, trained, tmp_path / "arms.json", threads=1)
-    runs = files.read_json(tmp_path / "arms.json")["runs"]
+    runs = io.read_json(tmp_path / "arms.json")["runs"]
     facts = {key: (run["arm"], run["seed"], run["steps"]) for key, run in runs.items()}
     assert facts == {"real-0": ("real", 0, 3), "real_synthetic-1": ("real_synthetic", 1, 3)}
     names = [[item["name"] for item in run["items"]] for run in runs.values()]

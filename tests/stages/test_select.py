@@ -3,24 +3,27 @@
 import numpy as np
 import pytest
 
-from augflow import files
-from augflow.classes import IGNORE, table
-from augflow.errors import DataError, ModelError, ParamsError
-from augflow.folds import folds
-from augflow.params import (
-    ArmParams,
-    ChoiceParams,
-    JudgeParams,
-    SegmenterParams,
-    SelectionParams,
+from augflow.core import io
+from augflow.core.errors import DataError, ModelError, ParamsError
+from augflow.data.classes import IGNORE, table
+from augflow.data.folds import folds
+from augflow.data.scenes import SceneFolder
+from augflow.data.synthetic import (
+    NewPhoto,
+    SetFacts,
+    read_decisions,
+    read_set,
+    read_weights,
+    write_set,
 )
-from augflow.scenes import SceneFolder
-from augflow.segmenters import MmsegSegmenter, load, read_config
+from augflow.segmentation.mmseg_config import read_config
+from augflow.segmentation.mmseg_model import MmsegSegmenter, load_segmenter
+from augflow.segmentation.params import SegmenterParams
 from augflow.stages.choose import choose
 from augflow.stages.judges import read_losses, train_judge
 from augflow.stages.retrain import retrain, trained
 from augflow.stages.select import select
-from augflow.synthetic import NewPhoto, SetFacts, read_decisions, read_set, read_weights, write_set
+from augflow.study.params import ArmParams, ChoiceParams, JudgeParams, SelectionParams
 
 pytestmark = pytest.mark.usefixtures("free_threads")
 
@@ -35,7 +38,7 @@ def judge(config, tmp_path_factory):
     segmenter.training = {"seed": 1, "steps": 3}
     segmenter.save(folder)
     losses = dict.fromkeys(names, 2.9) | {"bus": None}
-    files.write_json(folder / "class_losses.json", {"losses": losses})
+    io.write_json(folder / "class_losses.json", {"losses": losses})
     return folder
 
 
@@ -111,8 +114,8 @@ def test_every_decision_stands_in_the_list(prepared, source, judge, tmp_path):
     weights = read_weights(out, made)
     assert len(set(weights)) > 1
     assert np.mean(weights) == pytest.approx(1)
-    facts = files.read_json(out / "selection.json")
-    assert facts["judge"] == load(judge).digest()
+    facts = io.read_json(out / "selection.json")
+    assert facts["judge"] == load_segmenter(judge).digest()
     assert facts["settings"]["agreement"] == 0.3
     low, high = (facts["thresholds"]["bits"][0][key] for key in ("low", "high"))
     assert all(low - 1e-6 <= one.log_p_bpd <= high + 1e-6 for one in back if one.kept)
@@ -130,7 +133,7 @@ def test_labels_the_judge_contradicts_are_ignored(prepared, source, judge, tmp_p
     known = (before.classes != IGNORE).sum(axis=(1, 2))
     shares = [one.trusted for one in decisions]
     np.testing.assert_allclose(shares, (after.classes != IGNORE).sum(axis=(1, 2)) / known)
-    thresholds = files.read_json(tmp_path / "pixels" / "selection.json")["thresholds"]
+    thresholds = io.read_json(tmp_path / "pixels" / "selection.json")["thresholds"]
     for name, loss in thresholds["class_loss"].items():
         assert (loss is None) == (thresholds["pixel_loss"][name] is None)
         if loss is not None:
@@ -140,11 +143,11 @@ def test_labels_the_judge_contradicts_are_ignored(prepared, source, judge, tmp_p
 def test_twice_gives_equal_files(prepared, source, judge, tmp_path):
     for name in "ab":
         run(prepared, source, judge, tmp_path / name / "s", hardness=True, pixel_filter=1.25)
-    assert files.digest_tree(tmp_path / "a") == files.digest_tree(tmp_path / "b")
+    assert io.digest_tree(tmp_path / "a") == io.digest_tree(tmp_path / "b")
 
 
 def test_chosen_temperature_is_read(prepared, source, judge, tmp_path):
-    files.write_json(tmp_path / "c.json", {"temperature": 0.5})
+    io.write_json(tmp_path / "c.json", {"temperature": 0.5})
     decisions = run(
         prepared, source, judge, tmp_path / "s", temperature="chosen", chosen=tmp_path / "c.json"
     )
@@ -156,7 +159,7 @@ def test_an_arm_trains_on_what_is_left(prepared, source, judge, config, tmp_path
     arm = ArmParams(train_on=("real", "s"), reads="selected/s", ratio=1.0)
     params = SegmenterParams(config=config, steps=3, batch_size=4)
     retrain(prepared, {"s": tmp_path / "s"}, arm, params, 0, tmp_path / "out", tmp_path / "run", 1)
-    training = load(tmp_path / "out").training
+    training = load_segmenter(tmp_path / "out").training
     assert training["photographs"] == 4 + sum(one.kept for one in decisions)
     assert training["ratio"] == 1.0
 
@@ -196,7 +199,7 @@ def test_photographs_that_train_better_are_chosen(prepared, source, config, tmp_
         seeds=(0, 1),
     )  # fmt: skip
     best = choose("c", params, source, prepared, tmp_path / "c.json", threads=1)
-    content = files.read_json(tmp_path / "c.json")
+    content = io.read_json(tmp_path / "c.json")
     assert content["temperature"] == best
     values = {row["temperature"]: row["class_iou"] for row in content["rows"]}
     assert set(values) == set(TEMPERATURES)
@@ -215,8 +218,8 @@ def test_class_losses_are_of_photographs_that_a_network_has_not_seen(prepared, c
         params = JudgeParams(folds=count, **given)
         train_judge("j", params, prepared, tmp_path / str(count), tmp_path / "run", 1)
     # the judge is one and the same, and has learned from all scenes
-    assert load(tmp_path / "1").digest() == load(tmp_path / "2").digest()
-    assert load(tmp_path / "2").training["photographs"] == len(train)
+    assert load_segmenter(tmp_path / "1").digest() == load_segmenter(tmp_path / "2").digest()
+    assert load_segmenter(tmp_path / "2").training["photographs"] == len(train)
     sums, pixels = np.zeros(256), np.zeros(256)
     for fold in folds(train.drives, 2, "judges.j"):
         learned = [train.names[n] for n in fold.fit]
@@ -237,9 +240,9 @@ def test_class_losses_are_of_photographs_that_a_network_has_not_seen(prepared, c
 
 
 def test_judge_without_class_losses_is_refused(prepared, source, judge, tmp_path):
-    load(judge).save(tmp_path / "judge")
+    load_segmenter(judge).save(tmp_path / "judge")
     with pytest.raises(DataError, match=r"class_losses\.json"):
         run(prepared, source, tmp_path / "judge", tmp_path / "s", hardness=True)
-    files.write_json(tmp_path / "judge" / "class_losses.json", {"losses": {"a": 1.0}})
+    io.write_json(tmp_path / "judge" / "class_losses.json", {"losses": {"a": 1.0}})
     with pytest.raises(DataError, match="losses of a; expected those of road"):
         run(prepared, source, tmp_path / "judge", tmp_path / "s", hardness=True)

@@ -5,13 +5,13 @@ import logging
 import pytest
 from safetensors.torch import load_file
 
-from augflow import machine
-from augflow.errors import ModelError, ParamsError
-from augflow.params import GeneratorParams, PredictorParams
-from augflow.ranks import Ranks
+from augflow.core import hardware
+from augflow.core.distributed import Ranks
+from augflow.core.errors import ModelError, ParamsError
 from augflow.stages import train as stage
 from augflow.stages.predict import train_predictor
 from augflow.stages.train import train
+from augflow.study.params import GeneratorParams, PredictorParams
 
 TRAINING = {
     "steps": 2, "batch_size": 4, "learning_rate": 1e-3, "init_scenes": 4, "sample_every": 2,
@@ -37,7 +37,7 @@ def free(monkeypatch, rows):
         return type("Memory", (), {"total": 100 * batch})
 
     monkeypatch.setattr(stage, "step_memory", needed)
-    monkeypatch.setattr(machine, "free_memory", lambda device: int(100 * rows / 0.8) + 1)
+    monkeypatch.setattr(hardware, "free_memory", lambda device: int(100 * rows / 0.8) + 1)
 
 
 @pytest.mark.parametrize(("room", "taken"), [(0.5, 1), (1, 1), (3, 3), (4, 4), (50, 4)])
@@ -84,7 +84,7 @@ def test_the_estimate_of_a_small_flow_is_of_its_size(prepared, tmp_path, monkeyp
 
 
 def test_processes_of_one_machine_share_its_memory(monkeypatch):
-    monkeypatch.setattr(machine, "free_memory", lambda device: 1000)
+    monkeypatch.setattr(hardware, "free_memory", lambda device: 1000)
     assert stage.free_for(Ranks(beside=4)) == 250
 
 
@@ -100,6 +100,6 @@ def test_a_step_that_does_not_fit_ends_in_one_line(prepared, tmp_path, monkeypat
     def greedy(self, parts, losses):
         raise MemoryError
 
-    monkeypatch.setattr("augflow.learners.GeneratorLearner._differentiated", greedy)
+    monkeypatch.setattr("augflow.training.GeneratorLearner._differentiated", greedy)
     with pytest.raises(ModelError, match=r"with 4 rows at once .*micro_batch to 3,"):
         made(prepared, tmp_path, None)

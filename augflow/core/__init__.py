@@ -1,0 +1,1 @@
+"""The ground: errors, seeds, files, images, the machine, processes, and checked configuration."""

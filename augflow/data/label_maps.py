@@ -1,0 +1,266 @@
+"""Layouts from a folder of label maps: train ids, published ids or colours, of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+import torch
+
+from augflow.data import boundaries
+from augflow.core import io, listing
+from augflow.data.classes import IGNORE, ClassTable
+from augflow.data.diagnosis import is_recoloured
+from augflow.core.errors import DataError, Faults, on_one_line
+from augflow.data.scenes import Layout
+
+Labels = Literal["auto", "train_ids", "label_ids", "colours"]
+
+LABEL_SUFFIXES = ("_gtFine_labelIds", "_gtFine_labelTrainIds", "_gtFine_color", "_label")
+"""Endings of published label files, best first; of several kinds in a folder the first is read."""
+
+INSTANCES = ("_gtFine_instanceIds", "_inst_label")
+"""Endings of files of instance ids."""
+
+MAP_SUFFIXES = (*INSTANCES, "_boundary")
+"""Endings of files that say where objects meet; of a layout with both kinds the ids are read."""
+
+
+@dataclass(frozen=True)
+class NamedLayout:
+    """A layout at a generator's size, under the core name of its file.
+
+    Shapes:
+        layout: a batch of one.
+    """
+
+    name: str
+    path: Path
+    layout: Layout
+
+
+def read_layouts(
+    folder: Path, table: ClassTable, size: tuple[int, int], *,
+    labels: Labels = "auto", maps: Path | None = None,
+) -> list[NamedLayout]:  # fmt: skip
+    """All label maps below a folder, or one file, resized (nearest) to a generator's size.
+
+    What the files hold is decided for the folder as a whole: colour files are colour maps; ids are
+    what the published endings of the names say, else train ids unless some file holds an id that
+    only the published ids know. Boundary maps come from
+    `maps` (boundary maps, or 16-bit instance ids), else from class edges and connected components.
+
+    Args:
+        folder: the label maps, PNG; or a single one.
+        table: the classes they are read with.
+        size: the generator's height and width.
+        labels: what the files hold, if it is not to be guessed.
+        maps: a folder with a map per layout, of the same core name and size; or the file of a
+            single layout.
+
+    Raises:
+        DataError: with every fault of every file.
+    """
+    faults = Faults()
+    paths, faults.lines = label_files(folder)
+    decoded = {}
+    for name, path in paths.items():
+        with faults.gathered():
+            decoded[name] = io.read_ids(path)
+    kind = labels if labels != "auto" else kind_of(paths, decoded, table)
+    edges = None
+    if maps is not None:
+        with faults.gathered():
+            edges = _edges_of(paths, maps)
+    found = []
+    for name, ids in decoded.items():
+        path = paths[name]
+        with faults.gathered(), placed(path):
+            classes = known_classes(path, ids, table, kind)
+            boundary = _boundary(classes, table, _map_of(name, edges, maps), size)
+            found.append(NamedLayout(name, path, _layout(classes, boundary, size)))
+    faults.tell()
+    return found
+
+
+def label_files(folder: Path) -> tuple[dict[str, Path], list[str]]:
+    """Core name -> file of every label map below a folder, sorted by name, and other files' faults.
+
+    A single file is taken as it is.
+
+    Raises:
+        DataError: the folder is missing or holds no PNG.
+    """
+    if not folder.is_dir() and folder.exists():
+        return {core_name(folder): folder}, []
+    paths, faults = _pngs(folder)
+    for suffix in LABEL_SUFFIXES:
+        some = [path for path in paths if path.stem.endswith(suffix)]
+        if some:
+            paths = some
+            break
+    found, wrong = listing.named(folder, paths, core_name)
+    return found, faults + wrong
+
+
+@contextmanager
+def placed(path: Path) -> Iterator[None]:
+    """Puts a file's path before every fault of the body."""
+    try:
+        yield
+    except DataError as fault:
+        raise DataError(f"{on_one_line(path)}: {fault}") from fault
+
+
+def core_name(path: Path) -> str:
+    """A file's name without the endings that say which kind of map it is."""
+    for suffix in (*LABEL_SUFFIXES, *MAP_SUFFIXES):
+        if path.stem.endswith(suffix):
+            return path.stem.removesuffix(suffix)
+    return path.stem
+
+
+def single_layout(
+    path: Path, table: ClassTable, size: tuple[int, int], labels: Labels, edges: Path | None,
+    photo: np.ndarray | None,
+) -> Layout:  # fmt: skip
+    """A photograph's label map as a layout of a generator's size.
+
+    Args:
+        path: the label map.
+        table: the classes it is read with.
+        size: the generator's height and width.
+        labels: what it holds, if that is not to be guessed.
+        edges: its boundary map or instance ids, if there is one.
+        photo: the photograph, (H, W, 3); None where it could not be read.
+
+    Raises:
+        DataError: unreadable, holds what the table does not know, or is of another size than the
+            photograph.
+    """
+    ids = io.read_ids(path)
+    kind = labels if labels != "auto" else kind_of({path.stem: path}, {path.stem: ids}, table)
+    with placed(path):
+        classes = known_classes(path, ids, table, kind)
+        if photo is not None and classes.shape != photo.shape[:2]:
+            raise DataError(
+                f"{classes.shape[0]}x{classes.shape[1]}, its photograph "
+                f"{photo.shape[0]}x{photo.shape[1]}; make them equal"
+            )
+    return _layout(classes, _boundary(classes, table, edges, size), size)
+
+
+def _pngs(folder: Path) -> tuple[list[Path], list[str]]:
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; give a folder of label maps (PNG)")
+    paths, faults = listing.images_below(folder, (".png",))
+    if not paths and not faults:
+        raise DataError(f"{folder}: holds no PNG; expected label maps, one PNG per layout")
+    return paths, faults
+
+
+def map_files(folder: Path) -> dict[str, Path]:
+    """Core name -> boundary map or instance ids of every layout below a folder.
+
+    Raises:
+        DataError: the folder is missing or holds no PNG, or with every fault of names and links.
+    """
+    paths, faults = _pngs(folder)
+    some = [path for path in paths if path.stem.endswith(MAP_SUFFIXES)]
+    found, wrong = listing.named(folder, _telling(some) or paths, core_name)
+    if faults or wrong:
+        raise DataError("\n".join(faults + wrong))
+    return found
+
+
+def _telling(paths: list[Path]) -> list[Path]:
+    """Without the boundary maps of layouts that have instance ids too, which say more."""
+    ids = {core_name(path) for path in paths if path.stem.endswith(INSTANCES)}
+    return [path for path in paths if path.stem.endswith(INSTANCES) or core_name(path) not in ids]
+
+
+def _edges_of(paths: dict[str, Path], maps: Path) -> dict[str, Path]:
+    if maps.is_dir() or not maps.exists():
+        return map_files(maps)
+    if len(paths) > 1:
+        raise DataError(f"{maps}: is one file for {len(paths)} layouts; give a folder of maps")
+    return dict.fromkeys(paths, maps)
+
+
+def kind_of(paths: dict[str, Path], decoded: dict[str, np.ndarray], table: ClassTable) -> Labels:
+    """What the files hold: their names say so, else one id that is no train id decides for all."""
+    stems = [path.stem for path in paths.values()]
+    if any(stem.endswith("_gtFine_labelTrainIds") for stem in stems):
+        return "train_ids"
+    if any(stem.endswith("_gtFine_labelIds") for stem in stems):
+        return "label_ids"
+    grey = [ids for ids in decoded.values() if ids.ndim == 2]
+    if not grey:
+        return "colours"
+    highest = max(int(ids[ids != IGNORE].max(initial=0)) for ids in grey)
+    return "label_ids" if highest >= table.count else "train_ids"
+
+
+def known_classes(path: Path, ids: np.ndarray, table: ClassTable, kind: Labels) -> np.ndarray:
+    """The train ids of what a file of a kind holds, (H, W) uint8.
+
+    Raises:
+        DataError: it holds what the table does not know, or is a palette PNG of other colours.
+    """
+    if ids.ndim == 3:
+        return _advised(table.from_colours, ids)
+    if kind == "colours":
+        raise DataError("holds ids, expected a colour map: convert it or set --labels")
+    classes = _advised(table.from_raw if kind == "label_ids" else table.from_train, ids)
+    if is_recoloured(path, ids, table, "label_ids" if kind == "label_ids" else "train_ids"):
+        raise DataError("palette PNG: its colours are other classes than its indices; save class "
+                        "ids as 8-bit grey, or the colours as RGB")  # fmt: skip
+    return classes
+
+
+def _advised(read: Callable[[np.ndarray], np.ndarray], ids: np.ndarray) -> np.ndarray:
+    try:
+        return read(ids)
+    except DataError as fault:
+        raise DataError(f"{fault}; correct them, or say with --labels what files hold") from fault
+
+
+def _map_of(name: str, maps: dict[str, Path] | None, folder: Path | None) -> Path | None:
+    if maps is None:
+        return None
+    if name not in maps:
+        raise DataError(f"no map of that name in {folder}; add it, or leave --boundary out")
+    return maps[name]
+
+
+def _boundary(
+    classes: np.ndarray, table: ClassTable, edges: Path | None, size: tuple[int, int]
+) -> np.ndarray:
+    """The boundary map at a generator's size, (h, w) uint8."""
+    if edges is None:
+        guess = boundaries.guessed_instances(classes, table.things)
+        return boundaries.resized(boundaries.boundary_map(guess), size)
+    ids = io.read_ids(edges)
+    if ids.shape != classes.shape:
+        raise DataError(f"{edges} is {ids.shape}, the layout {classes.shape}; make them equal")
+    if ids.dtype == np.int32 or edges.stem.endswith(MAP_SUFFIXES[:2]):
+        return boundaries.resized(boundaries.boundary_map(ids), size)
+    values = set(np.unique(ids).tolist())
+    if values <= {0, 1} or values <= {0, 255}:
+        return boundaries.resized(ids > 0, size)
+    if ids.shape == size:
+        return ids
+    raise DataError(
+        f"{edges} holds {len(values)} grey values; expected a boundary map (0 and 1, or 0 and 255; "
+        f"greys at {size[0]}x{size[1]} only) or 16-bit instance ids"
+    )
+
+
+def _layout(classes: np.ndarray, boundary: np.ndarray, size: tuple[int, int]) -> Layout:
+    small = cv2.resize(classes, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+    return Layout(torch.tensor(small)[None], torch.tensor(boundary)[None].float() / 255)

@@ -1,0 +1,268 @@
+"""Scenes and layouts as tensors, and the prepared folder they are read from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from augflow.core import io
+from augflow.data.classes import ClassRow, ClassTable
+from augflow.data.decoded import Pixels
+from augflow.core.errors import DataError
+
+SPLITS = ("train", "val")
+KINDS = ("image", "classes", "boundary")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a photograph is made for: a batch of class maps with their boundary maps.
+
+    Shapes:
+        classes: (N, H, W) uint8 train ids, 255 where no class is known.
+        boundary: (N, H, W) float32 in [0, 1], 1 where two instances meet.
+    """
+
+    classes: Tensor
+    boundary: Tensor
+
+    def __post_init__(self) -> None:
+        """Checks that both maps are of one shape."""
+        if self.classes.shape != self.boundary.shape or self.classes.ndim != 3:
+            raise ValueError(
+                f"classes {tuple(self.classes.shape)} and boundary {tuple(self.boundary.shape)} "
+                "must both be (N, H, W)"
+            )
+
+    def __len__(self) -> int:
+        """The number of layouts in the batch."""
+        return len(self.classes)
+
+    def __getitem__(self, rows: slice | Sequence[int]) -> Layout:
+        """The layouts of some rows."""
+        return Layout(self.classes[rows], self.boundary[rows])
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.classes.shape[1], self.classes.shape[2]
+
+    def to(self, device: torch.device | str) -> Layout:
+        """The same layouts on another device."""
+        return Layout(_moved(self.classes, device), _moved(self.boundary, device))
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A batch of photographs with their layouts.
+
+    Shapes:
+        image: (N, 3, H, W) uint8, RGB.
+    """
+
+    image: Tensor
+    layout: Layout
+
+    def __len__(self) -> int:
+        """The number of scenes in the batch."""
+        return len(self.image)
+
+    def __getitem__(self, rows: slice | Sequence[int]) -> Scene:
+        """The scenes of some rows."""
+        return Scene(self.image[rows], self.layout[rows])
+
+    def to(self, device: torch.device | str) -> Scene:
+        """The same scenes on another device."""
+        return Scene(_moved(self.image, device), self.layout.to(device))
+
+    def pinned(self) -> Scene:
+        """The same scenes in memory that a GPU reads without help; needs one."""
+        layout = Layout(self.layout.classes.pin_memory(), self.layout.boundary.pin_memory())
+        return Scene(self.image.pin_memory(), layout)
+
+
+def _moved(tensor: Tensor, device: torch.device | str) -> Tensor:
+    """On another device; nobody waits for what goes to a GPU, where what reads it comes later."""
+    return tensor.to(device, non_blocking=torch.device(device).type == "cuda")
+
+
+class Scenes(Protocol):
+    """Scenes that can be had by row: in memory (`Scene`), or from disk (`SceneFolder`)."""
+
+    def __len__(self) -> int:
+        """The number of scenes."""
+        ...
+
+    def __getitem__(self, rows: slice | Sequence[int]) -> Scene:
+        """The scenes of some rows."""
+        ...
+
+
+def prepared_facts(root: Path) -> tuple[ClassTable, tuple[int, int], str]:
+    """The class table of a prepared folder, height and width, and where its boundaries come from.
+
+    Raises:
+        DataError: not a prepared folder.
+    """
+    path = root / "dataset.json"
+    facts = io.read_json(path)
+    try:
+        height, width = facts["size"]
+        return table_from(facts["classes"]), (height, width), facts["boundary_source"]
+    except (AttributeError, KeyError, TypeError, ValueError) as fault:
+        raise DataError(
+            f"{path}: not the record of prepared scenes ({type(fault).__name__}: {fault}); run "
+            "the prepare stage again"
+        ) from fault
+
+
+class SceneFolder:
+    """One split of a prepared folder; its pixels are decoded once and mapped (see `decoded`).
+
+    The folder holds `dataset.json` (class table, size, where boundaries come from), `scenes.csv`
+    (name, split, drive) and `{train,val}/{image,classes,boundary}/NAME.png`.
+    """
+
+    def __init__(self, root: Path, split: str, one_in: int = 1) -> None:
+        """Opens a split, or every `one_in`-th scene of it: the first and so on.
+
+        Raises:
+            DataError: not a prepared folder, or a file of it is missing or of a wrong size.
+        """
+        self.root, self.split = root, split
+        self.table, self.size, self.boundary_source = prepared_facts(root)
+        rows = [row for row in io.read_csv(root / "scenes.csv") if row["split"] == split]
+        if not rows:
+            raise DataError(f"{root}: split {split!r} has no scenes; run the prepare stage")
+        self._listed = [row["name"] for row in rows]
+        wrong = [name for name in self._listed if not is_name(name)]
+        if wrong:
+            raise DataError(
+                f"{root / 'scenes.csv'}: {wrong[0]!r} is no name of a scene; expected a file's "
+                "name without folders; run the prepare stage again"
+            )
+        self.names = self._listed[::one_in]
+        self.drives = [row["drive"] for row in rows][::one_in]
+        count, size = len(rows), self.size
+        arrays = Pixels(
+            place=f"{split}-{io.digest_bytes(str(root.resolve()).encode())}",
+            digest=self._digest,
+            shapes={
+                "image": (count, 3, *size), "classes": (count, *size), "boundary": (count, *size),
+            },
+            rows=self._decoded,
+        ).arrays()  # fmt: skip
+        self._image, self._classes, self._boundary = (arrays[kind][::one_in] for kind in KINDS)
+
+    def __len__(self) -> int:
+        """The number of scenes."""
+        return len(self.names)
+
+    def __getitem__(self, rows: slice | Sequence[int]) -> Scene:
+        """A batch of scenes; no other rows are looked at."""
+        listed = range(len(self))[rows] if isinstance(rows, slice) else rows
+        picked = np.array(listed, np.intp)
+        # by NumPy, which starts no threads of its own: this may run beside a step of a training
+        edges = np.divide(self._boundary.take(picked, 0), np.float32(255), dtype=np.float32)
+        classes = torch.from_numpy(self._classes.take(picked, 0))
+        image = torch.from_numpy(self._image.take(picked, 0))
+        return Scene(image, Layout(classes, torch.from_numpy(edges)))
+
+    def scenes(self, rows: Sequence[int] | None = None) -> Scene:
+        """A batch of scenes by row number; all of them by default."""
+        return self[slice(None) if rows is None else rows]
+
+    def _digest(self) -> str:
+        """A digest of all files that the split is read from."""
+        pixels = [self._path(kind, name) for kind in KINDS for name in self._listed]
+        return io.digest_bytes_of(
+            [self.root / "dataset.json", self.root / "scenes.csv", *pixels]
+        )
+
+    def _decoded(self, kind: str) -> Iterator[np.ndarray]:
+        """The maps of a kind one after the other, photographs with channels first."""
+        for name in self._listed:
+            pixels = self._read(kind, name)
+            yield pixels.transpose(2, 0, 1) if kind == "image" else pixels
+
+    def _path(self, kind: str, name: str) -> Path:
+        return self.root / self.split / kind / f"{name}.png"
+
+    def _read(self, kind: str, name: str) -> np.ndarray:
+        path = self._path(kind, name)
+        pixels = io.read_photo(path) if kind == "image" else io.read_ids(path)
+        if pixels.shape[:2] != self.size:
+            raise DataError(
+                f"{path}: expected {self.size[0]}x{self.size[1]}, got "
+                f"{pixels.shape[0]}x{pixels.shape[1]}; run the prepare stage again"
+            )
+        if pixels.dtype != np.uint8 or pixels.ndim != (3 if kind == "image" else 2):
+            raise DataError(
+                f"{path}: expected one 8-bit value per pixel, got {pixels.dtype} "
+                f"{'x'.join(map(str, pixels.shape))}; run the prepare stage again"
+            )
+        return pixels
+
+
+def is_name(name: str) -> bool:
+    """Whether files can be named after a scene: one line, no folders, not hidden."""
+    return name == Path(name).name and name.isprintable() and not name.startswith((".", "-"))
+
+
+def evenly(count: int, wanted: int) -> list[int]:
+    """At most `wanted` row numbers, evenly spread over `count`."""
+    return sorted({int(row) for row in np.linspace(0, count - 1, min(wanted, count))})
+
+
+def saved_table(path: Path) -> ClassTable:
+    """The class table in a record of prepared scenes, a generator or a report.
+
+    Raises:
+        DataError: no such file, or no class table in it.
+    """
+    content = io.read_json(path)
+    try:
+        return table_from(content["classes"])
+    except (AttributeError, KeyError, TypeError, ValueError) as fault:
+        raise DataError(
+            f"{path}: no class table in it ({type(fault).__name__}: {fault}); restore it"
+        ) from fault
+
+
+def table_from(facts: dict) -> ClassTable:
+    """A class table as `table_facts` wrote it.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is none.
+    """
+    rows = tuple(
+        ClassRow(r["name"], r["id"], r["train_id"], r["is_thing"], tuple(r["colour"]))
+        for r in facts["rows"]
+    )
+    for row in rows:
+        numbers = (row.id, row.train_id, *row.colour)
+        if not isinstance(row.name, str) or {type(number) for number in numbers} != {int}:
+            raise ValueError(f"no row of a class table: {row}")
+        in_bytes = all(0 <= number <= 255 for number in (row.train_id, *row.colour))
+        if not (in_bytes and len(row.colour) == 3 and -1 <= row.id <= 255):
+            raise ValueError(f"no row of a class table, out of range: {row}")
+    table = ClassTable(facts["name"], rows)
+    if [row.train_id for row in table.trained] != list(range(table.count)):
+        raise ValueError("train ids of a class table do not count from 0")
+    return table
+
+
+def table_facts(table: ClassTable) -> dict:
+    """A class table as plain JSON."""
+    rows = [
+        {"name": r.name, "id": r.id, "train_id": r.train_id, "is_thing": r.is_thing,
+         "colour": list(r.colour)}
+        for r in table.rows
+    ]  # fmt: skip
+    return {"name": table.name, "rows": rows}

@@ -1,0 +1,52 @@
+"""Synthetic sets on disk: labelled photographs in the Cityscapes layout, and the list of them.
+
+A set folder holds `set.json`, `manifest.csv` with one line per photograph, and, for photograph NAME
+made for a layout of SPLIT,
+
+    leftImg8bit/SPLIT/CITY/NAME_leftImg8bit.png
+    gtFine/SPLIT/CITY/NAME_gtFine_labelIds.png       published ids, 8 bits
+    gtFine/SPLIT/CITY/NAME_gtFine_instanceIds.png    16 bits, where instances are known
+"""
+
+from augflow.data.synthetic.manifest import (
+    COLUMNS,
+    FACTS,
+    MANIFEST,
+    SetFacts,
+    SetRow,
+    read_facts,
+    read_rows,
+)
+from augflow.data.synthetic.reader import SyntheticSet, read_set
+from augflow.data.synthetic.selected import (
+    DECISIONS,
+    REASONS,
+    SELECTION,
+    Decision,
+    read_decisions,
+    read_weights,
+    write_decisions,
+)
+from augflow.data.synthetic.writer import NewPhoto, fill_set, write_set
+
+__all__ = [
+    "COLUMNS",
+    "DECISIONS",
+    "FACTS",
+    "MANIFEST",
+    "REASONS",
+    "SELECTION",
+    "Decision",
+    "NewPhoto",
+    "SetFacts",
+    "SetRow",
+    "SyntheticSet",
+    "fill_set",
+    "read_decisions",
+    "read_facts",
+    "read_rows",
+    "read_set",
+    "read_weights",
+    "write_decisions",
+    "write_set",
+]

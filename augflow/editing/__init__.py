@@ -1,0 +1,1 @@
+"""Layouts taken apart into objects and put together anew."""

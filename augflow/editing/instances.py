@@ -1,0 +1,243 @@
+"""Objects as they stand in a street: before others, on the ground, or upon one another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from augflow.data.classes import ClassTable
+from augflow.editing.objects import ObjectMap, free_id, pieces
+
+FEET = 0.2
+"""What of an object's height, from below, may touch the ground."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A label map in which what stands before the stuff is numbered.
+
+    Shapes:
+        classes: (H, W) uint8 train ids, 255 where no class is known.
+        objects: (H, W) int32; 0 where nothing stands, else the number of an object, from 1 on.
+    """
+
+    classes: np.ndarray
+    objects: np.ndarray
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.classes.shape[0], self.classes.shape[1]
+
+    def bottoms(self) -> np.ndarray:
+        """The row below each object's lowest pixel, by number; (N + 1,) int64, 0 for number 0."""
+        found = np.zeros(int(self.objects.max()) + 1, np.int64)
+        rows, columns = np.nonzero(self.objects)
+        np.maximum.at(found, self.objects[rows, columns], rows + 1)
+        return found
+
+
+@dataclass
+class Standing:
+    """One object of a picture, or several that belong together.
+
+    Attributes:
+        numbers: of the objects in the picture.
+        index: the class that it shows most of.
+        box: top, left, bottom and right; the last two are not part of it.
+        area: in pixels.
+        ground: how many columns of its feet stand on each class, (256,) int64.
+        upon: how many stand on another object, by that object's number.
+        hidden: the pixels around it that are of objects before it, by their numbers.
+        around: how many pixels are around it.
+    """
+
+    numbers: list[int]
+    index: int
+    box: tuple[int, int, int, int]
+    area: int
+    ground: np.ndarray
+    upon: dict[int, int] = field(default_factory=dict)
+    hidden: dict[int, int] = field(default_factory=dict)
+    around: int = 1
+
+    @property
+    def height(self) -> int:
+        """In pixels."""
+        return self.box[2] - self.box[0]
+
+    @property
+    def width(self) -> int:
+        """In pixels."""
+        return self.box[3] - self.box[1]
+
+    @property
+    def hidden_share(self) -> float:
+        """How much of its outline is towards objects before it that do not belong to it."""
+        others = sum(n for number, n in self.hidden.items() if number not in self.numbers)
+        return others / self.around
+
+    def is_cut_off(self, size: tuple[int, int]) -> bool:
+        """Whether it touches the sides or the lower edge of a picture of that size."""
+        return self.box[1] == 0 or self.box[2] == size[0] or self.box[3] == size[1]
+
+
+def numbered(layout: ObjectMap, upright: Sequence[int] = ()) -> Picture:
+    """A label map as a picture: its things, and what stands upright.
+
+    Things without ids of their own are objects by segments. Stuff that stands upright (poles, their
+    signs and lights) is an object by segments too, whatever it is made of: a sign goes with its
+    pole.
+    """
+    classes, things = layout.classes, layout.table.things
+    objects, count = np.zeros(classes.shape, np.int32), 0
+    for index in things:
+        mask = classes == index
+        for piece in pieces(layout, mask) if mask.any() else ():
+            count += 1
+            objects[piece] = count
+    stands = np.isin(classes, [index for index in upright if index not in things])
+    if stands.any():
+        _, segments = cv2.connectedComponents(stands.astype(np.uint8), connectivity=8)
+        objects[stands] = segments[stands] + count
+    return Picture(classes, objects)
+
+
+def with_own_ids(picture: Picture, table: ClassTable) -> ObjectMap:
+    """The picture with published instance ids: one of its own for every thing, the class's else.
+
+    Raises:
+        DataError: there are more objects than 16 bits tell apart.
+    """
+    blank = ObjectMap(picture.classes, picture.objects, table)
+    ids = table.raw_ids[picture.classes].astype(np.int32)
+    used = {blank.plain_id(index) for index in (*range(table.count), 255)}
+    things = np.isin(picture.classes, table.things) & (picture.objects > 0)
+    codes = picture.objects.astype(np.int64) * 256 + picture.classes
+    values, places = np.unique(codes[things], return_inverse=True)
+    own = np.zeros(len(values), np.int32)
+    for n, value in enumerate(values):
+        own[n] = free_id(used, int(table.raw_ids[value % 256]) * blank.factor)
+        used.add(int(own[n]))
+    ids[things] = own[places]
+    return ObjectMap(picture.classes, ids, table)
+
+
+def standing(picture: Picture) -> list[Standing]:
+    """Every object of a picture, by number."""
+    bottoms = picture.bottoms()
+    rows, columns = np.nonzero(picture.objects)
+    numbers = picture.objects[rows, columns]
+    top, left = (np.full(len(bottoms), length) for length in picture.size)
+    right = np.zeros(len(bottoms), np.int64)
+    np.minimum.at(top, numbers, rows)
+    np.minimum.at(left, numbers, columns)
+    np.maximum.at(right, numbers, columns + 1)
+    boxes = zip(top.tolist(), left.tolist(), bottoms.tolist(), right.tolist(), strict=True)
+    return [_one(picture, number, box, bottoms) for number, box in enumerate(boxes)
+            if bottoms[number]]  # fmt: skip
+
+
+def belonging(objects: Sequence[Standing], things: Sequence[int]) -> list[Standing]:
+    """The same with those put together that belong together: a rider and what is ridden.
+
+    An object belongs to the one that its feet are on, unless that is far larger: a person seen
+    behind a car stays a person.
+    """
+    by_number = {one.numbers[0]: one for one in objects}
+    riders = [number for number, one in by_number.items() if one.index in things]
+    leader = {number: number for number in by_number}
+    for number in riders:
+        below = _ridden(by_number[number], by_number, things)
+        if below is not None:
+            old, new = leader[number], leader[below]
+            leader = {n: new if first == old else first for n, first in leader.items()}
+    groups: dict[int, list[Standing]] = {}
+    for number, first in leader.items():
+        groups.setdefault(first, []).append(by_number[number])
+    return [_together(group) for group in groups.values()]
+
+
+def feet(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the lowest pixels of an object, one per column that has it near the foot.
+
+    Shapes:
+        mask: (h, w) bool, its last row not empty.
+    """
+    columns = np.flatnonzero(mask.any(axis=0))
+    rows = mask.shape[0] - 1 - np.argmax(mask[::-1, columns], axis=0)
+    low = rows >= mask.shape[0] - max(1, round(FEET * mask.shape[0]))
+    return rows[low], columns[low]
+
+
+def _one(
+    picture: Picture, number: int, box: tuple[int, int, int, int], bottoms: np.ndarray
+) -> Standing:
+    top, left, bottom, right = box
+    mask = picture.objects[top:bottom, left:right] == number
+    rows, columns = feet(mask)
+    rows, columns = rows + top + 1, columns + left
+    seen = rows < picture.size[0]
+    below = rows[seen], columns[seen]
+    under = picture.objects[below]
+    ground = np.bincount(picture.classes[below][under == 0], minlength=256)
+    around = picture.objects[_ring(mask, box, picture.size)]
+    before = around[(around > 0) & (bottoms[around] > bottom)]
+    return Standing(
+        [number], _main_class(picture, mask, box), box, int(np.count_nonzero(mask)), ground,
+        _counted(under[under > 0]), _counted(before), max(1, around.size),
+    )  # fmt: skip
+
+
+def _ring(
+    mask: np.ndarray, box: tuple[int, int, int, int], size: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The places of the pixels beside an object, 4-neighbours, within the picture."""
+    wide = np.pad(mask, 1).astype(np.uint8)
+    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    rows, columns = np.nonzero(cv2.dilate(wide, cross) > wide)
+    rows, columns = rows + box[0] - 1, columns + box[1] - 1
+    inside = (rows >= 0) & (rows < size[0]) & (columns >= 0) & (columns < size[1])
+    return rows[inside], columns[inside]
+
+
+def _counted(numbers: np.ndarray) -> dict[int, int]:
+    values, counts = np.unique(numbers, return_counts=True)
+    return dict(zip(values.tolist(), counts.tolist(), strict=True))
+
+
+def _ridden(one: Standing, objects: dict[int, Standing], things: Sequence[int]) -> int | None:
+    """The thing of another class, and not far larger, that most of an object's feet are on."""
+    if not one.upon:
+        return None
+    number = max(one.upon, key=lambda other: one.upon[other])
+    below, all_feet = objects[number], int(one.ground.sum()) + sum(one.upon.values())
+    fits = below.index in things and below.index != one.index
+    fits = fits and below.width <= 3 * one.width and one.area / 5 <= below.area <= 5 * one.area
+    return number if fits and one.upon[number] >= 0.4 * all_feet else None
+
+
+def _together(group: list[Standing]) -> Standing:
+    if len(group) == 1:
+        return group[0]
+    boxes = np.array([one.box for one in group])
+    box = (*boxes[:, :2].min(0).tolist(), *boxes[:, 2:].max(0).tolist())
+    numbers = [one.numbers[0] for one in group]
+    low = [one for one in group if one.box[2] > box[2] - FEET * (box[2] - box[0])]
+    parts: dict[str, dict[int, int]] = {"upon": {}, "hidden": {}}
+    for kind, chosen in (("upon", low), ("hidden", group)):
+        for one in chosen:
+            for number, count in getattr(one, kind).items():
+                if number not in numbers:
+                    parts[kind][number] = parts[kind].get(number, 0) + count
+    ground = np.sum([one.ground for one in low], axis=0)
+    index = max(group, key=lambda one: one.area).index
+    area, around = sum(one.area for one in group), sum(one.around for one in group)
+    return Standing(numbers, index, box, area, ground, parts["upon"], parts["hidden"], around)
+
+
+def _main_class(picture: Picture, mask: np.ndarray, box: tuple[int, int, int, int]) -> int:
+    return int(np.bincount(picture.classes[box[0] : box[2], box[1] : box[3]][mask]).argmax())

@@ -1,6 +1,0 @@
-"""What a study will take before any of it is done: time, memory and disk, stage by stage."""
-
-from augflow.estimating.estimate import Disk, Estimate, Total, estimated
-from augflow.estimating.row import Row
-
-__all__ = ["Disk", "Estimate", "Row", "Total", "estimated"]

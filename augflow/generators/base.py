@@ -1,0 +1,156 @@
+"""What every generator offers: conditions made from layouts once, photographs made from latents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol, Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from augflow.core.config import Section
+from augflow.core.errors import DataError
+from augflow.core.seeding import Noise
+from augflow.data.classes import ClassTable
+from augflow.data.scenes import Layout
+
+Likelihood = Literal["conditional", "unconditional", "none"]
+LatentKind = Literal["gaussian", "dropout", "choice"]
+
+
+class Conditions(Protocol):
+    """All that depends on the layouts alone, computed once and used for every sample."""
+
+    def __len__(self) -> int:
+        """The number of layouts."""
+        ...
+
+    def rows(self, rows: Sequence[int]) -> Self:
+        """The conditions of some layouts; a layout may be taken several times."""
+        ...
+
+
+class Generator(nn.Module):
+    """A row of the table: makes photographs for layouts from latents of fixed shapes.
+
+    Subclasses set `config` and `table` and say what latents they draw, how layouts become
+    conditions, and how both become photographs.
+
+    Attributes:
+        likelihood: whether photographs have an exact log-probability, and given what.
+        learner: the name of what trains it (`training.LEARNERS`).
+        latents: `gaussian` latents may be interpolated and scaled by a temperature; `dropout`
+            latents are coins; `choice` latents pick one of several outputs.
+        encodes: whether a photograph's latents can be told (`encode_noise`).
+        attributes: names of what `condition` can be asked for beside the layout.
+    """
+
+    config: Section
+    table: ClassTable
+    likelihood: ClassVar[Likelihood] = "none"
+    latents: ClassVar[LatentKind] = "gaussian"
+    learner: ClassVar[str] = "likelihood"
+    encodes: ClassVar[bool] = False
+    attributes: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of its photographs."""
+        height, width = self.config.model_dump()["size"]
+        return height, width
+
+    @property
+    def dims(self) -> int:
+        """The number of values of a photograph, 3 H W."""
+        return 3 * self.size[0] * self.size[1]
+
+    @property
+    def bound(self) -> bool:
+        """Whether its bits per dimension are an upper bound of the exact ones."""
+        return False
+
+    def latent_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """The shapes of one photograph's latents, without the batch axis."""
+        raise NotImplementedError
+
+    def condition(self, layout: Layout) -> Any:
+        """All that depends on the layouts alone, as some `Conditions`.
+
+        Raises:
+            DataError: the layouts are not of the generator's size.
+        """
+        raise NotImplementedError
+
+    def paint(self, latents: Sequence[Tensor], conditions: Any) -> Tensor:
+        """Photographs from standard latents, (N, 3, H, W), not clipped; gradients flow."""
+        raise NotImplementedError
+
+    @torch.no_grad()
+    def draw(self, noise: Noise) -> tuple[Tensor, ...]:
+        """Standard normal latents, row n from noise n alone: tensors (N, *shape)."""
+        like = next(self.parameters())
+        return tuple(
+            torch.from_numpy(noise.normal(*shape)).to(like) for shape in self.latent_shapes()
+        )
+
+    @torch.no_grad()
+    def decode_noise(self, latents: Sequence[Tensor], conditions: Any) -> Tensor:
+        """Photographs from standard latents, (N, 3, H, W), not clipped."""
+        return self.paint(latents, conditions)
+
+    @torch.no_grad()
+    def sample(self, conditions: Any, noise: Noise, temperature: float = 1.0) -> Tensor:
+        """Photographs at a temperature; row n depends on layout n and noise n alone.
+
+        Shapes:
+            returns: (N, 3, H, W) in [0, 1].
+
+        References:
+            Full-Glow, section 5.3.
+        """
+        scaled = [temperature * part for part in self.draw(noise)]
+        return self.decode_noise(scaled, conditions).clamp(0, 1)
+
+    def check_size(self, layout: Layout) -> None:
+        """Refuses layouts of another size than the generator's.
+
+        Raises:
+            DataError: names the right size.
+        """
+        if layout.size != self.size:
+            raise DataError(
+                f"layouts are {layout.size[0]}x{layout.size[1]}; this generator makes photographs "
+                f"of {self.size[0]}x{self.size[1]}: resize them (nearest) to that"
+            )
+
+
+@dataclass(frozen=True)
+class Planes:
+    """Conditions of generators that read the layout as it is.
+
+    Shapes:
+        values: (N, C, H, W).
+    """
+
+    values: Tensor
+
+    def __len__(self) -> int:
+        """The number of layouts."""
+        return len(self.values)
+
+    def rows(self, rows: Sequence[int]) -> Planes:
+        """The conditions of some layouts; a layout may be taken several times."""
+        return Planes(self.values[torch.as_tensor(list(rows), device=self.values.device)])
+
+
+def class_planes(classes: Tensor, count: int) -> Tensor:
+    """One plane per class, 1 where a pixel has it; all planes are 0 where no class is known.
+
+    Shapes:
+        classes: (N, H, W) train ids, 255 where no class is known.
+        returns: (N, count, H, W) uint8.
+    """
+    hot = F.one_hot(classes.long().clamp(max=count), count + 1)
+    return hot[..., :count].permute(0, 3, 1, 2).to(torch.uint8)

@@ -1,0 +1,132 @@
+"""Paths between latents, latents of photographs, and photographs painted from given latents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from augflow.core.errors import ModelError
+from augflow.core.seeding import Noise
+from augflow.core.tensors import device_of
+from augflow.data.scenes import Layout, Scene
+from augflow.generators.base import Generator
+from augflow.generators.likelihood import LikelihoodGenerator
+from augflow.generators.sampling import Photograph, centred, conditioned, stored
+
+Latents = tuple[Tensor, ...]
+"""Standard latents of photographs, one tensor (N, *shape) per level."""
+
+PathKind = Literal["spherical", "linear"]
+
+PARALLEL = 1e-6
+"""Sine of an angle below which two latents have no arc between them that can be told."""
+
+
+def linear(start: Latents, end: Latents, share: float) -> Latents:
+    """The point so far along the straight line, 0 at its start and 1 at its end.
+
+    The middle between two draws of high dimension is about 0.7 times as long as they are: a
+    temperature of its own.
+
+    References:
+        Li et al. 2019, "Diverse Image Synthesis from Semantic Layouts via Conditional IMLE",
+        section 4.4 and figure 4.
+    """
+    return tuple((1 - share) * a + share * b for a, b in zip(start, end, strict=True))
+
+
+def spherical(start: Latents, end: Latents, share: float) -> Latents:
+    """The point so far along the arc, all levels of a photograph taken as one vector.
+
+    With a angle w between the ends, their directions are mixed by sin((1 - s) w) / sin w and
+    sin(s w) / sin w; the length goes linearly from one end's to the other's. Where the ends are
+    parallel, opposite or nought, this is the straight line.
+
+    References:
+        Shoemake 1985, "Animating rotation with quaternion curves", section 3.3; White 2016,
+        "Sampling generative networks", section 2.1.
+    """
+    a, b = _flat(start), _flat(end)
+    length_a, length_b = a.norm(dim=1, keepdim=True), b.norm(dim=1, keepdim=True)
+    tiny = torch.finfo(a.dtype).tiny
+    unit_a, unit_b = a / length_a.clamp(min=tiny), b / length_b.clamp(min=tiny)
+    angle = (unit_a * unit_b).sum(1, keepdim=True).clamp(-1, 1).acos()
+    sine = angle.sin()
+    mixed = ((1 - share) * angle).sin() * unit_a + (share * angle).sin() * unit_b
+    arc = mixed / sine.clamp(min=PARALLEL) * ((1 - share) * length_a + share * length_b)
+    known = (sine > PARALLEL) & (length_a > 0) & (length_b > 0)
+    return _shaped(torch.where(known, arc, (1 - share) * a + share * b), start)
+
+
+def path(ends: tuple[Latents, Latents], steps: int, kind: PathKind) -> list[Latents]:
+    """So many latents at equal shares of a path, the first and the last being the ends as given."""
+    if steps < 2:
+        raise ValueError(f"a path has two ends, got {steps} steps")
+    way: Callable[[Latents, Latents, float], Latents] = {
+        "spherical": spherical, "linear": linear
+    }[kind]  # fmt: skip
+    between = [way(*ends, number / (steps - 1)) for number in range(1, steps - 1)]
+    return [ends[0], *between, ends[1]]
+
+
+def drawn(generator: Generator, seed: int, temperature: float) -> Latents:
+    """The latents from which `Generator.sample` makes the photograph of a seed.
+
+    Raises:
+        ModelError: they are no Gaussian draws.
+    """
+    if generator.latents != "gaussian":
+        raise ModelError(
+            "this generator draws coins (dropout) or picks one of several outputs, between which "
+            "there is nothing: take a generator with Gaussian latents"
+        )
+    return tuple(temperature * part for part in generator.draw(Noise([seed])))
+
+
+def encoded(generator: Generator, scene: Scene) -> Latents:
+    """The standard latents of a photograph under its own layout.
+
+    Raises:
+        DataError: the layout is not of the generator's size.
+        ModelError: the generator cannot tell them.
+    """
+    if not isinstance(generator, LikelihoodGenerator):
+        raise ModelError(
+            "this generator cannot tell the latents of a photograph: give a seed (seed:0) in its "
+            "place, or take a flow"
+        )
+    conditions = conditioned(generator, scene.layout)
+    image = centred(scene.image.to(device_of(generator)))
+    return tuple(generator.encode_noise(image, conditions))
+
+
+def painted(
+    generator: Generator, latents: Sequence[Latents], layout: Layout,
+    attributes: Mapping[str, bool] | None = None,
+) -> list[Photograph]:  # fmt: skip
+    """One photograph per latents for one layout; what the layout decides is worked out once.
+
+    Raises:
+        DataError: the layout is not of the generator's size.
+        ModelError: a value is not finite.
+        ParamsError: the generator cannot be asked for such attributes.
+    """
+    conditions = conditioned(generator, layout, attributes)
+    return [
+        stored(generator, generator.decode_noise(given, conditions), conditions)
+        for given in latents
+    ]
+
+
+def _flat(latents: Latents) -> Tensor:
+    """All levels of a photograph in one row, (N, D) float64."""
+    return torch.cat([part.flatten(1) for part in latents], 1).double()
+
+
+def _shaped(rows: Tensor, like: Latents) -> Latents:
+    """The inverse of `_flat`, in the types of `like`."""
+    parts = rows.split([part[0].numel() for part in like], 1)
+    return tuple(row.reshape(part.shape).to(part) for row, part in zip(parts, like, strict=True))

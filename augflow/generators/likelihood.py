@@ -1,0 +1,268 @@
+"""Generators with an exact likelihood, and the flow under conditions made from layouts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from augflow.core import seeding
+from augflow.core.config import Memory
+from augflow.data.scenes import Layout
+from augflow.flows import plans
+from augflow.flows.density import bits_per_dim, discrete_log_prob
+from augflow.flows.glow import Draw, Encoding, Glow, drawn, given
+from augflow.flows.level import Level
+from augflow.flows.params import HoldsActNorms, LevelParams
+from augflow.flows.plans import Plan
+from augflow.flows.transforms import squeeze
+from augflow.generators.base import Generator, Likelihood
+
+
+@dataclass(frozen=True)
+class FlowConditions:
+    """Parameters of every level's steps for a batch of layouts."""
+
+    levels: tuple[LevelParams, ...]
+    count: int
+
+    def __len__(self) -> int:
+        """The number of layouts."""
+        return self.count
+
+    def rows(self, rows: Sequence[int]) -> FlowConditions:
+        """The conditions of some layouts; a layout may be taken several times."""
+        return FlowConditions(tuple(level.rows(rows) for level in self.levels), len(rows))
+
+    def prepared(self, flow: Glow) -> FlowConditions:
+        """The same with all that the flow's layouts decide worked out, once for all samples."""
+        return FlowConditions(flow.prepared(self.levels), self.count)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a flow's loss is made of, gradients included.
+
+    Attributes:
+        target: log-density of the dequantized photographs given their layouts, (N,) nats.
+        source: log-density of the dequantized layout planes, (N,) nats; None without a source.
+        extra: further scalars of the loss, weighted already, by the name they are logged under.
+    """
+
+    target: Tensor
+    source: Tensor | None = None
+    extra: dict[str, Tensor] = field(default_factory=dict)
+
+
+class LikelihoodGenerator(Generator):
+    """A generator whose photographs have an exact likelihood."""
+
+    likelihood: ClassVar[Likelihood] = "conditional"
+    encodes = True
+    memory: Memory = "store"
+    """What `terms` holds for the backward pass; its numbers do not depend on it."""
+
+    @property
+    def planes_count(self) -> int:
+        """The number of planes in which the source flow sees a layout; 0 without a source."""
+        return 0
+
+    @property
+    def target_weight(self) -> float:
+        """The weight of the photographs' bits per dimension in the loss."""
+        return 1.0
+
+    @property
+    def source_weight(self) -> float:
+        """Lambda, the weight of the source's term (Full-Glow, equation 11); 0 without a source."""
+        return 0.0
+
+    def initialise(self, image: Tensor, layout: Layout, noise: Tensor) -> None:
+        """Sets every actnorm from a batch of dequantized photographs with their layouts."""
+        raise NotImplementedError
+
+    def terms(self, image: Tensor, layout: Layout, planes: Tensor) -> Terms:
+        """The parts of the loss on a batch.
+
+        Shapes:
+            image: (N, 3, H, W) in [0, 1), dequantized.
+            planes: (N, planes_count, H, W) in [0, 1): the noise that dequantizes the layout.
+        """
+        raise NotImplementedError
+
+    def log_prob(self, image: Tensor, conditions: Any) -> Tensor:
+        """Log-probability of 8-bit photographs given their layouts, from one dequantization.
+
+        Shapes:
+            image: (N, 3, H, W) in [0, 1), dequantized (see `density.dequantized`).
+            returns: (N,), nats.
+        """
+        raise NotImplementedError
+
+    def bits_per_dim(self, image: Tensor, conditions: Any) -> Tensor:
+        """Conditional bits per dimension, (N,).
+
+        References:
+            Full-Glow, section 5.
+        """
+        return bits_per_dim(self.log_prob(image, conditions), self.dims)
+
+    def encode(self, image: Tensor, conditions: Any) -> tuple[Tensor, ...]:
+        """The latents of photographs, (N, 3, H, W) in [0, 1], to a tuple of tensors."""
+        raise NotImplementedError
+
+    def encode_noise(self, image: Tensor, conditions: Any) -> tuple[Tensor, ...]:
+        """The latents standardised under their priors: what `sample` would have had to draw."""
+        raise NotImplementedError
+
+    def decode(self, latents: Sequence[Tensor], conditions: Any) -> Tensor:
+        """The exact inverse of `encode` under the same conditions; not clipped."""
+        raise NotImplementedError
+
+
+class FlowGenerator(LikelihoodGenerator):
+    """One flow of photographs, `target`, whose step parameters come from the layout.
+
+    Subclasses set `config`, `table` and `target` and say how a layout becomes `FlowConditions`.
+    """
+
+    target: Glow
+
+    @property
+    def stretch(self) -> float:
+        """What photographs in [0, 1) are multiplied by before the flow sees them."""
+        return 1.0
+
+    def params(self, layout: Layout, noise: Tensor | None = None) -> tuple[FlowConditions, Tensor]:
+        """Parameters for a batch of layouts, and the source flow's log-density of each, (N,) nats.
+
+        Shapes:
+            noise: what the source planes are dequantized with, in [0, 1); drawn from the layout's
+                own content when not given, so that a layout has one set of conditions.
+        """
+        raise NotImplementedError
+
+    def plan(self, layout: Layout, noise: Tensor) -> Plan:
+        """How a batch of layouts conditions the flow, before anything is worked out.
+
+        Shapes:
+            noise: (N, planes_count, H, W) in [0, 1): dequantizes the source's planes.
+        """
+        raise NotImplementedError
+
+    def latent_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """See `Generator.latent_shapes`: one tensor per level."""
+        return self.target.shape.latents(self.size)
+
+    def terms(self, image: Tensor, layout: Layout, planes: Tensor) -> Terms:
+        """See `LikelihoodGenerator.terms`."""
+        encoding, source = self.learning(image, layout, planes)
+        return Terms(encoding.log_prob, source if self.source_weight else None)
+
+    def learning(
+        self, image: Tensor, layout: Layout, planes: Tensor
+    ) -> tuple[Encoding, Tensor | None]:
+        """The encoding of photographs, and the source's log-density, as `memory` says.
+
+        Shapes:
+            image, planes: see `terms`.
+        """
+        if self.memory == "store":
+            conditions, log_prob = self.params(layout, planes)
+            return self._encoded(image, conditions), log_prob
+        plan = self.plan(layout, planes)
+        target, source = plans.encode(self.target, image * self.stretch, plan, self.memory)
+        moved = math.log(self.stretch)
+        scaled = replace(target, log_prob=target.log_prob + self.dims * moved)
+        return scaled, None if source is None else source.log_prob + planes[0].numel() * moved
+
+    @torch.no_grad()
+    def condition(self, layout: Layout) -> FlowConditions:
+        """All that depends on the layouts alone: step parameters, inverted matrices, shares.
+
+        Raises:
+            DataError: the layouts are not of the generator's size.
+        """
+        self.check_size(layout)
+        return self.params(layout)[0].prepared(self.target)
+
+    @torch.no_grad()
+    def log_prob(self, image: Tensor, conditions: FlowConditions) -> Tensor:
+        """See `LikelihoodGenerator.log_prob`."""
+        return discrete_log_prob(self._encoded(image, conditions).log_prob, self.dims)
+
+    @torch.no_grad()
+    def encode(self, image: Tensor, conditions: FlowConditions) -> tuple[Tensor, ...]:
+        """See `LikelihoodGenerator.encode`; one tensor per level."""
+        return self._encoded(image, conditions).latents
+
+    @torch.no_grad()
+    def encode_noise(self, image: Tensor, conditions: FlowConditions) -> tuple[Tensor, ...]:
+        """See `LikelihoodGenerator.encode_noise`."""
+        return self._encoded(image, conditions).noise
+
+    @torch.no_grad()
+    def decode(self, latents: Sequence[Tensor], conditions: FlowConditions) -> Tensor:
+        """See `LikelihoodGenerator.decode`."""
+        return self._decoded(given(latents), conditions)
+
+    def paint(self, latents: Sequence[Tensor], conditions: FlowConditions) -> Tensor:
+        """See `Generator.paint`."""
+        return self._decoded(drawn(latents), conditions)
+
+    def _decoded(self, draw: Draw, conditions: FlowConditions) -> Tensor:
+        like = next(self.parameters()).new_zeros(1).expand(len(conditions), 3, *self.size)
+        return self.target.decode(draw, conditions.levels, like) / self.stretch
+
+    def _encoded(self, image: Tensor, conditions: FlowConditions) -> Encoding:
+        encoding = self.target.encode(image * self.stretch, conditions.levels)
+        if self.stretch == 1:
+            return encoding
+        scaled = encoding.log_prob + self.dims * math.log(self.stretch)
+        return replace(encoding, log_prob=scaled)
+
+
+@torch.no_grad()
+def initialised_level(
+    tower: Glow,
+    number: int,
+    x: Tensor,
+    params: LevelParams,
+    conditioner: HoldsActNorms,
+) -> tuple[LevelParams, Tensor]:
+    """Sets the actnorms of one level from `x` and passes `x` on to the next.
+
+    Shapes:
+        x: (N, C, H, W), what the level reads before it squeezes.
+        returns: the level's new parameters, and what the next level reads.
+    """
+    level = tower.levels[number]
+    assert isinstance(level, Level)
+    params = level.initialise(squeeze(x), params, conditioner)
+    out, _, _ = level(squeeze(x), params)
+    return params, out.chunk(2, 1)[0]
+
+
+def content_noise(layout: Layout, planes: int) -> Tensor:
+    """Dequantization noise that is a function of each layout's content alone.
+
+    Training draws fresh noise at every step; a layout that is only looked at gets this, so that the
+    source flow meets the same kind of input and a layout has one set of conditions.
+
+    Shapes:
+        returns: (N, planes, H, W) float32 in [0, 1).
+    """
+    names = [
+        seeding.derive(
+            0, classes.tobytes().hex(), np.rint(edges * 255).astype(np.uint8).tobytes().hex()
+        )
+        for classes, edges in zip(
+            layout.classes.cpu().numpy(), layout.boundary.cpu().numpy(), strict=True
+        )
+    ]
+    return torch.from_numpy(seeding.Noise(names).uniform(planes, *layout.size))

@@ -1,0 +1,160 @@
+"""Single photographs from a generator, as they are stored: 8 bits, with their bits where known.
+
+Every photograph is made by itself. Convolution kernels round differently for different batch sizes,
+and a photograph's bytes must depend on its layout, seed and temperature alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from augflow.core.errors import ModelError, ParamsError
+from augflow.core.seeding import Noise, derive
+from augflow.core.tensors import device_of
+from augflow.data.scenes import Layout, Scene
+from augflow.flows.density import dequantized, quantized
+from augflow.generators.base import Generator
+from augflow.generators.likelihood import LikelihoodGenerator
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """Pixels and their bits per dimension under the generator, measured at the centres of the bins.
+
+    Generators without a likelihood know no bits.
+
+    Shapes:
+        image: (H, W, 3) uint8, RGB.
+    """
+
+    image: np.ndarray
+    log_p_bpd: float | None
+
+
+def photo_seed(seed: int, layout: str, number: int) -> int:
+    """The seed of the `number`-th photograph of a layout in a set."""
+    return derive(seed, layout, number)
+
+
+def conditioned(
+    generator: Generator, layout: Layout, attributes: Mapping[str, bool] | None = None
+) -> Any:
+    """A generator's conditions for one layout, and for attributes where any are asked for.
+
+    Raises:
+        DataError: the layout is not of the generator's size.
+        ParamsError: the generator knows no such attribute, or they exclude each other.
+    """
+    layout = single(layout).to(device_of(generator))
+    if not attributes:
+        return generator.condition(layout)
+    if not generator.attributes:
+        raise ParamsError(
+            f"{', '.join(attributes)}: this generator can be asked for nothing beside the layout; "
+            "take a CAGlow, or leave it out"
+        )
+    condition: Any = generator.condition
+    return condition(layout, attributes)
+
+
+def sampled(
+    generator: Generator, layout: Layout, seeds: Sequence[int], temperature: float,
+    attributes: Mapping[str, bool] | None = None,
+) -> list[Photograph]:  # fmt: skip
+    """One photograph per seed for one layout; what the layout decides is worked out once.
+
+    Raises:
+        DataError: the layout is not of the generator's size.
+        ModelError: a value is not finite.
+        ParamsError: the generator cannot be asked for such attributes.
+    """
+    conditions = conditioned(generator, layout, attributes)
+    return [
+        stored(generator, generator.sample(conditions, Noise([seed]), temperature), conditions)
+        for seed in seeds
+    ]
+
+
+def sampled_at(
+    generator: Generator, layout: Layout, seeds: Sequence[int], temperatures: Sequence[float]
+) -> list[list[Photograph]]:
+    """For each temperature what `sampled` gives, from conditions worked out once for all of them.
+
+    Raises:
+        DataError: the layout is not of the generator's size.
+        ModelError: a value is not finite.
+    """
+    conditions = conditioned(generator, layout)
+    return [
+        [
+            stored(generator, generator.sample(conditions, Noise([seed]), degree), conditions)
+            for seed in seeds
+        ]
+        for degree in temperatures
+    ]
+
+
+def transferred(
+    generator: Generator, content: Scene, layout: Layout, latents: Literal["z", "eps"]
+) -> Photograph:
+    """The content of one photograph in another layout.
+
+    `z` carries the latents over as they are (the paper), `eps` carries what the priors' Gaussians
+    were drawn with, so that latents follow the new layout's priors.
+
+    Raises:
+        ModelError: the generator cannot tell a photograph's latents, or a value is not finite.
+
+    References:
+        Full-Glow, section 5.4.
+    """
+    if not isinstance(generator, LikelihoodGenerator):
+        raise ModelError(
+            "this generator cannot tell the latents of a photograph, so no content can be moved: "
+            "take a flow"
+        )
+    there = conditioned(generator, content.layout)
+    here = conditioned(generator, layout)
+    image = centred(content.image.to(device_of(generator)))
+    if latents == "z":
+        moved = generator.decode(generator.encode(image, there), here)
+    else:
+        moved = generator.decode_noise(generator.encode_noise(image, there), here)
+    return stored(generator, moved, here)
+
+
+def centred(pixels: Tensor) -> Tensor:
+    """8-bit pixels at the centres of their bins, in [0, 1)."""
+    return dequantized(pixels, torch.full(pixels.shape, 0.5, device=pixels.device))
+
+
+def stored(generator: Generator, image: Tensor, conditions: Any) -> Photograph:
+    """A generator's output (1, 3, H, W) as a photograph, with its bits under the same conditions.
+
+    Raises:
+        ModelError: a value is not finite.
+    """
+    if not torch.isfinite(image).all():
+        share = float((~torch.isfinite(image)).double().mean())
+        raise ModelError(
+            f"{share:.1%} of a photograph's values are not finite: the flow cannot be inverted "
+            "here; lower the temperature, or train with a floor under the coupling scale"
+        )
+    pixels = quantized(image)
+    bits = None
+    if isinstance(generator, LikelihoodGenerator):
+        bits = float(generator.bits_per_dim(centred(pixels), conditions))
+    return Photograph(pixels[0].permute(1, 2, 0).cpu().numpy(), bits)
+
+
+def single(layout: Layout) -> Layout:
+    """The layout, if it is one: photographs are made one by one."""
+    if len(layout) != 1:
+        raise ValueError(f"expected one layout, got {len(layout)}")
+    return layout

@@ -1,0 +1,197 @@
+"""What a report claims: every number with its source, every file with its digest; and the check."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from augflow.core import io
+from augflow.core.errors import AugflowError, DataError
+from augflow.report import evidence as evidences
+from augflow.report.evidence import Evidence
+from augflow.report.table import Claim, Table
+from augflow.report.tables import computed
+from augflow.report.verdict import verdict
+
+_TOLERANCE = 1e-9
+"""Relative difference below which two values are one: sums differ in the last bits elsewhere."""
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """A place where a report is not what its evidence says."""
+
+    where: str
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        """One line for the user."""
+        return f"{self.where}: expected {self.expected}, found {self.found}"
+
+
+def all_claims(evidence: Evidence, tables: Mapping[str, Table]) -> list[Claim]:
+    """The claims of every table and of the verdict."""
+    found = [claim for table in tables.values() for claim in table.claims()]
+    return [*found, *verdict(evidence, tables).claims]
+
+
+def write(folder: Path, claims: list[Claim]) -> None:
+    """Writes `claims.json` over a finished report folder."""
+    io.write_json(
+        folder / "claims.json",
+        {"claims": [claim.facts() for claim in claims], "files": digests(folder)},
+    )
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Content digests of all files of a report but `claims.json` and hidden ones."""
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    names = {path: path.relative_to(folder).as_posix() for path in found}
+    return {
+        name: io.digest_file(path)
+        for path, name in names.items()
+        if name != "claims.json" and not path.name.startswith(".")
+    }
+
+
+def recompute(report_dir: Path) -> list[Mismatch]:
+    """Computes every number of a report again from its evidence alone and compares.
+
+    Compared are the claims, the cells of the tables, the numbers in the page and the digest of
+    every file.
+
+    Raises:
+        DataError: there is no report to check, or its claims cannot be read.
+    """
+    stored = _stored(report_dir / "claims.json")
+    found = _files(report_dir, stored["files"])
+    try:
+        evidence = evidences.load(report_dir)
+        tables = computed(evidence)
+        fresh = all_claims(evidence, tables)
+    except (AugflowError, KeyError, TypeError, ValueError) as fault:
+        return [*found, Mismatch("evidence", "numbers to compute from", f"a fault: {fault}")]
+    found += _claims(stored["claims"], fresh)
+    for name, table in tables.items():
+        found += _cells(report_dir / "tables" / f"{name}.csv", table)
+    found += _numbers(report_dir / "report.html", fresh)
+    return found
+
+
+def _stored(path: Path) -> dict[str, Any]:
+    content = io.read_json(path)
+    whole = (
+        isinstance(content, dict)
+        and isinstance(content.get("files"), dict)
+        and isinstance(content.get("claims"), list)
+        and all(isinstance(claim, dict) for claim in content["claims"])
+    )
+    if not whole:
+        raise DataError(f"{path}: not the claims of a report; make the report again")
+    return content
+
+
+def _files(folder: Path, recorded: Mapping[str, str]) -> list[Mismatch]:
+    there: dict[str, str] = {}
+    found = []
+    for name in sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*")
+                       if path.is_file() and not path.name.startswith(".")):  # fmt: skip
+        if name == "claims.json":
+            continue
+        try:
+            there[name] = io.digest_file(folder / name)
+        except DataError as fault:
+            there[name] = f"an unreadable file ({fault})"
+    for name in sorted({*there, *recorded}):
+        expected, got = recorded.get(name, "no such file"), there.get(name, "no such file")
+        if expected != got:
+            found.append(Mismatch(name, f"content {expected}", got))
+    return found
+
+
+def _claims(stored: list[dict[str, Any]], fresh: list[Claim]) -> list[Mismatch]:
+    known = {str(claim.get("id")): claim for claim in stored}
+    made = {claim.id: claim.facts() for claim in fresh}
+    found = [Mismatch(f"claims.json: {name}", "no such claim", "one")
+             for name in sorted(set(known) - set(made))]  # fmt: skip
+    for name, claim in made.items():
+        if name not in known:
+            found.append(Mismatch(f"claims.json: {name}", str(claim["value"]), "no such claim"))
+            continue
+        for key, value in claim.items():
+            if not _same(value, known[name].get(key)):
+                where = f"claims.json: {name}: {key}"
+                found.append(Mismatch(where, str(value), str(known[name].get(key))))
+    return found
+
+
+def _same(ours: object, theirs: object) -> bool:
+    if isinstance(ours, float) and isinstance(theirs, float | int):
+        return math.isclose(ours, theirs, rel_tol=_TOLERANCE, abs_tol=1e-12)
+    return ours == theirs
+
+
+def _cells(path: Path, table: Table) -> list[Mismatch]:
+    where = table.file
+    try:
+        rows = io.read_csv(path)
+    except DataError as fault:
+        return [Mismatch(where, "a table", str(fault))]
+    made = list(csv.DictReader(StringIO(table.csv().decode())))
+    if len(rows) != len(made):
+        return [Mismatch(where, f"{len(made)} rows", f"{len(rows)} rows")]
+    found = []
+    for row, ours, theirs in zip(table.rows, made, rows, strict=True):
+        for column in dict.fromkeys([*ours, *theirs]):
+            expected, got = ours.get(column, "no cell"), theirs.get(column, "no cell")
+            if expected != got:
+                place = f"{where}: row {row.key}, column {column}"
+                found.append(Mismatch(place, expected, got))
+    return found
+
+
+def _numbers(path: Path, fresh: list[Claim]) -> list[Mismatch]:
+    """Numbers of the page that are not what was claimed, and those of the verdict that are gone."""
+    if not path.exists():
+        return [Mismatch(path.name, "a page", "no such file")]
+    page = _Page()
+    page.feed(path.read_text(encoding="utf-8", errors="replace"))
+    texts = {claim.id: claim.text for claim in fresh}
+    found = [
+        Mismatch(f"{path.name}: {name}", texts.get(name, "no such number"), text)
+        for name, text in page.numbers
+        if texts.get(name) != text
+    ]
+    gone = {claim.id for claim in fresh if claim.how == "verdict"} - {n for n, _ in page.numbers}
+    return found + [Mismatch(f"{path.name}: {name}", texts[name], "nothing")
+                    for name in sorted(gone)]  # fmt: skip
+
+
+class _Page(HTMLParser):
+    """Collects what stands in `<data value=CLAIM>`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.numbers: list[tuple[str, str]] = []
+        self._claim: str | None = None
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "data":
+            self._claim = dict(attrs).get("value") or ""
+            self.numbers.append((self._claim, ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "data":
+            self._claim = None
+
+    def handle_data(self, data: str) -> None:
+        if self._claim is not None:
+            name, text = self.numbers[-1]
+            self.numbers[-1] = (name, text + data)

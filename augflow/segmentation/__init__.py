@@ -1,0 +1,1 @@
+"""Segmentation networks of mmsegmentation: the only place that imports mmseg and mmengine."""

@@ -1,0 +1,33 @@
+"""Parameters of a segmentation network and its training."""
+
+from __future__ import annotations
+
+import operator
+from typing import Annotated
+
+from pydantic import Field
+
+from augflow.core.config import Count, Section, Seed, Whole
+
+
+class SegmenterParams(Section):
+    """A segmentation network: an mmseg config (name or file) and its schedule.
+
+    Training starts from the weights of `checkpoint` where one is given; with 0 steps they are used
+    as they are. With `balance_classes`, rare classes weigh more in the cross-entropy.
+
+    A config file of plain values is read as data. Another is a program: with `trust_config` you say
+    that you have read it, and that it, and what it names, may run.
+    """
+
+    config: str = "pspnet_small"
+    trust_config: Annotated[bool, Field(exclude_if=operator.not_)] = False
+    checkpoint: str | None = None
+    steps: Whole
+    batch_size: Count = 8
+    learning_rate: Annotated[float, Field(gt=0)] = 5e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-2
+    warmup_steps: Whole = 50
+    balance_classes: bool = True
+    flip: bool = True
+    seed: Seed = 0

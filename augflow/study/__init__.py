@@ -1,0 +1,1 @@
+"""A study: its parameters, its paths, what it takes on disk, and on what it was made."""

@@ -1,0 +1,512 @@
+"""The parameters of a study, checked: every section of `params.yaml` is one frozen record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    Field,
+    model_validator,
+)
+
+from augflow.core.config import (
+    Count,
+    Fraction,
+    Name,
+    Section,
+    Seed,
+    Several,
+    Temperature,
+    Whole,
+    checked,
+    no_doubles,
+)
+from augflow.core.errors import ParamsError, nearest
+from augflow.data.params import DataParams, NewLayoutsParams
+from augflow.segmentation.params import SegmenterParams
+from augflow.training.params import TrainingParams
+
+
+class GeneratorParams(Section):
+    """A generator: its system, the preset, what differs from it, its training.
+
+    With `one_in` K it learns from every K-th training scene alone.
+    """
+
+    system: str
+    preset: str
+    overrides: dict[str, Any] = Field(default_factory=dict)
+    one_in: Count = 1
+    training: TrainingParams
+
+
+class PredictorParams(Section):
+    """A flow that predicts class maps from photographs, as the mean of so many `samples`."""
+
+    system: Literal["c_glow"] = "c_glow"
+    preset: str
+    overrides: dict[str, Any] = Field(default_factory=dict)
+    training: TrainingParams
+    samples: Count = 10
+
+
+class SetParams(Section):
+    """A synthetic set: `rounds` photographs per layout of a split and temperature.
+
+    With `best_of`, so many are drawn and the `rounds` likeliest of them are kept. With `one_in` K
+    only every K-th layout of the split is used. `new_layouts` are used instead of these where such
+    a section is given.
+    """
+
+    generator: str
+    layouts: Literal["train", "val"]
+    one_in: Count = 1
+    new_layouts: NewLayoutsParams | None = None
+    temperatures: Annotated[tuple[Temperature, ...], Field(min_length=1)]
+    rounds: Count = 1
+    best_of: Count | None = None
+    seed: Seed = 0
+    limit: Count | None = None
+
+    @property
+    def drawn(self) -> int:
+        """How many photographs are drawn per layout and temperature."""
+        return self.best_of or self.rounds
+
+    @model_validator(mode="after")
+    def _keeps_what_it_draws(self) -> SetParams:
+        no_doubles("temperatures", self.temperatures)
+        if self.drawn < self.rounds:
+            raise ValueError(
+                f"best_of is {self.best_of}, expected {self.rounds} (rounds) or more: "
+                "no more photographs can be kept than are drawn"
+            )
+        return self
+
+
+class TransferParams(Section):
+    """A transferred set: contents of photographs moved into other layouts."""
+
+    generator: str
+    layouts: Literal["train", "val"]
+    contents: Literal["train", "val"] = "train"
+    latents: Literal["z", "eps"] = "z"
+    limit: Count | None = 8
+    seed: Seed = 0
+
+
+class JudgeParams(SegmenterParams):
+    """A network that selections ask; with `one_in` K it sees every K-th training scene alone.
+
+    A network knows what it has learned from, all the better the less that is. With `folds` K the
+    scenes are parted into K groups of whole drives, and the mean losses of classes that selections
+    go by are those of K more networks, each read off on the group that it has not seen.
+    """
+
+    one_in: Count = 1
+    folds: Count = 1
+
+
+class ChoiceParams(Section):
+    """How the temperature of a set is chosen: by what photographs of each are worth in training.
+
+    The training drives are parted into `folds`, each of which is held out once. For each
+    temperature of the set networks are trained on the other scenes and the photographs of their
+    layouts, once per fold and seed; the temperature whose networks read the held-out scenes best is
+    chosen. Validation scenes are not looked at.
+    """
+
+    set: str
+    folds: Several = 4
+    segmenter: SegmenterParams
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
+
+
+class BandParams(Section):
+    """A band of quantiles of log-density; what lies outside, on either side, is dropped."""
+
+    low: Fraction = 0.05
+    high: Fraction = 0.95
+
+    @model_validator(mode="after")
+    def _is_a_band(self) -> BandParams:
+        if self.low >= self.high:
+            raise ValueError(f"low is {self.low:g}, expected less than high, {self.high:g}")
+        return self
+
+
+class SelectionParams(Section):
+    """What of a set is fit to train on; each part is a switch and off unless it is given.
+
+    `reads` is what DVC watches for the selection under `data/<study>`: `chosen/CHOICE.json` where
+    the temperature is a chosen one, else `prepared`, which every selection depends on.
+
+    `temperature` is one of the set's, or `chosen` for what the choice under `reads` says; without
+    it, all are used. `likeliest` keeps so many photographs of each layout and temperature,
+    `typicality` a band of densities, calibrated per temperature; `agreement` drops the share of
+    photographs that the judge reads worst. `hardness` keeps more photographs of hard layouts: all
+    of the hardest, fewer down the ranks. `rarity` draws photographs of rare looks of large classes
+    more often. `pixel_filter` ignores pixels whose loss exceeds so many times the mean loss of
+    their class on real photographs, `ignore_band` so many pixels on either side of label edges.
+    """
+
+    set: str
+    judge: str
+    reads: str
+    temperature: Temperature | Literal["chosen"] | None = None
+    likeliest: Count | None = None
+    typicality: BandParams | None = None
+    agreement: Annotated[float, Field(gt=0, lt=1)] | None = None
+    hardness: bool = False
+    rarity: bool = False
+    pixel_filter: Annotated[float, Field(gt=0)] | None = None
+    ignore_band: Whole = 0
+
+
+Augment = Literal["none", "classic", "copy_paste"]
+"""How photographs are varied beside mirroring: not at all, by hand-made rules, or by pasting
+objects of other scenes."""
+
+
+class ArmParams(Section):
+    """What a retrained network sees: `real` and a synthetic set; augmentation by hand-made rules.
+
+    A synthetic set is one of `sets` or of `selections`. `reads` is the folder under `data/<study>`
+    that DVC watches for the arm: `synthetic/SET` or `selected/SELECTION` for an arm with a set,
+    `prepared` (which every arm depends on) for one without.
+
+    With `one_in` K the arm has every K-th training scene alone, and so have the generator and the
+    judge behind its set, and the layouts of the set unless `more_layouts` says so. `ratio` is how
+    many synthetic photographs are seen per real one; by default as the parts' sizes have it. By the
+    `schedule` both are seen throughout, or synthetic ones alone for the first `first_share` of the
+    steps and real ones alone after. `strength` is how far `augment: classic` goes, 1 the most.
+    """
+
+    train_on: Annotated[tuple[str, ...], Field(min_length=1)]
+    reads: str
+    augment: Augment = "none"
+    one_in: Count = 1
+    more_layouts: bool = False
+    ratio: Annotated[float, Field(gt=0)] | None = None
+    strength: Annotated[float, Field(gt=0, le=1)] = 1.0
+    schedule: Literal["joint", "synthetic_first"] = "joint"
+    first_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
+
+    @property
+    def made(self) -> str | None:
+        """The synthetic set or selection, if there is one."""
+        return next((name for name in self.train_on if name != "real"), None)
+
+    @property
+    def mixed(self) -> bool:
+        """Whether it joins real and synthetic photographs."""
+        return len(self.train_on) > 1
+
+    @model_validator(mode="after")
+    def _reads_what_it_trains_on(self) -> ArmParams:
+        made = [name for name in self.train_on if name != "real"]
+        if len(made) > 1:
+            raise ValueError(f"an arm takes one synthetic set, got {', '.join(made)}")
+        no_doubles("train_on", self.train_on)
+        expected = [f"synthetic/{made[0]}", f"selected/{made[0]}"] if made else ["prepared"]
+        if self.reads not in expected:
+            needed = " or ".join(repr(place) for place in expected)
+            raise ValueError(f"reads is {self.reads!r}; this train_on needs {needed}")
+        return self
+
+    @model_validator(mode="after")
+    def _mixes_only_what_it_has(self) -> ArmParams:
+        plain = {"ratio": None, "schedule": "joint"}
+        given = [name for name, usual in plain.items() if getattr(self, name) != usual]
+        if given and not self.mixed:
+            raise ValueError(
+                f"{' and '.join(given)}: says how real and synthetic photographs are mixed; "
+                "leave it out, or train on both"
+            )
+        usual = type(self).model_fields["strength"].default
+        if self.strength != usual and self.augment != "classic":
+            raise ValueError("strength: says how far augment: classic goes; leave it out")
+        if self.schedule == "synthetic_first" and self.ratio is not None:
+            raise ValueError("ratio: the schedule synthetic_first mixes nothing; leave it out")
+        return self
+
+
+class RetrainParams(Section):
+    """The arms' common network and schedule, and the seeds each arm is trained with."""
+
+    segmenter: SegmenterParams
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _has_one_place_for_seeds(self) -> RetrainParams:
+        if self.segmenter.seed != 0:
+            raise ValueError("segmenter.seed is not looked at here: list seeds in retrain.seeds")
+        return self
+
+
+class ReportParams(Section):
+    """What the report shows.
+
+    `sweep` names a set per system, that of the main system first. Pages of samples have a row for
+    each of so many `layouts` and a column for each of the `temperatures` that a set has.
+    `configurations` are the generators of a table of depths and boundary maps, `released` names for
+    a generator that keeps the flaws of released code the one that is repaired.
+    """
+
+    title: str
+    sweep: tuple[str, ...]
+    temperatures: tuple[Temperature, ...]
+    layouts: Count = 6
+    training_time: str | None = None
+    configurations: tuple[str, ...] = ()
+    released: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _shows_each_once(self) -> ReportParams:
+        no_doubles("sweep", self.sweep)
+        no_doubles("temperatures", self.temperatures)
+        return self
+
+
+class DiversityParams(Section):
+    """How the diversity of `generators` is measured.
+
+    `samples` photographs are made for each of so many held-out `layouts` at each temperature.
+    `features` names what the perceptual measure looks at; `weights` is the file of `vgg19`'s, or
+    `hub`: torchvision downloads them.
+    """
+
+    generators: tuple[str, ...]
+    layouts: Count
+    samples: Several = 100
+    clusters: Count = 9
+    repeats: Count = 10
+    features: Literal["pixels", "scattering", "random_vgg", "vgg19"] = "scattering"
+    weights: str | None = None
+    temperatures: Annotated[tuple[Temperature, ...], Field(min_length=1)]
+    seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _names_each_once(self) -> DiversityParams:
+        no_doubles("generators", self.generators)
+        no_doubles("temperatures", self.temperatures)
+        return self
+
+
+class AttributesParams(Section):
+    """How attributes are tested in photographs of `generators`.
+
+    A network that reads attributes is trained for so many `steps` on the real training photographs.
+    It looks at `samples` photographs for each of so many held-out `layouts`, before and after each
+    of a number of `changes` of their conditions.
+    """
+
+    generators: tuple[str, ...]
+    layouts: Count = 8
+    samples: Count = 3
+    changes: Count = 4
+    temperature: Temperature = 0.8
+    steps: Count = 400
+    batch_size: Count = 16
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _names_each_once(self) -> AttributesParams:
+        no_doubles("generators", self.generators)
+        return self
+
+
+class ExploreParams(Section):
+    """What is shown of the latents of `generators`: paths, styles and edits.
+
+    Paths of so many `steps` between two draws, and the draws themselves, are shown for so many
+    held-out `layouts`. `edits` is a list as `augflow edit-layout` takes it, without files to paste
+    from; by default an object is removed, a class turned into another, and an object added.
+    """
+
+    generators: Annotated[tuple[str, ...], Field(min_length=1)]
+    layouts: Count = 3
+    steps: Several = 7
+    path: Literal["spherical", "linear"] = "spherical"
+    temperature: Temperature = 0.8
+    seed: Seed = 0
+    edits: Annotated[tuple[dict[str, Any], ...], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _names_each_once(self) -> ExploreParams:
+        no_doubles("generators", self.generators)
+        return self
+
+
+class VerifyParams(Section):
+    """How many items of each stage `augflow verify --level 1` makes again.
+
+    `trainings` is how many networks it trains again, which takes as long as their training did;
+    generators, predictors, judges and retrained networks count alike.
+    `tolerance` is the largest difference, in 8-bit grey values, that a photograph made again on
+    another machine may show.
+    """
+
+    items: Count = 2
+    trainings: Annotated[int, Field(ge=0)] = 0
+    tolerance: Annotated[float, Field(ge=0)] = 2.0
+    seed: Seed = 0
+
+
+class Params(Section):
+    """All of `params.yaml`."""
+
+    study: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+    threads: Count = 2
+    data: DataParams
+    generators: dict[Name, GeneratorParams]
+    sets: dict[Name, SetParams]
+    transfers: dict[Name, TransferParams] = Field(default_factory=dict)
+    predictors: dict[Name, PredictorParams] = Field(default_factory=dict)
+    judge: SegmenterParams
+    judges: dict[Name, JudgeParams] = Field(default_factory=dict)
+    choices: dict[Name, ChoiceParams] = Field(default_factory=dict)
+    selections: dict[Name, SelectionParams] = Field(default_factory=dict)
+    arms: dict[Name, ArmParams]
+    retrain: RetrainParams
+    report: ReportParams
+    diversity: DiversityParams | None = None
+    attributes: AttributesParams | None = None
+    explore: ExploreParams | None = None
+    verify: VerifyParams = VerifyParams()
+
+    @model_validator(mode="after")
+    def _painted_scenes_have_their_place(self) -> Params:
+        place = f"data/{self.study}/raw"
+        if self.data.reader == "streets" and self.data.root != place:
+            raise ValueError(f"data.root: embedded scenes are painted at {place!r}, set it to that")
+        return self
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Params:
+        generators, sets = sorted(self.generators), sorted(self.sets)
+        uses: list[tuple[str, str, list[str]]] = []
+        uses += [(f"sets.{k}.generator", s.generator, generators) for k, s in self.sets.items()]
+        uses += [(f"transfers.{k}.generator", s.generator, generators)
+                 for k, s in self.transfers.items()]  # fmt: skip
+        uses += [(f"choices.{k}.set", choice.set, sets) for k, choice in self.choices.items()]
+        for key, one in self.selections.items():
+            uses += [(f"selections.{key}.set", one.set, sets),
+                     (f"selections.{key}.judge", one.judge, sorted(self.judges))]  # fmt: skip
+        for key, arm in self.arms.items():
+            selected = arm.reads.startswith("selected/")
+            known = sorted(self.selections) if selected else ["real", *sets]
+            uses += [(f"arms.{key}.train_on", name, known) for name in arm.train_on
+                     if name != "real"]  # fmt: skip
+        uses += [("report.sweep", name, sets) for name in self.report.sweep]
+        uses += [("diversity.generators", name, generators)
+                 for name in (self.diversity.generators if self.diversity else ())]  # fmt: skip
+        uses += [("attributes.generators", name, generators)
+                 for name in (self.attributes.generators if self.attributes else ())]  # fmt: skip
+        uses += [("explore.generators", name, generators)
+                 for name in (self.explore.generators if self.explore else ())]  # fmt: skip
+        compared = sorted(self.sets[n].generator for n in self.report.sweep if n in self.sets)
+        uses += [("report.configurations", name, compared) for name in self.report.configurations]
+        uses += [("report.released", name, compared)
+                 for pair in self.report.released.items() for name in pair]  # fmt: skip
+        wrong = [
+            f"{where}: no {name!r}; {nearest(name, known)}"
+            for where, name, known in uses
+            if name not in known
+        ]
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return self
+
+    @model_validator(mode="after")
+    def _selections_fit_their_sets(self) -> Params:
+        doubled = sorted(set(self.sets) & set(self.selections))
+        faults = [f"selections.{name}: is a set's name too; take another" for name in doubled]
+        faults += [
+            f"choices.{key}.set: {one.set} has layouts of val; choose on training layouts"
+            for key, one in self.choices.items()
+            if self.sets[one.set].layouts != "train"
+        ]
+        for key, one in self.selections.items():
+            faults += [f"selections.{key}.{fault}" for fault in self._unfit(one)]
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+    def _unfit(self, one: SelectionParams) -> list[str]:
+        """What is wrong with a selection, each under the parameter's name."""
+        faults, degrees = [], self.sets[one.set].temperatures
+        choices = {f"chosen/{name}.json": choice for name, choice in self.choices.items()}
+        if one.temperature == "chosen":
+            if one.reads not in choices:
+                faults.append(f"reads: {one.reads!r}; {nearest(one.reads, sorted(choices))}")
+            elif choices[one.reads].set != one.set:
+                faults.append(f"reads: {one.reads} is about set {choices[one.reads].set}")
+        elif one.reads != "prepared":
+            faults.append(f"reads: {one.reads!r}, expected 'prepared' unless temperature is chosen")
+        if isinstance(one.temperature, float) and one.temperature not in degrees:
+            shown = ", ".join(f"{degree:g}" for degree in degrees)
+            faults.append(f"temperature: {one.temperature:g}; set {one.set} has {shown}")
+        return faults
+
+    @model_validator(mode="after")
+    def _fractions_are_kept(self) -> Params:
+        """Nothing behind an arm has seen more training scenes than the arm has."""
+        faults = []
+        for key, arm in self.arms.items():
+            if arm.made is None:
+                continue
+            selection = self.selections.get(arm.made)
+            behind = self.sets[selection.set if selection else arm.made]
+            if behind.layouts != "train":
+                faults.append(
+                    f"arms.{key}.train_on: {arm.made} has layouts of {behind.layouts}; an arm "
+                    "trains on training layouts alone"
+                )
+            seen = {f"generators.{behind.generator}": self.generators[behind.generator].one_in}
+            if not arm.more_layouts:
+                seen[f"sets.{selection.set if selection else arm.made}"] = behind.one_in
+            if selection:
+                seen[f"judges.{selection.judge}"] = self.judges[selection.judge].one_in
+            faults += [
+                f"arms.{key}.one_in is {arm.one_in}, but {where}.one_in is {share}: it sees scenes "
+                "that the arm does not have"
+                for where, share in seen.items()
+                if share % arm.one_in
+            ]
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+    @model_validator(mode="after")
+    def _systems_can_be_compared(self) -> Params:
+        """The sets of the sweep: a generator each, all on the same layouts."""
+        swept = {name: self.sets[name] for name in self.report.sweep if name in self.sets}
+        no_doubles("report.sweep: generators", [section.generator for section in swept.values()])
+        places = {name: f"{section.layouts}, limit {section.limit}, one in {section.one_in}"
+                  for name, section in swept.items()}  # fmt: skip
+        new = [name for name, section in swept.items() if section.new_layouts is not None]
+        if new:
+            raise ValueError(
+                f"report.sweep: {', '.join(new)} has new layouts, of which there is no real "
+                "photograph to compare with; name sets of the split's own layouts"
+            )
+        if len(set(places.values())) > 1:
+            shown = "; ".join(f"{name} has {place}" for name, place in places.items())
+            raise ValueError(f"report.sweep: systems are compared on the same layouts, but {shown}")
+        return self
+
+
+def load(path: Path = Path("params.yaml")) -> Params:
+    """Reads and checks `params.yaml`.
+
+    Raises:
+        ParamsError: the file is missing, not YAML, or holds a wrong value; all faults in one line.
+    """
+    from augflow.core import yaml
+
+    if not path.exists():
+        raise ParamsError(f"{path}: no such file; run in a project folder (augflow init makes one)")
+    return checked(Params, yaml.read(path), str(path))

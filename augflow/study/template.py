@@ -1,0 +1,209 @@
+"""A project folder from a preset: `dvc.yaml`, `params.yaml`, `pipelines/` and what DVC needs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from augflow import __version__
+from augflow.core import io
+from augflow.core.errors import AugflowError, DataError, ParamsError, nearest
+from augflow.data import readers
+from augflow.study.params import Params, load
+
+_PACKAGE = Path(__file__).parent
+VERSION_FILE = "augflow.version"
+"""Stands for the code of the installed package where a stage's dependencies are listed."""
+
+_GITIGNORE = ".venv/\n__pycache__/\n.augflow/\ndata/\n"
+_DVCIGNORE = "__pycache__\n*.pyc\n.venv\n.augflow\n.*.part\n.git\n"
+_DVC_CONFIG = "[core]\n    analytics = false\n    check_update = false\n    autostage = false\n"
+_NO_GIT = "    no_scm = true\n"
+
+_README = """\
+# {study}
+
+{title}. Made by `augflow init --preset {preset}`.
+
+```sh
+dvc repro                     # the whole study; only what has changed runs again
+augflow verify --level 1      # whether the results still hold
+```
+
+- `params.yaml` says what is done: sizes, training, sets, arms. Photographs: `{root}`.
+- `reports/{study}/report.html` is what came out; `data/{study}/` is what it was made from.
+- `augflow check-data --params params.yaml` lists what is wrong with the photographs.
+- `{version}` stands for augflow's code: after an update of augflow, `augflow --version > {version}`
+  lets `dvc repro` make everything again.
+"""
+
+
+@dataclass(frozen=True)
+class Source:
+    """The files that projects are made from: a source tree's own, or the installed package's."""
+
+    root: Path
+
+    @property
+    def presets(self) -> dict[str, Path]:
+        """The `params.yaml` of every preset, by name."""
+        return {
+            path.stem: path for path in sorted((self.root / "pipelines/presets").glob("*.yaml"))
+        }
+
+    def preset(self, name: str) -> Path:
+        """The file of a preset.
+
+        Raises:
+            ParamsError: no such preset; lists the known ones.
+        """
+        if name not in self.presets:
+            raise ParamsError(f"no preset {name!r}; {nearest(name, list(self.presets))}")
+        return self.presets[name]
+
+
+def source() -> Source:
+    """Where the files of a new project come from."""
+    installed = _PACKAGE / "project_files"
+    return Source(installed if installed.is_dir() else _PACKAGE.parent)
+
+
+def create(preset: str, data: Path | None, target: Path) -> Params:
+    """Writes a project into `target`.
+
+    Args:
+        preset: the name of a preset.
+        data: the folder of photographs; None where the preset makes its own.
+        target: an empty or new folder.
+
+    Returns:
+        The parameters of the project.
+
+    Raises:
+        ParamsError: no such preset, or `data` is missing or not wanted.
+        DataError: `data` is not of the preset's layout, or `target` holds files.
+    """
+    origin = source()
+    path = origin.preset(preset)
+    params = load(path)
+    faults = [*_data_faults(preset, params, data), *_target_faults(target, data)]
+    if faults:
+        raise _joined(faults)
+    text = path.read_text(encoding="utf-8")
+    if data is not None:
+        text = _with_root(text, os.path.relpath(data.resolve(), target.resolve()))
+    _write(origin, preset, text, target)
+    return load(target / "params.yaml")
+
+
+def pipeline(text: str, made: bool) -> str:
+    """`dvc.yaml` for a project outside the source tree.
+
+    What stages depend on in the source tree, files below `augflow/`, becomes `augflow.version`.
+
+    Args:
+        text: the source tree's `dvc.yaml`.
+        made: whether `prepare` makes the raw photographs; else it depends on them.
+    """
+    import yaml
+
+    content = yaml.safe_load(text)
+    for stage in content["stages"].values():
+        stage = stage.get("do", stage)
+        kept = [path for path in stage["deps"] if not path.startswith("augflow/")]
+        stage["deps"] = [VERSION_FILE, *kept]
+    if not made:
+        prepare = content["stages"]["prepare"]
+        prepare["outs"].remove("data/${study}/raw")
+        prepare["deps"].append("${data.root}")
+    return yaml.dump(content, Dumper=_indented(), sort_keys=False, width=100)
+
+
+def _data_faults(preset: str, params: Params, data: Path | None) -> list[AugflowError]:
+    reader = params.data.reader
+    if reader == "streets":
+        if data is None:
+            return []
+        return [ParamsError(f"--data {data}: preset {preset} paints its own scenes; leave it out")]
+    if data is None:
+        return [ParamsError(f"preset {preset} needs photographs; name their folder with --data")]
+    if not data.is_dir():
+        return [DataError(f"{data}: no such folder; name the folder of the data set with --data")]
+    if readers.has_layout(data, reader):
+        return []
+    guess = readers.guessed_reader(data)
+    looks = f"it looks like {guess}: choose a preset for that" if guess else "check --data"
+    place = readers.PHOTOS[reader]
+    return [DataError(f"{data}: no photos at {place}, where preset {preset} looks; {looks}")]
+
+
+def _target_faults(target: Path, data: Path | None) -> list[AugflowError]:
+    if target.exists() and not target.is_dir():
+        return [DataError(f"{target}: is a file; name a new or an empty folder")]
+    if not target.is_dir():
+        return []
+    inside = data.resolve() if data is not None else None
+    held = [
+        path.name
+        for path in sorted(target.iterdir())
+        if path.name != ".git" and not (inside and inside.is_relative_to(path.resolve()))
+    ]
+    if not held:
+        return []
+    more = f" and {len(held) - 8} more" if len(held) > 8 else ""
+    names = ", ".join(held[:8])
+    return [DataError(f"{target}: holds {names}{more}; name a new or an empty folder")]
+
+
+def _joined(faults: list[AugflowError]) -> AugflowError:
+    return type(faults[0])("; ".join(str(fault) for fault in faults))
+
+
+def _with_root(text: str, root: str) -> str:
+    """The parameters with another `data.root`, all else, comments too, as it was."""
+    plain = re.fullmatch(r"[\w./-]*[\w./][\w./-]*", root) and not root.startswith("-")
+    value = root if plain else json.dumps(root, ensure_ascii=False)
+    return re.sub(r"^(  root: ).*$", lambda match: match[1] + value, text, count=1, flags=re.M)
+
+
+def _write(origin: Source, preset: str, text: str, target: Path) -> None:
+    for folder in ("data", "reports", "pipelines", ".dvc"):
+        (target / folder).mkdir(parents=True, exist_ok=True)
+    for script in sorted((origin.root / "pipelines").glob("*.py")):
+        shutil.copyfile(script, target / "pipelines" / script.name)
+    io.atomic_write(target / "params.yaml", text.encode())
+    params = load(target / "params.yaml")
+    graph = pipeline((origin.root / "dvc.yaml").read_text("utf-8"), params.data.reader == "streets")
+    readme = _README.format(
+        study=params.study, title=params.report.title, preset=preset, root=params.data.root,
+        version=VERSION_FILE,
+    )  # fmt: skip
+    config = _DVC_CONFIG if _in_git(target) else _DVC_CONFIG + _NO_GIT
+    contents = {
+        "dvc.yaml": graph, "README.md": readme, VERSION_FILE: f"augflow {__version__}\n",
+        ".gitignore": _GITIGNORE, ".dvcignore": _DVCIGNORE, ".dvc/config": config,
+        ".dvc/.gitignore": "/config.local\n/tmp\n/cache\n",
+    }  # fmt: skip
+    for name, content in contents.items():
+        io.atomic_write(target / name, content.encode())
+
+
+def _in_git(folder: Path) -> bool:
+    place = folder.resolve()
+    return any((parent / ".git").exists() for parent in (place, *place.parents))
+
+
+def _indented() -> Any:
+    """A YAML dumper that indents lists, as `dvc.yaml` files are written."""
+    import yaml
+
+    class Indented(yaml.SafeDumper):
+        def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+            super().increase_indent(flow, False)
+
+    return Indented

@@ -1,0 +1,226 @@
+"""A synthetic set as a data set for other people's training: `augflow export`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from augflow.core import io
+from augflow.core.disk import require_room
+from augflow.core.errors import DataError, ParamsError, nearest
+from augflow.data.scenes import SceneFolder
+from augflow.data.synthetic import FACTS, SetRow, SyntheticSet, read_set
+from augflow.data.synthetic.manifest import label_path
+from augflow.stages.retrain import require_fitting
+from augflow.study import sizes
+from augflow.study.params import SetParams
+from augflow.study.project import Project
+from augflow.tools.formats import FORMATS, Labelled, Package, Placed
+from augflow.tools.formats.card import Story, card
+from augflow.tools.formats.package import REAL, REAL_VAL, SYNTHETIC
+from augflow.tools.provenance import home as homes
+from augflow.tools.provenance.home import Home, home_of
+from augflow.tools.provenance.judged import judged
+from augflow.tools.provenance.selections import Selection, read_selection
+
+CARD, MANIFEST = "README.md", "manifest.csv"
+COLUMNS = (
+    "part", "name", "photo", "labels", "layout", "split", "content", "temperature", "seed",
+    "round", "generator", "log_p_bpd", "weight", "digest",
+)  # fmt: skip
+
+
+def export(which: str, form: str, out: Path, *, real: bool = False) -> list[Placed]:
+    """Writes a set or a selection in one of `FORMATS`, with a card and a manifest.
+
+    Args:
+        which: the name of a set, transfer or selection of the project here, or a set's folder.
+        form: the format's name.
+        out: the folder to write, new or empty; whole or not at all.
+        real: whether the real training scenes are written beside; for `mmseg` the held-out ones
+            too, which its validation reads.
+
+    Returns:
+        Where each photograph is.
+
+    Raises:
+        ParamsError: no such format.
+        DataError: no such set, it is damaged, there are no real scenes, or `out` holds something or
+            its disk has no room.
+    """
+    if form not in FORMATS:
+        raise ParamsError(f"--format: no {form!r}; {nearest(form, list(FORMATS))}")
+    _check_out(out)
+    folder = set_folder(which)
+    made, home, selection = read_set(folder), home_of(folder), read_selection(folder)
+    parts = {SYNTHETIC: _synthetic(folder, made)}
+    if real:
+        parts |= _real(folder, made, home, form)
+    package = Package(made.facts.table, made.facts.size, parts, _weights(selection, made.rows))
+    copied = [folder, *(_splits(home, form) if real else ())]
+    need = sum((sizes.tree(path) for path in copied), sizes.NOTHING).need
+    require_room(out, need, f"the export of {folder.name}")
+    with io.fresh_folder(out) as fresh:
+        placed = FORMATS[form](fresh, package)
+        rows = _manifest(placed, made.rows, package)
+        io.write_csv(fresh / MANIFEST, rows, COLUMNS)
+        text = card(_story(folder, made, home, selection), package, form)
+        io.atomic_write(fresh / CARD, text.encode())
+    return placed
+
+
+def _splits(home: Home, form: str) -> list[Path]:
+    """The folders of the real scenes that an export has."""
+    if home.prepared is None:
+        return []
+    return [
+        home.prepared / split for split in (("train", "val") if form == "mmseg" else ("train",))
+    ]
+
+
+def set_folder(which: str) -> Path:
+    """The folder of a set by its name in the project here, or by its path.
+
+    Raises:
+        DataError: no such set; names the nearest.
+    """
+    path, known = Path(which), _known()
+    if which in known:
+        return known[which]
+    if (path / FACTS).is_file():
+        return path
+    if path.is_dir():
+        raise DataError(f"{path}: holds no {FACTS}; give the folder of a synthetic set")
+    _require_made(which)
+    near = nearest(which, sorted(known)) if known else "no project with sets is here"
+    raise DataError(f"no set or folder {which!r}; {near}")
+
+
+def _known() -> dict[str, Path]:
+    """The sets and selections that there are in the project here; a set goes before a selection."""
+    if not Path("params.yaml").is_file():
+        return {}
+    data = Project().data
+    found = [path.parent for kind in (homes.SELECTED, homes.SYNTHETIC)
+             for path in sorted((data / kind).glob(f"*/{FACTS}"))]  # fmt: skip
+    return {folder.name: folder for folder in found}
+
+
+def _require_made(which: str) -> None:
+    """Says which stage to run where params.yaml names a set that is not there yet."""
+    if not Path("params.yaml").is_file():
+        return
+    project = Project()
+    stages: dict[str, Mapping[str, Any]] = {
+        "synthesize": project.params.sets, "transfer": project.params.transfers,
+        "select": project.params.selections,
+    }  # fmt: skip
+    for stage, sections in stages.items():
+        if which in sections:
+            kind = homes.SELECTED if stage == "select" else homes.SYNTHETIC
+            project.require(f"{stage}@{which}", project.data / kind / which)
+
+
+def _check_out(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise DataError(f"{out}: is a file; give a folder with --out")
+    found = sorted(path.name for path in out.iterdir()) if out.exists() else []
+    if found:
+        shown = ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
+        raise DataError(f"{out}: holds {shown}; give a new or empty folder with --out")
+    if out.resolve() == Path.cwd():
+        raise DataError(f"{out}: is the current folder; give one of its own with --out")
+    if any((parent / FACTS).is_file() for parent in out.absolute().parents):
+        raise DataError(f"{out}: lies in a synthetic set; give a folder elsewhere with --out")
+
+
+def _synthetic(folder: Path, made: SyntheticSet) -> list[Labelled]:
+    paths = [folder / label_path(row.photo, "instanceIds") for row in made.rows]
+    known = all(path.is_file() for path in paths)
+    return [
+        Labelled(
+            row.name, row.photo.split("/")[2], image, classes,
+            io.read_ids(path).astype(np.int32) if known else None,
+        )
+        for row, image, classes, path in zip(
+            made.rows, made.image, made.classes, paths, strict=True
+        )
+    ]  # fmt: skip
+
+
+def _real(folder: Path, made: SyntheticSet, home: Home, form: str) -> dict[str, list[Labelled]]:
+    if home.prepared is None:
+        raise DataError(
+            f"{folder}: no prepared scenes belong to it, so none can be written beside it; leave "
+            "--real out, or export a set of the project"
+        )
+    splits = {REAL: "train", **({REAL_VAL: "val"} if form == "mmseg" else {})}
+    return {part: _scenes(folder, made, home.prepared, split) for part, split in splits.items()}
+
+
+def _scenes(folder: Path, made: SyntheticSet, prepared: Path, split: str) -> list[Labelled]:
+    source = SceneFolder(prepared, split)
+    require_fitting(made, folder, source.table, source.size)
+    scenes = source.scenes()
+    images = scenes.image.permute(0, 2, 3, 1).numpy()
+    maps = scenes.layout.classes.numpy()
+    # folder names of the Cityscapes layout hold no underscore
+    cities = [re.sub(r"[^A-Za-z0-9-]+", "-", drive).strip("-") or "scenes"
+              for drive in source.drives]  # fmt: skip
+    return [Labelled(*facts) for facts in zip(source.names, cities, images, maps, strict=True)]
+
+
+def _weights(selection: Selection | None, rows: Sequence[SetRow]) -> dict[str, float]:
+    decisions = selection.decisions if selection else {}
+    found = {row.name: decisions[row.name].weight for row in rows if row.name in decisions}
+    return {name: weight for name, weight in found.items() if weight is not None}
+
+
+def _manifest(
+    placed: Sequence[Placed], rows: Sequence[SetRow], package: Package
+) -> list[dict[str, Any]]:
+    known = {row.name: vars(row) for row in rows}
+    images = {(part, photo.name): photo.image for part, photos in package.parts.items()
+              for photo in photos}  # fmt: skip
+    lines = []
+    for one in placed:
+        line = dict.fromkeys(COLUMNS) | {"digest": io.digest_array(images[one.part, one.name])}
+        if one.part == SYNTHETIC:
+            line |= known[one.name] | {"weight": package.weights.get(one.name, 1.0)}
+        else:
+            line |= {"layout": one.name, "split": "val" if one.part == REAL_VAL else "train"}
+        lines.append(line | vars(one))
+    return lines
+
+
+def _story(folder: Path, made: SyntheticSet, home: Home, selection: Selection | None) -> Story:
+    facts, own = made.facts, folder.absolute().name
+    source = selection.set if selection else own
+    section, maker = home.section(source), home.maker(facts.generator)
+    seen = judged(home, source)
+    fits = seen is not None and seen.classes == facts.table.names
+    dataset = io.read_json(home.prepared / "dataset.json") if home.prepared else {}
+    return Story(
+        own, source, home.study, str(dataset.get("reader", "")), facts.generator, maker, made.rows,
+        facts.attributes, section.best_of if isinstance(section, SetParams) else None, selection,
+        seen.pooled(row.name for row in made.rows) if seen is not None and fits else None,
+        seen.judge if seen else "", _diversity(home, maker.name if maker else ""),
+    )  # fmt: skip
+
+
+def _diversity(home: Home, maker: str) -> dict[float, float]:
+    """Temperature -> mean perceptual distance of the generator's photographs of one layout."""
+    path = home.scores(f"diversity/{maker}") if maker else None
+    if path is None:
+        return {}
+    try:
+        return {float(level["temperature"]): float(level["mean"]["perceptual"]["overall"])
+                for level in io.read_json(path)["temperatures"]}  # fmt: skip
+    except (KeyError, TypeError, ValueError) as fault:
+        raise DataError(
+            f"{path}: not scores of diversity ({fault}); run diversity again"
+        ) from fault

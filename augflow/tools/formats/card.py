@@ -1,0 +1,231 @@
+"""The card of an exported data set, `README.md`: what it is, where it is from, what it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from augflow.data.classes import ClassTable
+from augflow.data.synthetic import SetRow
+from augflow.metrics import scores
+from augflow.tools.formats.package import SYNTHETIC, Package, pixels
+from augflow.tools.provenance.home import Maker
+from augflow.tools.provenance.selections import Selection
+
+FORMATS = {
+    "cityscapes": "The layout of Cityscapes: `leftImg8bit/SPLIT/CITY` and `gtFine/SPLIT/CITY` with "
+    "`labelIds` (published ids), `labelTrainIds` (255 is ignored) and, where instances are known, "
+    "`instanceIds`. Synthetic photographs are split `train`, real scenes split `train_real`.",
+    "mmseg": "For mmsegmentation: `augflow_data.py` is a config snippet to be named among the "
+    "bases of your own; `images/`, `labels/` (train ids, 255 is ignored) and `lists/` are what it "
+    "reads. A photograph of a larger weight is listed several times.",
+    "folder": "Plain folders: `images/NAME.png`, `labels/NAME.png` (train ids, 255 is ignored) and "
+    "`classes.csv`. Real scenes are in `real/`.",
+    "coco_panoptic": "COCO's panoptic format: `PART/NAME.png`, "
+    "`annotations/panoptic_PART/NAME.png` (segment id = R + 256 G + 65536 B) and "
+    "`annotations/panoptic_PART.json`. A category's id is its train id plus 1. Where instance ids "
+    "are not known, connected components of countable classes stand for objects.",
+}
+
+
+@dataclass(frozen=True)
+class Story:
+    """What is known of a set beside its photographs.
+
+    Attributes:
+        name: the set's, or the selection's.
+        source: the set that a selection was made from; else the set itself.
+        study: empty where it is not known.
+        reader: of the data set that the layouts come from, empty where it is not known.
+        generator: the digest.
+        attributes: what was asked for beside the layouts.
+        best_of: how many photographs the kept ones are the likeliest of, None where all were kept.
+        matrix: (K, K) confusion of the judge over the exported photographs, None where not scored.
+        judge: its digest.
+        diversity: temperature -> mean perceptual distance of two photographs of one layout.
+    """
+
+    name: str
+    source: str
+    study: str
+    reader: str
+    generator: str
+    maker: Maker | None
+    rows: Sequence[SetRow]
+    attributes: Mapping[str, bool] = field(default_factory=dict)
+    best_of: int | None = None
+    selection: Selection | None = None
+    matrix: np.ndarray | None = None
+    judge: str = ""
+    diversity: Mapping[float, float] = field(default_factory=dict)
+
+
+def card(story: Story, package: Package, form: str) -> str:
+    """The text of the card, Markdown."""
+    real = {part: len(photos) for part, photos in package.parts.items() if part != SYNTHETIC}
+    beside = "".join(f"; {count} real scenes as `{part}`" for part, count in real.items())
+    sections = [
+        [f"# {_text(story.name)}", "", f"{len(story.rows)} synthetic photographs of "
+         f"{package.size[0]}x{package.size[1]} pixels with labels of {package.table.count} classes"
+         f"{beside}. Made by augflow.", "", FORMATS[form], "",
+         "`manifest.csv` lists every photograph with its labels, origin and weight."],
+        ["## Where it comes from", "", *_origin(story)],
+        ["## How photographs were selected", "", *_selected(story)],
+        ["## Classes", "", *_histogram(package)],
+        ["## Licence", "", _licence(story, bool(real))],
+        ["## Known failures", "", *_failures(story, package.table)],
+        ["## Diversity", "", *_diversity(story)],
+        ["## What it must not be used for", "", *_not_for(story)],
+    ]  # fmt: skip
+    return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
+
+
+def _origin(story: Story) -> Iterator[str]:
+    rows, maker = story.rows, story.maker
+    temperatures = sorted({row.temperature for row in rows})
+    seeds = sorted({row.seed for row in rows})
+    layouts = {(row.split, row.layout) for row in rows}
+    contents = {row.content for row in rows} - {""}
+    asked = ", ".join(key if there else f"not {key}" for key, there in story.attributes.items())
+    facts = {
+        "study": story.study or "unknown",
+        "set": story.source,
+        "generator": maker.name if maker else "not in the project",
+        "system": maker.system if maker else "unknown",
+        "preset": (maker.preset if maker else "") or "unknown",
+        "generator's digest": story.generator,
+        "temperatures": ", ".join(f"{degree:g}" for degree in temperatures),
+        "seeds": _seeds(seeds),
+        "layouts": _layouts(layouts),
+        "contents": f"{len(contents)} photographs" if contents else "none: free samples",
+        **({"asked for": asked} if asked else {}),
+    }
+    yield from _table(("what", ""), facts.items())
+    yield ""
+    yield "`manifest.csv` has the layout, content, temperature and seed of each photograph; with"
+    yield "the generator of this digest, `augflow replay` makes its pixels again."
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    shown = ", ".join(map(str, seeds[:3]))
+    return shown if len(seeds) <= 3 else f"{len(seeds)}, column `seed` of manifest.csv"
+
+
+def _layouts(layouts: set[tuple[str, str]]) -> str:
+    splits = sorted({split for split, _ in layouts})
+    counts = (f"{sum(one == split for one, _ in layouts)} of split {split}" for split in splits)
+    return ", ".join(counts)
+
+
+def _selected(story: Story) -> Iterator[str]:
+    if story.best_of is not None:
+        yield f"Of each layout and temperature, {story.best_of} photographs were drawn and the"
+        yield "likeliest under the generator kept."
+        yield ""
+    selection = story.selection
+    if selection is None:
+        yield f"There was no selection: these are all photographs of set {_text(story.source)}."
+        return
+    dropped: dict[str, int] = {}
+    for decision in selection.decisions.values():
+        if not decision.kept:
+            dropped[decision.reason] = dropped.get(decision.reason, 0) + 1
+    total, out = len(selection.decisions), sum(dropped.values())
+    yield f"Selection {_text(selection.name)} kept {total - out} of {total} photographs; its judge"
+    yield f"has the digest {selection.judge}. Pixels whose labels it does not trust are ignored."
+    yield ""
+    yield from _table(("dropped for", "photographs"), sorted(dropped.items()))
+    yield ""
+    limits = {f"threshold: {key}": value for key, value in selection.thresholds.items()}
+    rules = {**selection.settings, **limits}
+    used = ((key, value) for key, value in rules.items() if value not in (None, False))
+    yield from _table(("rule", "value"), used)
+
+
+def _histogram(package: Package) -> Iterator[str]:
+    counts = pixels(package.parts[SYNTHETIC], package.table.count)
+    total = max(1, int(counts.sum()))
+    rows = [
+        (name, int(column.sum()), f"{column.sum() / total:.2%}", int((column > 0).sum()))
+        for name, column in zip(package.table.names, counts.T, strict=True)
+    ]
+    yield from _table(("class", "labelled pixels", "share", "photographs"), rows)
+
+
+def _licence(story: Story, real: bool) -> str:
+    if story.reader == "streets":
+        return (
+            "The labels come from the street scenes that augflow paints itself (reader `streets`), "
+            "as do the photographs that the generator was trained on: the licence of augflow "
+            "governs them."
+        )
+    named = f"read as `{story.reader}`" if story.reader else "that the layouts were taken from"
+    beside = " and the real scenes beside them" if real else ""
+    return (
+        f"The labels{beside} come from your own data set, {named}: its licence governs them, and "
+        "whatever it asks of derived works holds for the photographs too, whose generator was "
+        "trained on it. Read it before you pass this data set on; augflow adds no terms of its own."
+    )
+
+
+def _failures(story: Story, table: ClassTable) -> Iterator[str]:
+    if story.matrix is None or not story.matrix.sum():
+        yield "No judge has scored these photographs: how well they show what their labels say is"
+        yield "not known."
+        return
+    found = scores(story.matrix)
+    ious = [pair for pair in zip(table.names, found.per_class_iou, strict=True)]
+    known = sorted(((iou, name) for name, iou in ious if iou is not None))
+    yield f"A segmenter trained on real photographs (digest {story.judge}) reads"
+    yield f"{found.pixel_accuracy:.1%} of the pixels as the labels say; mean class IoU"
+    yield f"{found.class_iou:.1%}. Classes of a low IoU are not shown as they are labelled, or not"
+    yield "known well to the judge itself."
+    yield ""
+    yield from _table(("class", "judge's IoU"), ((name, f"{iou:.1%}") for iou, name in known))
+
+
+def _diversity(story: Story) -> Iterator[str]:
+    layouts = {(row.split, row.layout) for row in story.rows}
+    yield f"{len(story.rows)} photographs of {len(layouts)} layouts, so"
+    yield f"{len(story.rows) / len(layouts):.3g} of each on average."
+    degrees = {row.temperature for row in story.rows}
+    yield ""
+    if not story.diversity:
+        yield "How much photographs of one layout differ was not measured."
+        return
+    yield "Mean perceptual distance of two photographs that the generator made for one layout; a"
+    yield "small one says that photographs of one layout look alike:"
+    yield ""
+    rows = ((f"{d:g}", f"{v:.4g}", "yes" if d in degrees else "no")
+            for d, v in sorted(story.diversity.items()))  # fmt: skip
+    yield from _table(("temperature", "distance", "in this set"), rows)
+
+
+def _not_for(story: Story) -> Iterator[str]:
+    yield "- To test or validate anything: a generator's faults are not those of a camera."
+    yield "- As a stand-in for real photographs of what the generator has never seen: places,"
+    yield "  weather, rare events, people or vehicles of another kind."
+    yield "- To show that something is safe, or to identify people or number plates: what looks"
+    yield "  like one is invented, or copied from training photographs."
+    held_out = sorted({row.split for row in story.rows} - {"train"})
+    if held_out:
+        yield f"- To train what is evaluated on split {', '.join(held_out)}: photographs of its"
+        yield "  layouts tell a network the answers."
+
+
+def _table(head: Sequence[str], rows: Any) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield f"|{'|'.join(['---'] * len(head))}|"
+    for row in rows:
+        yield f"| {' | '.join(_text(cell) for cell in row)} |"
+
+
+def _text(value: Any) -> str:
+    """A cell of a table: what Markdown would take for marks stays as it is."""
+    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    for sign in "\\|<*[`":
+        text = text.replace(sign, f"\\{sign}")
+    return " ".join(text.split())

@@ -1,0 +1,192 @@
+"""Makes a synthetic photograph again and compares: `augflow replay`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from augflow import generators
+from augflow.core import hardware, io
+from augflow.core.errors import DataError
+from augflow.core.seeding import deterministic
+from augflow.data.boundaries import boundary_map, guessed_instances
+from augflow.data.scenes import Layout
+from augflow.data.synthetic import MANIFEST
+from augflow.data.synthetic.manifest import label_path
+from augflow.stages.synthesize import layout_maker
+from augflow.study.params import SetParams, TransferParams
+from augflow.tools.provenance.home import SYNTHETIC, Home, Maker, home_of, maker_of
+from augflow.tools.provenance.located import Located, located
+from augflow.tools.provenance.origins import origin_recipe, read_origin
+from augflow.tools.provenance.remaking import Drawn, Moved, Recipe, Splits, remade
+from augflow.tools.provenance.selections import read_selection
+from augflow.tools.synth import THREADS
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A photograph made again, beside what its file holds.
+
+    Attributes:
+        largest: the largest difference of a channel, in grey values.
+        share: the share of pixels that differ in a channel.
+        changed: whether the file holds other pixels than its manifest records.
+        as_recorded: whether the pixels made again are those that the manifest records.
+
+    Shapes:
+        image: (H, W, 3) uint8.
+    """
+
+    image: np.ndarray
+    largest: int
+    share: float
+    changed: bool
+    as_recorded: bool
+
+    @property
+    def equal(self) -> bool:
+        """Whether no pixel differs."""
+        return self.largest == 0
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A recipe, the threads that it takes, and why it may not be the right one (else empty)."""
+
+    recipe: Recipe
+    threads: int
+    doubt: str = ""
+
+
+def replay(photo: Path, generator: Path | None = None) -> Replay:
+    """Makes the pixels of a photograph again from generator, layout, content, temperature, seed.
+
+    Args:
+        photo: a photograph of a set of the project, or of a set made for a user's own layouts.
+        generator: the generator's folder; else the project's with the recorded digest.
+
+    Raises:
+        DataError: not a photograph of a set, or it cannot be made again: says why.
+        ModelError: the generator cannot be read.
+    """
+    here = located(photo)
+    home = home_of(here.folder)
+    stored = here.pixels()
+    maker = _maker(here, home, generator)
+    plan = _plan(here, home)
+    hardware.keep_pages()
+    deterministic(0, plan.threads)
+    made = remade(generators.load(maker.folder), plan.recipe).image
+    if made.shape != stored.shape:
+        raise DataError(
+            f"{photo}: is {stored.shape[0]}x{stored.shape[1]} now, made again "
+            f"{made.shape[0]}x{made.shape[1]}; restore the file"
+        )
+    apart = np.abs(made.astype(np.int64) - stored).max(axis=2)
+    recorded = here.row.digest
+    found = Replay(
+        made, int(apart.max()), float((apart > 0).mean()), io.digest_array(stored) != recorded,
+        io.digest_array(made) == recorded,
+    )  # fmt: skip
+    if plan.doubt and not found.equal and not found.as_recorded:
+        raise _cannot(here, plan.doubt)
+    return found
+
+
+def _maker(here: Located, home: Home, folder: Path | None) -> Maker:
+    digest = here.row.generator
+    if folder is None:
+        found = home.maker(digest)
+        if found is None:
+            known = ", ".join(f"{maker.name} ({maker.digest})" for maker in home.makers())
+            raise _cannot(
+                here, f"no generator here has the digest {digest} of the one that made it (found: "
+                f"{known or 'none'}); give its folder with --generator"
+            )  # fmt: skip
+        return found
+    given = maker_of(folder)
+    if given.digest != digest:
+        raise _cannot(
+            here, f"{folder} has the digest {given.digest}, the generator that made it {digest}; "
+            "give the folder of that one with --generator"
+        )  # fmt: skip
+    return given
+
+
+def _plan(here: Located, home: Home) -> _Plan:
+    """From the record of a user's own set, the study's prepared scenes, or the set's labels."""
+    name, source = _source(here, home)
+    origin = read_origin(source) if source else None
+    if source is not None and origin is not None:
+        return _Plan(origin_recipe(source, here.facts, origin, here.row), origin.threads)
+    threads = home.project.params.threads if home.data and home.project else THREADS
+    splits = Splits(home.prepared) if home.prepared else None
+    section = home.section(name)
+    if splits is not None and isinstance(section, SetParams) and section.new_layouts is not None:
+        maker = layout_maker(splits.split(section.layouts), section)
+        layout, doubt = maker.named(here.row.layout).layout, ""
+    else:
+        layout, doubt = _layout(here, source, splits)
+    return _Plan(Recipe(layout, _latents(here, home, name, splits)), threads, doubt)
+
+
+def _source(here: Located, home: Home) -> tuple[str, Path | None]:
+    """Name and folder of the set that a photograph was made in; None where it is not there."""
+    selection = read_selection(here.folder)
+    if selection is None:
+        return here.folder.absolute().name, here.folder
+    folder = home.data / SYNTHETIC / selection.set if home.data else None
+    return selection.set, folder if folder is not None and folder.is_dir() else None
+
+
+def _latents(here: Located, home: Home, name: str, splits: Splits | None) -> Drawn | Moved:
+    row = here.row
+    if not row.content:
+        return Drawn(row.seed, row.temperature)
+    section = home.section(name)
+    if not isinstance(section, TransferParams) or splits is None:
+        raise _cannot(
+            here, f"its content was moved from {row.content}, and neither the set nor a transfer "
+            f"{name!r} in params.yaml, with prepared scenes, says how; make the set again"
+        )  # fmt: skip
+    return splits.latents(section, row)
+
+
+def _layout(here: Located, source: Path | None, splits: Splits | None) -> tuple[Layout, str]:
+    """The layout of a photograph, and a doubt where its boundary map had to be guessed."""
+    row = here.row
+    if splits is not None and row.layout in _names(splits, row.split):
+        return splits.scene(row.split, row.layout).layout, ""
+    if source is None:
+        raise _cannot(
+            here, f"its layout {row.layout!r} is no prepared scene, and the set that it was "
+            "selected from, whose labels are whole, is not there"
+        )  # fmt: skip
+    labels = source / label_path(row.photo, "labelIds")
+    instances = source / label_path(row.photo, "instanceIds")
+    if not labels.is_file():
+        raise _cannot(here, f"its layout {row.layout!r} is no prepared scene, and {labels} is gone")
+    classes = here.facts.table.from_raw(io.read_ids(labels))
+    known = instances.is_file()
+    ids = io.read_ids(instances).astype(np.int32) if known else None
+    edges = boundary_map(
+        guessed_instances(classes, here.facts.table.things) if ids is None else ids
+    )
+    layout = Layout(torch.tensor(classes)[None], torch.tensor(edges)[None].float())
+    doubt = (
+        f"the boundary map of its layout {row.layout!r} is not on record, and one made from "
+        f"{'the instance ids' if known else 'the labels'} in {source} gives other pixels"
+    )
+    return layout, doubt
+
+
+def _names(splits: Splits, split: str) -> list[str]:
+    rows = io.read_csv(splits.prepared / "scenes.csv")
+    return [row["name"] for row in rows if row["split"] == split]
+
+
+def _cannot(here: Located, why: str) -> DataError:
+    return DataError(f"{here.path}: cannot be made again ({MANIFEST} of {here.folder}): {why}")

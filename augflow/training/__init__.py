@@ -1,0 +1,1 @@
+"""How networks learn: one loop, and one file per family of learners."""

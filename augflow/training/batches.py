@@ -1,0 +1,60 @@
+"""Batches before they are learned from: coins, draws, and pieces of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from augflow.core import seeding
+from augflow.core.distributed import Part
+from augflow.data.scenes import Layout, Scene
+
+T = TypeVar("T")
+
+HELD_OUT = 16
+"""How many held-out scenes are looked at at once."""
+
+
+def flipped(scene: Scene, rng: np.random.Generator) -> Scene:
+    """Each scene mirrored left to right, or not, by a coin of its own."""
+    coins = torch.from_numpy(rng.random(len(scene)) < 0.5).to(scene.image.device)
+    image = torch.where(coins[:, None, None, None], scene.image.flip(-1), scene.image)
+    classes = torch.where(coins[:, None, None], scene.layout.classes.flip(-1), scene.layout.classes)
+    edges = torch.where(coins[:, None, None], scene.layout.boundary.flip(-1), scene.layout.boundary)
+    return Scene(image, Layout(classes, edges))
+
+
+def uniform(shape: tuple[int, ...], rng: np.random.Generator) -> Tensor:
+    """Uniform draws in [0, 1), float32."""
+    return torch.from_numpy(rng.random(shape, dtype=np.float32))
+
+
+def normal(shape: tuple[int, ...], rng: np.random.Generator) -> Tensor:
+    """Standard normal draws, float32."""
+    return torch.from_numpy(rng.standard_normal(shape, dtype=np.float32))
+
+
+def photo_noise(start: int, count: int) -> seeding.Noise:
+    """The noise with which held-out scenes are looked at: a stream per place in their order."""
+    return seeding.Noise([seeding.derive(0, "held out", start + n) for n in range(count)])
+
+
+def pieces(scene: Scene, batch: int, device: torch.device) -> Iterator[tuple[int, Scene]]:
+    """Scenes on a device, so many at once, each with the place of its first one."""
+    for start in range(0, len(scene), batch):
+        yield start, scene[start : start + batch].to(device)
+
+
+def kept(make: Callable[[Part], T], parts: Sequence[Part]) -> Callable[[Part], T]:
+    """`make`, which of a single part is asked only once.
+
+    Two networks that learn in turn look at the same photographs. If there are several parts, those
+    of each are made again for the second network: to keep them, graphs and all, would take the
+    memory that parts are to save.
+    """
+    return cache(make) if len(parts) == 1 else make

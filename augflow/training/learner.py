@@ -1,0 +1,365 @@
+"""What all learners share: optimizers, schedule, moving average, and a state of plain tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from augflow.core.distributed import ALONE, Part, Ranks
+from augflow.core.errors import ModelError, ParamsError
+from augflow.core.tensors import device_of, fitting
+from augflow.data.scenes import Scene, Scenes
+from augflow.training.batches import HELD_OUT
+from augflow.training.nonfinite import UNSEEN, steepest
+from augflow.training.params import TrainingParams
+
+if TYPE_CHECKING:
+    from augflow.generators.base import Generator
+
+
+class Learner(Protocol):
+    """Anything that `training.fit` can train.
+
+    Attributes:
+        ranks: the processes that share every batch.
+        micro_batch: how many rows are worked through at once; None for all that a rank has.
+    """
+
+    ranks: Ranks
+    micro_batch: int | None
+
+    def step(self, scene: Scene, rng: np.random.Generator, step: int) -> dict[str, float]:
+        """One update on a batch; the numbers to log. All randomness comes from `rng`."""
+        ...
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that the next step depends on."""
+        ...
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Goes back to a `state`."""
+        ...
+
+    def whole_batches(self) -> str | None:
+        """Why a batch cannot be worked through in parts, and what to do; None where it can."""
+        ...
+
+
+class NotFiniteError(ModelError):
+    """A loss or gradient stopped being finite; the message names the layer.
+
+    Attributes:
+        rows: the training scenes in question, where a learner picks its own.
+    """
+
+    rows: Sequence[int] | None = None
+
+
+class GeneratorLearner:
+    """A learner of a generator, by one Adam per network.
+
+    Subclasses say how a batch is learned from (`step`), before the first one (`initialise`), and
+    what is measured on held-out scenes (`measured`).
+
+    A step draws its coins and noise for the whole batch, on the processor. `descend` then works
+    through this rank's parts of it, each moved to the generator's device (`taken`).
+
+    Attributes:
+        columns: the numbers of a row of the history.
+        ranks: the processes that share every batch.
+        micro_batch: how many rows are worked through at once; None for all that a rank has.
+    """
+
+    columns: ClassVar[tuple[str, ...]] = ("loss", "grad_norm", "learning_rate")
+    ranks: Ranks = ALONE
+
+    def __init__(
+        self,
+        generator: Any,
+        params: TrainingParams,
+        networks: Mapping[str, nn.Module] | None = None,
+    ) -> None:
+        """Sets up the optimizers, and a moving average if `params.ema` asks for one.
+
+        Args:
+            generator: what is trained, a `Generator`.
+            params: how.
+            networks: what has an optimizer of its own, by name; the generator alone by default.
+
+        Raises:
+            ParamsError: `params.micro_batch` parts a batch that has to stay whole, or
+                `params.memory` is asked of a generator that is no flow.
+        """
+        self.generator, self.params = generator, params
+        if hasattr(generator, "memory"):
+            generator.memory = params.memory
+        elif params.memory != "store":
+            raise ParamsError(
+                f"training.memory is {params.memory}, which only flows know: set it to store, and "
+                "micro_batch to a few rows if memory is short"
+            )
+        self.networks = dict(networks or {"generator": generator})
+        self.weights = {
+            f"{network}.{name}": p
+            for network, module in self.networks.items()
+            for name, p in module.named_parameters()
+        }
+        self.optimizers = {
+            network: torch.optim.Adam(
+                module.parameters(), lr=params.learning_rate, betas=params.betas, fused=True
+            )
+            for network, module in self.networks.items()
+        }
+        self.average: dict[str, Tensor] | None = None
+        if params.ema is not None:
+            self.average = {n: p.detach().clone() for n, p in generator.named_parameters()}
+        self.micro_batch = params.micro_batch if params.micro_batch != "auto" else None
+        reason = self.whole_batches()
+        if reason and self.micro_batch and self.micro_batch < params.batch_size:
+            raise ParamsError(f"training.micro_batch is {self.micro_batch}, but {reason}")
+
+    @property
+    def device(self) -> torch.device:
+        """Where the generator is."""
+        return device_of(self.generator)
+
+    def join(self, ranks: Ranks) -> None:
+        """Shares every batch with other ranks from here on."""
+        self.ranks = ranks
+
+    def whole_batches(self) -> str | None:
+        """See `Learner.whole_batches`."""
+        return None
+
+    def initialise(self, scene: Scene) -> None:
+        """Whatever depends on data before the first step; `scene` holds `init_scenes` scenes."""
+
+    def attend(self, scenes: Scenes) -> None:
+        """Told of the whole training set, before `initialise` and before a state is restored."""
+
+    def step(self, scene: Scene, rng: np.random.Generator, step: int) -> dict[str, float]:
+        """See `Learner.step`."""
+        raise NotImplementedError
+
+    def measured(self, scene: Scene) -> dict[str, float]:
+        """What `evaluate` measures on held-out scenes, with the averaged weights."""
+        with self.averaged() as generator:
+            return self.evaluate(generator, scene, min(HELD_OUT, self.micro_batch or HELD_OUT))
+
+    @staticmethod
+    def evaluate(generator: Any, scene: Scene, batch: int = HELD_OUT) -> dict[str, float]:
+        """Numbers of the history and of the record; a function of weights and scenes alone.
+
+        `batch` scenes at most are looked at at once.
+        """
+        return {}
+
+    def state(self) -> dict[str, Tensor]:
+        """See `Learner.state`."""
+        tensors = {f"weights.{name}": p.detach() for name, p in self.weights.items()}
+        for name, value in self._buffers().items():
+            tensors[f"buffers.{name}"] = value
+        for name, moments in self._moments().items():
+            for key, value in moments.items():
+                tensors[f"adam.{key}.{name}"] = value
+        for name, value in (self.average or {}).items():
+            tensors[f"average.{name}"] = value
+        return tensors
+
+    @torch.no_grad()
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """See `Learner.restore`.
+
+        Raises:
+            KeyError: the state lacks a tensor.
+            ValueError: a tensor is of another shape or type.
+        """
+        for name, p in self.weights.items():
+            p.copy_(fitting(state, f"weights.{name}", p))
+        for name, value in self._buffers().items():
+            value.copy_(fitting(state, f"buffers.{name}", value))
+        for network, optimizer in self.optimizers.items():
+            for name, p in self.networks[network].named_parameters():
+                likes = {"step": torch.zeros(()), "exp_avg": p, "exp_avg_sq": p}
+                if any(f"adam.{key}.{network}.{name}" in state for key in likes):
+                    optimizer.state[p] = {
+                        key: fitting(state, f"adam.{key}.{network}.{name}", like)
+                        .to(p.device, copy=True)
+                        for key, like in likes.items()
+                    }  # fmt: skip
+        for name, value in (self.average or {}).items():
+            value.copy_(fitting(state, f"average.{name}", value))
+
+    @contextmanager
+    def averaged(self) -> Iterator[Any]:
+        """The generator as it is used: averaged weights, evaluation mode, while this lasts."""
+        generator: Generator = self.generator
+        own = {name: p.detach().clone() for name, p in generator.named_parameters()}
+        generator.eval()
+        _load(generator, self.average or {})
+        try:
+            yield generator
+        finally:
+            _load(generator, own)
+            generator.train()
+
+    def set_rate(self, step: int, optimizer: str | None = None) -> float:
+        """Sets the learning rate of a step, of all optimizers or one; returns it."""
+        rate = self.params.learning_rate * schedule(self.params, step)
+        for name, one in self.optimizers.items():
+            if optimizer in (None, name):
+                for group in one.param_groups:
+                    group["lr"] = rate
+        return rate
+
+    def parts(self, batch: int) -> list[Part]:
+        """The parts in which this rank works through its rows of a batch."""
+        return self.ranks.parts(batch, self.micro_batch)
+
+    def taken(self, part: Part, *values: Any) -> list[Any]:
+        """A part's rows of scenes and tensors of a batch, on the generator's device."""
+        return [value[part.rows].to(self.device) for value in values]
+
+    def descend(
+        self, network: str, parts: Sequence[Part], step: int,
+        losses: Callable[[Part], dict[str, Tensor]], culprit: Callable[[Part], str],
+    ) -> dict[str, float]:  # fmt: skip
+        """One update of a network's weights against a loss of all ranks' parts of a batch.
+
+        Args:
+            network: whose weights.
+            parts: this rank's parts, of which one after the other is differentiated.
+            step: for messages.
+            losses: scalars by name, `loss` among them: what a part adds to those of the batch (a
+                mean over its rows times `Part.share`, say).
+            culprit: names the layer that is to blame for a loss of a part that is not finite.
+
+        Returns:
+            The batch's numbers by the same names, and `grad_norm`.
+
+        Raises:
+            NotFiniteError: before the weights are touched.
+        """
+        self.optimizers[network].zero_grad(set_to_none=True)
+        numbers = self._summed(network, self._differentiated(parts, losses))
+        if not np.isfinite(numbers["loss"]):
+            blamed = self._blamed(parts, culprit)
+            raise NotFiniteError(
+                f"step {step}: the loss is {numbers['loss']}, first seen in {blamed}"
+            )
+        norm = self._clipped(network, step)
+        self.optimizers[network].step()
+        return {**numbers, "grad_norm": norm}
+
+    @torch.no_grad()
+    def follow(self, step: int) -> None:
+        """Moves the average towards the generator's weights, faster during the first steps."""
+        if self.average is None or self.params.ema is None:
+            return
+        decay = min(self.params.ema, (1 + step) / (10 + step))
+        weights = [p for _, p in self.generator.named_parameters()]
+        torch._foreach_lerp_(list(self.average.values()), weights, 1 - decay)
+
+    @torch.no_grad()
+    def restart_average(self) -> None:
+        """Sets the average to the weights as they are, after an initialisation."""
+        for name, p in self.generator.named_parameters():
+            if self.average is not None:
+                self.average[name].copy_(p.detach())
+
+    def precision(self) -> AbstractContextManager[Any]:
+        """The context in which networks run in `params.precision`."""
+        return self.ranks.autocast(self.params.precision, self.device)
+
+    def _differentiated(
+        self, parts: Sequence[Part], losses: Callable[[Part], dict[str, Tensor]]
+    ) -> dict[str, float]:
+        """Adds up gradients and numbers of this rank's parts.
+
+        Buffers begin each part as they were, as spectral norms move theirs at every forward pass.
+        """
+        before = {n: b.clone() for n, b in self._buffers().items()} if len(parts) > 1 else {}
+        numbers: dict[str, float] = {}
+        for part in parts:
+            for name, value in self._buffers().items() if numbers else ():
+                value.copy_(before[name])
+            values = losses(part)
+            if torch.isfinite(values["loss"]):
+                values["loss"].backward()
+            for name, tensor in values.items():
+                number = float(tensor.detach())
+                numbers[name] = numbers[name] + number if name in numbers else number
+        return numbers
+
+    def _summed(self, network: str, numbers: dict[str, float]) -> dict[str, float]:
+        """Adds up gradients and numbers of all ranks."""
+        if self.ranks.count == 1:
+            return numbers
+        weights = list(self.networks[network].parameters())
+        told = self.ranks.gathered((numbers, [p.grad is not None for p in weights]))
+        reached = [any(flags) for flags in zip(*(flags for _, flags in told), strict=True)]
+        for p, reaches in zip(weights, reached, strict=True):
+            if reaches and p.grad is None:  # a rank without rows has none
+                p.grad = torch.zeros_like(p)
+        self.ranks.sum([p.grad for p in weights if p.grad is not None])
+        names = max((found for found, _ in told), key=len)
+        return {name: sum(found.get(name, 0.0) for found, _ in told) for name in names}
+
+    def _blamed(self, parts: Sequence[Part], culprit: Callable[[Part], str]) -> str:
+        """The layer to blame in the first part, of any rank, that has one."""
+        own = next((name for name in map(culprit, parts) if name != UNSEEN), UNSEEN)
+        return next((name for name in self.ranks.gathered(own) if name != UNSEEN), UNSEEN)
+
+    def _clipped(self, network: str, step: int) -> float:
+        limit = self.params.clip_norm or float("inf")
+        module = self.networks[network]
+        norm = torch.nn.utils.clip_grad_norm_(module.parameters(), limit, foreach=True)
+        if not torch.isfinite(norm):
+            name = steepest(module)
+            raise NotFiniteError(f"step {step}: the gradient of {name} is not finite")
+        return float(norm)
+
+    def _moments(self) -> dict[str, dict[str, Tensor]]:
+        return {
+            f"{network}.{name}": optimizer.state.get(p, {})
+            for network, optimizer in self.optimizers.items()
+            for name, p in self.networks[network].named_parameters()
+        }
+
+    def _buffers(self) -> dict[str, Tensor]:
+        modules: dict[str, nn.Module] = {"generator": self.generator, **self.networks}
+        return {
+            f"{network}.{name}": value
+            for network, module in modules.items()
+            for name, value in module.named_buffers()
+        }
+
+
+def schedule(params: TrainingParams, step: int) -> float:
+    """The share of the learning rate at a step: linear warm-up, constant, linear to zero.
+
+    `params.gamma` decays it by a factor every `params.gamma_every` steps besides, and from
+    `params.drop_from` on (a share of all steps) it is a tenth.
+
+    References:
+        Full-Glow, appendix D (high resolution): constant for the first half, then linear to 0;
+        CAFLOW, appendix B: warm-up, step decay, one final drop.
+    """
+    warm = min(1.0, (step + 1) / params.warmup_steps) if params.warmup_steps else 1.0
+    start = params.decay_from * params.steps
+    left = (params.steps - step) / max(params.steps - start, 1) if step >= start else 1.0
+    decayed = params.gamma ** (step // params.gamma_every)
+    dropped = 0.1 if step >= params.drop_from * params.steps else 1.0
+    return warm * min(1.0, left) * decayed * dropped
+
+
+@torch.no_grad()
+def _load(generator: nn.Module, values: Mapping[str, Tensor]) -> None:
+    for name, p in generator.named_parameters():
+        if name in values:
+            p.copy_(values[name])

@@ -1,0 +1,132 @@
+"""Maximum likelihood of class maps given photographs: how a flow learns to predict."""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from augflow.core import seeding
+from augflow.core.distributed import Part
+from augflow.core.tensors import device_of
+from augflow.data.classes import ClassTable
+from augflow.data.scenes import Scene
+from augflow.metrics import confusion_matrix, scores
+from augflow.training.batches import HELD_OUT, flipped, photo_noise, uniform
+from augflow.training.learner import GeneratorLearner
+from augflow.training.nonfinite import culprit
+
+
+class Predictor(Protocol):
+    """A conditional density of class maps, written as planes, given photographs."""
+
+    table: ClassTable
+
+    @property
+    def planes_count(self) -> int:
+        """The number of planes in which a class map is written."""
+        ...
+
+    def planes(self, classes: Tensor) -> Tensor:
+        """Class maps (N, H, W) as planes of integers, (N, planes_count, H, W)."""
+        ...
+
+    def initialise(self, planes: Tensor, images: Tensor) -> None:
+        """Sets every actnorm from a batch."""
+        ...
+
+    def log_prob(self, planes: Tensor, images: Tensor) -> Tensor:
+        """Log-density of dequantized planes given photographs in [0, 1], (N,) nats."""
+        ...
+
+    def predict(self, images: Tensor, samples: int | None = None) -> Tensor:
+        """Class maps of photographs in [0, 1], (N, H, W)."""
+        ...
+
+
+class PredictionLearner(GeneratorLearner):
+    """Class maps are dequantized with noise in [-1/2, 1/2), anew at every step.
+
+    As the bins of the planes' integers are one wide, the log-density bounds the log-probability of
+    the class map as it is. `val_iou` is the mean class IoU of one sample per held-out photograph.
+
+    References:
+        C-Glow (Lu and Huang 2020), section 4.2.
+    """
+
+    generator: Predictor
+    columns = ("loss", "grad_norm", "learning_rate", "val_bpd", "val_iou")
+
+    def initialise(self, scene: Scene) -> None:
+        """Data-dependent initialisation of every actnorm from a batch, before the first step."""
+        rng = seeding.generator(self.params.seed, "initialise")
+        noise = uniform(_shape(self.generator, scene), rng).to(self.device)
+        scene = scene.to(self.device)
+        spread = _spread(self.generator, scene, noise)
+        self.generator.initialise(spread, pixels(scene.image))
+        self.restart_average()
+
+    def step(self, scene: Scene, rng: np.random.Generator, step: int) -> dict[str, float]:
+        """See `Learner.step`.
+
+        Raises:
+            NotFiniteError: before the weights are touched.
+        """
+        if self.params.flip:
+            scene = flipped(scene, rng)
+        rate = self.set_rate(step)
+        noise = uniform(_shape(self.generator, scene), rng)
+
+        def losses(part: Part) -> dict[str, Tensor]:
+            with self.precision():
+                bits = _bits(self.generator, *self.taken(part, scene, noise))
+                return {"loss": part.share * bits.mean()}
+
+        numbers = self.descend(
+            "generator", self.parts(len(scene)), step, losses,
+            lambda part: culprit(self.networks["generator"], lambda: losses(part)),
+        )  # fmt: skip
+        self.follow(step)
+        return {**numbers, "learning_rate": rate}
+
+    @staticmethod
+    @torch.no_grad()
+    def evaluate(generator: Predictor, scene: Scene, batch: int = HELD_OUT) -> dict[str, float]:
+        """Bits per dimension from one fixed draw each, and the IoU of one sample each.
+
+        Whatever `batch` says, photographs are looked at one by one.
+        """
+        bits, count, device = 0.0, generator.table.count, device_of(generator)
+        matrix = np.zeros((count, count), np.int64)
+        for n in range(len(scene)):
+            one = scene[[n]].to(device)
+            drawn = photo_noise(n, 1).uniform(*_shape(generator, one)[1:])
+            noise = torch.from_numpy(drawn).to(device)
+            bits += float(_bits(generator, one, noise))
+            predicted = generator.predict(pixels(one.image), 1)
+            truth = one.layout.classes.cpu().numpy()
+            matrix += confusion_matrix(truth, predicted.cpu().numpy(), count)
+        return {"val_bpd": bits / len(scene), "val_iou": scores(matrix).class_iou}
+
+
+def pixels(image: Tensor) -> Tensor:
+    """8-bit photographs as a predictor sees them, in [0, 1]."""
+    return image.float() / 255
+
+
+def _shape(predictor: Predictor, scene: Scene) -> tuple[int, ...]:
+    return (len(scene), predictor.planes_count, *scene.layout.size)
+
+
+def _spread(predictor: Predictor, scene: Scene, noise: Tensor) -> Tensor:
+    return predictor.planes(scene.layout.classes) + noise - 0.5
+
+
+def _bits(predictor: Predictor, scene: Scene, noise: Tensor) -> Tensor:
+    """Bits per dimension of the planes, (N,)."""
+    spread = _spread(predictor, scene, noise)
+    density = predictor.log_prob(spread, pixels(scene.image))
+    return -density / (spread[0].numel() * math.log(2))

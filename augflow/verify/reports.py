@@ -1,0 +1,98 @@
+"""Do reports say what follows from their evidence, and is that the study's?"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from augflow.core import io
+from augflow.core.errors import DataError
+from augflow.study.params import Params
+from augflow.verify.cached import md5
+from augflow.verify.findings import Check, Finding
+from augflow.verify.lock import leaves, recorded_digests
+from augflow.verify.workspace import Workspace
+
+_PARAMS = "params.yaml"
+
+
+def check_reports(space: Workspace) -> Check:
+    """Every report of the project against its claims; the study's own against the study too.
+
+    Where a score file is not there, `dvc.lock` says what it was. The rest of the evidence is
+    gathered once more from the study's folders, where there are any.
+    """
+    from augflow.report import claims
+
+    check, project = Check("reports"), space.project
+    folders = {path.parent for path in (project.root / "reports").glob("*/claims.json")}
+    if check.has(project.reports):
+        folders.add(project.reports)
+    for folder in sorted(folders):
+        with check.reading(folder):
+            stored = io.read_json(folder / "claims.json")
+            check.compared += len(stored["claims"]) + len(stored["files"])
+            for found in claims.recompute(folder):
+                where = f"{folder.as_posix()}/{found.where}"
+                check.add(Finding(where, found.expected, found.found))
+    if (project.reports / "claims.json").exists():
+        _check_copies(check, space)
+        _check_params(check, space)
+        if project.prepared.exists():
+            _check_gathered(check, space)
+    return check
+
+
+def _check_copies(check: Check, space: Workspace) -> None:
+    """The scores of the report are those of the study."""
+    folder, recorded = space.project.reports / "scores", {}
+    with check.reading(space.project.root / "dvc.lock"):
+        recorded = recorded_digests(space.project.root)
+    for copy in sorted(folder.rglob("*.json")):
+        path = space.project.score(copy.relative_to(folder).with_suffix("").as_posix())
+        where = f"{copy.as_posix()}, a copy of {path.as_posix()}"
+        digest = recorded.get(path.relative_to(space.project.root).as_posix())
+        if path.exists():
+            check.same(where, *(f"content {io.digest_file(p)}" for p in (path, copy)))
+        elif digest is not None:
+            check.same(f"{where} (dvc.lock)", f"md5 {digest}", f"md5 {md5(copy)}")
+        else:
+            check.lacks(f"{path.as_posix()}, or its digest in dvc.lock")
+
+
+def _check_params(check: Check, space: Workspace) -> None:
+    """The parameters of the report are those of the project."""
+    from augflow.study.params import load
+
+    where = space.project.reports / "evidence" / _PARAMS
+    with check.reading(where):
+        expected, got = (_values(params) for params in (space.project.params, load(where)))
+        for name in sorted(expected.keys() | got.keys()):
+            values = (side.get(name, "nothing") for side in (expected, got))
+            check.same(f"{where.as_posix()}: {name}", *values)
+
+
+def _values(params: Params) -> dict[str, str]:
+    """Dotted name -> value of all that results depend on; where the data lie they do not."""
+    return leaves(params.model_dump(mode="json", exclude={"verify": True, "data": {"root"}}))
+
+
+def _check_gathered(check: Check, space: Workspace) -> None:
+    """The rest of the evidence is what stage report finds in the study's folders."""
+    from augflow.report import gathering
+
+    project, kept = space.project, space.project.reports / "evidence"
+    with tempfile.TemporaryDirectory() as scratch, check.reading(project.data):
+        try:
+            gathering.gather(project.params, project.data, Path(scratch))
+        except DataError as fault:
+            where = str(fault).partition(": ")[0]
+            if Path(where).exists():
+                raise  # it is there, and damaged
+            check.lacks(where)
+            return
+        fresh, stored = (io.digest_tree(p) for p in (Path(scratch) / "evidence", kept))
+        for name in sorted((fresh.keys() | stored.keys()) - {_PARAMS}):
+            texts = (side.get(name) for side in (fresh, stored))
+            shown = [f"content {text}" if text else "no such file" for text in texts]
+            check.same(f"{(kept / name).as_posix()}, gathered from {project.data}", *shown)

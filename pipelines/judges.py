@@ -1,0 +1,6 @@
+"""Stage judges."""
+
+from augflow.cli.stage import run_script
+
+if __name__ == "__main__":
+    run_script("judges")

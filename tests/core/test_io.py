@@ -1,0 +1,379 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from augflow.core import io
+from augflow.core.errors import BusyError, DataError
+
+PHOTO = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype(np.uint8)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "a.txt"
+    io.atomic_write(path, b"old")
+
+    def no_space(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "fsync", no_space)
+    with pytest.raises(OSError, match="disk full"):
+        io.atomic_write(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+@pytest.fixture
+def order(monkeypatch):
+    """The renames and flushes to the disk, in their order."""
+    seen, rename, sync = [], os.replace, os.fsync
+
+    def synced(descriptor):
+        seen.append(f"sync {Path(f'/proc/self/fd/{descriptor}').readlink().name}")
+        sync(descriptor)
+
+    def renamed(path, target):
+        seen.append(f"rename {path.name} {target.name}")
+        rename(path, target)
+        return target
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", renamed)
+    return seen
+
+
+def test_a_new_name_is_on_the_disk_when_a_write_returns(tmp_path, order):
+    aside = f".a.txt.{os.getpid()}.part"
+    io.atomic_write(tmp_path / "a.txt", b"new")
+    assert order == [f"sync {aside}", f"rename {aside} a.txt", f"sync {tmp_path.name}"]
+    order.clear()
+    io.atomic_write(tmp_path / "a.txt", b"new", synced=False)
+    assert order == [f"rename {aside} a.txt"]
+    order.clear()
+    with io.fresh_folder(tmp_path / "set") as folder:
+        (folder / "b.txt").write_bytes(b"b")
+    assert order[-2:] == [f"rename {folder.name} set", f"sync {tmp_path.name}"]
+
+
+def test_files_move_up_a_name_the_last_one_first(tmp_path, order):
+    places = [tmp_path / name for name in "abc"]
+    for place in places:
+        place.write_text(place.name)
+    io.rotate(*places)
+    assert order == ["rename b c", "rename a b", f"sync {tmp_path.name}"]
+    assert [place.read_text() for place in places[1:]] == ["a", "b"]
+    io.rotate(*places)  # nothing is a's: b becomes c
+    assert names(tmp_path) == ["c"]
+
+
+class NoExchange:
+    """A C library without the calls that Linux has."""
+
+
+@pytest.mark.parametrize("exchanging", [True, False])
+def test_a_fresh_folder_replaces_the_old_one_whole(tmp_path, monkeypatch, exchanging):
+    if not exchanging:
+        monkeypatch.setattr(io.ctypes, "CDLL", lambda *_, **__: NoExchange())
+    out = tmp_path / "out"
+    for name in ("first", "second"):
+        with io.fresh_folder(out) as folder:
+            (folder / name).touch()
+    assert names(out) == ["second"]
+    assert names(tmp_path) == ["out"]
+
+
+def test_a_fresh_folder_that_fails_leaves_the_old_one(tmp_path):
+    out = tmp_path / "out"
+    with io.fresh_folder(out) as folder:
+        (folder / "kept").touch()
+    with pytest.raises(DataError), io.fresh_folder(out) as folder:  # noqa: PT012
+        (folder / "half").write_bytes(b"text")
+        io.read_photo(folder / "half")
+    assert names(out) == ["kept"]
+    assert names(tmp_path) == ["out"]
+
+
+def test_a_fresh_folder_that_fails_leaves_no_folders_above_it(tmp_path):
+    with pytest.raises(DataError), io.fresh_folder(tmp_path / "new" / "deep" / "out"):
+        raise DataError("stop")
+    assert names(tmp_path) == []
+
+
+def test_a_fresh_folder_within_a_file_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(DataError, match="file is a file, expected a folder"),
+        io.fresh_folder(tmp_path / "file" / "deep" / "out"),
+    ):
+        pass
+
+
+def test_a_file_in_the_place_of_a_folder_is_refused_and_stays(tmp_path):
+    (tmp_path / "out").write_text("mine")
+    with (
+        pytest.raises(DataError, match="out: a file, expected a folder"),
+        io.fresh_folder(tmp_path / "out"),
+    ):
+        pass
+    assert (tmp_path / "out").read_text() == "mine"
+    assert names(tmp_path) == ["out"]
+
+
+def test_a_folder_is_replaced_at_once(tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    with io.fresh_folder(out) as folder:
+        (folder / "old").touch()
+    seen = []
+    real = io._clear
+
+    def looking(path):
+        seen.append(names(out))
+        real(path)
+
+    with io.fresh_folder(out) as folder:
+        (folder / "new").touch()
+        monkeypatch.setattr(io, "_clear", looking)
+    assert seen == [["new"]]
+    assert names(tmp_path) == ["out"]
+
+
+def test_what_a_killed_process_left_goes_and_nothing_else(tmp_path):
+    for name in (".out.99.part", ".out.98.part", ".outer.99.part", ".out.x.part"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "begun").touch()
+    with io.fresh_folder(tmp_path / "out"):
+        pass
+    assert names(tmp_path) == [".out.x.part", ".outer.99.part", "out"]
+
+
+def test_a_folder_that_was_put_aside_comes_back(tmp_path):
+    aside = tmp_path / ".out.99.old"
+    aside.mkdir()
+    (aside / "kept").touch()
+    with pytest.raises(DataError), io.fresh_folder(tmp_path / "out"):
+        raise DataError("stop")
+    assert names(tmp_path) == ["out"]
+    assert names(tmp_path / "out") == ["kept"]
+
+
+def test_a_folder_that_is_being_written_is_written_once(tmp_path):
+    expected = (
+        rf"out: held by process {os.getpid()} on \S+ since \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
+    )
+    with io.fresh_folder(tmp_path / "out") as folder:
+        with pytest.raises(BusyError, match=expected), io.fresh_folder(tmp_path / "out"):
+            pass
+        (folder / "whole").touch()
+    assert names(tmp_path / "out") == ["whole"]
+
+
+def test_a_file_of_a_killed_process_goes_and_that_of_a_live_one_stays(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    (tmp_path / f".a.txt.{process.pid}.part").touch()
+    (tmp_path / f".a.txt.{os.getppid()}.part").touch()
+    io.atomic_write(tmp_path / "a.txt", b"text")
+    assert names(tmp_path) == [f".a.txt.{os.getppid()}.part", "a.txt"]
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [PHOTO, PHOTO[..., 0], PHOTO[..., 0].astype(np.uint16) * 257],
+    ids=["rgb", "8-bit", "16-bit"],
+)
+def test_pixels_are_read_as_they_were_written(tmp_path, pixels):
+    io.write_png(tmp_path / "a.png", pixels)
+    assert (io.read_ids(tmp_path / "a.png") == pixels).all()
+
+
+def test_pixels_of_another_type_are_the_callers_fault(tmp_path):
+    with pytest.raises(ValueError, match="int64"):
+        io.write_png(tmp_path / "a.png", PHOTO[..., 0].astype(np.int64))
+
+
+def test_equal_pixels_give_equal_files(tmp_path):
+    for name in ("a.png", "b.png"):
+        io.write_png(tmp_path / name, PHOTO[:, ::-1])
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_a_photo_is_turned_upright_and_loses_its_alpha(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise by 90 degrees
+    Image.fromarray(PHOTO).save(tmp_path / "turned.png", exif=exif)
+    Image.fromarray(PHOTO).convert("RGBA").save(tmp_path / "alpha.png")
+    assert (io.read_photo(tmp_path / "turned.png") == np.rot90(PHOTO, -1)).all()
+    assert (io.read_photo(tmp_path / "alpha.png") == PHOTO).all()
+
+
+def test_a_palette_png_gives_its_indices(tmp_path):
+    indices = PHOTO[..., 0] % 4
+    image = Image.fromarray(indices).convert("P")
+    image.putpalette([200, 0, 0, 0, 200, 0, 0, 0, 200, 9, 9, 9])
+    image.save(tmp_path / "a.png")
+    assert (io.read_ids(tmp_path / "a.png") == indices).all()
+
+
+def encoded(kind, pixels=PHOTO):
+    stream = BytesIO()
+    Image.fromarray(pixels).save(stream, kind)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"not an image", encoded("PNG")[:-400], encoded("JPEG")[:-200]],
+    ids=["empty", "text", "truncated png", "truncated jpeg"],
+)
+@pytest.mark.parametrize("read", [io.read_photo, io.read_ids])
+def test_a_broken_image_is_an_error_that_names_it(tmp_path, content, read):
+    path = tmp_path / "broken.png"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"broken\.png"):
+        read(path)
+
+
+def test_a_missing_image_is_an_error(tmp_path):
+    with pytest.raises(DataError, match="no such file"):
+        io.read_photo(tmp_path / "a.png")
+
+
+def test_a_sixteen_bit_image_is_no_photo(tmp_path):
+    io.write_png(tmp_path / "a.png", PHOTO[..., 0].astype(np.uint16) * 257)
+    with pytest.raises(DataError, match="8-bit"):
+        io.read_photo(tmp_path / "a.png")
+
+
+def test_grey_with_alpha_holds_no_ids(tmp_path):
+    Image.fromarray(PHOTO[..., 0]).convert("LA").save(tmp_path / "a.png")
+    with pytest.raises(DataError, match="LA"):
+        io.read_ids(tmp_path / "a.png")
+
+
+def test_a_table_is_read_as_it_was_written(tmp_path):
+    rows = [{"name": 'a, "b"', "value": 0.1, "none": None}, {"name": "c\nd", "value": 3, "none": 1}]
+    io.write_csv(tmp_path / "a.csv", rows, ["name", "value", "none"])
+    assert io.read_csv(tmp_path / "a.csv") == [
+        {"name": 'a, "b"', "value": "0.1", "none": ""},
+        {"name": "c\nd", "value": "3", "none": "1"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, ""),
+        (1.0, "1"),
+        (1 / 3, "0.33333333"),
+        (np.float32(0.5), "0.5"),
+        (12, "12"),
+        ("x", "x"),
+    ],
+)
+def test_each_value_has_one_text(value, text):
+    assert io.cell(value) == text
+
+
+def test_a_ragged_table_is_an_error_that_names_the_line(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("a,b\n1,2\n3\n")
+    with pytest.raises(DataError, match="line 3"):
+        io.read_csv(path)
+    path.write_text("a,b\n1,2,3\n")
+    with pytest.raises(DataError, match="line 2"):
+        io.read_csv(path)
+
+
+@pytest.mark.parametrize("content", [b"a,b\n\xff\xfe,2\n", b"a,b\n" + b"1" * 200_000 + b",2\n"])
+def test_what_is_no_table_of_text_is_one_line(tmp_path, content):
+    path = tmp_path / "a.csv"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.csv: not a table of UTF-8 text \(.*; restore"):
+        io.read_csv(path)
+
+
+def test_json_has_one_form():
+    assert io.json_bytes({"b": 1, "a": [0.5]}) == io.json_bytes({"a": [0.5], "b": 1})
+    with pytest.raises(ValueError, match="JSON"):
+        io.json_bytes({"a": float("nan")})
+
+
+def test_lists_of_numbers_stand_on_one_line():
+    content = {"m": [[1, -2], [3.5e-09, 4]], "t": ["[\n  1\n]", 5], "e": [], "n": [None, True]}
+    text = io.json_bytes(content).decode()
+    assert json.loads(text) == content
+    assert "    [1, -2],\n    [3.5e-09, 4]\n" in text
+
+
+def test_what_is_not_json_is_an_error(tmp_path):
+    (tmp_path / "a.json").write_text("{")
+    with pytest.raises(DataError, match=r"a\.json: not JSON"):
+        io.read_json(tmp_path / "a.json")
+    with pytest.raises(DataError, match="no such file"):
+        io.read_json(tmp_path / "b.json")
+
+
+def test_the_digest_of_a_png_is_that_of_its_pixels(tmp_path):
+    for level in (0, 9):
+        Image.fromarray(PHOTO).save(tmp_path / f"{level}.png", compress_level=level)
+    digests = [io.digest_file(tmp_path / f"{level}.png") for level in (0, 9)]
+    assert (tmp_path / "0.png").read_bytes() != (tmp_path / "9.png").read_bytes()
+    assert digests[0] == digests[1] == io.digest_array(PHOTO)
+
+
+def test_one_changed_value_shape_or_type_changes_the_digest():
+    changed = PHOTO.copy()
+    changed[3, 4, 1] ^= 1
+    others = [changed, PHOTO.reshape(30, 20, 3), PHOTO.view(np.int8)]
+    assert io.digest_array(PHOTO) not in [io.digest_array(other) for other in others]
+    assert io.digest_array(PHOTO[:, ::2]) == io.digest_array(PHOTO[:, ::2].copy())
+
+
+def test_a_tree_is_digested_file_by_file(tmp_path):
+    io.write_png(tmp_path / "b" / "a.png", PHOTO)
+    (tmp_path / "a.txt").write_bytes(b"text")
+    assert io.digest_tree(tmp_path) == {
+        "a.txt": io.digest_bytes(b"text"),
+        "b/a.png": io.digest_array(PHOTO),
+    }
+
+
+def test_a_held_folder_is_held_once(tmp_path):
+    with (
+        io.held(tmp_path),
+        pytest.raises(BusyError, match=f"process {os.getpid()}"),
+        io.held(tmp_path),
+    ):
+        pass
+    with io.held(tmp_path):
+        pass
+
+
+def test_the_lock_of_a_killed_process_is_taken_over(tmp_path):
+    code = (
+        "import pathlib, sys, time; from augflow.core.io import held\n"
+        "with held(pathlib.Path(sys.argv[1])):\n    print('held', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(BusyError, match=f"process {other.pid}"), io.held(tmp_path):
+            pass
+        other.send_signal(signal.SIGKILL)
+    with io.held(tmp_path):
+        pass

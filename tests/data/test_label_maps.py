@@ -1,0 +1,162 @@
+"""Label maps of a user's folder: what they hold is found out, faults are all named."""
+
+import numpy as np
+import pytest
+
+from augflow.data import boundaries, label_maps
+from augflow.core import io
+from augflow.data.classes import table
+from augflow.core.errors import DataError
+
+CITY = table("cityscapes")
+SIZE = (16, 24)
+
+
+def classes():
+    ids = np.zeros(SIZE, np.uint8)
+    ids[4:9, 3:15] = 13
+    ids[:3] = 10
+    ids[0, 0] = 255
+    return ids
+
+
+def test_train_ids_published_ids_and_colours_give_one_layout(tmp_path):
+    ids = classes()
+    forms = {
+        "train": ids,
+        "raw": CITY.raw_ids[ids],
+        "colour": CITY.palette[ids],
+    }
+    for name, pixels in forms.items():
+        io.write_png(tmp_path / name / "a.png", pixels)
+        (found,) = label_maps.read_layouts(tmp_path / name, CITY, SIZE)
+        assert found.name == "a"
+        assert np.array_equal(found.layout.classes[0].numpy(), ids), name
+
+
+def test_what_ids_mean_is_decided_for_the_folder_as_a_whole(tmp_path):
+    low = np.full(SIZE, 7, np.uint8)
+    io.write_png(tmp_path / "low.png", low)
+    io.write_png(tmp_path / "raw.png", CITY.raw_ids[classes()])
+    found = label_maps.read_layouts(tmp_path, CITY, SIZE)
+    assert [item.name for item in found] == ["low", "raw"]
+    assert set(found[0].layout.classes.unique().tolist()) == {0}
+
+
+def test_larger_layouts_are_resized_and_keep_thin_boundaries(tmp_path):
+    ids = np.zeros((64, 96), np.uint8)
+    ids[20:40, 30:60] = 13
+    io.write_png(tmp_path / "a.png", ids)
+    (found,) = label_maps.read_layouts(tmp_path, CITY, SIZE)
+    assert found.layout.size == SIZE
+    assert 0 < float(found.layout.boundary.max()) <= 1
+    assert float(found.layout.boundary[0, 8, 11]) == 0
+
+
+def test_instance_ids_show_boundaries_that_classes_do_not(tmp_path):
+    ids = classes()
+    instances = CITY.raw_ids[ids].astype(np.uint16)
+    instances[4:9, 3:9], instances[4:9, 9:15] = 26000, 26001
+    io.write_png(tmp_path / "l" / "a_gtFine_labelIds.png", CITY.raw_ids[ids])
+    io.write_png(tmp_path / "l" / "a_gtFine_instanceIds.png", instances)
+    (without,) = label_maps.read_layouts(tmp_path / "l", CITY, SIZE)
+    (found,) = label_maps.read_layouts(tmp_path / "l", CITY, SIZE, maps=tmp_path / "l")
+    assert found.name == "a"
+    more = (found.layout.boundary - without.layout.boundary)[0].numpy()
+    assert np.argwhere(more > 0).tolist() == [[y, x] for y in range(5, 8) for x in (8, 9)]
+    expected = boundaries.boundary_map(instances.astype(np.int32))
+    assert np.array_equal(found.layout.boundary[0].numpy() > 0, expected)
+
+
+def test_boundary_maps_are_taken_as_they_are(tmp_path):
+    edges = np.zeros(SIZE, np.uint8)
+    edges[5] = 255
+    io.write_png(tmp_path / "l" / "a.png", classes())
+    io.write_png(tmp_path / "b" / "a.png", edges)
+    (found,) = label_maps.read_layouts(tmp_path / "l", CITY, SIZE, maps=tmp_path / "b")
+    assert np.array_equal(found.layout.boundary[0].numpy(), edges / 255)
+
+
+def test_all_faults_are_listed(tmp_path):
+    io.write_png(tmp_path / "fine.png", classes())
+    io.write_png(tmp_path / "strange.png", np.full(SIZE, 77, np.uint8))
+    (tmp_path / "text.png").write_text("not a picture")
+    (tmp_path / "empty.png").write_bytes(b"")
+    with pytest.raises(DataError) as fault:
+        label_maps.read_layouts(tmp_path, CITY, SIZE)
+    lines = str(fault.value).splitlines()
+    assert all(any(name in line for line in lines) for name in ("empty", "strange", "text"))
+    assert len(lines) == 3
+    assert "77" in str(fault.value)
+
+
+@pytest.mark.parametrize("make", [lambda p: None, lambda p: p.mkdir()])
+def test_a_missing_or_empty_folder_is_an_error(tmp_path, make):
+    make(tmp_path / "x")
+    with pytest.raises(DataError, match=r"no such folder|holds no PNG"):
+        label_maps.read_layouts(tmp_path / "x", CITY, SIZE)
+
+
+def test_names_that_come_twice_are_refused(tmp_path):
+    for folder in ("a", "b"):
+        io.write_png(tmp_path / folder / "same.png", classes())
+    with pytest.raises(DataError, match="come twice: same"):
+        label_maps.read_layouts(tmp_path, CITY, SIZE)
+
+
+def test_a_layout_without_its_map_is_named(tmp_path):
+    io.write_png(tmp_path / "l" / "a.png", classes())
+    io.write_png(tmp_path / "b" / "other.png", classes())
+    with pytest.raises(DataError, match=r"a\.png: no map of that name"):
+        label_maps.read_layouts(tmp_path / "l", CITY, SIZE, maps=tmp_path / "b")
+
+
+def test_layouts_are_read_as_prepare_reads_them(
+    prepared, four_scenes, four_scenes_params, tmp_path
+):
+    from augflow.data.scenes import SceneFolder
+    from augflow.stages.prepare import prepare
+
+    small = four_scenes_params.model_copy(update={"size": (16, 24)})
+    prepare(small, tmp_path / "prepared")
+    scenes = SceneFolder(tmp_path / "prepared", "val")
+    truth = four_scenes / "gtFine" / "val"
+    found = label_maps.read_layouts(truth, CITY, (16, 24), maps=truth)
+    assert [item.name for item in found] == scenes.names
+    expected = scenes.scenes().layout
+    for n, item in enumerate(found):
+        assert np.array_equal(item.layout.classes[0], expected.classes[n])
+        assert np.allclose(item.layout.boundary[0], expected.boundary[n], atol=1e-6)
+
+
+def test_prepared_boundary_maps_are_taken_with_their_greys(prepared):
+    from augflow.data.scenes import SceneFolder
+
+    scenes = SceneFolder(prepared, "val")
+    found = label_maps.read_layouts(
+        prepared / "val" / "classes", CITY, scenes.size, maps=prepared / "val" / "boundary"
+    )
+    expected = scenes.scenes().layout.boundary
+    assert all(np.allclose(item.layout.boundary[0], expected[n]) for n, item in enumerate(found))
+
+
+def test_published_endings_say_what_the_ids_are(tmp_path):
+    io.write_png(tmp_path / "a_gtFine_labelIds.png", np.full(SIZE, 7, np.uint8))
+    (found,) = label_maps.read_layouts(tmp_path, CITY, SIZE)
+    assert set(found.layout.classes.unique().tolist()) == {0}
+
+
+def test_a_single_file_is_one_layout_with_the_map_that_is_given(tmp_path):
+    io.write_png(tmp_path / "a_gtFine_labelIds.png", CITY.raw_ids[classes()])
+    edges = np.zeros(SIZE, np.uint8)
+    edges[5, 7] = 1
+    io.write_png(tmp_path / "maps" / "other.png", edges)
+    label = tmp_path / "a_gtFine_labelIds.png"
+    (found,) = label_maps.read_layouts(label, CITY, SIZE, maps=tmp_path / "maps" / "other.png")
+    assert found.name == "a"
+    assert np.array_equal(found.layout.classes[0].numpy(), classes())
+    assert found.layout.boundary[0].nonzero().tolist() == [[5, 7]]
+    io.write_png(tmp_path / "two" / "a.png", classes())
+    io.write_png(tmp_path / "two" / "b.png", classes())
+    with pytest.raises(DataError, match="one file for 2 layouts"):
+        label_maps.read_layouts(tmp_path / "two", CITY, SIZE, maps=tmp_path / "maps" / "other.png")

@@ -1,0 +1,78 @@
+"""Distances to training photographs: 0 for a copy, and nearer than real ones where memorised."""
+
+import numpy as np
+import pytest
+import torch
+
+from augflow.metrics.memorization import QUANTILES, Nearest, Surroundings, nearer
+from streetscenes import street_scene
+
+SIZE = (48, 72)
+
+
+@pytest.fixture(scope="module")
+def photos():
+    """Twenty-four painted street scenes, (24, 3, 48, 72)."""
+    scenes = [street_scene(7, f"aldenburg_{n:06d}_000000", SIZE).image for n in range(24)]
+    return torch.from_numpy(np.stack(scenes)).permute(0, 3, 1, 2).contiguous()
+
+
+@pytest.fixture(scope="module")
+def around(photos):
+    return Surroundings(photos[:16].split(5))
+
+
+def noisy(photos):
+    noise = torch.from_numpy(np.random.default_rng(0).normal(0, 6, photos.shape))
+    return (photos + noise).round().clamp(0, 255).to(torch.uint8)
+
+
+def test_a_training_photograph_is_its_own_nearest(around, photos):
+    found = around.nearest([photos[3:6], photos[10:12]])
+    assert found.places.tolist() == [3, 4, 5, 10, 11]
+    assert found.distances == pytest.approx(0, abs=1e-5)
+
+
+def test_the_nearest_is_that_of_a_plain_search(around, photos):
+    found = around.nearest([photos[16:]])
+    points = around._placed(around._layers([photos[16:]])).numpy()
+    apart = np.linalg.norm(points[:, None] - around._points.numpy()[None], axis=2)
+    assert found.places.tolist() == apart.argmin(1).tolist()
+    assert found.distances == pytest.approx(apart.min(1), rel=1e-4)
+
+
+def test_distances_do_not_depend_on_batches(around, photos):
+    whole, pieces = around.nearest([photos[16:]]), around.nearest(photos[16:].split(3))
+    assert pieces.distances == pytest.approx(whole.distances, rel=1e-5)
+    assert pieces.places.tolist() == whole.places.tolist()
+
+
+def test_training_photographs_are_a_unit_apart(around):
+    points = around._points
+    apart = torch.cdist(points, points).square()
+    mean = float(apart.sum()) / (len(points) * (len(points) - 1))
+    assert mean == pytest.approx(2, rel=1e-3)
+
+
+def test_memorised_photographs_are_nearer_than_real_ones(around, photos):
+    real = around.nearest([photos[16:]])
+    memorised = around.nearest([noisy(photos[:8])])
+    assert memorised.places.tolist() == list(range(8))
+    assert nearer(memorised, real, 0.0) == 1
+    assert nearer(real, real, 0.0) == 0
+
+
+def test_shares_are_those_counted_on_paper():
+    real = Nearest(np.array([1.0, 2.0, 3.0, 4.0, 5.0]), np.zeros(5, int))
+    made = Nearest(np.array([0.5, 1.5, 2.5, 3.5]), np.zeros(4, int))
+    assert nearer(made, real, 0.0) == 0.25
+    assert nearer(made, real, 0.5) == 0.75
+    assert real.quantiles()[0] == 1
+    assert real.quantiles()[QUANTILES.index(0.5)] == 3
+    assert real.quantiles()[-1] == 5
+
+
+def test_one_training_photograph_is_enough(photos):
+    found = Surroundings([photos[:1]]).nearest([photos[:2]])
+    assert found.distances[0] == pytest.approx(0, abs=1e-6)
+    assert found.distances[1] > 0

@@ -1,0 +1,124 @@
+"""The answer per fraction of the training scenes, in words and with claims for its numbers."""
+
+import pytest
+
+from augflow.report.answers import answers, headline, lines
+from augflow.report.citations import Citations
+from augflow.report.comparing import comparisons
+from augflow.report.spread import GAIN, NO_GAIN, UNKNOWN, WORSE
+from augflow.report.table import Row, Table
+from augflow.study.params import ArmParams
+from tests.report.test_numbers import loaded, said
+
+
+def arm(*parts, **facts):
+    made = [part for part in parts if part != "real"]
+    reads = f"synthetic/{made[0]}" if made else "prepared"
+    return ArmParams(train_on=parts, reads=reads, **facts)
+
+
+ARMS = {
+    "real": arm("real"),
+    "classic": arm("real", augment="classic"),
+    "both": arm("real", "made"),
+    "more": arm("real", "made", ratio=2.0),
+    "both_classic": arm("real", "made", augment="classic"),
+    "made": arm("made"),
+}
+
+
+@pytest.fixture(scope="module")
+def columns(tmp_path_factory):
+    return comparisons(loaded(tmp_path_factory.mktemp("study"))).columns
+
+
+def row(key, difference=0.02, outcome=GAIN, p=0.001, fraction=1.0):
+    ours, theirs = key.split(".")
+    cells = {
+        "arm": ours, "against": theirs, "fraction": fraction, "seeds": 5, "scenes": 40,
+        "groups": 40, "difference": difference, "low": difference - 0.01,
+        "high": difference + 0.01, "p": p, "detectable": 0.014, "outcome": outcome,
+    }  # fmt: skip
+    return Row(f"{key}.{fraction:g}", cells, ())
+
+
+def asked(columns, *rows):
+    table = Table("comparisons", columns, rows)
+    found = answers(ARMS, table)
+    cite = Citations({"comparisons": table})
+    return found, [said(cite.said(s)) for s in (headline(found, cite), *lines(found, cite))], cite
+
+
+def test_the_headline_says_by_how_much_beside_classic_augmentation_alone(columns):
+    rows = row("classic.real", 0.004, UNKNOWN, 0.3), row("both.real"), row("both.classic", 0.016)
+    _, texts, cite = asked(columns, *rows)
+    assert texts == [
+        "Do synthetic photos help? Yes: both differs from real by +2.00 points of class IoU "
+        "(95 % interval +1.00 to +3.00); classic augmentation alone (classic) differs by "
+        "+0.40 (−0.60 to +1.40)."
+    ]
+    assert "verdict.comparisons.both.real.1.low" in cite.claims
+
+
+def test_an_arm_is_asked_against_the_base_that_is_augmented_alike(columns):
+    found, texts, _ = asked(
+        columns, row("both_classic.real", 0.05), row("both_classic.classic", -0.03, WORSE)
+    )
+    assert found[0].row.cells["against"] == "classic"
+    assert "No, they harm: both_classic differs from classic by −3.00" in texts[0]
+
+
+def test_a_winner_that_does_not_beat_classic_augmentation_is_told_so(columns):
+    _, texts, _ = asked(columns, row("both.real"), row("both.classic", 0.001, UNKNOWN, 0.8))
+    assert "Yes, but not shown beyond classic: both" in texts[0]
+
+
+def test_of_two_arms_that_join_both_a_winner_must_survive_holm(columns):
+    # 0.04 alone is a gain; of two, the smaller p must not exceed 0.025
+    alone, _, _ = asked(columns, row("both.real", p=0.04))
+    paired, _, _ = asked(columns, row("both.real", p=0.04), row("more.real", 0.005, UNKNOWN, 0.4))
+    assert (alone[0].outcome, paired[0].outcome) == (GAIN, UNKNOWN)
+    third, _, _ = asked(columns, row("both.real", p=0.02), row("more.real", 0.03, UNKNOWN, 0.4))
+    assert (third[0].outcome, third[0].row.cells["arm"]) == (GAIN, "both")
+
+
+def test_harm_needs_every_arm_and_no_gain_needs_that_none_is_open(columns):
+    worse, none = row("both.real", -0.02, WORSE), row("more.real", 0.001, NO_GAIN, 0.7)
+    unknown = row("more.real", 0.01, UNKNOWN, 0.3)
+    assert asked(columns, worse)[0][0].outcome == WORSE
+    assert asked(columns, worse, none)[0][0].outcome == NO_GAIN
+    assert asked(columns, worse, unknown)[0][0].outcome == UNKNOWN
+
+
+def test_a_difference_of_exactly_nothing_is_above_a_loss(columns):
+    rows = row("both.real", -0.02, WORSE), row("more.real", 0.0, NO_GAIN, 0.9)
+    assert asked(columns, *rows)[0][0].row.cells["arm"] == "more"
+
+
+def test_arms_of_synthetic_photographs_alone_answer_nothing(columns):
+    assert asked_nothing(columns, row("made.real")) == []
+
+
+def asked_nothing(columns, *rows):
+    return answers(ARMS, Table("comparisons", columns, rows))
+
+
+def test_several_fractions_have_a_line_each_and_a_headline_in_words(columns):
+    _, texts, _ = asked(
+        columns, row("both.real", 0.03, fraction=0.25), row("both.real", 0.001, UNKNOWN, 0.8)
+    )
+    assert texts[0] == (
+        "Do synthetic photos help? Cannot be told with all of the training scenes; yes with 1/4 "
+        "of the training scenes."
+    )
+    assert texts[1].startswith("With all of the training scenes: cannot be told: both differs")
+    assert texts[2].startswith("With 1/4 of the training scenes: yes: both differs from real by +3")
+
+
+def test_fractions_of_one_answer_are_named_together(columns):
+    rows = [row("both.real", fraction=share) for share in (1.0, 0.25, 0.0625)]
+    _, texts, _ = asked(columns, *rows)
+    assert texts[0] == (
+        "Do synthetic photos help? Yes with all, 1/4 and 1/16 of the training scenes."
+    )
+    assert len(texts) == 4

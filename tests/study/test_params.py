@@ -1,0 +1,312 @@
+from __future__ import annotations
+
+import copy
+import re
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from augflow.core.config import checked
+from augflow.core.errors import ParamsError
+from augflow.data.params import DataParams
+from augflow.study.params import load
+
+WHOLE = {
+    "study": "demo",
+    "data": {"reader": "streets", "root": "data/demo/raw", "size": [64, 96]},
+    "generators": {
+        "full": {"system": "full_glow", "preset": "tiny", "training": {"steps": 10}},
+    },
+    "sets": {
+        "t08": {"generator": "full", "layouts": "val", "temperatures": [0.8]},
+        "more": {"generator": "full", "layouts": "train", "temperatures": [0.5, 0.8]},
+    },
+    "transfers": {"moved": {"generator": "full", "layouts": "val"}},
+    "judge": {"steps": 5},
+    "arms": {
+        "real": {"train_on": ["real"], "reads": "prepared"},
+        "both": {"train_on": ["real", "more"], "reads": "synthetic/more"},
+    },
+    "retrain": {"segmenter": {"steps": 5}, "seeds": [0, 1]},
+    "report": {"title": "Demo", "sweep": ["t08"], "temperatures": [0.8]},
+}
+
+
+@pytest.fixture
+def loaded(tmp_path):
+    """Loads the whole parameters with some values replaced, by dotted name."""
+
+    def load_with(**changes):
+        content = copy.deepcopy(WHOLE)
+        for place, value in changes.items():
+            *parents, key = place.split("__")
+            section = content
+            for parent in parents:
+                section = section[parent]
+            section[key] = value
+        path = tmp_path / "params.yaml"
+        path.write_text(yaml.safe_dump(content))
+        return load(path)
+
+    return load_with
+
+
+def test_whole_parameters_are_read(loaded):
+    params = loaded()
+    assert params.data.size == (64, 96)
+    assert params.sets["t08"].temperatures == (0.8,)
+    assert params.verify.items == 2
+
+
+@pytest.mark.parametrize("rows", [None, "auto", 1, 64])
+def test_rows_that_are_worked_through_at_once_are_a_number_all_or_what_fits(loaded, rows):
+    params = loaded(generators__full__training={"steps": 10, "micro_batch": rows})
+    assert params.generators["full"].training.micro_batch == rows
+
+
+@pytest.mark.parametrize("rows", [0, -1, True, 2.0, "all"])
+def test_any_other_number_of_rows_is_refused_in_one_line(loaded, rows):
+    message = (
+        "generators.full.training.micro_batch: expected a number of rows from 1 on, auto or null, "
+        f"got {rows!r}"
+    )
+    with pytest.raises(ParamsError, match=re.escape(message)):
+        loaded(generators__full__training={"steps": 10, "micro_batch": rows})
+
+
+def test_sections_are_immutable(loaded):
+    with pytest.raises(ValidationError):
+        loaded().data.root = "elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("generators__full__training__stpes", r"generators\.full\.training\.stpes.*'steps'"),
+        ("data__labls", r"data\.labls: no such parameter.*did you mean 'labels'"),
+        ("sets__t08__tempratures", r"sets\.t08\.tempratures.*'temperatures'"),
+        ("reprot", r"reprot: no such parameter.*'report'"),
+        ("retrain__segmenter__step", r"retrain\.segmenter\.step:.*'steps'"),
+    ],
+)
+def test_a_misspelt_parameter_is_named_with_the_nearest_one(loaded, place, message):
+    with pytest.raises(ParamsError, match=message):
+        loaded(**{place: 1})
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        ("sets__t08__generator", "ful", r"sets\.t08\.generator: no 'ful'.*did you mean 'full'"),
+        ("transfers__moved__generator", "x", r"transfers\.moved\.generator: no 'x'; known: full"),
+        (
+            "arms__both",
+            {"train_on": ["real", "t80"], "reads": "synthetic/t80"},
+            r"arms\.both\.train_on: no 't80'; known: real, more, t08; did you mean 't08'",
+        ),
+        ("report__sweep", ["t09"], r"report\.sweep: no 't09'.*'t08'"),
+    ],
+)
+def test_a_name_of_nothing_is_an_error_where_it_is_used(loaded, place, value, message):
+    with pytest.raises(ParamsError, match=message):
+        loaded(**{place: value})
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        ("sets__t08__temperatures", [2.5], r"sets\.t08\.temperatures\.0: .*got 2\.5"),
+        ("sets__t08__temperatures", [], r"sets\.t08\.temperatures: .*at least 1 item"),
+        ("sets__t08__temperatures", [0.5, 0.7, 0.5], r"temperatures: 0\.5 more than once"),
+        ("report__sweep", ["t08", "t08"], r"report: sweep: t08 more than once"),
+        (
+            "sets__t08",
+            {"generator": "full", "layouts": "val", "temperatures": [1], "rounds": 3, "best_of": 2},
+            r"sets\.t08: best_of is 2, expected 3 \(rounds\) or more",
+        ),
+        ("data__size", [4, 96], r"data\.size\.0: .*got 4"),
+        ("data__reader", "cityscape", r"data\.reader: .*got 'cityscape'"),
+        ("study", "My Study", r"study: .*got 'My Study'"),
+        ("data__val_fraction", 0, r"data\.val_fraction"),
+        ("judge__batch_size", 0, r"judge\.batch_size"),
+    ],
+)
+def test_a_value_out_of_range_is_named_with_what_came(loaded, place, value, message):
+    with pytest.raises(ParamsError, match=message):
+        loaded(**{place: value})
+
+
+def test_a_number_that_yaml_reads_as_text_is_explained(tmp_path):
+    content = copy.deepcopy(WHOLE)
+    content["judge"]["learning_rate"] = "fast"
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(content).replace("fast", "1e-x"))
+    with pytest.raises(ParamsError, match=r"write 1\.0e-4"):
+        load(path)
+
+
+def test_all_faults_are_listed_at_once(loaded):
+    with pytest.raises(ParamsError) as error:
+        loaded(judge__batch_size=0, data__labls="x", sets__t08__rounds=-1)
+    for name in ("judge.batch_size", "data.labls", "sets.t08.rounds"):
+        assert name in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_all_names_of_nothing_are_listed_at_once(loaded):
+    with pytest.raises(ParamsError) as error:
+        loaded(sets__t08__generator="x", report__sweep=["y", "z"])
+    for name in ("'x'", "'y'", "'z'"):
+        assert f"no {name}" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("arm", "message"),
+    [
+        (
+            {"train_on": ["real", "t08"], "reads": "prepared"},
+            "reads is 'prepared'.*'synthetic/t08'",
+        ),
+        ({"train_on": ["real"], "reads": "synthetic/t08"}, "reads is 'synthetic/t08'.*'prepared'"),
+        ({"train_on": ["t08", "t09"], "reads": "synthetic/t08"}, "takes one synthetic set"),
+    ],
+)
+def test_an_arm_reads_the_folder_of_what_it_trains_on(loaded, arm, message):
+    with pytest.raises(ParamsError, match=rf"arms\.both: .*{message}"):
+        loaded(arms__both=arm)
+
+
+def test_a_missing_section_is_named(tmp_path):
+    content = {key: value for key, value in WHOLE.items() if key != "judge"}
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(ParamsError, match="judge: Field required"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("- a list", "mapping"), ("", "mapping"), ("a: [", "not YAML"), ("\0", "not YAML")],
+)
+def test_what_is_no_mapping_is_an_error(tmp_path, text, message):
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(ParamsError, match=message):
+        load(path)
+
+
+def test_a_missing_file_is_an_error_that_says_where_to_be(tmp_path):
+    with pytest.raises(ParamsError, match="augflow init"):
+        load(tmp_path / "params.yaml")
+
+
+def test_one_section_can_be_checked_alone():
+    assert checked(DataParams, WHOLE["data"], "here").levels == 3
+    with pytest.raises(ParamsError, match="here: root"):
+        checked(DataParams, {"reader": "kitti", "size": [8, 8]}, "here")
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        ("data__streets", {"trian": 3}, r"data\.streets\.trian.*did you mean 'train'"),
+        ("data__classes", [{"nam": "road"}], r"data\.classes\.0\.nam: .*did you mean 'name'"),
+    ],
+)
+def test_a_misspelt_parameter_of_an_optional_section_is_named_too(loaded, place, value, message):
+    with pytest.raises(ParamsError, match=message):
+        loaded(**{place: value})
+
+
+def test_the_systems_of_a_sweep_are_compared_on_the_same_layouts(loaded):
+    one = {"generator": "full", "layouts": "val", "temperatures": [0.5]}
+    other = {**WHOLE["generators"], "plain": WHOLE["generators"]["full"]}
+    both = {"sets__b": {**one, "generator": "plain"}, "generators": other}
+    assert loaded(**both, report__sweep=["t08", "b"]).report.sweep == ("t08", "b")
+    with pytest.raises(ParamsError, match="generators: full more than once"):
+        loaded(sets__b=one, report__sweep=["t08", "b"])
+    both["sets__b"] = {**both["sets__b"], "limit": 3}
+    with pytest.raises(ParamsError, match=r"same layouts, but t08 has val, limit None, one in 1"):
+        loaded(**both, report__sweep=["t08", "b"])
+
+
+SELECTION = {
+    "judges": {"all": {"steps": 5}, "quarter": {"steps": 5, "one_in": 4}},
+    "choices": {"best": {"set": "more", "segmenter": {"steps": 5}}},
+    "selections": {"kept": {"set": "more", "judge": "all", "reads": "prepared"}},
+}
+
+
+def selecting(**changes):
+    """Sections of selections, some of their values replaced, by dotted name."""
+    content = copy.deepcopy(SELECTION)
+    for place, value in changes.items():
+        *parents, key = place.split("__")
+        section = content
+        for parent in parents:
+            section = section.setdefault(parent, {})
+        section[key] = value
+    return content
+
+
+def test_an_arm_may_train_on_a_selection(loaded):
+    arm = {"train_on": ["real", "kept"], "reads": "selected/kept", "ratio": 0.5}
+    params = loaded(**selecting(), arms__chosen=arm)
+    assert params.arms["chosen"].made == "kept"
+    assert params.judges["quarter"].one_in == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"selections__kept__judge": "al"}, r"selections\.kept\.judge: no 'al'; .*'all'"),
+        ({"selections__kept__set": "mor"}, r"selections\.kept\.set: no 'mor'"),
+        (
+            {"selections__t08": {"set": "more", "judge": "all", "reads": "prepared"}},
+            r"selections\.t08: is a set's name",
+        ),
+        ({"selections__kept__temperature": 0.7}, r"temperature: 0\.7; set more has 0\.5, 0\.8"),
+        ({"selections__kept__temperature": "chosen"}, r"reads: 'prepared'.*chosen/best\.json"),
+        ({"selections__kept__reads": "chosen/best.json"}, "unless temperature is chosen"),
+        ({"choices__best__set": "t08"}, r"choices\.best\.set: t08 has layouts of val"),
+        ({"selections__kept__typicality": {"low": 0.5, "high": 0.2}}, "low is 0.5"),
+    ],
+)
+def test_selections_that_do_not_fit_are_refused(loaded, changes, message):
+    with pytest.raises(ParamsError, match=message):
+        loaded(**selecting(**changes))
+
+
+def test_an_arm_has_seen_no_more_than_its_share(loaded):
+    arm = {"train_on": ["real", "kept"], "reads": "selected/kept", "one_in": 4}
+    with pytest.raises(ParamsError) as fault:
+        loaded(**selecting(), arms__few=arm)
+    for where in ("generators.full", "sets.more", "judges.all"):
+        assert f"arms.few.one_in is 4, but {where}.one_in is 1" in str(fault.value)
+    whole = selecting(selections__kept__judge="quarter")
+    generators = {"full": {**WHOLE["generators"]["full"], "one_in": 8}}
+    with pytest.raises(ParamsError, match=r"but sets\.more\.one_in is 1"):
+        loaded(**whole, generators=generators, arms__few=arm)
+    params = loaded(**whole, generators=generators, arms__few={**arm, "more_layouts": True})
+    assert params.arms["few"].more_layouts
+
+
+@pytest.mark.parametrize(
+    ("arm", "message"),
+    [
+        ({"train_on": ["real"], "reads": "prepared", "ratio": 1.0}, "train on both"),
+        ({"train_on": ["real"], "reads": "prepared", "strength": 0.5}, "strength: says how far"),
+        ({"train_on": ["real", "t08"], "reads": "synthetic/t08"}, "has layouts of val"),
+        ({"train_on": ["real", "more"], "reads": "selected/more"}, "no 'more'"),
+        (
+            {"train_on": ["real", "more"], "reads": "synthetic/more", "ratio": 1.0,
+             "schedule": "synthetic_first"},
+            "mixes nothing",
+        ),
+        ({"train_on": ["real", "real"], "reads": "prepared"}, "more than once"),
+    ],
+)  # fmt: skip
+def test_arms_that_cannot_be_are_refused(loaded, arm, message):
+    with pytest.raises(ParamsError, match=message):
+        loaded(arms__odd=arm)

@@ -1,0 +1,95 @@
+"""How a liar edits a study, and makes its records agree with that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from augflow.core import io
+from augflow.data.synthetic import COLUMNS, read_rows
+from augflow.report import claims
+from augflow.study.environment import record
+from augflow.study.project import Project
+from tests import tiny_study
+
+
+def flip(path: Path, row: int = 3, column: int = 4) -> np.ndarray:
+    """Changes one channel of one pixel by the least there is."""
+    pixels = io.read_photo(path).copy()
+    pixels[row, column, 1] ^= 1
+    io.write_png(path, pixels)
+    return pixels
+
+
+def edit(path: Path | str, old: str, new: str, count: int = 1) -> None:
+    """Replaces a text, which has to be there."""
+    text = Path(path).read_text(encoding="utf-8")
+    assert old in text
+    Path(path).write_text(text.replace(old, new, count), encoding="utf-8")
+
+
+def edit_json(path: Path | str, change: Callable[[Any], object]) -> None:
+    """Lets `change` work on the content of a JSON file."""
+    content = io.read_json(Path(path))
+    change(content)
+    io.write_json(Path(path), content)
+
+
+def edit_rows(path: Path, change: Callable[[list[dict[str, str]]], object]) -> None:
+    """Lets `change` work on the rows of a table."""
+    rows = io.read_csv(path)
+    columns = list(rows[0])
+    change(rows)
+    io.write_csv(path, rows, columns)
+
+
+def rewrite_manifest(
+    folder: Path, change: Callable[[dict[str, Any]], Mapping[str, Any] | None]
+) -> None:
+    """Writes a manifest with each row passed through `change`; None drops it."""
+    rows = [change(dict(vars(row))) for row in read_rows(folder)]
+    io.write_csv(folder / "manifest.csv", [row for row in rows if row], COLUMNS)
+
+
+def params_with(**sections: object) -> None:
+    """Sets values of `params.yaml` by names with `__` between sections."""
+    content = yaml.safe_load(Path("params.yaml").read_text())
+    for dotted, value in sections.items():
+        *parents, last = dotted.split("__")
+        place = content
+        for name in parents:
+            place = place[name]
+        place[last] = value
+    Path("params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def replace_photo(folder: Path, name: str, pixels: np.ndarray) -> None:
+    """Another photograph in a set, with the digest in the manifest."""
+    [row] = [row for row in read_rows(folder) if row.name == name]
+    io.write_png(folder / row.photo, pixels)
+    digest = io.digest_array(pixels)
+    rewrite_manifest(folder, lambda row: row | ({"digest": digest} if row["name"] == name else {}))
+
+
+def improve(item: dict[str, Any]) -> None:
+    """Lets a network have read one pixel more rightly; the pixels of each class stay."""
+    matrix = item["confusion"]
+    row = next(n for n, counts in enumerate(matrix) if sum(counts) > counts[n])
+    column = next(n for n, count in enumerate(matrix[row]) if count and n != row)
+    matrix[row][column] -= 1
+    matrix[row][row] += 1
+
+
+def claimed(report: Path) -> None:
+    """The digests in a report's claims are those of its files."""
+    edit_json(report / "claims.json", lambda content: content.update(files=claims.digests(report)))
+
+
+def settled(project: Project) -> None:
+    """DVC and the record of machines take everything for what the stages made."""
+    tiny_study.dvc(Path(), "commit", "--force", "--quiet")
+    record(project)

@@ -1,0 +1,90 @@
+"""What differs from DVC's copy: files of a folder, pixels, lines."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from augflow.core import io
+from augflow.verify.cached import Cache, differences
+
+PIXELS = np.arange(72, dtype=np.uint8).reshape(4, 6, 3)
+
+
+def kept(root, content):
+    digest = hashlib.md5(content).hexdigest()
+    path = root / "files" / "md5" / digest[:2] / digest[2:]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return digest
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with a PNG, a table and weights, and its digest; the cache beside it."""
+    out, cache = tmp_path / "out", tmp_path / "cache"
+    io.write_png(out / "a.png", PIXELS)
+    (out / "t.csv").write_text("name,value\nx,1\ny,2\n")
+    (out / "w.bin").write_bytes(b"\xff\x00\x01")
+    entries = [
+        {"md5": kept(cache, path.read_bytes()), "relpath": path.name}
+        for path in sorted(out.iterdir())
+    ]
+    listing = json.dumps(entries, sort_keys=True).encode()
+    digest = kept(cache, listing)
+    place = cache / "files" / "md5" / digest[:2]
+    (place / digest[2:]).rename(place / f"{digest[2:]}.dir")
+    return out, f"{digest}.dir", Cache(cache)
+
+
+def wheres(found):
+    return [finding.where.rpartition("/")[2] for finding in found]
+
+
+def test_unchanged_folder_has_no_difference(folder):
+    assert differences(*folder) == []
+
+
+def test_every_changed_file_is_named(folder):
+    out, digest, cache = folder
+    pixels = PIXELS.copy()
+    pixels[2, 3, 0] += 1
+    io.write_png(out / "a.png", pixels)
+    (out / "t.csv").write_text("name,value\nx,1\ny,3\n")
+    (out / "w.bin").write_bytes(b"\xff\x00\x02")
+    (out / "new.txt").write_text("")
+    found = differences(out, digest, cache)
+    assert wheres(found) == ["new.txt", "a.png: row 2, column 3", "t.csv: line 3", "w.bin"]
+    assert (found[1].expected, found[1].got) == ("[45, 46, 47]", "[46, 46, 47]")
+    assert (found[2].expected, found[2].got) == ("'y,2'", "'y,3'")
+    (out / "w.bin").unlink()
+    assert differences(out, digest, cache)[1].got == "no such file"
+
+
+def test_cut_png_is_named(folder):
+    out, digest, cache = folder
+    (out / "a.png").write_bytes((out / "a.png").read_bytes()[:-30])
+    assert differences(out, digest, cache)[0].expected == "a whole image"
+
+
+def test_equal_pixels_are_equal_content_with_and_without_the_copy(folder, tmp_path):
+    out, digest, cache = folder
+    Image.fromarray(PIXELS).save(out / "a.png", compress_level=0)
+    assert differences(out, digest, cache) == []
+    empty = Cache(tmp_path / "empty")
+    assert differences(out, digest, empty) == []
+    (out / "w.bin").write_bytes(b"\xff\x00\x02")
+    assert wheres(differences(out, digest, empty)) == ["out"]
+
+
+def test_copy_that_was_changed_itself_is_not_believed(folder):
+    out, digest, cache = folder
+    pixels = PIXELS.copy()
+    pixels[0, 0, 0] += 1
+    recorded = hashlib.md5((out / "a.png").read_bytes()).hexdigest()
+    io.write_png(out / "a.png", pixels)
+    path = cache.file(recorded)
+    path.write_bytes((out / "a.png").read_bytes())
+    assert differences(out, digest, cache)[0].expected == f"md5 {recorded}"

@@ -1,0 +1,244 @@
+"""Lies told to `augflow verify`: every one is found and named, and the truth passes.
+
+Lies of a group are told to one copy of a study. Each has to be found by a line of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from augflow.cli.verify import verify as command
+from augflow.core import io
+from augflow.core.errors import DataError
+from augflow.stages.runner import run_stage
+from augflow.study.environment import Machines, record
+from augflow.study.project import Project
+from augflow.verify import state_of, verify
+from augflow.verify.chosen import check_again as check_choose
+from augflow.verify.chosen import check_choices
+from augflow.verify.lock import check_lock
+from augflow.verify.machines import check_environment
+from augflow.verify.remade_looks import check_diversity, check_leaks
+from augflow.verify.remade_scenes import check_scenes
+from augflow.verify.trained_again import check_trainings
+from augflow.verify.workspace import Workspace
+from tests.verify.careful_lies import MADE, TRAINED
+from tests.verify.careless_lies import CARELESS, PIPELINE, REPORT, SCENE, TRAIN
+from tests.verify.forging import claimed, edit_json, params_with, settled
+from tests.verify.quiet_lies import PIPELINE_ENTRY, QUIET
+from tests.verify.report_lies import EVIDENCE, TOLD, without_data
+from tests.verify.truths import TRUTHS, no_cache_of_dvc
+
+
+def tell(project, lies):
+    for lie in lies:
+        lie.tell(project)
+
+
+def careless(project, lies):
+    tell(project, lies)
+
+
+def quiet(project, lies):
+    tell(project, lies)
+    settled(project)
+
+
+def made(project, lies):
+    """The figure is drawn by the report, so it is changed after that."""
+    *earlier, figure = lies
+    tell(project, earlier)
+    run_stage(project, "report")
+    tell(project, [figure])
+    claimed(REPORT)
+    settled(project)
+    params_with(verify__items=100)
+
+
+def trained(project, lies):
+    tell(project, lies)
+    for name in project.params.sets:
+        run_stage(project, "score", name)
+    run_stage(project, "score_references")
+    run_stage(project, "score_arms")
+    run_stage(project, "select", "strict")
+    run_stage(project, "report")
+    settled(project)
+    params_with(verify__items=100, verify__trainings=100)
+
+
+def told(project, lies):
+    """The claims have the digests of the files as they are; the clone has no data."""
+    tell(project, lies)
+    claimed(REPORT)
+    without_data(project)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Lies that are told together, how, and the level that is asked."""
+
+    lies: list
+    tell: Callable
+    level: int
+
+
+GROUPS = {
+    "careless": Group(CARELESS, careless, 0),
+    "pipeline": Group(PIPELINE, careless, 0),
+    "quiet": Group(QUIET, quiet, 0),
+    "made": Group(MADE, made, 1),
+    "trained": Group(TRAINED, trained, 1),
+    "told": Group(TOLD, told, 3),
+    "evidence": Group(EVIDENCE, told, 3),
+}
+LIES = [(name, lie) for name, group in GROUPS.items() for lie in group.lies]
+
+
+@pytest.fixture(scope="module")
+def found(whole_study, tmp_path_factory):
+    """The checks of a group, made once: of level 0, and of the level that is to find it."""
+
+    @cache
+    def checked(name):
+        root = tmp_path_factory.mktemp(name) / "study"
+        shutil.copytree(whole_study, root)
+        group = GROUPS[name]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(root)
+            group.tell(Project(), group.lies)
+            checks = list(verify(Project(), group.level))
+        shutil.rmtree(root)
+        return checks
+
+    return checked
+
+
+def lines(checks):
+    return [str(violation) for check in checks for violation in check.violations]
+
+
+@pytest.mark.parametrize(
+    ("group", "lie"), LIES, ids=[f"{group}-{lie.name}" for group, lie in LIES]
+)  # fmt: skip
+def test_a_lie_is_found(found, group, lie):
+    assert lie.level == GROUPS[group].level
+    matching = [line for line in lines(found(group)) if lie.found in line]
+    assert matching, "\n".join(lines(found(group)))
+
+
+def test_lies_are_many_and_told_apart():
+    assert len(LIES) >= 60
+    assert len({lie.name for _, lie in LIES}) >= 50
+    for group in GROUPS.values():
+        wanted = [lie.found for lie in group.lies]
+        assert not [(a, b) for a in wanted for b in wanted if a is not b and a in b]
+
+
+@pytest.mark.parametrize("group", ["made", "trained"])
+def test_records_that_agree_hide_them_from_level_0(found, group):
+    """Its checks come first at level 1."""
+    checks = found(group)
+    count = [check.title for check in checks].index("prepare, again")
+    assert lines(checks[:count]) == []
+    assert count == 8
+
+
+def test_records_of_quiet_lies_agree(found):
+    pipeline, *_, machines = found("quiet")
+    assert [line for line in lines([pipeline]) if PIPELINE_ENTRY not in line] == []
+    assert [line for line in lines([machines]) if "one that is listed" not in line] == []
+
+
+def test_a_validation_photograph_in_training_is_found_twice(study):
+    """By preparing the scene again, and among the leaks."""
+    pixels = io.read_photo(study.prepared / "val/image" / f"{SCENE}.png")
+    path = study.prepared / "train/image" / f"{TRAIN}.png"
+    io.write_png(path, pixels)
+    record(study)
+    params_with(verify__items=100)
+    space, machines = Workspace(Project()), Machines(Project())
+    assert any(line.startswith(f"{path}: row ") for line in lines([check_scenes(space, machines)]))
+    leak = f'leaks.0: expected "train: {TRAIN}: photograph {SCENE}", got nothing'
+    assert f"{study.score('leaks')}: {leak}" in lines([check_leaks(space, machines)])
+
+
+def test_a_frozen_stage_with_another_command_is_named_twice(study):
+    """DVC does not look at what a frozen stage reads, and runs whatever it is told to."""
+    text = Path("dvc.yaml").read_text()
+    command = "cmd: python pipelines/leaks.py"
+    assert command in text
+    Path("dvc.yaml").write_text(text.replace(command, "frozen: true\n    cmd: echo nothing"))
+    found = lines([check_lock(Project())])
+    assert "dvc.yaml: leaks: frozen: expected False, got True" in found
+    assert any(line.startswith("dvc.yaml: leaks: cmd: expected python") for line in found)
+
+
+def test_more_scores_than_seeds_steer_no_choice(study):
+    path = study.choice("best")
+    edit_json(path, lambda content: content["rows"][0]["class_iou"].append(0.9))
+    [line] = lines([check_choices(Workspace(Project()))])
+    assert "expected one of each of 1 seeds" in line
+
+
+def test_what_only_its_own_machine_can_check_is_not_called_checked(study):
+    """An accuracy of attributes that is made up, on a machine that nobody knows."""
+    Path("environment.json").unlink()
+    space, machines = Workspace(Project()), Machines(Project())
+    for check in (check_choose(space, machines), check_diversity(space, machines)):
+        assert check.state == "holds within tolerance"
+        assert check.notes
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"machines": {}, "made": {"a": {}}}'])
+def test_a_record_of_machines_that_is_none_is_one_line(study, content):
+    Path("environment.json").write_text(content)
+    [line] = lines([check_environment(Project())])
+    assert line.startswith("environment.json: ")
+    with pytest.raises(DataError):
+        Machines(Project())
+
+
+def test_networks_that_are_trained_again_are_the_same(study):
+    params_with(verify__trainings=100)
+    check = check_trainings(Workspace(Project()), Machines(Project()))
+    assert check.state == "holds", lines([check])
+    assert check.compared > 20
+
+
+def test_truths_pass(study, tmp_path, monkeypatch):
+    """What DVC keeps says that the pixels are the same."""
+    monkeypatch.setenv("AUGFLOW_CACHE", str(tmp_path / "cache"))
+    for truth in TRUTHS:
+        truth(study)
+    checks = list(verify(Project()))
+    assert (lines(checks), state_of(checks)) == ([], "holds")
+    assert os.environ["AUGFLOW_CACHE"] == str(tmp_path / "cache")
+
+
+def test_truths_pass_when_all_is_looked_at_again(study, tmp_path, monkeypatch):
+    """Without what DVC keeps; results are equal bit for bit, not within a tolerance."""
+    monkeypatch.setenv("AUGFLOW_CACHE", str(tmp_path / "cache"))
+    for truth in [*TRUTHS, no_cache_of_dvc]:
+        truth(study)
+    app = typer.Typer()
+    app.command()(command)
+    for level in ("1", "3"):
+        words = ["--level", level, "--json", f"{tmp_path}/{level}.json"]
+        result = CliRunner().invoke(app, words, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        assert f"level {level}: holds" in result.output
+        assert "grey values" not in result.output
+    checks = io.read_json(tmp_path / "1.json")["checks"]
+    compared = {check["title"]: check["compared"] for check in checks}
+    assert len(compared) == 22
+    assert [title for title, count in compared.items() if not count] == ["trainings, again"]

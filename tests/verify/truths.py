@@ -1,0 +1,86 @@
+"""What changes nothing that a study says, so that it has to pass."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import yaml
+from PIL import Image
+
+from augflow.core import io
+from augflow.data.scenes import SceneFolder
+from augflow.study.project import Project
+from tests.verify.careless_lies import REPORT, SCENE, photo
+from tests.verify.forging import edit_json, params_with
+
+
+def pixels_encoded_anew(project: Project) -> None:
+    scene = project.prepared / "val" / "image" / f"{SCENE}.png"
+    figure = REPORT / "figures/samples.png"
+    for path in (project.synthetic("t05") / photo(f"{SCENE}_r1"), figure, scene):
+        before = path.read_bytes()
+        Image.fromarray(io.read_photo(path)).save(path, compress_level=1)
+        assert path.read_bytes() != before
+
+
+def touched_files(project: Project) -> None:
+    for path in (project.score("t05"), REPORT / "tables/runs.csv", Path("params.yaml")):
+        content = path.read_bytes()
+        path.unlink()
+        path.write_bytes(content)
+        os.utime(path, (1_000_000_000, 1_000_000_000))
+
+
+def files_beside_it(project: Project) -> None:
+    for name in ("notes.txt", "data/another/scores/t05.json", "reports/notes.txt",
+                 "augflow/__pycache__/seeds.cpython-311.pyc"):  # fmt: skip
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text("nothing of this study\n")
+
+
+def sections_in_another_order(project: Project) -> None:
+    content = yaml.safe_load(Path("params.yaml").read_text())
+    text = yaml.safe_dump(dict(sorted(content.items())), sort_keys=False)
+    Path("params.yaml").write_text(f"# the same once more\n{text}")
+
+
+def other_wishes_of_verify(project: Project) -> None:
+    params_with(verify__items=1, verify__tolerance=1.0, verify__seed=5)
+
+
+def a_lock_in_another_order(project: Project) -> None:
+    lock = yaml.safe_load(Path("dvc.lock").read_text())
+    Path("dvc.lock").write_text(yaml.safe_dump(lock, sort_keys=True))
+
+
+def no_cache_of_dvc(project: Project) -> None:
+    shutil.rmtree(".dvc/cache")
+
+
+def machines_of_another_study(project: Project) -> None:
+    def further(content):
+        facts = {"processor": "another"}
+        key = io.digest_bytes(io.json_bytes(facts))
+        content["machines"][key] = facts
+        content["made"]["data/another/prepared"] = {"content": "0123", "machine": key}
+
+    edit_json(Path("environment.json"), further)
+
+
+def spoiled_pixels_in_the_cache(project: Project) -> None:
+    """They are of the user's machine, no part of the study, and are not looked at."""
+    SceneFolder(project.prepared, "val")
+    (kept,) = Path(os.environ["AUGFLOW_CACHE"]).glob("scenes/val-*/*/classes.npy")
+    stored = np.load(kept, mmap_mode="r+")
+    stored[:] = 0
+    stored.flush()
+
+
+TRUTHS = [
+    pixels_encoded_anew, touched_files, files_beside_it, sections_in_another_order,
+    other_wishes_of_verify, a_lock_in_another_order, machines_of_another_study,
+    spoiled_pixels_in_the_cache,
+]  # fmt: skip
