@@ -21,7 +21,7 @@ from augflow.data.scenes import SceneFolder
 from augflow.metrics import scores
 from augflow.segmentation.evaluate import confusions
 from augflow.segmentation.params import SegmenterParams
-from augflow.stages.retrain import trained
+from augflow.stages.retrain import train_segmenter
 
 
 def main(
@@ -58,7 +58,7 @@ def class_iou(
     total = np.zeros((count, count), np.int64)
     for part in parts:
         names = [folder.names[row] for row in part.fit]
-        segmenter, _ = trained(
+        segmenter, _ = train_segmenter(
             names, folder.scenes(part.fit), folder.table, params, seed,
             augment="classic" if strength else "none", strength=strength or 1.0,
         )  # fmt: skip

@@ -17,7 +17,7 @@ from augflow.core.config import Memory
 from augflow.core.seeding import Noise
 from augflow.data.classes import ClassTable, table
 from augflow.data.scenes import Layout, Scene
-from augflow.generators.presets import FULL_GLOW, FullGlowConfig, configured
+from augflow.generators.presets import FULL_GLOW, FullGlowConfig, make_config
 from augflow.training.learner import GeneratorLearner
 from augflow.training.learners import learner_of
 from augflow.training.params import TrainingParams
@@ -86,8 +86,8 @@ class Ours:
                           "condition_width": work.condition_width}  # fmt: skip
         if work.floor is not None:
             overrides |= {"floor": work.floor, "actnorm": "log", "min_std": 0.02}
-        config = configured(FullGlowConfig, FULL_GLOW, work.preset, overrides)
-        self.generator: Any = generators.built("full_glow", config, classes(), 0)
+        config = make_config(FullGlowConfig, FULL_GLOW, work.preset, overrides)
+        self.generator: Any = generators.build("full_glow", config, classes(), 0)
         self.learner.initialise(scenes(work.size, max(work.batch, 2)))
         self.conditions: Any = None
 

@@ -27,7 +27,7 @@ from augflow import generators
 from augflow.core import io, seeding
 from augflow.core.hardware import keep_pages
 from augflow.data.scenes import Scene, SceneFolder, evenly
-from augflow.generators.presets import FULL_GLOW, FullGlowConfig, configured
+from augflow.generators.presets import FULL_GLOW, FullGlowConfig, make_config
 from augflow.tools.checkpoints import read_glow2
 from augflow.training.learners import learner_of
 from augflow.training.likelihood import held_out_bits
@@ -56,9 +56,9 @@ class Library:
 
     def __init__(self, folder: SceneFolder, preset: str, params: TrainingParams) -> None:
         """Builds the generator, initialised from some of the scenes."""
-        config = configured(FullGlowConfig, FULL_GLOW, preset, {"size": folder.size})
+        config = make_config(FullGlowConfig, FULL_GLOW, preset, {"size": folder.size})
         self.scenes, self.done, self.photographs = folder.scenes(), 0, 0
-        self.generator: Any = generators.built("full_glow", config, folder.table, 0)
+        self.generator: Any = generators.build("full_glow", config, folder.table, 0)
         self.learner = learner_of(self.generator, params)
         self.learner.initialise(self.scenes[list(range(min(FIRST, len(self.scenes))))])
 
@@ -72,7 +72,7 @@ class Library:
 
     def bits(self, held_out: Scene) -> float:
         """Bits per dimension of held-out photographs."""
-        with self.learner.averaged() as generator:
+        with self.learner.ema_weights() as generator:
             return held_out_bits(generator, held_out)
 
 

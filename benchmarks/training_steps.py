@@ -111,9 +111,9 @@ def made(study: Params, name: str, scenes: SceneFolder, device: str) -> Timed:
 
 def _learner(section: GeneratorParams, scenes: SceneFolder, device: str) -> GeneratorLearner:
     config = generators.config_of(section, scenes.size)
-    made = generators.built(section.system, config, scenes.table, section.training.seed)
+    made = generators.build(section.system, config, scenes.table, section.training.seed)
     learner = learner_of(made.to(device), section.training)
-    learner.attend(scenes.scenes())
+    learner.on_fit_start(scenes.scenes())
     count = min(section.training.init_scenes, len(scenes))
     learner.initialise(scenes.scenes(list(range(count))))
     return learner

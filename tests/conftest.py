@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from augflow.core import io
 from augflow.core.seeding import generator
@@ -24,6 +25,9 @@ FOUR_SCENES = {
     "val": ("gammastadt_000000_000019", "gammastadt_000002_000019"),
 }
 HEIGHT, WIDTH = 32, 48
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -223,6 +223,7 @@ def _arms(path: Path, runs: dict, scenes: int) -> None:
         "kind": "arms", "classes": list(NAMES),
         "runs": {
             f"{arm}-{seed}": {"arm": arm, "seed": seed, "steps": 100,
+                              "segmenter": "a network",
                               "items": [item(f"val_{n}", matrix) for n in range(scenes)]}
             for arm, matrices in runs.items() for seed, matrix in enumerate(matrices)
         },

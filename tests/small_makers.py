@@ -32,7 +32,7 @@ MAKERS: dict[str, tuple[str, Section]] = {
 def save(name: str, folder: Path) -> Path:
     """Writes a generator whose weights are a function of its name alone; returns its folder."""
     system, config = MAKERS[name]
-    maker = generators.built(system, config, table("cityscapes"), 0)
+    maker = generators.build(system, config, table("cityscapes"), 0)
     rng = np.random.default_rng(len(name))
     with torch.no_grad():
         for parameter in maker.parameters():

@@ -17,7 +17,7 @@ HEAVY = {
     "dvc", "mmseg", "mmengine", "mmcv", "albumentations", "pandas", "matplotlib", "jinja2",
     "sklearn", "torchvision", "lightning_fabric",
 }  # fmt: skip
-LOOSE = {"__init__", "__main__"}
+LOOSE = {"__init__", "__main__", "api"}
 
 
 def modules():

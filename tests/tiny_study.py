@@ -16,7 +16,7 @@ from tests.mini_network import MINI
 
 HOME = Path(__file__).parent.parent
 
-_NETWORK = {"config": "mini.py", "steps": 5, "batch_size": 2}
+_NETWORK = {"config": "mini.json", "steps": 5, "batch_size": 2}
 PARAMS = {
     "study": "mini",
     "threads": 1,
@@ -77,11 +77,11 @@ PARAMS = {
 
 def make(root: Path) -> None:
     """Runs all stages at `root`, which is the working directory, and has DVC record them."""
-    for name in ("augflow", "pipelines"):
+    for name in ("augflow", "streetscenes", "pipelines"):
         shutil.copytree(HOME / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("dvc.yaml", ".dvcignore"):
         shutil.copy(HOME / name, root / name)
-    (root / "mini.py").write_text(MINI)
+    (root / "mini.json").write_text(MINI)
     (root / "params.yaml").write_text(yaml.safe_dump(PARAMS, sort_keys=False))
     project = Project()
     run_stage(project, "prepare")

@@ -10,7 +10,7 @@ import yaml
 
 from augflow.core import io
 from augflow.data.classes import IGNORE
-from augflow.data.synthetic import COLUMNS, read_facts, read_rows
+from augflow.data.synthetic import MANIFEST_COLUMNS, read_facts, read_rows
 from augflow.data.synthetic.manifest import facts_json, label_path
 from tests import tiny_study
 
@@ -49,7 +49,7 @@ def select(source: Path, folder: Path, dropped: dict[str, str], **changes: objec
         ids = io.read_ids(path).copy()
         ids[: len(ids) // 2] = facts.table.raw_ids[IGNORE]
         io.write_png(path, ids)
-    io.write_csv(folder / "manifest.csv", map(vars, kept), COLUMNS)
+    io.write_csv(folder / "manifest.csv", map(vars, kept), MANIFEST_COLUMNS)
     io.write_json(folder / "set.json", facts_json(facts) | {"set": folder.name})
     lines = [
         {"name": row.name, "layout": row.layout, "round": row.round,

@@ -14,8 +14,7 @@ from pathlib import Path
 import torch
 
 from augflow.core import io
-from augflow.core.devices import asked, start
-from augflow.core.distributed import ALONE, Ranks
+from augflow.core.distributed import ALONE, Ranks, requested_devices, start
 from augflow.core.errors import AugflowError, DataError
 from augflow.stages.train import train
 from augflow.study.params import GeneratorParams
@@ -57,7 +56,7 @@ def fitted(system: str, run: Path, steps: int, ranks: Ranks = ALONE, **changes: 
     scene = scenes(8)
     scene.layout.classes[:3, :6] = 255
     learner.join(ranks)
-    learner.attend(scene)
+    learner.on_fit_start(scene)
     learner.initialise(scene)
     settings = {"batch_size": 3, "log_every": 1, **changes}
     history = loop.fit(
@@ -76,7 +75,7 @@ def first_only(step: int) -> dict[str, float]:
 
 def out_of_memory(learner):
     """Has the second rank run out of memory at its second step."""
-    real = learner._differentiated
+    real = learner._accumulate_gradients
 
     def broken(parts, losses):
         if learner.ranks.rank == 1 and learner.optimizers["generator"].state:
@@ -108,7 +107,7 @@ def mistaken(learner):
 
 TRIALS = {
     "memory": {
-        "methods": {"_differentiated": out_of_memory},
+        "methods": {"_accumulate_gradients": out_of_memory},
         "budget": Budget(10 * 2**20, lambda rows: rows * 5 * 2**20),
     },
     "nan": {"methods": {"_losses": poisoned}},
@@ -120,9 +119,9 @@ TRIALS = {
 
 def main(prepared: Path, out: Path) -> None:
     """All trials, one after the other."""
-    ranks = start(asked(), "float32")
+    ranks = start(requested_devices(), "float32")
     written: list[str] = []
-    real_write, real_held = io.atomic_write, io.held
+    real_write, real_held = io.atomic_write, io.exclusive_lock
 
     def write(path: Path, content: bytes, synced: bool = True) -> None:
         written.append(f"wrote {path.name}")
@@ -132,7 +131,7 @@ def main(prepared: Path, out: Path) -> None:
         written.append(f"held {folder.name}")
         return real_held(folder)
 
-    io.atomic_write, io.held = write, held
+    io.atomic_write, io.exclusive_lock = write, held
     for system in SYSTEMS:
         trained_on(prepared, out, system, ranks)
     for system in OTHERS:
@@ -140,7 +139,7 @@ def main(prepared: Path, out: Path) -> None:
     fitted("full_glow ours", out / "stopped", 3, ranks, save_every=1)
     (out / f"written.{ranks.rank}.txt").write_text("\n".join(written))
     for name, changes in TRIALS.items():
-        ranks, said = start(asked(), "float32"), "well"
+        ranks, said = start(requested_devices(), "float32"), "well"
         try:
             fitted("full_glow ours", out / name, 3, ranks, **changes)
         except (AugflowError, RuntimeError) as fault:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from augflow import __version__
-from augflow.cli.errors import reported
+from augflow.cli.errors import report_faults
 
 # in the order of use; each is `augflow.cli.<module>` with a function of that name
 COMMANDS = (
@@ -69,11 +69,11 @@ def main() -> None:
 
 def _one_line_faults(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        with reported():
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        with report_faults():
             return command(*args, **kwargs)
 
-    return guarded
+    return wrapper
 
 
 for _name in COMMANDS:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from augflow.cli.options import wide_console
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -36,9 +38,9 @@ def check_data(
     from augflow.data import checks, readers
 
     source = readers.read(_parameters(folder, reader, labels, params))
-    console = _console()
+    console = wide_console()
     found = checks.check(source)
-    faults = found.faults if every else checks.summarised(found.faults)
+    faults = found.faults if every else checks.summarise(found.faults)
     _print_faults(console, source, [*faults, *found.warnings], found)
     _print_facts(console, source, found)
     if found.faults:
@@ -48,7 +50,7 @@ def check_data(
 def _parameters(
     folder: Path | None, reader: str | None, labels: str | None, file: Path | None
 ) -> DataParams:
-    from augflow.core.config import checked
+    from augflow.core.config import validate_section
     from augflow.data.params import DataParams
     from augflow.study.params import load
 
@@ -60,13 +62,13 @@ def _parameters(
     if labels is not None:
         content["labels"] = labels
     if "reader" not in content:
-        content["reader"] = _guessed(folder)
+        content["reader"] = _guess_reader(folder)
     # the check reads files of any size; a size is only there because the section wants one
     content.setdefault("size", (8, 8))
-    return checked(DataParams, content, "check-data")
+    return validate_section(DataParams, content, "check-data")
 
 
-def _guessed(folder: Path | None) -> str:
+def _guess_reader(folder: Path | None) -> str:
     from augflow.core.errors import DataError, ParamsError
     from augflow.data.readers import READERS, guessed_reader
 
@@ -78,14 +80,6 @@ def _guessed(folder: Path | None) -> str:
     if reader is None:
         raise DataError(f"{folder}: of no known layout; set --reader ({', '.join(READERS)})")
     return reader
-
-
-def _console() -> Console:
-    """A console that wraps on a terminal and keeps each row on one line elsewhere."""
-    from rich.console import Console
-
-    console = Console()
-    return console if console.is_terminal else Console(width=1000)
 
 
 def _print_faults(console: Console, source: SourceSet, rows: list[Fault], found: Report) -> None:
@@ -120,7 +114,7 @@ def _print_facts(console: Console, source: SourceSet, found: Report) -> None:
     table = Table("class", *splits)
     table.add_row("scenes (drives)", *(f"{found.counts[s]} ({drives[s]})" for s in splits))
     table.add_section()
-    names = [*((row.train_id, row.name) for row in source.table.trained), (255, "ignored")]
+    names = [*((row.train_id, row.name) for row in source.table.train_rows), (255, "ignored")]
     for index, name in names:
         shares = [found.pixels[s][index] / max(1, found.pixels[s].sum()) for s in splits]
         table.add_row(name, *(f"{share:.2%}" if share else "absent" for share in shares))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from augflow.cli.options import wide_console
 
 if TYPE_CHECKING:
     from augflow.stages.leaks import Findings, Leak
@@ -21,18 +23,17 @@ def check_leaks(
     Looks at the prepared scenes of the project and at all sets that are there. A second table says
     how near the sets come to training photographs, beside unseen real photographs.
     """
-    from augflow.core import io
     from augflow.stages.leaks import find_leaks, trained_sets
     from augflow.study.project import Project
 
     project = Project()
-    project.require("prepare", project.prepared)
+    project.require("prepare", project.prepared_folder)
     names = [*project.params.sets, *project.params.transfers]
     sets = {name: project.synthetic(name) for name in names if project.synthetic(name).exists()}
     trained_on = trained_sets(project.params) & set(sets)
-    found = find_leaks(project.prepared, sets, trained_on, threads=project.params.threads)
+    found = find_leaks(project.prepared_folder, sets, trained_on, threads=project.params.threads)
     if out is not None:
-        io.write_records(out, found.record)
+        found.record.write(out)
     _print_leaks(found.leaks)
     _print_distances(found)
     for name in sorted(trained_sets(project.params) - set(sets)):
@@ -50,10 +51,14 @@ def _print_leaks(leaks: tuple[Leak, ...]) -> None:
         for leak in leaks:
             known = leak.likeness is not None
             table.add_row(
-                Text(leak.pool), Text(leak.name), Text(leak.val), leak.shares,
-                f"{leak.likeness:.2f}" if known else "", "yes" if leak.mirrored else "",
-            )  # fmt: skip
-        _console().print(table)
+                Text(leak.pool),
+                Text(leak.name),
+                Text(leak.val),
+                leak.shares,
+                f"{leak.likeness:.2f}" if known else "",
+                "yes" if leak.mirrored else "",
+            )
+        wide_console().print(table)
     count = len(leaks)
     typer.echo("no leaks" if not count else f"{count} leak{'s' if count > 1 else ''}")
 
@@ -62,7 +67,7 @@ def _print_distances(found: Findings) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    record = found.record
+    record = found.record.content()
     columns = ["least", *(f"{quantile:.0%}" for quantile in record["quantiles"][1:-1]), "most"]
     table = Table(
         "distance to training", *columns, "nearer than any val", "nearer than 1 % of val", "copies"
@@ -70,19 +75,14 @@ def _print_distances(found: Findings) -> None:
     table.add_row("val", *_numbers(record["val"]["distances"]), "", "", "")
     for name, row in record["sets"].items():
         table.add_row(
-            Text(name), *_numbers(row["distances"]), f"{row['nearer_than_any_val']:.1%}",
-            f"{row['nearer_than_1_percent_of_val']:.1%}", str(len(row["copies"])),
-        )  # fmt: skip
-    _console().print(table)
+            Text(name),
+            *_numbers(row["distances"]),
+            f"{row['nearer_than_any_val']:.1%}",
+            f"{row['nearer_than_1_percent_of_val']:.1%}",
+            str(len(row["copies"])),
+        )
+    wide_console().print(table)
 
 
 def _numbers(values: list[float]) -> list[str]:
     return [f"{value:.3f}" for value in values]
-
-
-def _console() -> Any:
-    """A console that wraps on a terminal and keeps each row on one line elsewhere."""
-    from rich.console import Console
-
-    console = Console()
-    return console if console.is_terminal else Console(width=1000)

@@ -43,13 +43,13 @@ def describe(
     as_json: Annotated[bool, typer.Option("--json", help="Exact numbers as JSON.")] = False,
 ) -> None:
     """Prints parameters, latent shapes, operations and peak memory of a training step."""
-    from augflow.core.errors import ParamsError, nearest
+    from augflow.core.errors import ParamsError, suggest
     from augflow.data.classes import table
     from augflow.training import profile
 
     known: dict[str, Mode] = {mode: mode for mode in get_args(profile.Mode)}
     if memory not in known:
-        raise ParamsError(f"--memory: no {memory!r}; {nearest(memory, list(known))}")
+        raise ParamsError(f"--memory: no {memory!r}; {suggest(memory, list(known))}")
     free = None if fit is None else memory_size(fit)
     asked = (system, preset, table(classes), None if size is None else sides(size))
     found = profile.describe(*asked, batch, known[memory])
@@ -101,6 +101,8 @@ def _print(found: Description) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from augflow.core.hardware import binary
+
     height, width = found.size
     table = Table(title=f"{found.system} {found.preset}, {height}x{width}", show_header=False)
     table.add_column()
@@ -116,10 +118,10 @@ def _print(found: Description) -> None:
     table.add_row("  forward", f"{short(found.flops_forward)}FLOP")
     table.add_section()
     memory = found.memory
-    table.add_row("memory of a training step", _bytes(memory.total))
+    table.add_row("memory of a training step", binary(memory.total))
     for part in ("weights", "gradients", "moments", "activations"):
         label = {"moments": "Adam moments"}.get(part, part)
-        table.add_row(f"  {label}", _bytes(getattr(memory, part)))
+        table.add_row(f"  {label}", binary(getattr(memory, part)))
     console = Console()
     console.print(table)
     held = f"training.memory: {found.mode}"
@@ -134,6 +136,7 @@ def _print_modes(
     from rich.console import Console
     from rich.table import Table
 
+    from augflow.core.hardware import binary
     from augflow.training.memory import USABLE
     from augflow.training.profile import MOST_ROWS
 
@@ -146,7 +149,7 @@ def _print_modes(
         for column in columns:
             table.add_column(column, justify="left" if column == columns[0] else "right")
         for mode, memory in needed.items():
-            cells = [mode, _bytes(memory.activations), _bytes(memory.total)]
+            cells = [mode, binary(memory.activations), binary(memory.total)]
             if fit:
                 most = rows[mode] == MOST_ROWS
                 cells.append(f"{rows[mode]} or more" if most else str(rows[mode]))
@@ -160,16 +163,7 @@ def _print_modes(
 
 def short(count: int) -> str:
     """With a decimal prefix: 155.3 M."""
-    return _scaled(count, 1000, ("", "k", "M", "G", "T"))
-
-
-def _bytes(count: int) -> str:
-    """With a binary unit: 4.67 GiB."""
-    return _scaled(count, 1024, _UNITS)
-
-
-def _scaled(count: int, base: int, units: tuple[str, ...]) -> str:
     power = 0
-    while count >= base ** (power + 1) and power < len(units) - 1:
+    while count >= 1000 ** (power + 1) and power < 4:
         power += 1
-    return f"{count / base**power:.4g} {units[power]}"
+    return f"{count / 1000**power:.4g} {('', 'k', 'M', 'G', 'T')[power]}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from augflow.cli.synth import LabelKind, Labels, default_generator
+from augflow.cli.options import Labels, Out, default_generator, require_project
 
 if TYPE_CHECKING:
     from augflow.data.classes import ClassTable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def edit_layout(
     layout: Annotated[Path, typer.Option(help="A label map (PNG), or a folder of them.")],
     edits: Annotated[Path, typer.Option(help="YAML list: add, paste, move, remove, recolour.")],
-    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    out: Out,
     generator: Annotated[
         Path | None,
         typer.Option(help="A trained generator whose classes count; else the project's first."),
@@ -31,7 +31,7 @@ def edit_layout(
             help="16-bit instance ids or boundary map of the layout, or a folder of them."
         ),
     ] = None,
-    labels: Labels = LabelKind.auto,
+    labels: Labels = "auto",
 ) -> None:
     """Edits label maps and their boundaries: `augflow synth --layouts OUT --boundary OUT` reads on.
 
@@ -41,9 +41,7 @@ def edit_layout(
     from augflow.tools.edit_layout import PREVIEW
     from augflow.tools.edit_layout import edit_layout as edit
 
-    names = edit(
-        layout, edits, out, _table(generator, classes), labels=labels.value, maps=boundary
-    )  # fmt: skip
+    names = edit(layout, edits, out, _table(generator, classes), labels=labels, maps=boundary)
     typer.echo(f"{len(names)} layouts in {out}; look at {out / (names[0] + PREVIEW)}")
 
 
@@ -56,6 +54,6 @@ def _table(generator: Path | None, classes: str | None) -> ClassTable:
         raise ParamsError("--classes and --generator: give one of them, each says the classes")
     if classes is not None:
         return table(classes)
-    if generator is None and not Path("params.yaml").exists():
-        raise ParamsError("no params.yaml here: say the classes with --classes or --generator")
+    if generator is None:
+        require_project("say the classes with --classes or --generator")
     return table_of(generator or default_generator())

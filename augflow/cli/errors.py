@@ -38,7 +38,7 @@ _ASIDE = re.compile(r"(?<![^/])\.([^/]+)\.(?:\d+\.part|lock)(?![^/])")
 
 
 @contextmanager
-def reported() -> Iterator[None]:
+def report_faults() -> Iterator[None]:
     """Runs a command: progress goes to stderr; what is no fault of ours ends it in one line.
 
     That is an `AugflowError`, with its exit code; files that cannot be read or written (OSError)
@@ -49,7 +49,7 @@ def reported() -> Iterator[None]:
     logging.getLogger("augflow").setLevel(logging.INFO)
     warnings.filterwarnings("ignore", module=r"PIL\.")  # about metadata that nobody asked for
     try:
-        with signals.heeded(), signals.with_parent():
+        with signals.raise_on_signal(), signals.exit_with_parent():
             yield
     except AugflowError as fault:
         print(f"augflow: {fault}", file=sys.stderr)
@@ -80,7 +80,7 @@ def _line(fault: Exception) -> str | None:
     told = _cause(fault)
     if told is None:
         return None
-    names = [_shown(name) for name in (told.filename, told.filename2) if name is not None]
+    names = [_display_name(name) for name in (told.filename, told.filename2) if name is not None]
     where = " and ".join(dict.fromkeys(names))
     what = on_one_line(told.strerror or told, 200) or type(told).__name__
     advice = _ADVICE.get(told.errno or 0, "put that right, then start again")
@@ -108,7 +108,7 @@ def _cause(fault: BaseException) -> OSError | None:
     return inner if isinstance(inner, OSError) and inner.errno in full else None
 
 
-def _shown(name: object) -> str:
+def _display_name(name: object) -> str:
     """A file's name on one line, with the names that what is written aside will have."""
     path = os.fsdecode(name) if isinstance(name, bytes) else str(name)
     return on_one_line(_ASIDE.sub(r"\1", path), 300)

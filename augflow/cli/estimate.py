@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from augflow.estimate import Estimate, Row, Total
+    from augflow.estimate import Estimate, StageRow, Total
 
 
 def estimate(
@@ -32,23 +32,23 @@ def estimate(
 ) -> None:
     """Prints what each stage of the project takes; exits 2 if the disk cannot hold it."""
     from augflow.cli.describe import memory_size
-    from augflow.estimate import estimated
+    from augflow.estimate import estimate_study
     from augflow.study.project import Project
 
     free = None if disk is None else memory_size(disk, "--disk")
-    found = estimated(Project(), timed=timing, jobs=jobs, free=free)
+    found = estimate_study(Project(), timed=timing, jobs=jobs, free=free)
     if as_json:
         print(json.dumps(found.facts(), indent=2))
     else:
         _print(found, timing, jobs)
-    found.require_room()
+    found.check_disk_space()
 
 
 def _print(found: Estimate, timing: bool, jobs: int) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from augflow.core.disk import binary
+    from augflow.core.hardware import binary
 
     console = Console()
     if not console.is_terminal:
@@ -62,7 +62,7 @@ def _print(found: Estimate, timing: bool, jobs: int) -> None:
         table.add_row(*_cells(row, found.copies))
     table.add_section()
     for name, total in (("all", found.total), ("not made yet", found.left)):
-        table.add_row(name, *_summed(total))
+        table.add_row(name, *_total_cells(total))
     console.print(table)
     for text in _how(found, timing, jobs):
         console.print(text, soft_wrap=True)
@@ -73,23 +73,27 @@ def _print(found: Estimate, timing: bool, jobs: int) -> None:
         console.print(f"not known: {text}", soft_wrap=True)
 
 
-def _cells(row: Row, copies: bool) -> list[str]:
+def _cells(row: StageRow, copies: bool) -> list[str]:
     from augflow.cli.describe import short
-    from augflow.core.disk import binary
+    from augflow.core.hardware import binary
 
     disk = "?" if row.disk is None else binary(row.disk.size)
     cached = "?" if row.disk is None else binary(row.in_cache(copies))
     return [
-        row.stage, "?" if row.work is None else short(row.work.operations), duration(row.seconds),
+        row.stage,
+        "?" if row.operations is None else short(row.operations),
+        duration(row.seconds),
         "?" if row.memory is None else binary(row.memory),
-        f"over {disk}" if row.least else disk, cached if row.cached else "",
-        binary(row.state) if row.state else "", "made" if row.made else "",
-    ]  # fmt: skip
+        f"over {disk}" if row.least else disk,
+        cached if row.cached else "",
+        binary(row.state) if row.state else "",
+        "made" if row.made else "",
+    ]
 
 
-def _summed(total: Total) -> list[str]:
+def _total_cells(total: Total) -> list[str]:
     from augflow.cli.describe import short
-    from augflow.core.disk import binary
+    from augflow.core.hardware import binary
 
     sizes = (total.memory, total.disk, total.cache, total.resume)
     return [short(total.operations), duration(total.seconds), *map(binary, sizes)]
@@ -97,7 +101,7 @@ def _summed(total: Total) -> list[str]:
 
 def _how(found: Estimate, timing: bool, jobs: int) -> list[str]:
     """How the numbers were made."""
-    from augflow.core.disk import binary
+    from augflow.core.hardware import binary
 
     at_once = "the stage that takes most" if jobs == 1 else f"the {jobs} stages that take most"
     lines = [
@@ -111,7 +115,8 @@ def _how(found: Estimate, timing: bool, jobs: int) -> list[str]:
     if timing:
         lines.append(
             "time: an estimate, by how fast this machine did small pieces of the same work just "
-            "now; without DVC's own work, comparing photographs (leaks, diversity) and the report; "
+            "now; without DVC's own work, pages of samples, comparing images (leaks, "
+            "diversity) and the report; "
             "stages one after the other"
         )
     if not found.copies:

@@ -80,9 +80,10 @@ def _selection(one: dict[str, Any]) -> str:
     parts = [
         f"{label} {one[key]:{form}}"
         for label, key, form in (
-            ("weight", "weight", ".4g"), ("agreement", "agreement", ".1%"),
+            ("weight", "weight", ".4g"),
+            ("agreement", "agreement", ".1%"),
             ("trusted labels", "trusted", ".1%"),
         )
         if one[key] is not None
-    ]  # fmt: skip
+    ]
     return f"{one['name']}: kept{', ' if parts else ''}{', '.join(parts)}"

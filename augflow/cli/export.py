@@ -27,7 +27,7 @@ def export(
     """Writes photographs with labels, a manifest and a card that says what the data set is."""
     from augflow.tools.export import CARD
     from augflow.tools.export import export as exported
-    from augflow.tools.formats.package import SYNTHETIC
+    from augflow.tools.formats import SYNTHETIC
 
     placed = exported(which, form, out, real=real)
     made = sum(one.part == SYNTHETIC for one in placed)

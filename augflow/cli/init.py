@@ -17,8 +17,7 @@ def init(
         ),
     ],
     data: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="The photographs; not for streets and smoke."),
+        Path | None, typer.Option(metavar="DIR", help="The photographs; not for streets and smoke.")
     ] = None,
     target: Annotated[
         Path, typer.Argument(metavar="[TARGET]", help="The project's folder, new or empty.")

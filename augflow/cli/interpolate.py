@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from augflow.cli.synth import (
+from augflow.cli.options import (
     TEMPERATURE,
     Boundary,
     Frames,
     Generator,
-    LabelKind,
     Labels,
     Layouts,
+    Out,
     default_generator,
     no_temperature,
 )
-
-
-class PathForm(StrEnum):
-    """How to get from one latent to another."""
-
-    spherical = "spherical"
-    linear = "linear"
 
 
 def interpolate(
@@ -38,9 +30,9 @@ def interpolate(
     ],
     steps: Annotated[int, typer.Option(min=2, help="Photographs, both ends included.")] = 9,
     path: Annotated[
-        PathForm,
+        Literal["spherical", "linear"],
         typer.Option(help="spherical: draws keep their length; linear: a straight line."),
-    ] = PathForm.spherical,
+    ] = "spherical",
     temp: Annotated[
         float | None,
         typer.Option(min=0, max=2, help="Temperature of the seeds' draws; 0.8 where not given."),
@@ -53,23 +45,22 @@ def interpolate(
     ] = None,
     generator: Generator = None,
     boundary: Boundary = None,
-    labels: Labels = LabelKind.auto,
+    labels: Labels = "auto",
     frames: Frames = False,
-    out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("interpolated"),
+    out: Out = Path("interpolated"),
 ) -> None:
     """Makes photographs along a path between two latents, for each layout.
 
     Photographs are encoded under their own layouts, which flows alone can do; seeds are those of a
     manifest's column seed, or any.
     """
-    from augflow.tools.contents import end_of
-    from augflow.tools.interpolate import Way
-    from augflow.tools.interpolate import interpolate as make
-    from augflow.tools.synth import STRIPS
+    from augflow.tools.contents import latent_source
+    from augflow.tools.synth import STRIPS, InterpolationSpec
+    from augflow.tools.synth import interpolate as make
 
     ends = (
-        end_of(start, from_layout, "--from", "--from-layout"),
-        end_of(end, to_layout, "--to", "--to-layout"),
+        latent_source(start, from_layout, "--from", "--from-layout"),
+        latent_source(end, to_layout, "--to", "--to-layout"),
     )
     if all(one.seed is None for one in ends):
         no_temperature(temp, "both ends are photographs")
@@ -77,7 +68,12 @@ def interpolate(
     else:
         degree = TEMPERATURE if temp is None else temp
     rows = make(
-        Way(*ends, steps, path.value, degree), layouts, generator or default_generator(), out,
-        frames=frames, labels=labels.value, maps=boundary,
-    )  # fmt: skip
+        InterpolationSpec(*ends, steps, path, degree),
+        layouts,
+        generator or default_generator(),
+        out,
+        frames=frames,
+        labels=labels,
+        maps=boundary,
+    )
     typer.echo(f"{len(rows)} photographs in {out}; look at {out / STRIPS}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from augflow.cli.synth import LabelKind, Labels
+from augflow.cli.options import Labels, Out, require_project
 
 if TYPE_CHECKING:
     from augflow.data.classes import ClassTable
@@ -18,17 +18,16 @@ def layouts(
     boost: Annotated[
         str, typer.Option(metavar="CLASSES", help="Classes to make thicker, parted by commas.")
     ],
-    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    out: Out,
     ratio: Annotated[float, typer.Option(help="New layouts for each of those there are.")] = 1.0,
     layouts: Annotated[
-        Path | None,
-        typer.Option(help="Folder of label maps; else the project's training scenes."),
+        Path | None, typer.Option(help="Folder of label maps; else the project's training scenes.")
     ] = None,
     maps: Annotated[
         Path | None,
         typer.Option(help="16-bit instance ids or boundary maps of the layouts, a folder."),
     ] = None,
-    labels: Labels = LabelKind.auto,
+    labels: Labels = "auto",
     classes: Annotated[
         str | None,
         typer.Option(metavar="TABLE", help="Their class table; else that of the project."),
@@ -40,19 +39,19 @@ def layouts(
     Layouts are mirrored, stretched and joined, and objects of the classes to boost are pasted in,
     where and as large as such objects stand.
     """
-    from augflow.core.config import checked
+    from augflow.core.config import validate_section
     from augflow.data.params import NewLayoutsParams
     from augflow.tools.new_layouts import BOUNDARY, SHEET, layouts_of_folder, layouts_of_scenes
 
     names = [name.strip() for name in boost.split(",") if name.strip()]
-    params = checked(NewLayoutsParams, {"boost": names, "ratio": ratio, "seed": seed}, "layouts")
+    params = validate_section(
+        NewLayoutsParams, {"boost": names, "ratio": ratio, "seed": seed}, "layouts"
+    )
     if layouts is None:
         _require_none(maps=maps, classes=classes, labels=None if labels == "auto" else labels)
-        made = layouts_of_scenes(_prepared(), params, out)
+        made = layouts_of_scenes(_prepared_folder(), params, out)
     else:
-        made = layouts_of_folder(
-            layouts, params, out, _table(classes), labels=labels.value, maps=maps
-        )  # fmt: skip
+        made = layouts_of_folder(layouts, params, out, _table(classes), labels=labels, maps=maps)
     _print(made)
     typer.echo(
         f"{made.after[made.classes[0]].layouts} layouts in {out}; look at {out / SHEET}\n"
@@ -71,28 +70,25 @@ def _require_none(**given: object) -> None:
         )
 
 
-def _prepared() -> Path:
-    from augflow.core.errors import DataError, ParamsError
+def _prepared_folder() -> Path:
+    from augflow.core.errors import DataError
     from augflow.study.project import Project
 
-    if not Path("params.yaml").exists():
-        raise ParamsError("no params.yaml here: give a folder of label maps with --layouts")
-    prepared = Project().prepared
+    require_project("give a folder of label maps with --layouts")
+    prepared = Project().prepared_folder
     if not prepared.exists():
         raise DataError(f"{prepared}: not there yet; run `dvc repro prepare` first")
     return prepared
 
 
 def _table(classes: str | None) -> ClassTable:
-    from augflow.core.errors import ParamsError
     from augflow.data.classes import table
     from augflow.data.scenes import saved_table
 
     if classes is not None:
         return table(classes)
-    if not Path("params.yaml").exists():
-        raise ParamsError("no params.yaml here: say the classes of the label maps with --classes")
-    return saved_table(_prepared() / "dataset.json")
+    require_project("say the classes of the label maps with --classes")
+    return saved_table(_prepared_folder() / "dataset.json")
 
 
 def _print(made: Made) -> None:
@@ -107,7 +103,10 @@ def _print(made: Made) -> None:
     for name in made.classes:
         old, new = made.before[name], made.after[name]
         table.add_row(
-            name, f"{old.share:.2%}", f"{new.share:.2%}", f"{old.objects_each:.2f}",
+            name,
+            f"{old.share:.2%}",
+            f"{new.share:.2%}",
+            f"{old.objects_each:.2f}",
             f"{new.objects_each:.2f}",
-        )  # fmt: skip
+        )
     Console().print(table)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from augflow.cli.synth import LabelKind, Labels
+from augflow.cli.options import Labels, Out, require_project
 
 
 def predict(
@@ -19,16 +19,15 @@ def predict(
     layouts: Annotated[
         Path | None, typer.Option(help="Folder of label maps to score the predictions against.")
     ] = None,
-    labels: Labels = LabelKind.auto,
-    out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("predicted"),
+    labels: Labels = "auto",
+    out: Out = Path("predicted"),
 ) -> None:
     """Predicts the class map of every photograph: label maps, a contact sheet, scores."""
     from augflow.tools.predict import SHEET, predict_photos
 
     made = predict_photos(
-        images, predictor or default_predictor(), out, samples=samples, truth=layouts,
-        labels=labels.value,
-    )  # fmt: skip
+        images, predictor or default_predictor(), out, samples=samples, truth=layouts, labels=labels
+    )
     typer.echo(f"{made.count} label maps in {out}; look at {out / SHEET}")
     if made.scores is not None:
         found = made.scores
@@ -48,8 +47,7 @@ def default_predictor() -> Path:
     from augflow.core.errors import ParamsError
     from augflow.study.project import Project
 
-    if not Path("params.yaml").exists():
-        raise ParamsError("no params.yaml here: give the predictor's folder with --predictor")
+    require_project("give the predictor's folder with --predictor")
     project = Project()
     if not project.params.predictors:
         raise ParamsError(

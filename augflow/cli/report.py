@@ -14,6 +14,6 @@ def report() -> None:
     from augflow.study.project import Project
 
     project = Project()
-    project.require("score_references", project.prepared, project.score("references"))
+    project.require("score_references", project.prepared_folder, project.score("references"))
     run_stage(project, "report")
     typer.echo(f"look at {project.reports / 'report.html'}")

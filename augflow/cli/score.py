@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from augflow.cli.trust import TrustConfig
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from augflow.stages.runner import run_stage
-    from augflow.study.project import Project
+from augflow.cli.options import TrustConfig
 
 
 def score(
@@ -28,41 +22,25 @@ def score(
 
     The same as the score stages of `dvc repro`, but without asking whether anything has changed.
     """
+    from augflow.core.errors import ParamsError, suggest
+    from augflow.stages.runner import run_stage
     from augflow.study.project import Project
 
     project = Project(trust_config=trust_config)
-    known = _scorers(project)
-    for part in known if name is None else [_known(name, known)]:
-        known[part]()
+    sets = project.params.sets
+    stages = {"references": ("score_references", ""), **{one: ("score", one) for one in sets}}
+    if project.params.arms:
+        stages["arms"] = ("score_arms", "")
+    if name is not None and name not in stages:
+        known = suggest(name, sorted(stages))
+        raise ParamsError(f"nothing to score by the name {name!r}; {known}")
+    for part in stages if name is None else [name]:
+        stage, key = stages[part]
+        if stage == "score_arms":
+            project.require("retrain", project.prepared_folder, *project.segmenters.values())
+        else:
+            project.require("judge", project.prepared_folder, project.judge_folder)
+        if key:
+            project.require(f"synthesize@{key}", project.synthetic(key))
+        run_stage(project, stage, key)
         typer.echo(f"{part}: scored, in {project.score(part)}")
-
-
-def _scorers(project: Project) -> dict[str, Callable[[], None]]:
-    """What can be scored, and how; what it reads is asked for before it is read."""
-
-    def references() -> None:
-        project.require("judge", project.prepared, project.judge_folder)
-        run_stage(project, "score_references")
-
-    def one_set(name: str) -> Callable[[], None]:
-        def scored() -> None:
-            project.require("judge", project.prepared, project.judge_folder)
-            project.require(f"synthesize@{name}", project.synthetic(name))
-            run_stage(project, "score", name)
-
-        return scored
-
-    def arms() -> None:
-        project.require("retrain", project.prepared, *project.segmenters.values())
-        run_stage(project, "score_arms")
-
-    scorers = {"references": references, **{name: one_set(name) for name in project.params.sets}}
-    return {**scorers, "arms": arms} if project.params.arms else scorers
-
-
-def _known(name: str, known: dict[str, Callable[[], None]]) -> str:
-    from augflow.core.errors import ParamsError, nearest
-
-    if name not in known:
-        raise ParamsError(f"nothing to score by the name {name!r}; {nearest(name, sorted(known))}")
-    return name

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from augflow.cli.trust import TrustConfig
+from augflow.cli.options import TrustConfig
 
 if TYPE_CHECKING:
     from augflow.data.synthetic import Decision
-    from augflow.stages.runner import run_stage
     from augflow.study.project import Project
 
 
@@ -28,6 +27,7 @@ def select(
     was decided about each photograph, and why, stands in `selection.csv` of the selected set.
     """
     from augflow.core.errors import ParamsError
+    from augflow.stages.runner import run_stage
     from augflow.study.project import Project
 
     project = Project(trust_config=trust_config)
@@ -46,7 +46,7 @@ def _require(project: Project, name: str) -> None:
     section = project.params.selections.get(name)
     if section is None:
         return  # an unknown name is refused, with the known ones, where it is selected
-    project.require("prepare", project.prepared)
+    project.require("prepare", project.prepared_folder)
     project.require(f"judges@{section.judge}", project.judge_of(section.judge))
     project.require(f"synthesize@{section.set}", project.synthetic(section.set))
     if section.temperature == "chosen":
@@ -70,9 +70,12 @@ def _print(project: Project, found: Mapping[str, Sequence[Decision]]) -> None:
         shares = [one.trusted for one in decisions if one.kept]
         dropped = ", ".join(f"{one} {reasons[one]}" for one in REASONS if reasons[one])
         table.add_row(
-            name, str(len(decisions)), str(reasons[""]),
-            f"{sum(shares) / max(len(shares), 1):.0%}", dropped,
-        )  # fmt: skip
+            name,
+            str(len(decisions)),
+            str(reasons[""]),
+            f"{sum(shares) / max(len(shares), 1):.0%}",
+            dropped,
+        )
     Console().print(table)
     for name in found:
-        typer.echo(f"{name}: selected, in {project.selected(name)}")
+        typer.echo(f"{name}: selected, in {project.selected_folder(name)}")

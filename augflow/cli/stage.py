@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from augflow.cli.errors import reported
+from augflow.cli.errors import report_faults
 
 
 def run_script(stage: str) -> None:
     """Runs a stage of the project in the current folder; the user's faults become one line."""
-    with reported():
+    with report_faults():
         from augflow.stages.runner import run_stage
         from augflow.study.project import Project
 

@@ -27,14 +27,14 @@ def train(
     The same as `dvc repro train@GENERATOR`, but without asking whether anything has changed. It may
     be started by torchrun too: `torchrun --nproc-per-node 2 -m augflow train GENERATOR`.
     """
-    from augflow.core.devices import asked
+    from augflow.core.distributed import requested_devices
     from augflow.stages.runner import run_stage
     from augflow.study.project import Project
 
-    wanted = asked(accelerator, devices, nodes)
+    wanted = requested_devices(accelerator, devices, nodes)
     project = Project()
     names = list(project.params.generators) if generator is None else [generator]
-    project.require("prepare", project.prepared)
+    project.require("prepare", project.prepared_folder)
     for name in names:
         if run_stage(project, "train", name, devices=wanted):
             typer.echo(f"{name}: trained, in {project.generator(name)}")

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from augflow.cli.synth import Boundary, Generator, LabelKind, Labels, Layouts, default_generator
-
-
-class Latents(StrEnum):
-    """What is carried from one layout to another."""
-
-    z = "z"
-    eps = "eps"
+from augflow.cli.options import Boundary, Generator, Labels, Layouts, Out, default_generator
 
 
 def transfer(
@@ -26,17 +18,24 @@ def transfer(
     ] = None,
     generator: Generator = None,
     latents: Annotated[
-        Latents, typer.Option(help="z: latents as they are; eps: as drawn under the priors.")
-    ] = Latents.z,
+        Literal["z", "eps"],
+        typer.Option(help="z: latents as they are; eps: as drawn under the priors."),
+    ] = "z",
     boundary: Boundary = None,
-    labels: Labels = LabelKind.auto,
-    out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("transferred"),
+    labels: Labels = "auto",
+    out: Out = Path("transferred"),
 ) -> None:
     """Moves the content of a photograph into other layouts."""
     from augflow.tools.synth import SHEET, transfer_content
 
     rows = transfer_content(
-        content, content_layout, layouts, generator or default_generator(), out,
-        latents=latents.value, labels=labels.value, maps=boundary,
-    )  # fmt: skip
+        content,
+        content_layout,
+        layouts,
+        generator or default_generator(),
+        out,
+        latents=latents,
+        labels=labels,
+        maps=boundary,
+    )
     typer.echo(f"{len(rows)} photographs in {out}; look at {out / SHEET}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from augflow.cli.trust import TrustConfig
+from augflow.cli.options import TrustConfig
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,7 +25,9 @@ def verify(
     level: Annotated[
         int | None,
         typer.Option(
-            min=0, max=3, show_default="0",
+            min=0,
+            max=3,
+            show_default="0",
             help="0: all is as recorded; besides, 1: a little is made again; 2: everything is, "
             "from nothing; 3: what the report says is counted again from single photographs.",
         ),
@@ -36,7 +38,8 @@ def verify(
     calibrate: Annotated[
         int | None,
         typer.Option(
-            min=1, metavar="N",
+            min=1,
+            metavar="N",
             help="Make the study again N times, on other threads and instruction sets, and store "
             "how far numbers move; level 2 goes by that on other machines.",
         ),
@@ -44,7 +47,8 @@ def verify(
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", show_default=str(_WRITTEN),
+            metavar="DIR",
+            show_default=str(_WRITTEN),
             help="Where level_N.json and level_N.md are written.",
         ),
     ] = None,
@@ -54,12 +58,13 @@ def verify(
     jobs: Annotated[
         int,
         typer.Option(
-            min=1, metavar="N",
+            min=1,
+            metavar="N",
             help="Stages that --level 2 and --calibrate run side by side; a core each is best.",
         ),
     ] = 1,
     trust_config: TrustConfig = False,
-) -> None:  # fmt: skip
+) -> None:
     """Checks a study; exits 0 if it holds, 1 if not, 2 if it cannot be checked.
 
     3 means that it holds within tolerance, on another machine than the one that made it.
@@ -74,12 +79,15 @@ def verify(
 
     console, project = Console(), Project(trust_config=trust_config)
     if calibrate is not None:
-        from augflow.verify.bands import calibrate as calibrated
+        from augflow.verify.tolerances import calibrate as calibrated
 
         _require_alone(
-            level=level, strict=strict or None, out=out, json=json,
+            level=level,
+            strict=strict or None,
+            out=out,
+            json=json,
             trust_config=trust_config or None,
-        )  # fmt: skip
+        )
         path = calibrated(project, calibrate, jobs)
         console.print(f"{path}: how far numbers moved in {calibrate} runs", highlight=False)
         return
@@ -99,8 +107,11 @@ def verify(
     hint = "; dvc repro makes what is absent" if state == "cannot be checked" else ""
     console.print(f"level {level}: {state}{hint}", style="bold", highlight=False)
     try:
-        console.print(f"written: {' and '.join(map(str, write(out, level, checks)))}",
-                      highlight=False, soft_wrap=True)  # fmt: skip
+        console.print(
+            f"written: {' and '.join(map(str, write(out, level, checks)))}",
+            highlight=False,
+            soft_wrap=True,
+        )
     except OSError as fault:
         console.print(f"not written: {fault}; give another folder with --out", soft_wrap=True)
     if json is not None:

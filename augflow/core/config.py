@@ -16,32 +16,16 @@ from pydantic import (
     field_validator,
 )
 
-from augflow.core.errors import ParamsError, nearest, on_one_line
+from augflow.core.errors import ParamsError, on_one_line, suggest
 
 Side = Annotated[int, Field(ge=8, le=2**14)]
-
-
 Size = tuple[Side, Side]
-
-
 Fraction = Annotated[float, Field(ge=0, le=1)]
-
-
 Count = Annotated[int, Field(ge=1, lt=2**31)]
-
-
 Whole = Annotated[int, Field(ge=0, lt=2**31)]
-
-
 Several = Annotated[int, Field(ge=2, lt=2**31)]
-
-
 Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]
-
-
 Grey = Annotated[int, Field(ge=0, le=255)]
-
-
 Temperature = Annotated[float, Field(ge=0, le=2)]
 
 
@@ -70,9 +54,9 @@ class Section(BaseModel):
         kinds = _kinds(cls.model_fields[str(info.field_name)].annotation)
         values = value if isinstance(value, list | tuple) else [value]
         if kinds == {bool} and type(value) is not bool:
-            raise ValueError(f"expected true or false, got {_shown(value)}")
+            raise ValueError(f"expected true or false, got {_show_value(value)}")
         if {int, float} & kinds and not {bool, Any} & kinds and bool in map(type, values):
-            raise ValueError(f"expected a number, got {_shown(value)}")
+            raise ValueError(f"expected a number, got {_show_value(value)}")
         return value
 
 
@@ -84,7 +68,7 @@ def _kinds(annotation: Any) -> set[Any]:
     return set().union(*map(_kinds, inner))
 
 
-def _shown(value: object) -> str:
+def _show_value(value: object) -> str:
     """What came, in a line, the beginning of it if it is long."""
     try:
         return on_one_line(repr(value), 80)
@@ -111,7 +95,7 @@ def no_doubles(where: str, values: Sequence[object]) -> None:
 S = TypeVar("S", bound=BaseModel)
 
 
-def checked(section: type[S], content: object, where: str) -> S:
+def validate_section(section: type[S], content: object, where: str) -> S:
     """A section from plain values.
 
     Raises:
@@ -136,14 +120,11 @@ def _line(error: Any, section: type[BaseModel]) -> str:
     place = on_one_line(".".join(str(part) for part in parts), 200)
     if error["type"] == "extra_forbidden":
         known = sorted(_fields_at(section, error["loc"][:-1]))
-        return f"{place}: no such parameter; {nearest(str(error['loc'][-1])[:200], known)}"
+        return f"{place}: no such parameter; {suggest(str(error['loc'][-1])[:200], known)}"
     message = on_one_line(error["msg"].removeprefix("Value error, "))
     if error["type"] in ("missing", "value_error"):
         return f"{place}: {message}" if place else message
-    hint = ""
-    if isinstance(error["input"], str) and "e" in error["input"].lower():
-        hint = " (YAML reads 1e-4 as text: write 1.0e-4)"
-    return f"{place}: {message}, got {_shown(error['input'])}{hint}"
+    return f"{place}: {message}, got {_show_value(error['input'])}"
 
 
 def _fields_at(section: type[BaseModel], loc: tuple) -> list[str]:

@@ -38,14 +38,14 @@ class Faults:
         self.lines: list[str] = []
 
     @contextmanager
-    def gathered(self) -> Iterator[None]:
+    def collect(self) -> Iterator[None]:
         """Keeps the lines of a `DataError` of the body, which ends there."""
         try:
             yield
         except DataError as fault:
             self.lines += str(fault).splitlines()
 
-    def tell(self) -> None:
+    def raise_if_any(self) -> None:
         """Goes on where there are none.
 
         Raises:
@@ -66,7 +66,7 @@ def on_one_line(value: object, most: int | None = None) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def nearest(word: str, known: Sequence[str]) -> str:
+def suggest(word: str, known: Sequence[str]) -> str:
     """A sentence that lists the known names and, where one is close, asks whether it was meant."""
     import difflib
 

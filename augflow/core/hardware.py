@@ -1,4 +1,4 @@
-"""What depends on the machine: the C allocator, free memory, a fingerprint for bit-equality."""
+"""What depends on the machine: memory and disks, the C allocator, a fingerprint of bit-equality."""
 
 from __future__ import annotations
 
@@ -6,18 +6,32 @@ import ctypes
 import hashlib
 import os
 import platform
-from collections.abc import Callable
+import resource
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import psutil
+
+from augflow.core.errors import DataError
 
 if TYPE_CHECKING:
     import torch
 
 _DECISIVE = (
-    "torch", "numpy", "opencv-python-headless", "pillow", "matplotlib", "onedl-mmsegmentation",
-)  # fmt: skip
+    "torch",
+    "numpy",
+    "opencv-python-headless",
+    "pillow",
+    "matplotlib",
+    "onedl-mmsegmentation",
+)
 """Packages whose versions change bits."""
+
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -3, -4
 
@@ -41,8 +55,8 @@ def keep_pages() -> bool:
         return False
 
 
-def free_memory(device: torch.device) -> int | None:
-    """Bytes that can still be taken on a device; None where nobody says.
+def free_memory(device: torch.device) -> int:
+    """Bytes that can still be taken on a device.
 
     Of the processor's memory that is what the system calls available, or what the control groups of
     this process leave of their limits, if that is less.
@@ -51,13 +65,12 @@ def free_memory(device: torch.device) -> int | None:
 
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    left = [_available(), *_left_by_groups()]
-    return min((size for size in left if size is not None), default=None)
+    return min([psutil.virtual_memory().available, *_left_by_groups()])
 
 
 def resident() -> int:
-    """Bytes of memory that this process has now; 0 where the system does not say."""
-    return _of_status("VmRSS")
+    """Bytes of memory that this process has now."""
+    return int(psutil.Process().memory_info().rss)
 
 
 def peak_of(work: Callable[[], object]) -> int | None:
@@ -68,13 +81,13 @@ def peak_of(work: Callable[[], object]) -> int | None:
         return None
     before = resident()
     work()
-    return max(0, _of_status("VmHWM") - before)
+    return max(0, _peak() - before)
 
 
-def _of_status(name: str) -> int:
-    found = [line.split()[1] for line in _lines(Path("/proc/self/status"))
-             if line.startswith(f"{name}:")]  # fmt: skip
-    return int(found[0]) * 1024 if found else 0
+def _peak() -> int:
+    lines = _lines(Path("/proc/self/status"))
+    found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")]
+    return found[0] if found else 0
 
 
 def out_of_memory(fault: BaseException) -> bool:
@@ -87,25 +100,16 @@ def out_of_memory(fault: BaseException) -> bool:
     return isinstance(fault, RuntimeError) and "can't allocate memory" in str(fault)
 
 
-def _available(path: Path = Path("/proc/meminfo")) -> int | None:
-    """What the system calls available: free pages, and those it can take back."""
-    for line in _lines(path):
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return None
-
-
 def _left_by_groups(root: Path = Path("/sys/fs/cgroup")) -> list[int]:
     """What each control group above this process leaves of its limit, of either version."""
     left = []
     for line in _lines(Path("/proc/self/cgroup")):
         _, controllers, path = line.split(":", 2)
-        own = {"": (root, "memory.max", "memory.current"), "memory": (
-            root / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes",
-        )}.get(controllers)  # fmt: skip
-        if own is None:
+        if controllers not in ("", "memory"):
             continue
-        top, limit, used = own
+        top, limit, used = root, "memory.max", "memory.current"
+        if controllers:  # version 1
+            top, limit, used = root / "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"
         group = top / path.lstrip("/")
         for folder in (group, *group.parents):
             if not folder.is_relative_to(top):
@@ -172,3 +176,94 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "absent"
+
+
+@dataclass(frozen=True)
+class DiskUsage:
+    """What is going to be written into a folder.
+
+    Attributes:
+        size: bytes that its files will take.
+        largest: bytes of the largest of them.
+    """
+
+    size: int
+    largest: int = 0
+
+    def __add__(self, other: DiskUsage) -> DiskUsage:
+        """Both of them."""
+        return DiskUsage(self.size + other.size, max(self.largest, other.largest))
+
+
+def check_disk_space(folder: Path, need: DiskUsage, what: str) -> None:
+    """Goes on where a folder's disk has room for what is going to be written there.
+
+    Args:
+        folder: where to; it need not be there yet.
+        need: how much.
+        what: what it is, for the message.
+
+    Raises:
+        DataError: there is less, or no file may be as large.
+    """
+    check_disk_spaces({folder: need}, what)
+
+
+def check_disk_spaces(needs: Mapping[Path, DiskUsage], what: str) -> None:
+    """The same for several folders at once; those of one disk share its room.
+
+    Raises:
+        DataError: a disk has less, or no file may be as large; says of the first such folder.
+    """
+    limit = largest_file()
+    wanted: dict[int, int] = {}
+    for folder, need in needs.items():
+        if limit is not None and need.largest > limit:
+            raise DataError(
+                f"{folder}: {what} has a file of about {binary(need.largest)}, but no file may be "
+                f"larger than {binary(limit)} here; raise the limit (ulimit -f)"
+            )
+        disk = disk_id(folder)
+        wanted[disk] = wanted.get(disk, 0) + need.size
+        left = free_disk_bytes(folder)
+        if wanted[disk] > left:
+            raise DataError(
+                f"{folder}: {what} takes about {binary(wanted[disk])}, but {binary(left)} are free "
+                "on its disk; make room, or work on a larger disk (`augflow estimate` tells what "
+                "all stages take)"
+            )
+
+
+def free_disk_bytes(folder: Path) -> int:
+    """Bytes that may still be written where a folder is, or would be."""
+    return shutil.disk_usage(nearest_existing_parent(folder)).free
+
+
+def disk_block_size(folder: Path) -> int:
+    """Bytes of the smallest piece of its disk that a file takes."""
+    return os.statvfs(nearest_existing_parent(folder)).f_frsize
+
+
+def disk_id(folder: Path) -> int:
+    """What tells the disk of a folder from all others."""
+    return nearest_existing_parent(folder).stat().st_dev
+
+
+def nearest_existing_parent(folder: Path) -> Path:
+    """A folder, or the nearest above it that is there."""
+    place = folder.absolute()
+    return next((one for one in (place, *place.parents) if one.is_dir()), Path(place.anchor))
+
+
+def largest_file() -> int | None:
+    """Bytes that a single file may have in this process; None for any number."""
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    return None if limit == resource.RLIM_INFINITY else limit
+
+
+def binary(size: int) -> str:
+    """A number of bytes with a binary unit: 4.67 GiB."""
+    power = 0
+    while size >= 1024 ** (power + 1) and power < len(_UNITS) - 1:
+        power += 1
+    return f"{size / 1024**power:.4g} {_UNITS[power]}"

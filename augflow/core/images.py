@@ -1,97 +1,265 @@
-"""Pixels of image files, or an error in one line: nothing is guessed, filled up or rescaled."""
+"""Pixels of image files, or an error in one line: nothing is guessed, filled up or rescaled.
+
+Decoders are kind: they pass over absent rows, further frames and many more pixels than anybody
+wants. What comes out may then be other ids than those that were saved. So a file is checked before
+it is decoded: a known kind, not too large, whole, one picture.
+"""
 
 from __future__ import annotations
 
 import io
+import re
+import stat
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from augflow.core.encoded import Encoded, broken, encoded
 from augflow.core.errors import DataError, on_one_line
 
 if TYPE_CHECKING:
     from PIL import Image
 
+MOST_BYTES = 2**30
+MOST_PIXELS = 2**28 // 3
+"""A quarter of a gibibyte as RGB; from there on Pillow, too, speaks of decompression bombs."""
+MOST_SCANS = 100
+"""Of a progressive JPEG: each costs as much time as a picture, and has some ten bytes at least."""
+
+Kind = Literal["PNG", "JPEG"]
+_PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+_END = b"\0\0\0\0IEND\xaeB`\x82"
+_OTHERS = {
+    b"GIF8": "a GIF",
+    b"RIFF": "a WebP",
+    b"BM": "a BMP",
+    b"II*\0": "a TIFF",
+    b"MM\0*": "a TIFF",
+    b"%PDF": "a PDF",
+    b"\0\0\0\x0cjP": "a JPEG 2000",
+    b"8BPS": "a Photoshop file",
+    b"P5": "a PGM",
+    b"P6": "a PPM",
+    b"\x93NUMPY": "a NumPy array",
+}
 _ORIENTATION = 0x0112
 """The EXIF tag that says how a picture is to be turned, 1 where it is not."""
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+"""By the colour type of a PNG: grey, RGB, palette, grey with alpha, RGB with alpha."""
+_PASSES = (("0011",), ("0088", "0488", "4048", "0244", "2042", "0122", "1021"))
+"""Of a PNG, without interlacing and with Adam7: first row and column, steps to the next ones."""
+_MARKER = re.compile(rb"\xff+([^\x00\x01\xff\xd0-\xd7])", re.DOTALL)
+"""The next marker of a JPEG: no stuffed byte and no restart."""
 
 
-def photo(path: Path) -> np.ndarray:
-    """A photograph, upright and without alpha, (H, W, 3) uint8, RGB.
+def read_photo(path: Path) -> np.ndarray:
+    """Decodes a photograph strictly: a truncated file is an error, not a grey area.
+
+    Shapes:
+        returns: (H, W, 3) uint8, RGB, upright (EXIF orientation applied), alpha dropped.
 
     Raises:
-        DataError: see `files.read_photo`.
+        DataError: missing, no PNG or JPEG, cut off, damaged, too large, with several frames, of
+            more than 8 bits a channel, or of inks.
     """
-    found = encoded(path, ("PNG", "JPEG"))
-    return _decoded(path, found, lambda image: _rgb(image, found))
+    return _read(path, ("PNG", "JPEG"), _rgb)
 
 
-def ids(path: Path) -> np.ndarray:
-    """The ids or colours of a PNG, (H, W) uint8 or int32, or (H, W, 3) uint8.
+def read_ids(path: Path) -> np.ndarray:
+    """Decodes a PNG of ids (classes or instances) strictly; a palette PNG gives its indices.
+
+    Shapes:
+        returns: (H, W) uint8 or (H, W) int32 for 16-bit files; (H, W, 3) uint8 for a colour map.
 
     Raises:
-        DataError: see `files.read_ids`.
+        DataError: missing, no PNG, cut off, damaged, too large, with several frames, to be turned
+            when it is shown, or of a pixel format that holds no ids.
     """
-    found = encoded(path, ("PNG",))
-    return _decoded(path, found, lambda image: _values(_kept(image, found), found.bits))
+    return _read(path, ("PNG",), _upright_ids)
 
 
-def first_frame(path: Path) -> np.ndarray:
+def read_first_frame(path: Path) -> np.ndarray:
     """The same of a PNG that may be an animation, or to be turned: as it is stored.
 
     Raises:
         DataError: it cannot be decoded, or is of a pixel format that holds no ids.
     """
-    found = encoded(path, ("PNG",))
-    return _decoded(path, found, lambda image: _values(image, found.bits))
+    return _read(path, ("PNG",), _ids)
 
 
-def _decoded(path: Path, found: Encoded, taken: Callable[[Image.Image], np.ndarray]) -> np.ndarray:
+def _read(
+    path: Path, kinds: tuple[Kind, ...], values: Callable[[Image.Image, int], np.ndarray]
+) -> np.ndarray:
+    """What `values` makes of a decoded picture and its bits a channel."""
+    try:
+        content = _content(path, kinds)
+        try:
+            with _open(content) as image:
+                bits = _require_whole(content, image)
+                image.load()
+                return values(image, bits)
+        except DataError:
+            raise
+        except Exception as fault:  # of any kind: decoders trip over damaged metadata wherever
+            raise _decode_error(str(fault)) from fault
+    except DataError as fault:
+        raise DataError(f"{on_one_line(path)}: {fault}") from fault
+
+
+def _content(path: Path, kinds: tuple[Kind, ...]) -> bytes:
+    """All bytes; those of pipes, devices, foreign formats and enormous files are left alone."""
+    try:
+        facts = path.stat()
+        _require_file(facts.st_mode)
+        with path.open("rb") as stream:
+            head = stream.read(512)
+            _require_kind(head, kinds)
+            if facts.st_size > MOST_BYTES:
+                raise DataError(
+                    f"has {facts.st_size} bytes, expected at most {MOST_BYTES}; make it smaller"
+                )
+            return head + stream.read(MOST_BYTES)
+    except (FileNotFoundError, NotADirectoryError) as fault:
+        link = "; its link leads nowhere: restore what it leads to" if path.is_symlink() else ""
+        raise DataError(f"no such file{link}") from fault
+    except (OSError, ValueError) as fault:  # no permission, a circle of links, a NUL in the name
+        raise DataError(f"cannot be read ({getattr(fault, 'strerror', None) or fault})") from fault
+
+
+def _require_file(mode: int) -> None:
+    if stat.S_ISREG(mode):
+        return
+    kinds = {stat.S_ISDIR: "a folder", stat.S_ISFIFO: "a pipe", stat.S_ISSOCK: "a socket"}
+    what = next((name for test, name in kinds.items() if test(mode)), "a device")
+    raise DataError(f"is {what}, expected an image file; put the file itself there")
+
+
+def _require_kind(head: bytes, kinds: tuple[Kind, ...]) -> None:
+    if not head:
+        raise _decode_error("an empty file")
+    found = "PNG" if head.startswith(_PNG) else "JPEG" if head.startswith(_JPEG) else None
+    if found in kinds:
+        return
+    expected = " or ".join(kinds)
+    if found == "JPEG":
+        raise DataError(f"is a JPEG, which changes ids, expected {expected}; save ids as PNG")
+    other = next((name for sign, name in _OTHERS.items() if head.startswith(sign)), None)
+    if other is not None:
+        raise DataError(f"is {other}, expected {expected}; convert it")
+    raise _decode_error(f"neither PNG nor JPEG, it begins with {head[:8]!r}")
+
+
+def _decode_error(reason: str) -> DataError:
+    """The fault of a file that cannot be decoded as a whole."""
+    return DataError(f"not a whole image ({on_one_line(reason)}); restore the file")
+
+
+def _open(content: bytes) -> Any:
+    """Reads the head of a file of a known kind; no pixel is decoded."""
     from PIL.JpegImagePlugin import JpegImageFile
     from PIL.PngImagePlugin import PngImageFile
 
-    decoder = PngImageFile if found.kind == "PNG" else JpegImageFile
+    kind = PngImageFile if content.startswith(_PNG) else JpegImageFile
     try:
-        with decoder(io.BytesIO(found.content)) as image:
-            image.load()
-            return taken(image)
-    except DataError as fault:
-        raise DataError(f"{on_one_line(path)}: {fault}") from fault
-    except Exception as fault:  # of any kind: decoders trip over damaged metadata wherever it is
-        raise DataError(f"{on_one_line(path)}: {broken(str(fault))}") from fault
+        return kind(io.BytesIO(content))
+    except SyntaxError as fault:
+        raise _decode_error(f"its head is damaged, or it has no pixels: {fault}") from fault
 
 
-def _rgb(image: Image.Image, found: Encoded) -> np.ndarray:
+def _require_whole(content: bytes, image: Any) -> int:
+    """Lets pass a file that has a picture as large as it says; returns its bits a channel."""
+    width, height = image.size
+    if height * width > MOST_PIXELS:
+        raise DataError(
+            f"has {height}x{width} pixels, expected at most {MOST_PIXELS} in all; make it smaller"
+        )
+    if content.startswith(_PNG):
+        with _open(content) as unread:
+            unread.verify()  # every chunk of its checksum, up to the end
+        return _require_rows(content)
+    if _scans(content) > MOST_SCANS:
+        raise _decode_error(f"more than {MOST_SCANS} scans")
+    return int(image.bits)
+
+
+def _require_rows(content: bytes) -> int:
+    """Decoders leave pixels black for which a PNG has no data, and say nothing.
+
+    References:
+        PNG Specification (third edition), sections 5.3 (chunks), 8.1 (passes), 11.2.1 (IHDR).
+    """
+    heads, data, place = 0, [], len(_PNG)
+    while (name := content[place + 4 : place + 8]) != b"IEND":
+        body = memoryview(content)[
+            place + 8 : place + 8 + int.from_bytes(content[place : place + 4])
+        ]
+        heads += name == b"IHDR"
+        if name == b"IDAT":
+            data.append(body)
+        place += 12 + len(body)
+    if not content.startswith(_END, place):
+        raise _decode_error("its end is cut off or damaged")
+    width, height, bits, colour, _, _, interlaced = struct.unpack_from(">IIBBBBB", content, 16)
+    if heads != 1:
+        raise _decode_error("expected one head")
+    expected = 0
+    for top, left, down, right in (map(int, one) for one in _PASSES[interlaced]):
+        rows, columns = -(-(height - top) // down), -(-(width - left) // right)
+        if rows > 0 and columns > 0:
+            expected += rows * (1 + -(-columns * _CHANNELS[colour] * bits // 8))
+    # somewhat more than there should be, as the checksum of all comes behind the last
+    found = len(zlib.decompressobj().decompress(b"".join(data), expected + 2**20))
+    if found < expected:
+        raise _decode_error(f"{found} bytes of pixels where there should be {expected}")
+    return int(bits)
+
+
+def _scans(content: bytes) -> int:
+    """How many scans a JPEG has up to its end.
+
+    References:
+        ITU-T T.81, annex B.1.1 (markers).
+    """
+    place, found = 2, 0
+    while (marker := _MARKER.search(content, place)) is None or marker[1] != b"\xd9":
+        if marker is None:
+            raise _decode_error(f"it ends within the image, after {len(content)} bytes")
+        found += marker[1] == b"\xda"
+        place = marker.end() + int.from_bytes(content[marker.end() : marker.end() + 2])
+    return found
+
+
+def _rgb(image: Image.Image, bits: int) -> np.ndarray:
     from PIL import ImageOps
 
-    _require_one(found)
-    if found.bits > 8:
-        raise DataError(f"{found.bits} bits a channel, expected 8; convert it to 8-bit RGB")
+    _require_one(image)
+    if bits > 8:
+        raise DataError(f"{bits} bits a channel, expected 8; convert it to 8-bit RGB")
     if image.mode == "CMYK":
         raise DataError("CMYK colours, expected RGB or grey; convert it to 8-bit RGB")
     return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
 
 
-def _kept(image: Image.Image, found: Encoded) -> Image.Image:
-    _require_one(found)
+def _upright_ids(image: Image.Image, bits: int) -> np.ndarray:
+    _require_one(image)
     turn = image.getexif().get(_ORIENTATION, 1)
     if turn != 1:
         raise DataError(f"ids that are to be turned (EXIF orientation {turn}); save them upright")
-    return image
+    return _ids(image, bits)
 
 
-def _require_one(found: Encoded) -> None:
-    if found.frames > 1:
+def _require_one(image: Image.Image) -> None:
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1:
         raise DataError(
-            f"an animation of {found.frames} frames, expected one picture; "
-            "save the frame that is meant"
+            f"an animation of {frames} frames, expected one picture; save the frame that is meant"
         )
 
 
-def _values(image: Image.Image, bits: int) -> np.ndarray:
+def _ids(image: Image.Image, bits: int) -> np.ndarray:
     if image.mode == "P":
         return np.asarray(image)
     if image.mode == "L":

@@ -1,9 +1,8 @@
-"""Files that are whole or absent: atomic byte-stable writes, strict reads, digests."""
+"""Files: atomic byte-stable writes, strict reads, digests, listings, locks."""
 
 from __future__ import annotations
 
 import csv
-import ctypes
 import errno
 import hashlib
 import io
@@ -12,19 +11,31 @@ import os
 import re
 import shutil
 import socket
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
+import psutil
+from filelock import FileLock, Timeout
 
-from augflow.core import images
-from augflow.core.errors import BusyError, DataError
+from augflow.core.errors import BusyError, DataError, on_one_line
+from augflow.core.images import read_first_frame
+from augflow.core.images import read_ids as read_ids
+from augflow.core.images import read_photo as read_photo
 
 _PART, _OLD = ".part", ".old"
 """How the hidden names end of what is being written, and of what it replaces."""
+
+LONGEST_NAME = 180
+"""Bytes of a core name: file systems take 255, of which endings and names of parts need some."""
+
+_BREAKS = {"Cc", "Cs", "Zl", "Zp"}
+"""Unicode categories of line breaks, other controls, and bytes of names that are no text."""
 
 
 def atomic_write(path: Path, content: bytes, synced: bool = True) -> None:
@@ -36,7 +47,7 @@ def atomic_write(path: Path, content: bytes, synced: bool = True) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if synced:
         for rest in _leftovers(path):
-            if not _lives(_writer(rest)):
+            if not psutil.pid_exists(int(rest.name.split(".")[-2])):
                 rest.unlink(missing_ok=True)
     aside = _aside(path)
     try:
@@ -60,10 +71,10 @@ def atomic_write(path: Path, content: bytes, synced: bool = True) -> None:
 def fresh_folder(path: Path) -> Iterator[Path]:
     """Yields an empty folder beside `path` and puts it in its place when the body ends well.
 
-    What `path` held before is replaced at once: at any moment the old or the new folder is there,
-    whole, and the new one is on the disk before it gets its name. When the body raises, `path` is
-    left as it was, and folders that it would have lain in are not made. While this lasts no other
-    process can write `path`; what killed ones left of their attempts goes.
+    The new folder is whole and on the disk before it gets its name; the old one has been put aside
+    for that moment, and a process that is killed in it leaves that for the next one to put back.
+    When the body raises, `path` is left as it was, and folders that it would have lain in are not
+    made. While this lasts no other process can write `path`; what killed ones left goes.
 
     Raises:
         DataError: it would lie in a file, or is a file or a symbolic link.
@@ -77,17 +88,19 @@ def fresh_folder(path: Path) -> Iterator[Path]:
         raise DataError(f"{path}: {kind}, expected a folder or nothing; take it away first")
     new = [folder for folder in path.parents if not folder.exists()]
     try:
-        with _locked(path.with_name(f".{path.name}.lock"), str(path), vanishing=True):
+        with _lock(path.with_name(f".{path.name}.lock"), str(path)):
             _tidy(path)
             aside = _aside(path)
-            aside.mkdir()
             try:
+                aside.mkdir()
                 yield aside
-                _flush(aside)
-                _exchange(aside, path)
+                os.sync()
+                if path.exists():
+                    path.replace(aside.with_suffix(_OLD))
+                aside.replace(path)
                 _sync_names(path.parent)
             finally:
-                _clear(aside)
+                _tidy(path)
     finally:
         for folder in new:
             with suppress(OSError):  # not empty: something is in place
@@ -99,7 +112,7 @@ def _aside(path: Path) -> Path:
 
 
 def _tidy(path: Path) -> None:
-    """Takes away what others have left beside `path`, which nobody else may be writing."""
+    """Takes away what lies beside `path`, which nobody else may be writing; puts the old back."""
     for old in _leftovers(path, _OLD):
         if path.exists():
             _clear(old)
@@ -111,26 +124,8 @@ def _tidy(path: Path) -> None:
 
 def _leftovers(path: Path, end: str = _PART) -> list[Path]:
     """What this and other processes have begun to write in the place of `path`."""
-    start = f".{path.name}."
-    with os.scandir(path.parent) as entries:
-        names = [entry.name for entry in entries
-                 if entry.name.startswith(start) and entry.name.endswith(end)
-                 and entry.name[len(start) : -len(end)].isdecimal()]  # fmt: skip
-    return [path.with_name(name) for name in sorted(names)]
-
-
-def _writer(leftover: Path) -> int:
-    return int(leftover.name.split(".")[-2])
-
-
-def _lives(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        pass  # somebody else's, or no number of a process of this machine
-    return True
+    ours = re.compile(rf"\.{re.escape(path.name)}\.\d{{1,9}}{re.escape(end)}")
+    return sorted(one for one in path.parent.iterdir() if ours.fullmatch(one.name))
 
 
 def _clear(path: Path) -> None:
@@ -138,21 +133,6 @@ def _clear(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
-
-
-def _flush(folder: Path) -> None:
-    """Has the system write to the disk what lies in a folder."""
-    flush = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
-    if flush is None:
-        os.sync()
-        return
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        if flush(opened) != 0:
-            reason = ctypes.get_errno()
-            raise OSError(reason, os.strerror(reason), str(folder))
-    finally:
-        os.close(opened)
 
 
 def _sync_names(folder: Path) -> None:
@@ -179,21 +159,6 @@ def rotate(*places: Path) -> None:
     _sync_names(places[0].parent)
 
 
-def _exchange(aside: Path, path: Path) -> None:
-    """Puts `aside` in the place of `path`, and what was there, if anything, in the place of it."""
-    if not path.exists():
-        aside.replace(path)
-        return
-    exchange = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    here, both = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux
-    if exchange is None or exchange(here, os.fsencode(aside), here, os.fsencode(path), both) != 0:
-        # a file system that cannot: killed after the first, the old one is found by `_tidy`
-        old = aside.with_suffix(_OLD)
-        path.replace(old)
-        aside.replace(path)
-        old.replace(aside)
-
-
 def write_png(path: Path, pixels: np.ndarray) -> None:
     """Writes a PNG with a fixed encoder setting, not synced: a set has thousands of them.
 
@@ -207,32 +172,6 @@ def write_png(path: Path, pixels: np.ndarray) -> None:
     stream = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels)).save(stream, "PNG", compress_level=6)
     atomic_write(path, stream.getvalue(), synced=False)
-
-
-def read_photo(path: Path) -> np.ndarray:
-    """Decodes a photograph strictly: a truncated file is an error, not a grey area.
-
-    Shapes:
-        returns: (H, W, 3) uint8, RGB, upright (EXIF orientation applied), alpha dropped.
-
-    Raises:
-        DataError: missing, no PNG or JPEG, cut off, damaged, too large, with several frames, of
-            more than 8 bits a channel, or of inks.
-    """
-    return images.photo(path)
-
-
-def read_ids(path: Path) -> np.ndarray:
-    """Decodes a PNG of ids (classes or instances) strictly; a palette PNG gives its indices.
-
-    Shapes:
-        returns: (H, W) uint8 or (H, W) int32 for 16-bit files; (H, W, 3) uint8 for a colour map.
-
-    Raises:
-        DataError: missing, no PNG, cut off, damaged, too large, with several frames, to be turned
-            when it is shown, or of a pixel format that holds no ids.
-    """
-    return images.ids(path)
 
 
 def csv_bytes(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> bytes:
@@ -334,7 +273,7 @@ def digest_file(path: Path) -> str:
     An animation counts as its first frame.
     """
     if path.suffix == ".png":
-        return digest_array(images.first_frame(path))
+        return digest_array(read_first_frame(path))
     return digest_bytes(path.read_bytes())
 
 
@@ -356,75 +295,151 @@ def digest_tree(root: Path) -> dict[str, str]:
     return {path.relative_to(root).as_posix(): digest_file(path) for path in files}
 
 
+def images_below(folder: Path, suffixes: Collection[str]) -> tuple[list[Path], list[str]]:
+    """All files of some suffixes below a folder, sorted, and the faults of those left out.
+
+    Hidden files and folders are no part of it. Whatever else carries such a suffix is, pipes and
+    broken links too: whoever reads it says what it is.
+
+    Args:
+        folder: where to look.
+        suffixes: in lower case; those of files may be in upper case.
+
+    Raises:
+        DataError: no such folder.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{on_one_line(folder)}: no such folder; give a folder of images")
+    found: list[Path] = []
+    faults = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        here = Path(place)
+        linked = [here / name for name in folders if (here / name).is_symlink()]
+        files = [here / name for name in names if not name.startswith(".")]
+        files = [path for path in files if path.suffix.lower() in suffixes]
+        found += [path for path in files if not leads_out(path, folder)]
+        faults += [
+            f"{on_one_line(path)}: {outside(path)}"
+            for path in (*linked, *files)
+            if leads_out(path, folder)
+        ]
+    return sorted(found), sorted(faults)
+
+
+def index_by_name(
+    folder: Path, paths: Sequence[Path], core: Callable[[Path], str]
+) -> tuple[dict[str, Path], list[str]]:
+    """Core name -> file, sorted by name, and the faults of names that cannot be written again.
+
+    Args:
+        folder: below which the files lie.
+        paths: the files.
+        core: the core name of a file.
+    """
+    groups: dict[str, list[Path]] = defaultdict(list)
+    faults = []
+    for path in paths:
+        wrong = unfit(core(path))
+        if wrong:
+            faults.append(f"{on_one_line(path)}: {wrong}")
+        else:
+            groups[fold_name(core(path))].append(path)
+    doubled = [group for group in groups.values() if len(group) > 1]
+    if doubled:
+        shown = "; ".join(f"{core(group[0])} ({', '.join(map(str, group))})" for group in doubled)
+        faults.append(
+            f"{folder}: names that come twice: {shown}; rename the files or give a folder that "
+            "holds each once"
+        )
+    single: Mapping[str, Path] = {
+        core(group[0]): group[0] for group in groups.values() if len(group) == 1
+    }
+    return dict(sorted(single.items())), faults
+
+
+def unfit(name: str) -> str | None:
+    """Why files cannot be written under a name, with what to do; None where they can."""
+    if name in ("", ".", ".."):
+        return f"nothing but {name or 'an ending'} is left as its name; rename it"
+    if any(unicodedata.category(character) in _BREAKS for character in name):
+        return "has a line break or bytes that are no text in its name; rename it"
+    if "/" in name or "\\" in name:
+        return "has a slash in its name; rename it"
+    if len(name.encode()) > LONGEST_NAME:
+        return (
+            f"has a name of {len(name.encode())} bytes, expected {LONGEST_NAME} at most; rename it"
+        )
+    return None
+
+
+def fold_name(name: str) -> str:
+    """What names have in common that some file systems hold to be one."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def leads_out(path: Path, root: Path) -> bool:
+    """Whether a file below a folder is really elsewhere, by links."""
+    real, base = os.path.realpath(path), os.path.realpath(root)
+    return not Path(real).is_relative_to(base)
+
+
+def outside(path: Path) -> str:
+    """What is wrong with a file that `leads_out`, and what to do."""
+    return (
+        f"is a link out of the folder, to {on_one_line(os.path.realpath(path))}; "
+        "put what it leads to there, or give the folder that holds it"
+    )
+
+
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
+def exclusive_lock(folder: Path) -> Iterator[None]:
     """Holds `folder` for this process alone; the lock of a dead process is free at once.
 
     Raises:
         BusyError: a live process holds it; says which, on which machine and since when.
     """
-    with _locked(folder / "lock", str(folder)):
+    with _lock(folder / "lock", str(folder)):
         yield
 
 
 @contextmanager
-def in_turn(folder: Path) -> Iterator[None]:
+def blocking_lock(folder: Path) -> Iterator[None]:
     """Holds `folder` for this process alone, as soon as all others that hold it so are done."""
-    with _locked(folder / "lock", str(folder), waiting=True):
+    with _lock(folder / "lock", str(folder), waiting=True):
         yield
 
 
 @contextmanager
-def _locked(
-    path: Path, what: str, waiting: bool = False, vanishing: bool = False
-) -> Iterator[None]:
-    """Holds a lock file, which the system lets go of when this process ends, however it ends.
+def _lock(place: Path, what: str, waiting: bool = False) -> Iterator[None]:
+    """Holds the lock file `place`, which the system lets go of when this process ends, anyhow.
+
+    Who holds it stands in a file beside it.
 
     Args:
-        path: the lock file, made if it is not there.
+        place: the lock file, made if it is not there.
         what: what it stands for, for messages.
         waiting: whether to wait for another process that holds it.
-        vanishing: whether the file goes when the lock is let go of.
 
     Raises:
         BusyError: another process holds it and `waiting` is not set.
     """
-    import fcntl
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    while True:
-        stream = path.open("a+")
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | (0 if waiting else fcntl.LOCK_NB))
-        except OSError as fault:
-            with stream:
-                if fault.errno not in (errno.EAGAIN, errno.EACCES):
-                    raise
-                stream.seek(0)
-                raise BusyError(
-                    f"{what}: held by {stream.read().strip() or 'another process'}; "
-                    "wait for it or stop it, then start again"
-                ) from fault
-        if _is_still(stream, path):
-            break
-        stream.close()  # the one who held it has taken the file away: the lock is of nothing
-    with stream:
-        stream.truncate(0)
-        stream.write(f"process {os.getpid()} on {socket.gethostname()} since {_now()}\n")
-        stream.flush()
-        try:
-            yield
-        finally:
-            if vanishing:
-                path.unlink(missing_ok=True)
-
-
-def _is_still(stream: IO[str], path: Path) -> bool:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    lock, owner = FileLock(place, fallback_to_soft=False), place.with_name(f"{place.name}.owner")
     try:
-        return os.path.samestat(os.fstat(stream.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        lock.acquire(blocking=waiting)
+    except Timeout as fault:
+        known = "another process"
+        with suppress(FileNotFoundError):  # not noted yet, or let go of just now
+            known = owner.read_text().strip() or known
+        raise BusyError(
+            f"{what}: held by {known}; wait for it or stop it, then start again"
+        ) from fault
+    try:
+        now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        owner.write_text(f"process {os.getpid()} on {socket.gethostname()} since {now}\n")
+        yield
+    finally:
+        owner.unlink(missing_ok=True)
+        place.unlink(missing_ok=True)  # while it is held: whoever waits for it opens another
+        lock.release()

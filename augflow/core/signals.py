@@ -7,8 +7,9 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
+
+import psutil
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -33,7 +34,7 @@ class Stopped(KeyboardInterrupt):
 
 
 @contextmanager
-def heeded() -> Iterator[None]:
+def raise_on_signal() -> Iterator[None]:
     """SIGTERM and SIGINT raise `Stopped` while this lasts; the main thread alone hears them."""
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -41,12 +42,12 @@ def heeded() -> Iterator[None]:
         raise Stopped(number)
 
     _heard.clear()
-    with _handled(stop):
+    with _handle_signals(stop):
         yield
 
 
 @contextmanager
-def deferred() -> Iterator[Callable[[], int]]:
+def defer_signal() -> Iterator[Callable[[], int]]:
     """The first signal is only kept while this lasts, so that a step can be finished.
 
     Yields:
@@ -64,27 +65,27 @@ def deferred() -> Iterator[Callable[[], int]]:
             raise Stopped(number)
         kept = number
 
-    with _handled(keep):
+    with _handle_signals(keep):
         yield lambda: kept
     if kept:
         raise Stopped(kept)
 
 
 @contextmanager
-def with_parent() -> Iterator[None]:
+def exit_with_parent() -> Iterator[None]:
     """A stage that DVC runs is asked to stop when that DVC is gone, however it went.
 
     A process that DVC has started outlives it otherwise, and would write beside its successor.
     """
-    known = _starter() if "DVC_STAGE" in os.environ else None
-    if known is None:
+    starter = _starter() if "DVC_STAGE" in os.environ else None
+    if starter is None:
         yield
         return
     over = threading.Event()
 
     def watch() -> None:
         while not over.wait(_PATIENCE):
-            if _born(known[0]) != known[1]:
+            if not _lives(starter):
                 if not _heard.is_set():  # a second one would end the step that is being finished
                     os.kill(os.getpid(), signal.SIGTERM)
                 return
@@ -99,7 +100,7 @@ def with_parent() -> Iterator[None]:
 
 
 @contextmanager
-def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+def _handle_signals(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield  # Python hears signals in the main thread alone
         return
@@ -113,37 +114,19 @@ def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]
             signal.signal(number, old)
 
 
-def _starter() -> tuple[int, str] | None:
-    """The process that started this one, shells between them left out, and when it was born."""
-    process = os.getppid()
-    while _name(process) in _SHELLS:
-        process = _parent(process)
-    born = _born(process)
-    return None if process <= 1 or born is None else (process, born)
-
-
-def _name(process: int) -> str:
+def _starter() -> psutil.Process | None:
+    """The process that started this one, shells between them left out."""
     try:
-        return Path(f"/proc/{process}/comm").read_text(errors="replace").strip()
-    except OSError:
-        return ""
+        above = psutil.Process().parents()
+        found = next((one for one in above if one.name() not in _SHELLS), None)
+    except psutil.Error:
+        return None
+    return None if found is None or found.pid <= 1 else found
 
 
-def _parent(process: int) -> int:
-    fields = _stat(process)
-    return int(fields[1]) if fields else 0
-
-
-def _born(process: int) -> str | None:
-    """When a process was born, in ticks since the machine was; None where nobody can tell."""
-    fields = _stat(process)
-    return None if not fields or fields[0] in {"Z", "X"} else fields[19]
-
-
-def _stat(process: int) -> list[str]:
-    """What the system says of a process, from its state on."""
+def _lives(process: psutil.Process) -> bool:
+    """Whether it runs: a number that another process has by now, or nobody waits for, does not."""
     try:
-        text = Path(f"/proc/{process}/stat").read_text(errors="replace")
-    except OSError:
-        return []
-    return text.rpartition(")")[2].split()
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False

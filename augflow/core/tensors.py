@@ -12,9 +12,16 @@ from torch import Tensor
 from augflow.core.errors import ModelError
 
 PLAIN = (
-    torch.float64, torch.float32, torch.float16, torch.int64, torch.int32, torch.int16, torch.int8,
-    torch.uint8, torch.bool,
-)  # fmt: skip
+    torch.float64,
+    torch.float32,
+    torch.float16,
+    torch.int64,
+    torch.int32,
+    torch.int16,
+    torch.int8,
+    torch.uint8,
+    torch.bool,
+)
 """What NumPy has too, so that it has a digest."""
 
 
@@ -49,7 +56,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def fitting(state: Mapping[str, Tensor], name: str, like: Tensor) -> Tensor:
+def require_like(state: Mapping[str, Tensor], name: str, like: Tensor) -> Tensor:
     """A tensor of a resume state, of the shape and type of the one that it takes the place of.
 
     A fused optimizer would not notice another shape, and read and write beyond its end.

@@ -83,7 +83,7 @@ class Attributes:
     medians: Tensor
 
     @classmethod
-    def measured(cls, scenes: Scene, names: Sequence[str]) -> Attributes:
+    def measure(cls, scenes: Scene, names: Sequence[str]) -> Attributes:
         """Measures where attributes begin; `names` are those of the K classes."""
         shares = areas(scenes.layout, len(names))
         medians = shares.median(0).values

@@ -77,7 +77,7 @@ def guessed_instances(classes: np.ndarray, things: Sequence[int]) -> np.ndarray:
     return instances
 
 
-def resized(boundary: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def resize_boundary(boundary: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A full-resolution boundary map at the working size, as bytes.
 
     Bilinear with antialiasing, so thin lines fade instead of vanishing; a value that would round to

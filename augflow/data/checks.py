@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from augflow.core import io
-from augflow.data.classes import IGNORE
-from augflow.data import diagnosis
-from augflow.data.readers.source import SPLITS, Fault, SourceScene, SourceSet
 from augflow.core.errors import DataError, on_one_line
+from augflow.data import diagnosis
+from augflow.data.classes import IGNORE
+from augflow.data.readers.source import SPLITS, Fault, SourceScene, SourceSet
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,10 @@ def check(source: SourceSet, each: Callable[[Iterable], Iterable] = iter) -> Rep
         source: the data set, as its reader found it.
         each: wraps the iteration over scenes; for progress bars.
     """
-    return report(source, [examine(source, scene).tally for scene in each(source.scenes)])
+    return check_report(source, [examine(source, scene).tally for scene in each(source.scenes)])
 
 
-def report(source: SourceSet, tallies: Sequence[Tally]) -> Report:
+def check_report(source: SourceSet, tallies: Sequence[Tally]) -> Report:
     """The faults of pairing, of every scene and of the set as a whole, in this order."""
     pixels = {split: np.zeros(256, np.int64) for split in SPLITS}
     for tally in tallies:
@@ -89,7 +89,7 @@ def report(source: SourceSet, tallies: Sequence[Tally]) -> Report:
     )
 
 
-def summarised(faults: Sequence[Fault], most: int = 20) -> list[Fault]:
+def summarise(faults: Sequence[Fault], most: int = 20) -> list[Fault]:
     """The faults, with those of one remedy put into one row where they are more than `most`."""
     groups: dict[str, list[Fault]] = defaultdict(list)
     for fault in faults:
@@ -111,7 +111,7 @@ def require_sound(source: SourceSet, found: Report) -> None:
         DataError: with all faults, one a line.
     """
     if found.faults:
-        lines = [fault.line(source.root) for fault in summarised(found.faults)]
+        lines = [fault.line(source.root) for fault in summarise(found.faults)]
         raise DataError("\n".join(lines))
 
 
@@ -126,7 +126,7 @@ def examine(source: SourceSet, scene: SourceScene) -> Examined:
     faults += _size_faults(scene, photo, ids, given)
     classes = _classes(source, scene, ids, faults)
     instances = _instances(source, scene, classes, given, faults)
-    tally = Tally(scene, _counted(ids), _counted(classes), tuple(faults))
+    tally = Tally(scene, _count_ids(ids), _count_ids(classes), tuple(faults))
     return Examined(photo, classes, instances, tally)
 
 
@@ -195,13 +195,15 @@ def _instances(
     if source.instance_factor is None:
         # a number may stand for nothing, or for an object of each class: the class tells them apart
         return ids + 65536 * classes.astype(np.int64)
-    fault = diagnosis.of_instances(scene.instances, ids, classes, source.table, source.instance_factor)
+    fault = diagnosis.of_instances(
+        scene.instances, ids, classes, source.table, source.instance_factor
+    )
     if fault:
         faults.append(fault)
     return ids
 
 
-def _counted(ids: np.ndarray | None) -> np.ndarray:
+def _count_ids(ids: np.ndarray | None) -> np.ndarray:
     if ids is None or ids.ndim != 2 or ids.dtype != np.uint8:
         return np.zeros(256, np.int64)
     return np.bincount(ids.ravel(), minlength=256).astype(np.int64)
@@ -212,7 +214,7 @@ def _absent(source: SourceSet, pixels: dict[str, np.ndarray]) -> list[Fault]:
     for split in SPLITS:
         if not pixels[split].any():
             continue
-        names = [row.name for row in source.table.trained if pixels[split][row.train_id] == 0]
+        names = [row.name for row in source.table.train_rows if pixels[split][row.train_id] == 0]
         if names:
             what = f"{split} has no pixel of {', '.join(names)}"
             remedy = "nothing to do; scores leave absent classes out"

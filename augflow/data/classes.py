@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from augflow.core.errors import DataError, ParamsError, nearest
+from augflow.core.errors import DataError, ParamsError, suggest
 
 IGNORE = 255
 """The train id of pixels that belong to no class: never scored, never learned from."""
@@ -37,7 +37,7 @@ class ClassTable:
     rows: tuple[ClassRow, ...]
 
     @cached_property
-    def trained(self) -> tuple[ClassRow, ...]:
+    def train_rows(self) -> tuple[ClassRow, ...]:
         """The rows that are learned, in the order of their train ids."""
         rows = {row.train_id: row for row in reversed(self.rows) if row.train_id != IGNORE}
         return tuple(rows[index] for index in sorted(rows))
@@ -45,23 +45,23 @@ class ClassTable:
     @property
     def count(self) -> int:
         """K, the number of learned classes."""
-        return len(self.trained)
+        return len(self.train_rows)
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the learned classes by train id."""
-        return tuple(row.name for row in self.trained)
+        return tuple(row.name for row in self.train_rows)
 
     @cached_property
     def things(self) -> tuple[int, ...]:
         """The train ids of countable classes."""
-        return tuple(row.train_id for row in self.trained if row.is_thing)
+        return tuple(row.train_id for row in self.train_rows if row.is_thing)
 
     @cached_property
     def palette(self) -> np.ndarray:
         """Colours by train id, (256, 3) uint8; whatever is not learned is black."""
         colours = np.zeros((256, 3), np.uint8)
-        for row in self.trained:
+        for row in self.train_rows:
             colours[row.train_id] = row.colour
         return colours
 
@@ -69,7 +69,7 @@ class ClassTable:
     def raw_ids(self) -> np.ndarray:
         """The published id of each train id, (256,) uint8: the way back for exports."""
         ids = np.zeros(256, np.uint8)
-        for row in self.trained:
+        for row in self.train_rows:
             ids[row.train_id] = row.id
         ids[IGNORE] = next((row.id for row in self.rows if row.train_id == IGNORE), IGNORE)
         return ids
@@ -84,7 +84,7 @@ class ClassTable:
         Raises:
             DataError: an id is in no row.
         """
-        return self._mapped(ids, {row.id: row.train_id for row in self.rows}, "ids")
+        return self._map_ids(ids, {row.id: row.train_id for row in self.rows}, "ids")
 
     def from_train(self, ids: np.ndarray) -> np.ndarray:
         """The same for files that hold train ids already: checks, converts the type.
@@ -92,7 +92,7 @@ class ClassTable:
         Raises:
             DataError: an id is neither in 0..K-1 nor 255.
         """
-        return self._mapped(ids, {index: index for index in range(self.count)}, "train ids")
+        return self._map_ids(ids, {index: index for index in range(self.count)}, "train ids")
 
     def from_colours(self, pixels: np.ndarray) -> np.ndarray:
         """Train ids of a colour map.
@@ -118,7 +118,7 @@ class ClassTable:
         values = np.array([known[int(key)] for key in keys], np.uint8)
         return values[np.searchsorted(keys, codes)]
 
-    def _mapped(self, ids: np.ndarray, known: dict[int, int], what: str) -> np.ndarray:
+    def _map_ids(self, ids: np.ndarray, known: dict[int, int], what: str) -> np.ndarray:
         lookup = np.full(65536, -1, np.int32)
         for key, value in known.items():
             if key >= 0:
@@ -142,7 +142,7 @@ def table(name: str) -> ClassTable:
         ParamsError: no such table; lists the known ones.
     """
     if name not in TABLES:
-        raise ParamsError(f"no class table {name!r}; {nearest(name, sorted(TABLES))}")
+        raise ParamsError(f"no class table {name!r}; {suggest(name, sorted(TABLES))}")
     return TABLES[name]
 
 

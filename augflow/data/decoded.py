@@ -35,7 +35,7 @@ def root() -> Path | None:
 
 
 @dataclass(frozen=True)
-class Pixels:
+class PixelCache:
     """Arrays of uint8 that can be decoded.
 
     Attributes:
@@ -64,18 +64,18 @@ class Pixels:
             return self._in_memory()
         home = caches / "scenes" / self.place
         try:
-            return self._mapped(home, digest)
+            return self._map_arrays(home, digest)
         except OSError as fault:
             log.warning("%s: pixels are decoded into memory, as none are kept: %s", home, fault)
         return self._in_memory()
 
-    def _mapped(self, home: Path, digest: str) -> Arrays:
+    def _map_arrays(self, home: Path, digest: str) -> Arrays:
         folder = home / digest
-        found = self._kept(folder)
+        found = self._read_arrays(folder)
         if found is not None:
             return found
-        with io.in_turn(home):
-            found = self._kept(folder)  # by whoever was before us
+        with io.blocking_lock(home):
+            found = self._read_arrays(folder)  # by whoever was before us
             if found is not None:
                 return found
             if folder.exists():
@@ -87,12 +87,12 @@ class Pixels:
             for other in home.iterdir():
                 if other.is_dir() and other != folder:
                     shutil.rmtree(other, ignore_errors=True)
-        found = self._kept(folder)
+        found = self._read_arrays(folder)
         if found is None:
             raise OSError("they cannot be read back")
         return found
 
-    def _kept(self, folder: Path) -> Arrays | None:
+    def _read_arrays(self, folder: Path) -> Arrays | None:
         """The arrays of a folder, if all of them are there and whole."""
         found: Arrays = {}
         for name, shape in self.shapes.items():

@@ -42,7 +42,7 @@ def of_labels(
         remedy = "these may be instance ids: name the files of class ids, as 8-bit grey"
         return Fault(where, f"16-bit labels (largest id {ids.max()})", remedy)
     used = set(np.unique(ids).tolist())
-    known = _known(table, labels)
+    known = _known_ids(table, labels)
     unknown = sorted(used - known)
     palette = _palette(root / path)
     if unknown:
@@ -100,7 +100,7 @@ def of_the_set(pixels: np.ndarray, table: ClassTable, labels: str) -> list[Fault
     return []
 
 
-def _known(table: ClassTable, labels: str) -> set[int]:
+def _known_ids(table: ClassTable, labels: str) -> set[int]:
     if labels == "label_ids":
         return {row.id for row in table.rows} | {IGNORE}
     return set(range(table.count)) | {IGNORE}
@@ -115,13 +115,13 @@ def _span(known: set[int]) -> str:
 
 def _likely(used: set[int], table: ClassTable, labels: str, is_palette: bool) -> str:
     other = "train_ids" if labels == "label_ids" else "label_ids"
-    known, as_other = _known(table, labels), _known(table, other)
+    known, as_other = _known_ids(table, labels), _known_ids(table, other)
     if used <= as_other and as_other != known:
         looks = "raw labelIds" if other == "label_ids" else "train ids"
         return f"it looks like {looks}: set data.labels: {other}"
     if is_palette:
         return "palette PNG, whose indices are read as ids: save class ids as 8-bit grey"
-    learned = {row.id if labels == "label_ids" else row.train_id for row in table.trained}
+    learned = {row.id if labels == "label_ids" else row.train_id for row in table.train_rows}
     if learned == set(range(table.count)) and used - known == {max(known - {IGNORE}) + 1}:
         return f"perhaps off by one: if ids count from 1, subtract 1 (0 becomes {IGNORE})"
     return "correct the file, add the ids to the class table, or choose another data.reader"
@@ -160,7 +160,7 @@ def is_recoloured(path: Path, ids: np.ndarray, table: ClassTable, labels: str) -
 
 def _says_other(palette: np.ndarray, used: set[int], table: ClassTable, labels: str) -> bool:
     """Whether the colours of used indices are all of the table, but of other rows."""
-    numbered = table.rows if labels == "label_ids" else table.trained
+    numbered = table.rows if labels == "label_ids" else table.train_rows
     row_of = {tuple(row.colour): row for row in reversed(numbered)}
     colours = dict(enumerate(map(tuple, palette.tolist())))
     shown = {index: row_of.get(colours.get(index, ())) for index in used - {IGNORE}}

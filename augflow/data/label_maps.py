@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
 import torch
 
+from augflow.core import io
+from augflow.core.errors import DataError, Faults, on_one_line
 from augflow.data import boundaries
-from augflow.core import io, listing
 from augflow.data.classes import IGNORE, ClassTable
 from augflow.data.diagnosis import is_recoloured
-from augflow.core.errors import DataError, Faults, on_one_line
 from augflow.data.scenes import Layout
 
 Labels = Literal["auto", "train_ids", "label_ids", "colours"]
@@ -45,9 +45,13 @@ class NamedLayout:
 
 
 def read_layouts(
-    folder: Path, table: ClassTable, size: tuple[int, int], *,
-    labels: Labels = "auto", maps: Path | None = None,
-) -> list[NamedLayout]:  # fmt: skip
+    folder: Path,
+    table: ClassTable,
+    size: tuple[int, int],
+    *,
+    labels: Labels = "auto",
+    maps: Path | None = None,
+) -> list[NamedLayout]:
     """All label maps below a folder, or one file, resized (nearest) to a generator's size.
 
     What the files hold is decided for the folder as a whole: colour files are colour maps; ids are
@@ -70,21 +74,21 @@ def read_layouts(
     paths, faults.lines = label_files(folder)
     decoded = {}
     for name, path in paths.items():
-        with faults.gathered():
+        with faults.collect():
             decoded[name] = io.read_ids(path)
     kind = labels if labels != "auto" else kind_of(paths, decoded, table)
     edges = None
     if maps is not None:
-        with faults.gathered():
+        with faults.collect():
             edges = _edges_of(paths, maps)
     found = []
     for name, ids in decoded.items():
         path = paths[name]
-        with faults.gathered(), placed(path):
+        with faults.collect(), prefix_errors(path):
             classes = known_classes(path, ids, table, kind)
             boundary = _boundary(classes, table, _map_of(name, edges, maps), size)
             found.append(NamedLayout(name, path, _layout(classes, boundary, size)))
-    faults.tell()
+    faults.raise_if_any()
     return found
 
 
@@ -104,12 +108,12 @@ def label_files(folder: Path) -> tuple[dict[str, Path], list[str]]:
         if some:
             paths = some
             break
-    found, wrong = listing.named(folder, paths, core_name)
+    found, wrong = io.index_by_name(folder, paths, core_name)
     return found, faults + wrong
 
 
 @contextmanager
-def placed(path: Path) -> Iterator[None]:
+def prefix_errors(path: Path) -> Iterator[None]:
     """Puts a file's path before every fault of the body."""
     try:
         yield
@@ -126,9 +130,13 @@ def core_name(path: Path) -> str:
 
 
 def single_layout(
-    path: Path, table: ClassTable, size: tuple[int, int], labels: Labels, edges: Path | None,
+    path: Path,
+    table: ClassTable,
+    size: tuple[int, int],
+    labels: Labels,
+    edges: Path | None,
     photo: np.ndarray | None,
-) -> Layout:  # fmt: skip
+) -> Layout:
     """A photograph's label map as a layout of a generator's size.
 
     Args:
@@ -145,7 +153,7 @@ def single_layout(
     """
     ids = io.read_ids(path)
     kind = labels if labels != "auto" else kind_of({path.stem: path}, {path.stem: ids}, table)
-    with placed(path):
+    with prefix_errors(path):
         classes = known_classes(path, ids, table, kind)
         if photo is not None and classes.shape != photo.shape[:2]:
             raise DataError(
@@ -155,10 +163,49 @@ def single_layout(
     return _layout(classes, _boundary(classes, table, edges, size), size)
 
 
+def array_layout(
+    values: Any, table: ClassTable, size: tuple[int, int], labels: Labels, instances: Any
+) -> Layout:
+    """A label map in memory as a layout of a generator's size.
+
+    Args:
+        values: ids (H, W) or colours (H, W, 3): an array, a tensor or a PIL image.
+        table: the classes it is read with.
+        size: the generator's height and width.
+        labels: what it holds, if that is not to be guessed.
+        instances: ids of its objects, (H, W); None where they are not known.
+
+    Raises:
+        DataError: of another shape or type, or it holds what the table does not know.
+    """
+    ids = np.asarray(values.cpu() if isinstance(values, torch.Tensor) else values)
+    in_colours = ids.ndim == 3 and ids.shape[2] == 3 and ids.dtype == np.uint8
+    if not in_colours and (ids.ndim != 2 or ids.dtype.kind not in "iu"):
+        raise DataError(
+            f"label map: expected (H, W) integers or (H, W, 3) uint8 colours, got {ids.shape} "
+            f"{ids.dtype}"
+        )
+    kind = labels if labels != "auto" else kind_of({}, {"": ids}, table)
+    if in_colours != (kind == "colours"):
+        raise DataError(f"label map: {ids.shape} {ids.dtype} holds no {kind}; say what it holds")
+    readers = {"colours": table.from_colours, "label_ids": table.from_raw}
+    classes = readers.get(kind, table.from_train)(ids)
+    if instances is None:
+        objects = boundaries.guessed_instances(classes, table.things)
+    else:
+        objects = np.asarray(instances)
+        if objects.shape != classes.shape or objects.dtype.kind not in "iu":
+            raise DataError(
+                f"instances: expected {classes.shape} integers, got {objects.shape} {objects.dtype}"
+            )
+    edges = boundaries.resize_boundary(boundaries.boundary_map(objects), size)
+    return _layout(classes, edges, size)
+
+
 def _pngs(folder: Path) -> tuple[list[Path], list[str]]:
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; give a folder of label maps (PNG)")
-    paths, faults = listing.images_below(folder, (".png",))
+    paths, faults = io.images_below(folder, (".png",))
     if not paths and not faults:
         raise DataError(f"{folder}: holds no PNG; expected label maps, one PNG per layout")
     return paths, faults
@@ -172,7 +219,7 @@ def map_files(folder: Path) -> dict[str, Path]:
     """
     paths, faults = _pngs(folder)
     some = [path for path in paths if path.stem.endswith(MAP_SUFFIXES)]
-    found, wrong = listing.named(folder, _telling(some) or paths, core_name)
+    found, wrong = io.index_by_name(folder, _telling(some) or paths, core_name)
     if faults or wrong:
         raise DataError("\n".join(faults + wrong))
     return found
@@ -213,17 +260,19 @@ def known_classes(path: Path, ids: np.ndarray, table: ClassTable, kind: Labels) 
         DataError: it holds what the table does not know, or is a palette PNG of other colours.
     """
     if ids.ndim == 3:
-        return _advised(table.from_colours, ids)
+        return _with_advice(table.from_colours, ids)
     if kind == "colours":
         raise DataError("holds ids, expected a colour map: convert it or set --labels")
-    classes = _advised(table.from_raw if kind == "label_ids" else table.from_train, ids)
+    classes = _with_advice(table.from_raw if kind == "label_ids" else table.from_train, ids)
     if is_recoloured(path, ids, table, "label_ids" if kind == "label_ids" else "train_ids"):
-        raise DataError("palette PNG: its colours are other classes than its indices; save class "
-                        "ids as 8-bit grey, or the colours as RGB")  # fmt: skip
+        raise DataError(
+            "palette PNG: its colours are other classes than its indices; save class "
+            "ids as 8-bit grey, or the colours as RGB"
+        )
     return classes
 
 
-def _advised(read: Callable[[np.ndarray], np.ndarray], ids: np.ndarray) -> np.ndarray:
+def _with_advice(read: Callable[[np.ndarray], np.ndarray], ids: np.ndarray) -> np.ndarray:
     try:
         return read(ids)
     except DataError as fault:
@@ -244,15 +293,15 @@ def _boundary(
     """The boundary map at a generator's size, (h, w) uint8."""
     if edges is None:
         guess = boundaries.guessed_instances(classes, table.things)
-        return boundaries.resized(boundaries.boundary_map(guess), size)
+        return boundaries.resize_boundary(boundaries.boundary_map(guess), size)
     ids = io.read_ids(edges)
     if ids.shape != classes.shape:
         raise DataError(f"{edges} is {ids.shape}, the layout {classes.shape}; make them equal")
     if ids.dtype == np.int32 or edges.stem.endswith(MAP_SUFFIXES[:2]):
-        return boundaries.resized(boundaries.boundary_map(ids), size)
+        return boundaries.resize_boundary(boundaries.boundary_map(ids), size)
     values = set(np.unique(ids).tolist())
     if values <= {0, 1} or values <= {0, 255}:
-        return boundaries.resized(ids > 0, size)
+        return boundaries.resize_boundary(ids > 0, size)
     if ids.shape == size:
         return ids
     raise DataError(

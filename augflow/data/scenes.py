@@ -5,24 +5,41 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from augflow.core import io
-from augflow.data.classes import ClassRow, ClassTable
-from augflow.data.decoded import Pixels
 from augflow.core.errors import DataError
+from augflow.data.classes import ClassRow, ClassTable
+from augflow.data.decoded import PixelCache
+
+if TYPE_CHECKING:
+    from augflow.data.label_maps import Labels
 
 SPLITS = ("train", "val")
 KINDS = ("image", "classes", "boundary")
 
 
+class HasClasses(Protocol):
+    """What layouts are made for: a generator, or a folder of scenes."""
+
+    @property
+    def table(self) -> ClassTable:
+        """The classes."""
+        ...
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        ...
+
+
 @dataclass(frozen=True)
 class Layout:
-    """What a photograph is made for: a batch of class maps with their boundary maps.
+    """What an image is made for: a batch of class maps with their boundary maps.
 
     Shapes:
         classes: (N, H, W) uint8 train ids, 255 where no class is known.
@@ -48,6 +65,64 @@ class Layout:
         """The layouts of some rows."""
         return Layout(self.classes[rows], self.boundary[rows])
 
+    @classmethod
+    def read(
+        cls,
+        path: str | Path,
+        like: HasClasses,
+        *,
+        labels: Labels = "auto",
+        boundary: str | Path | None = None,
+    ) -> Layout:
+        """A label map (PNG: train ids, published ids or colours), resized for a generator.
+
+        >>> gen = augflow.load("generator")
+        >>> augflow.Layout.read("maps/crossing.png", like=gen).size
+        (32, 48)
+
+        Args:
+            path: the label map.
+            like: whose classes and size are meant.
+            labels: what the file holds, if that is not to be guessed.
+            boundary: its boundary map or 16-bit instance ids; else boundaries are those of classes
+                and connected components.
+
+        Raises:
+            DataError: unreadable, or it holds what the classes do not know.
+        """
+        from augflow.data.label_maps import single_layout
+
+        edges = None if boundary is None else Path(boundary)
+        return single_layout(Path(path), like.table, like.size, labels, edges, None)
+
+    @classmethod
+    def from_array(
+        cls, labels: Any, like: HasClasses, *, kind: Labels = "auto", instances: Any = None
+    ) -> Layout:
+        """The same from an array, a tensor or a PIL image in memory.
+
+        >>> gen = augflow.load("generator")
+        >>> ids = np.zeros((64, 96), np.uint8)
+        >>> augflow.Layout.from_array(ids, like=gen).size
+        (32, 48)
+
+        Args:
+            labels: the label map.
+            like: whose classes and size are meant.
+            kind: what it holds, if that is not to be guessed.
+            instances: ids of the objects.
+
+        Shapes:
+            labels: (H, W) integers, or (H, W, 3) uint8 colours.
+            instances: (H, W) integers.
+
+        Raises:
+            DataError: of another shape or type, or it holds what the classes do not know.
+        """
+        from augflow.data.label_maps import array_layout
+
+        return array_layout(labels, like.table, like.size, kind, instances)
+
     @property
     def size(self) -> tuple[int, int]:
         """Height and width in pixels."""
@@ -55,12 +130,17 @@ class Layout:
 
     def to(self, device: torch.device | str) -> Layout:
         """The same layouts on another device."""
-        return Layout(_moved(self.classes, device), _moved(self.boundary, device))
+        return Layout(_to_device(self.classes, device), _to_device(self.boundary, device))
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A batch of photographs with their layouts.
+    """A batch of images with their layouts.
+
+    >>> gen = augflow.load("generator")
+    >>> layout = augflow.Layout.read("maps/crossing.png", like=gen)
+    >>> len(augflow.Scene(torch.zeros(1, 3, 32, 48, dtype=torch.uint8), layout))
+    1
 
     Shapes:
         image: (N, 3, H, W) uint8, RGB.
@@ -79,15 +159,15 @@ class Scene:
 
     def to(self, device: torch.device | str) -> Scene:
         """The same scenes on another device."""
-        return Scene(_moved(self.image, device), self.layout.to(device))
+        return Scene(_to_device(self.image, device), self.layout.to(device))
 
-    def pinned(self) -> Scene:
+    def pin_memory(self) -> Scene:
         """The same scenes in memory that a GPU reads without help; needs one."""
         layout = Layout(self.layout.classes.pin_memory(), self.layout.boundary.pin_memory())
         return Scene(self.image.pin_memory(), layout)
 
 
-def _moved(tensor: Tensor, device: torch.device | str) -> Tensor:
+def _to_device(tensor: Tensor, device: torch.device | str) -> Tensor:
     """On another device; nobody waits for what goes to a GPU, where what reads it comes later."""
     return tensor.to(device, non_blocking=torch.device(device).type == "cuda")
 
@@ -150,14 +230,16 @@ class SceneFolder:
         self.names = self._listed[::one_in]
         self.drives = [row["drive"] for row in rows][::one_in]
         count, size = len(rows), self.size
-        arrays = Pixels(
+        arrays = PixelCache(
             place=f"{split}-{io.digest_bytes(str(root.resolve()).encode())}",
             digest=self._digest,
             shapes={
-                "image": (count, 3, *size), "classes": (count, *size), "boundary": (count, *size),
+                "image": (count, 3, *size),
+                "classes": (count, *size),
+                "boundary": (count, *size),
             },
-            rows=self._decoded,
-        ).arrays()  # fmt: skip
+            rows=self._decode_maps,
+        ).arrays()
         self._image, self._classes, self._boundary = (arrays[kind][::one_in] for kind in KINDS)
 
     def __len__(self) -> int:
@@ -181,11 +263,9 @@ class SceneFolder:
     def _digest(self) -> str:
         """A digest of all files that the split is read from."""
         pixels = [self._path(kind, name) for kind in KINDS for name in self._listed]
-        return io.digest_bytes_of(
-            [self.root / "dataset.json", self.root / "scenes.csv", *pixels]
-        )
+        return io.digest_bytes_of([self.root / "dataset.json", self.root / "scenes.csv", *pixels])
 
-    def _decoded(self, kind: str) -> Iterator[np.ndarray]:
+    def _decode_maps(self, kind: str) -> Iterator[np.ndarray]:
         """The maps of a kind one after the other, photographs with channels first."""
         for name in self._listed:
             pixels = self._read(kind, name)
@@ -253,7 +333,7 @@ def table_from(facts: dict) -> ClassTable:
         if not (in_bytes and len(row.colour) == 3 and -1 <= row.id <= 255):
             raise ValueError(f"no row of a class table, out of range: {row}")
     table = ClassTable(facts["name"], rows)
-    if [row.train_id for row in table.trained] != list(range(table.count)):
+    if [row.train_id for row in table.train_rows] != list(range(table.count)):
         raise ValueError("train ids of a class table do not count from 0")
     return table
 
@@ -261,8 +341,13 @@ def table_from(facts: dict) -> ClassTable:
 def table_facts(table: ClassTable) -> dict:
     """A class table as plain JSON."""
     rows = [
-        {"name": r.name, "id": r.id, "train_id": r.train_id, "is_thing": r.is_thing,
-         "colour": list(r.colour)}
+        {
+            "name": r.name,
+            "id": r.id,
+            "train_id": r.train_id,
+            "is_thing": r.is_thing,
+            "colour": list(r.colour),
+        }
         for r in table.rows
-    ]  # fmt: skip
+    ]
     return {"name": table.name, "rows": rows}

@@ -1,15 +1,21 @@
-"""Pictures for people: coloured class maps and sheets of tiles."""
+"""Pictures for people: coloured class maps, sheets of tiles, and pictures in time."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
+from augflow.core.io import atomic_write
 from augflow.data.classes import ClassTable
 
+FRAMES_PER_SECOND = 8.0
 
-def coloured(classes: np.ndarray, table: ClassTable) -> np.ndarray:
+
+def colour_classes(classes: np.ndarray, table: ClassTable) -> np.ndarray:
     """A class map in its table's colours, (H, W) train ids -> (H, W, 3) uint8."""
     return table.palette[classes]
 
@@ -34,7 +40,7 @@ def sheet(rows: Sequence[Sequence[np.ndarray]], *, gap: int = 2, scale: int = 1)
     return page
 
 
-def framed(
+def add_frame(
     tile: np.ndarray, colour: tuple[int, int, int] = (255, 255, 255), width: int = 2
 ) -> np.ndarray:
     """A tile within a frame of a colour, (H, W, 3) -> (H + 2 width, W + 2 width, 3) uint8."""
@@ -46,3 +52,26 @@ def framed(
 
 def _rgb(tile: np.ndarray) -> np.ndarray:
     return np.repeat(tile[:, :, None], 3, 2) if tile.ndim == 2 else tile
+
+
+def write_animation(path: Path, pictures: Sequence[np.ndarray]) -> None:
+    """Writes an animated PNG that goes round and round.
+
+    Shapes:
+        pictures: (H, W, 3) uint8, RGB, all of one size.
+    """
+    shapes = {picture.shape for picture in pictures}
+    if len(shapes) != 1 or any(picture.dtype != np.uint8 for picture in pictures):
+        raise ValueError(f"expected uint8 pictures of one size, got {sorted(shapes)}")
+    first, *others = map(Image.fromarray, pictures)
+    stream = BytesIO()
+    first.save(
+        stream,
+        "PNG",
+        save_all=True,
+        append_images=others,
+        duration=1000 / FRAMES_PER_SECOND,
+        loop=0,
+        compress_level=6,
+    )
+    atomic_write(path, stream.getvalue(), synced=False)

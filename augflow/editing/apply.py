@@ -15,6 +15,7 @@ from augflow.data.scenes import Layout
 from augflow.editing.edit_schema import (
     NEAREST,
     Add,
+    Box,
     Edit,
     Move,
     Origin,
@@ -22,22 +23,33 @@ from augflow.editing.edit_schema import (
     Place,
     Recolour,
     Remove,
+    Shape,
 )
-from augflow.editing.objects import ObjectMap, found, guessed, painted, pieces, scaled
-from augflow.editing.shapes import drawn
+from augflow.editing.objects import (
+    ObjectMap,
+    bounding_box,
+    connected_components,
+    find_objects,
+    guess_objects,
+    nearest_places,
+    paint_object,
+    scale_mask,
+)
 
 REACH = 2
 """Pixels around a change in which a boundary map is drawn anew: greys reach that far."""
 
 
-def edited(
-    layout: Layout, table: ClassTable, edits: Sequence[Edit],
+def apply_edits(
+    layout: Layout,
+    table: ClassTable,
+    edits: Sequence[Edit],
     others: Mapping[Origin, ObjectMap] | None = None,
-) -> list[Layout]:  # fmt: skip
+) -> list[Layout]:
     """The layout after each edit, one upon the other.
 
     Objects are connected components of things. The boundary map is drawn anew where something
-    changed, see `redrawn`, and kept elsewhere, with edges that only instance ids show.
+    changed, see `redraw_boundary`, and kept elsewhere, with edges that only instance ids show.
 
     Shapes:
         layout: a batch of one.
@@ -52,21 +64,21 @@ def edited(
     """
     if len(layout) != 1:
         raise ValueError(f"expected a batch of one layout, got {len(layout)}")
-    picture = guessed(layout.classes[0].cpu().numpy(), table)
+    picture = guess_objects(layout.classes[0].cpu().numpy(), table)
     boundary = layout.boundary[0].cpu().numpy()
     made = []
     for number, edit in enumerate(edits, start=1):
         try:
-            after = applied(picture, edit, others)
+            after = apply_edit(picture, edit, others)
         except DataError as fault:
             raise DataError(f"edit {number}: {fault}") from fault
-        boundary, picture = redrawn(boundary, picture, after), after
+        boundary, picture = redraw_boundary(boundary, picture, after), after
         maps = torch.from_numpy(picture.classes)[None], torch.from_numpy(boundary)[None]
         made.append(Layout(*maps))
     return made
 
 
-def applied(
+def apply_edit(
     picture: ObjectMap, edit: Edit, others: Mapping[Origin, ObjectMap] | None = None
 ) -> ObjectMap:
     """The picture after one edit; `others` are the layouts to paste from, by their `origin`.
@@ -83,15 +95,15 @@ def applied(
     elif isinstance(action, Move):
         after = _move(picture, action)
     elif isinstance(action, Remove):
-        after = _filled(picture, found(picture, action.object), action.fill)
+        after = _fill_hole(picture, find_objects(picture, action.object), action.fill)
     else:
         after = _recolour(picture, action)
-    if not _changed(picture, after).any():
+    if not _changed_pixels(picture, after).any():
         raise DataError("changes nothing; take it out of the list, or change what it says")
     return after
 
 
-def redrawn(boundary: np.ndarray, before: ObjectMap, after: ObjectMap) -> np.ndarray:
+def redraw_boundary(boundary: np.ndarray, before: ObjectMap, after: ObjectMap) -> np.ndarray:
     """A boundary map after an edit: drawn anew within two pixels of a change, else as it was.
 
     New edges are as strong as the median edge of the map, which is below 1 where it was made
@@ -103,48 +115,86 @@ def redrawn(boundary: np.ndarray, before: ObjectMap, after: ObjectMap) -> np.nda
     """
     drawn_as = strength(boundary, before.ids)
     square = np.ones((2 * REACH + 1, 2 * REACH + 1), np.uint8)
-    touched = cv2.dilate(_changed(before, after).astype(np.uint8), square) > 0
+    touched = cv2.dilate(_changed_pixels(before, after).astype(np.uint8), square) > 0
     fresh = boundary_map(after.ids).astype(np.float32) * drawn_as
     return np.where(touched, fresh, boundary).astype(np.float32)
 
 
+def rasterise(shape: Shape, size: tuple[int, int]) -> np.ndarray:
+    """The pixels whose centres are inside a shape, (H, W) bool.
+
+    Raises:
+        DataError: there is none.
+    """
+    rows = (np.arange(size[0]) + 0.5)[:, None] / size[0]
+    columns = (np.arange(size[1]) + 0.5)[None] / size[1]
+    if shape.polygon is not None:
+        mask, corners = _polygon(shape.polygon, rows, columns), np.array(shape.polygon)
+    else:
+        box = shape.ellipse or shape.rectangle
+        assert box is not None
+        down, right = _offsets(box, rows, columns)
+        mask = down**2 + right**2 <= 1 if shape.ellipse else np.maximum(down, right) <= 1
+        half = np.array(box.size) / 2
+        corners = np.array([np.array(box.centre) - half, np.array(box.centre) + half])
+    if not mask.any():
+        outside = (corners.max(0) <= 0).any() or (corners.min(0) >= 1).any()
+        what = "is outside of the picture" if outside else "is empty: no pixel's centre is inside"
+        raise DataError(f"the shape {what}; places are [row, column] from 0 to 1")
+    return mask
+
+
+def _offsets(box: Box, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distances from a box's centre in half heights and half widths."""
+    down, right = np.abs(rows - box.centre[0]), np.abs(columns - box.centre[1])
+    return down / (box.size[0] / 2), right / (box.size[1] / 2)
+
+
+def _polygon(corners: Sequence[Place], rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Even-odd rule: inside when a ray to the right crosses the outline an odd number of times."""
+    inside = np.zeros((rows.size, columns.size), bool)
+    for (y0, x0), (y1, x1) in zip(corners, (*corners[1:], corners[0]), strict=True):
+        if y0 != y1:
+            crosses = (rows < y0) != (rows < y1)
+            inside ^= crosses & (columns < x0 + (rows - y0) / (y1 - y0) * (x1 - x0))
+    return inside
+
+
 def _add(picture: ObjectMap, action: Add) -> ObjectMap:
-    mask = drawn(action.shape, picture.size)
-    return painted(picture, mask, picture.table.names.index(action.class_name))
+    mask = rasterise(action.shape, picture.size)
+    return paint_object(picture, mask, picture.table.names.index(action.class_name))
 
 
 def _paste(picture: ObjectMap, action: Paste, source: ObjectMap) -> ObjectMap:
-    mask = found(source, action.object)
+    mask = find_objects(source, action.object)
     index = int(source.classes[mask][0])
     if action.class_name is not None:
         index = picture.table.names.index(action.class_name)
     numbers = np.zeros(mask.shape, np.int32)
-    for number, piece in enumerate(pieces(source, mask), start=1):
+    for number, piece in enumerate(connected_components(source, mask), start=1):
         numbers[piece] = number
-    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
-    cut = numbers[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    rows, columns = bounding_box(mask)
     centre = action.at or (
-        (rows[0] + rows[-1] + 1) / 2 / source.size[0],
-        (columns[0] + columns[-1] + 1) / 2 / source.size[1],
+        (rows.start + rows.stop) / 2 / source.size[0],
+        (columns.start + columns.stop) / 2 / source.size[1],
     )
-    cut = scaled(cut, action.scale * picture.size[0] / source.size[0])
-    placed = _placed(cut, centre, picture.size)
+    cut = scale_mask(numbers[rows, columns], action.scale * picture.size[0] / source.size[0])
+    placed = _place_cutout(cut, centre, picture.size)
     for number in np.unique(placed[placed > 0]):
-        picture = painted(picture, placed == number, index)
+        picture = paint_object(picture, placed == number, index)
     return picture
 
 
 def _move(picture: ObjectMap, action: Move) -> ObjectMap:
-    mask = found(picture, action.object)
+    mask = find_objects(picture, action.object)
     rows, columns = np.nonzero(mask)
-    down, right = (round(part * length) for part, length in
-                   zip(action.by, picture.size, strict=True))  # fmt: skip
     height, width = picture.size
+    down, right = round(action.by[0] * height), round(action.by[1] * width)
     inside = (rows + down >= 0) & (rows + down < height)
     inside &= (columns + right >= 0) & (columns + right < width)
     if not inside.any():
         raise DataError("the object would be outside of the picture; move it less, or remove it")
-    after = _filled(picture, mask, action.fill)
+    after = _fill_hole(picture, mask, action.fill)
     old = rows[inside], columns[inside]
     new = old[0] + down, old[1] + right
     after.classes[new], after.ids[new] = picture.classes[old], picture.ids[old]
@@ -153,42 +203,37 @@ def _move(picture: ObjectMap, action: Move) -> ObjectMap:
 
 def _recolour(picture: ObjectMap, action: Recolour) -> ObjectMap:
     index = picture.table.names.index(action.to)
-    for piece in list(pieces(picture, found(picture, action.object))):
-        picture = painted(picture, piece, index)
+    for piece in list(connected_components(picture, find_objects(picture, action.object))):
+        picture = paint_object(picture, piece, index)
     return picture
 
 
-def _filled(picture: ObjectMap, hole: np.ndarray, fill: str) -> ObjectMap:
+def _fill_hole(picture: ObjectMap, hole: np.ndarray, fill: str) -> ObjectMap:
     """The picture without what is in a hole.
 
     By default each pixel becomes what the nearest pixel of no object (stuff) is, so that neighbours
     do not grow into the hole; of any known class where there is no stuff.
     """
     if fill != NEAREST:
-        return painted(picture, hole, picture.table.names.index(fill))
+        return paint_object(picture, hole, picture.table.names.index(fill))
     around = ~hole & (picture.classes != IGNORE)
     stuff = around & ~np.isin(picture.classes, picture.table.things)
     donors = stuff if stuff.any() else around
     if not donors.any():
         raise DataError("nothing around the object to fill its hole with; name a class with fill")
-    _, labels = cv2.distanceTransformWithLabels(
-        (~donors).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    place = np.zeros(labels.max() + 1, np.int64)
-    place[labels[donors]] = np.flatnonzero(donors)
-    nearest = place[labels[hole]]
+    nearest = nearest_places(donors, hole)
     classes, ids = picture.classes.copy(), picture.ids.copy()
     classes[hole], ids[hole] = picture.classes.flat[nearest], picture.ids.flat[nearest]
     return ObjectMap(classes, ids, picture.table, picture.factor)
 
 
-def _changed(before: ObjectMap, after: ObjectMap) -> np.ndarray:
+def _changed_pixels(before: ObjectMap, after: ObjectMap) -> np.ndarray:
     """Pixels of another class or other edges; ids alone do not count."""
     edges = boundary_map(before.ids) != boundary_map(after.ids)
     return edges | (before.classes != after.classes)
 
 
-def _placed(cut: np.ndarray, centre: Place, size: tuple[int, int]) -> np.ndarray:
+def _place_cutout(cut: np.ndarray, centre: Place, size: tuple[int, int]) -> np.ndarray:
     """A cut-out around a centre on an empty picture, (H, W) int32; what is outside is lost."""
     rows, columns = np.nonzero(cut)
     down = rows + round(centre[0] * size[0] - cut.shape[0] / 2)

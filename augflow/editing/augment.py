@@ -16,12 +16,12 @@ CUT = 100.0
 """What it costs a seam to go through an object, in pixels that differ."""
 
 
-def mirrored(picture: Picture) -> Picture:
+def mirror(picture: Picture) -> Picture:
     """Left for right."""
     return Picture(picture.classes[:, ::-1].copy(), picture.objects[:, ::-1].copy())
 
 
-def stretched(picture: Picture, horizon: float, draw: np.random.Generator) -> tuple[Picture, float]:
+def stretch(picture: Picture, horizon: float, draw: np.random.Generator) -> tuple[Picture, float]:
     """A part of the picture, stretched smoothly to its size; returns how much of it remains.
 
     Rows and columns are stretched each by themselves, so that what is level stays level and what is
@@ -36,7 +36,7 @@ def stretched(picture: Picture, horizon: float, draw: np.random.Generator) -> tu
     return Picture(picture.classes[place], picture.objects[place]), float(kept)
 
 
-def joined(left: Picture, right: Picture) -> Picture | None:
+def join_halves(left: Picture, right: Picture) -> Picture | None:
     """The left part of one picture and the right part of another, where both have the same stuff.
 
     The seam goes from top to bottom through the middle half, beside all objects, and where classes
@@ -77,13 +77,11 @@ def _seam(cost: np.ndarray) -> np.ndarray:
         cost: (H, W) float.
         returns: (H,) columns.
     """
-    moves = range(-STEEP, STEEP + 1)
+    price = 0.01 * np.abs(np.arange(-STEEP, STEEP + 1))
     total, steps = cost[0], []
     for row in cost[1:]:
         wide = np.pad(total, STEEP, constant_values=np.inf)
-        ways = np.stack([
-            wide[STEEP + move : STEEP + move + len(total)] + 0.01 * abs(move) for move in moves
-        ])  # fmt: skip
+        ways = np.lib.stride_tricks.sliding_window_view(wide, len(total)) + price[:, None]
         steps.append(ways.argmin(axis=0) - STEEP)
         total = row + ways.min(axis=0)
     path = [int(total.argmin())]
@@ -94,10 +92,8 @@ def _seam(cost: np.ndarray) -> np.ndarray:
 
 def _cuts(after: Picture, left: Picture, right: Picture) -> bool:
     """Whether an object is there in part only."""
-    counts = np.bincount(after.objects.ravel())
-    before = np.concatenate([
-        np.bincount(left.objects.ravel()), np.bincount(right.objects.ravel())[1:],
-    ])  # fmt: skip
+    counts, *before = (np.bincount(one.objects.ravel()) for one in (after, left, right))
+    areas = np.concatenate([before[0], before[1][1:]])
     there = counts > 0
     there[0] = False
-    return bool((counts[there] != before[: len(counts)][there]).any())
+    return bool((counts[there] != areas[: len(counts)][there]).any())

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from augflow.core.errors import DataError, nearest
+from augflow.core.errors import DataError, suggest
 from augflow.core.seeding import generator
-from augflow.data.boundaries import boundary_map
+from augflow.data.boundaries import boundary_map, strength
 from augflow.data.classes import ClassTable
-from augflow.data.scenes import Layout
-from augflow.editing.augment import joined, mirrored, stretched
-from augflow.editing.cutouts import Cutout, Stock, stocked
-from augflow.editing.instances import Picture, numbered, standing, with_own_ids
-from augflow.editing.objects import ObjectMap
-from augflow.editing.paste import SMALLER, Place, largest_scale, pasted
+from augflow.data.scenes import Layout, SceneFolder, evenly
+from augflow.editing.augment import join_halves, mirror, stretch
+from augflow.editing.cutouts import Cutout, CutoutLibrary, collect_cutouts
+from augflow.editing.instances import Picture, number_objects, object_instances, with_own_ids
+from augflow.editing.objects import ObjectMap, guess_objects
+from augflow.editing.paste import SMALLER, Place, largest_scale, paste_cutout
 from augflow.editing.perspective import own_horizon
 
 MARK = "_new"
@@ -37,6 +37,9 @@ PARTNERS = 8
 NEARER, ASIDE = 0.02, 0.2
 """How much nearer or farther than others objects are put, as a fraction of the height, and how far
 aside, as a share of how far below the horizon they stand."""
+
+SAMPLE = 16
+"""So many layouts say how strong the edges of boundary maps are."""
 
 LIKELY = 0.5
 """How likely a layout is mirrored, and how likely another is looked for to be joined with it."""
@@ -71,13 +74,46 @@ class NewLayout:
         return Layout(*maps)
 
 
+class LayoutDataset(Mapping[str, ObjectMap]):
+    """Some scenes of a split by name; their objects are connected components of things."""
+
+    def __init__(self, folder: SceneFolder, rows: Sequence[int]) -> None:
+        """Takes the scenes of some rows."""
+        self._folder, self._rows = folder, {folder.names[row]: row for row in rows}
+
+    def __getitem__(self, name: str) -> ObjectMap:
+        """The objects of a scene."""
+        layout = self._folder.scenes([self._rows[name]]).layout
+        return guess_objects(layout.classes[0].numpy(), self._folder.table)
+
+    def __iter__(self) -> Iterator[str]:
+        """The names, in the order of their rows."""
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        """The number of scenes."""
+        return len(self._rows)
+
+    def strength(self) -> float:
+        """How strong edges of the boundary maps are: the median over some of the scenes."""
+        names = list(self)
+        found = []
+        for place in evenly(len(names), SAMPLE):
+            edges = self._folder.scenes([self._rows[names[place]]]).layout.boundary[0].numpy()
+            found.append(strength(edges, self[names[place]].ids))
+        return float(np.median(found))
+
+
 class LayoutMaker:
     """Makes new layouts out of a pool; each depends on pool, seed, source and number alone."""
 
     def __init__(
-        self, pool: Mapping[str, ObjectMap], boost: Sequence[str], seed: int = 0,
+        self,
+        pool: Mapping[str, ObjectMap],
+        boost: Sequence[str],
+        seed: int = 0,
         strength: float = 1.0,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Looks at every layout of the pool.
 
         Args:
@@ -94,24 +130,24 @@ class LayoutMaker:
         self.table = _table_of(pool)
         unknown = [name for name in boost if name not in self.table.names]
         if unknown:
-            raise DataError("; ".join(
-                f"boost: no class {name!r}; {nearest(name, self.table.names)}" for name in unknown
-            ))  # fmt: skip
+            known = self.table.names
+            faults = [f"boost: no class {name!r}; {suggest(name, known)}" for name in unknown]
+            raise DataError("; ".join(faults))
         wanted = dict.fromkeys(self.table.names.index(name) for name in boost)
-        self.stock: Stock = stocked(pool, self.table, tuple(wanted))
+        self.stock: CutoutLibrary = collect_cutouts(pool, self.table, tuple(wanted))
         # what needs most room comes first
         self.boost = tuple(sorted(wanted, key=lambda index: -_area(self.stock.cutouts[index])))
         self.mark = mark_of(pool)
 
-    def made(self, source: str, number: int) -> NewLayout:
+    def make(self, source: str, number: int) -> NewLayout:
         """The layout of a number that begins as one of the pool.
 
         Raises:
             DataError: it has more objects than 16 bits tell apart.
         """
         draw = generator(self.seed, "new layout", source, number)
-        picture, done = self._started(source, draw)
-        horizon = own_horizon(standing(picture), picture.size, self.stock.street)
+        picture, done = self._start(source, draw)
+        horizon = own_horizon(object_instances(picture), picture.size, self.stock.street)
         for index in self.boost:
             for cutout, after in self._fuller(picture, horizon, index, draw):
                 picture = after
@@ -121,7 +157,7 @@ class LayoutMaker:
         name = f"{source}{self.mark}{number}"
         return NewLayout(name, source, found.classes, found.ids, boundary, "; ".join(done))
 
-    def named(self, name: str) -> NewLayout:
+    def from_name(self, name: str) -> NewLayout:
         """The layout of a name.
 
         Raises:
@@ -133,17 +169,17 @@ class LayoutMaker:
                 f"{name!r}: is no new layout of these; expected one of their names, then "
                 f"{self.mark} and a number"
             )
-        return self.made(source, int(name.removeprefix(source + self.mark)))
+        return self.make(source, int(name.removeprefix(source + self.mark)))
 
-    def _started(self, source: str, draw: np.random.Generator) -> tuple[Picture, list[str]]:
+    def _start(self, source: str, draw: np.random.Generator) -> tuple[Picture, list[str]]:
         """A layout of the pool, mirrored or not, stretched, and joined with another or not."""
-        picture, done = self._varied(source, draw)
+        picture, done = self._vary(source, draw)
         if len(self.pool) == 1 or draw.random() >= LIKELY:
             return picture, done
         names = [name for name in self.pool if name != source]
         for place in draw.permutation(len(names))[:PARTNERS].tolist():
-            other, how = self._varied(names[place], draw)
-            both = joined(picture, other) if other.size == picture.size else None
+            other, how = self._vary(names[place], draw)
+            both = join_halves(picture, other) if other.size == picture.size else None
             if both is not None and self._keeps(picture, both):
                 words = f" ({', '.join(how)})" if how else ""
                 return both, [*done, f"right part from {names[place]}{words}"]
@@ -155,13 +191,13 @@ class LayoutMaker:
         old, new = (count[list(self.boost)] for count in counts)
         return bool((new >= old).all())
 
-    def _varied(self, name: str, draw: np.random.Generator) -> tuple[Picture, list[str]]:
+    def _vary(self, name: str, draw: np.random.Generator) -> tuple[Picture, list[str]]:
         street = self.stock.street
-        picture, done = numbered(self.pool[name], street.upright), []
+        picture, done = number_objects(self.pool[name], street.upright), []
         if draw.random() < LIKELY:
-            picture = mirrored(picture)
+            picture = mirror(picture)
             done.append("mirrored")
-        picture, kept = stretched(picture, street.horizon, draw)
+        picture, kept = stretch(picture, street.horizon, draw)
         return picture, [*done, f"{kept:.0%} of it stretched"]
 
     def _fuller(
@@ -178,13 +214,13 @@ class LayoutMaker:
         for count in range(least + EXTRA):
             if count >= least and np.count_nonzero(picture.classes == index) >= enough:
                 return
-            added = self._added(picture, horizon, index, 1 if count < least else 3, draw)
+            added = self._add_object(picture, horizon, index, 1 if count < least else 3, draw)
             if added is None:
                 return
             picture = added[1]
             yield added
 
-    def _added(
+    def _add_object(
         self, picture: Picture, horizon: float, index: int, asked: int, draw: np.random.Generator
     ) -> tuple[Cutout, Picture] | None:
         """One more object of a class, about where the nearest of some others of the pool stands."""
@@ -201,32 +237,10 @@ class LayoutMaker:
                 continue
             cutout = cutouts[int(draw.choice(fit))]
             place = _near(model, depth, cutout, draw)
-            after = pasted(picture, cutout, place, horizon, model.ground)
+            after = paste_cutout(picture, cutout, place, horizon, model.ground)
             if after is not None:
                 return cutout, after
         return None
-
-
-def new_layouts(
-    pool: Mapping[str, ObjectMap], boost: Sequence[str], ratio: float, seed: int = 0, *,
-    strength: float = 1.0, sources: Sequence[str] | None = None,
-) -> Iterator[NewLayout]:  # fmt: skip
-    """New layouts, `ratio` for each source, rounded up over all and evenly spread.
-
-    Args:
-        pool: layouts by name, of one class table.
-        boost: the classes of which there shall be more.
-        ratio: new layouts per source.
-        seed: of everything that is drawn.
-        strength: how strong the edges of boundary maps are, in (0, 1].
-        sources: those of the pool that new ones begin as; all where not given.
-
-    Raises:
-        DataError: see `LayoutMaker`.
-    """
-    maker = LayoutMaker(pool, boost, seed, strength)
-    for source, number in numbers(list(pool) if sources is None else sources, ratio):
-        yield maker.made(source, number)
 
 
 def numbers(sources: Sequence[str], ratio: float) -> Iterator[tuple[str, int]]:
@@ -276,7 +290,7 @@ def _near(model: Cutout, depth: float, cutout: Cutout, draw: np.random.Generator
 
 def _area(cutouts: Sequence[Cutout]) -> float:
     """The median area of objects, as a share of that of a picture as high as wide."""
-    areas = [np.count_nonzero(cutout.numbers) / cutout.rows**2 for cutout in cutouts]
+    areas = [np.count_nonzero(cutout.numbers) / cutout.size[0] ** 2 for cutout in cutouts]
     return float(np.median(areas))
 
 

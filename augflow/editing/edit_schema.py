@@ -10,8 +10,8 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from augflow.core import yaml
-from augflow.core.config import Fraction, Section, checked
-from augflow.core.errors import ParamsError, nearest
+from augflow.core.config import Fraction, Section, validate_section
+from augflow.core.errors import ParamsError, suggest
 from augflow.data.classes import ClassTable
 
 NEAREST = "nearest"
@@ -173,14 +173,14 @@ def checked_edits(items: Sequence[object], path: Path, table: ClassTable) -> Edi
     found = EditList(path, {}, {})
     for number, item in enumerate(items, start=1):
         try:
-            edit = checked(Edit, item, f"edit {number}")
+            edit = validate_section(Edit, item, f"edit {number}")
         except ParamsError as fault:
             found.faults[number] = str(fault).removeprefix(f"edit {number}: ")
             continue
         unknown = [name for name in _classes(edit.action) if name not in table.names]
         if unknown:
             found.faults[number] = "; ".join(
-                f"no class {name!r}; {nearest(name, table.names)}" for name in unknown
+                f"no class {name!r}; {suggest(name, table.names)}" for name in unknown
             )
         else:
             found.edits[number] = edit

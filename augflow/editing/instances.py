@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from augflow.data.classes import ClassTable
-from augflow.editing.objects import ObjectMap, free_id, pieces
+from augflow.editing.objects import ObjectMap, connected_components, free_ids
 
 FEET = 0.2
 """What of an object's height, from below, may touch the ground."""
@@ -41,7 +42,7 @@ class Picture:
 
 
 @dataclass
-class Standing:
+class ObjectInstance:
     """One object of a picture, or several that belong together.
 
     Attributes:
@@ -60,9 +61,9 @@ class Standing:
     box: tuple[int, int, int, int]
     area: int
     ground: np.ndarray
-    upon: dict[int, int] = field(default_factory=dict)
-    hidden: dict[int, int] = field(default_factory=dict)
-    around: int = 1
+    upon: Counter[int]
+    hidden: Counter[int]
+    around: int
 
     @property
     def height(self) -> int:
@@ -85,7 +86,7 @@ class Standing:
         return self.box[1] == 0 or self.box[2] == size[0] or self.box[3] == size[1]
 
 
-def numbered(layout: ObjectMap, upright: Sequence[int] = ()) -> Picture:
+def number_objects(layout: ObjectMap, upright: Sequence[int] = ()) -> Picture:
     """A label map as a picture: its things, and what stands upright.
 
     Things without ids of their own are objects by segments. Stuff that stands upright (poles, their
@@ -96,7 +97,7 @@ def numbered(layout: ObjectMap, upright: Sequence[int] = ()) -> Picture:
     objects, count = np.zeros(classes.shape, np.int32), 0
     for index in things:
         mask = classes == index
-        for piece in pieces(layout, mask) if mask.any() else ():
+        for piece in connected_components(layout, mask) if mask.any() else ():
             count += 1
             objects[piece] = count
     stands = np.isin(classes, [index for index in upright if index not in things])
@@ -112,21 +113,15 @@ def with_own_ids(picture: Picture, table: ClassTable) -> ObjectMap:
     Raises:
         DataError: there are more objects than 16 bits tell apart.
     """
-    blank = ObjectMap(picture.classes, picture.objects, table)
     ids = table.raw_ids[picture.classes].astype(np.int32)
-    used = {blank.plain_id(index) for index in (*range(table.count), 255)}
     things = np.isin(picture.classes, table.things) & (picture.objects > 0)
     codes = picture.objects.astype(np.int64) * 256 + picture.classes
     values, places = np.unique(codes[things], return_inverse=True)
-    own = np.zeros(len(values), np.int32)
-    for n, value in enumerate(values):
-        own[n] = free_id(used, int(table.raw_ids[value % 256]) * blank.factor)
-        used.add(int(own[n]))
-    ids[things] = own[places]
+    ids[things] = free_ids((values % 256).tolist(), table)[places]
     return ObjectMap(picture.classes, ids, table)
 
 
-def standing(picture: Picture) -> list[Standing]:
+def object_instances(picture: Picture) -> list[ObjectInstance]:
     """Every object of a picture, by number."""
     bottoms = picture.bottoms()
     rows, columns = np.nonzero(picture.objects)
@@ -137,11 +132,11 @@ def standing(picture: Picture) -> list[Standing]:
     np.minimum.at(left, numbers, columns)
     np.maximum.at(right, numbers, columns + 1)
     boxes = zip(top.tolist(), left.tolist(), bottoms.tolist(), right.tolist(), strict=True)
-    return [_one(picture, number, box, bottoms) for number, box in enumerate(boxes)
-            if bottoms[number]]  # fmt: skip
+    there = ((number, box) for number, box in enumerate(boxes) if bottoms[number])
+    return [_one(picture, number, box, bottoms) for number, box in there]
 
 
-def belonging(objects: Sequence[Standing], things: Sequence[int]) -> list[Standing]:
+def group_riders(objects: Sequence[ObjectInstance], things: Sequence[int]) -> list[ObjectInstance]:
     """The same with those put together that belong together: a rider and what is ridden.
 
     An object belongs to the one that its feet are on, unless that is far larger: a person seen
@@ -151,45 +146,66 @@ def belonging(objects: Sequence[Standing], things: Sequence[int]) -> list[Standi
     riders = [number for number, one in by_number.items() if one.index in things]
     leader = {number: number for number in by_number}
     for number in riders:
-        below = _ridden(by_number[number], by_number, things)
+        below = _mount_of(by_number[number], by_number, things)
         if below is not None:
             old, new = leader[number], leader[below]
             leader = {n: new if first == old else first for n, first in leader.items()}
-    groups: dict[int, list[Standing]] = {}
+    groups: dict[int, list[ObjectInstance]] = {}
     for number, first in leader.items():
         groups.setdefault(first, []).append(by_number[number])
     return [_together(group) for group in groups.values()]
 
 
-def feet(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def feet(mask: np.ndarray, count: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns of the lowest pixels of an object, one per column that has it near the foot.
 
-    Shapes:
-        mask: (h, w) bool, its last row not empty.
+    Args:
+        mask: (h, w) bool, in the object's box.
+        count: how many rows of the box, from below, are near the foot; `FEET` of them by default.
     """
     columns = np.flatnonzero(mask.any(axis=0))
     rows = mask.shape[0] - 1 - np.argmax(mask[::-1, columns], axis=0)
-    low = rows >= mask.shape[0] - max(1, round(FEET * mask.shape[0]))
+    low = rows >= mask.shape[0] - (count or max(1, round(FEET * mask.shape[0])))
     return rows[low], columns[low]
+
+
+def below_feet(
+    mask: np.ndarray, corner: Sequence[int], height: int, count: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the pixels just below an object's feet, within its picture.
+
+    Args:
+        mask: (h, w) bool, in the object's box.
+        corner: the row and column at which the box begins.
+        height: of the picture, in pixels.
+        count: see `feet`.
+    """
+    rows, columns = feet(mask, count)
+    rows, columns = rows + corner[0] + 1, columns + corner[1]
+    return rows[rows < height], columns[rows < height]
 
 
 def _one(
     picture: Picture, number: int, box: tuple[int, int, int, int], bottoms: np.ndarray
-) -> Standing:
+) -> ObjectInstance:
     top, left, bottom, right = box
     mask = picture.objects[top:bottom, left:right] == number
-    rows, columns = feet(mask)
-    rows, columns = rows + top + 1, columns + left
-    seen = rows < picture.size[0]
-    below = rows[seen], columns[seen]
+    below = below_feet(mask, (top, left), picture.size[0])
     under = picture.objects[below]
     ground = np.bincount(picture.classes[below][under == 0], minlength=256)
     around = picture.objects[_ring(mask, box, picture.size)]
     before = around[(around > 0) & (bottoms[around] > bottom)]
-    return Standing(
-        [number], _main_class(picture, mask, box), box, int(np.count_nonzero(mask)), ground,
-        _counted(under[under > 0]), _counted(before), max(1, around.size),
-    )  # fmt: skip
+    classes = np.bincount(picture.classes[top:bottom, left:right][mask])
+    return ObjectInstance(
+        numbers=[number],
+        index=int(classes.argmax()),
+        box=box,
+        area=int(classes.sum()),
+        ground=ground,
+        upon=Counter(sorted(under[under > 0].tolist())),
+        hidden=Counter(before.tolist()),
+        around=max(1, around.size),
+    )
 
 
 def _ring(
@@ -204,12 +220,9 @@ def _ring(
     return rows[inside], columns[inside]
 
 
-def _counted(numbers: np.ndarray) -> dict[int, int]:
-    values, counts = np.unique(numbers, return_counts=True)
-    return dict(zip(values.tolist(), counts.tolist(), strict=True))
-
-
-def _ridden(one: Standing, objects: dict[int, Standing], things: Sequence[int]) -> int | None:
+def _mount_of(
+    one: ObjectInstance, objects: dict[int, ObjectInstance], things: Sequence[int]
+) -> int | None:
     """The thing of another class, and not far larger, that most of an object's feet are on."""
     if not one.upon:
         return None
@@ -220,24 +233,25 @@ def _ridden(one: Standing, objects: dict[int, Standing], things: Sequence[int]) 
     return number if fits and one.upon[number] >= 0.4 * all_feet else None
 
 
-def _together(group: list[Standing]) -> Standing:
+def _together(group: list[ObjectInstance]) -> ObjectInstance:
     if len(group) == 1:
         return group[0]
     boxes = np.array([one.box for one in group])
     box = (*boxes[:, :2].min(0).tolist(), *boxes[:, 2:].max(0).tolist())
     numbers = [one.numbers[0] for one in group]
     low = [one for one in group if one.box[2] > box[2] - FEET * (box[2] - box[0])]
-    parts: dict[str, dict[int, int]] = {"upon": {}, "hidden": {}}
-    for kind, chosen in (("upon", low), ("hidden", group)):
-        for one in chosen:
-            for number, count in getattr(one, kind).items():
-                if number not in numbers:
-                    parts[kind][number] = parts[kind].get(number, 0) + count
-    ground = np.sum([one.ground for one in low], axis=0)
-    index = max(group, key=lambda one: one.area).index
-    area, around = sum(one.area for one in group), sum(one.around for one in group)
-    return Standing(numbers, index, box, area, ground, parts["upon"], parts["hidden"], around)
+    return ObjectInstance(
+        numbers=numbers,
+        index=max(group, key=lambda one: one.area).index,
+        box=box,
+        area=sum(one.area for one in group),
+        ground=np.sum([one.ground for one in low], axis=0),
+        upon=_sum_of_others((one.upon for one in low), numbers),
+        hidden=_sum_of_others((one.hidden for one in group), numbers),
+        around=sum(one.around for one in group),
+    )
 
 
-def _main_class(picture: Picture, mask: np.ndarray, box: tuple[int, int, int, int]) -> int:
-    return int(np.bincount(picture.classes[box[0] : box[2], box[1] : box[3]][mask]).argmax())
+def _sum_of_others(counts: Iterable[Counter[int]], numbers: Sequence[int]) -> Counter[int]:
+    total = sum(counts, Counter[int]())
+    return Counter({number: n for number, n in total.items() if number not in numbers})

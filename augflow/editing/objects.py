@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -55,22 +55,17 @@ def with_ids(classes: np.ndarray, ids: np.ndarray, table: ClassTable) -> ObjectM
     return ObjectMap(classes, ids.astype(np.int32), table, factor)
 
 
-def guessed(classes: np.ndarray, table: ClassTable) -> ObjectMap:
+def guess_objects(classes: np.ndarray, table: ClassTable) -> ObjectMap:
     """A label map without instance ids: connected components of things are its objects."""
     guess = guessed_instances(classes, table.things)
     values, places = np.unique(guess, return_inverse=True)
-    used = {int(raw) for raw in table.raw_ids}
-    codes = np.zeros(len(values), np.int32)
-    for n, value in enumerate(values):
-        if value <= IGNORE:
-            codes[n] = table.raw_ids[value]
-        else:
-            codes[n] = free_id(used, int(table.raw_ids[value // 10**6 - 1]) * CITYSCAPES)
-            used.add(int(codes[n]))
+    stuff = values[values <= IGNORE]
+    own = free_ids((values[len(stuff) :] // 10**6 - 1).tolist(), table)
+    codes = np.concatenate([table.raw_ids[stuff].astype(np.int32), own])
     return ObjectMap(classes, codes[places].reshape(classes.shape), table)
 
 
-def found(picture: ObjectMap, target: Target) -> np.ndarray:
+def find_objects(picture: ObjectMap, target: Target) -> np.ndarray:
     """The pixels of the objects that a target names, all of one class, (H, W) bool.
 
     Raises:
@@ -83,10 +78,12 @@ def found(picture: ObjectMap, target: Target) -> np.ndarray:
     if not mask.any():
         present = [names[n] for n in np.unique(picture.classes) if n != IGNORE]
         raise DataError(f"there is no {target.class_name}; the layout holds {', '.join(present)}")
-    return max(pieces(picture, mask), key=np.count_nonzero) if target.largest else mask
+    return (
+        max(connected_components(picture, mask), key=np.count_nonzero) if target.largest else mask
+    )
 
 
-def pieces(picture: ObjectMap, mask: np.ndarray) -> Iterator[np.ndarray]:
+def connected_components(picture: ObjectMap, mask: np.ndarray) -> Iterator[np.ndarray]:
     """The single objects among pixels of one class: instances, or segments of what has none."""
     index = int(picture.classes[mask][0])
     for value in np.unique(picture.ids[mask]):
@@ -98,7 +95,7 @@ def pieces(picture: ObjectMap, mask: np.ndarray) -> Iterator[np.ndarray]:
             yield from (segments == n for n in range(1, count))
 
 
-def painted(picture: ObjectMap, mask: np.ndarray, index: int) -> ObjectMap:
+def paint_object(picture: ObjectMap, mask: np.ndarray, index: int) -> ObjectMap:
     """The picture with one new object of a class; stuff joins the stuff of its class."""
     classes, ids = picture.classes.copy(), picture.ids.copy()
     classes[mask] = index
@@ -106,12 +103,47 @@ def painted(picture: ObjectMap, mask: np.ndarray, index: int) -> ObjectMap:
     return ObjectMap(classes, ids, picture.table, picture.factor)
 
 
-def scaled(cut: np.ndarray, scale: float) -> np.ndarray:
+def scale_mask(cut: np.ndarray, scale: float) -> np.ndarray:
     """A cut-out at another scale, by pixel centres; never less than a pixel a side."""
     height, width = (max(1, round(length * scale)) for length in cut.shape)
     rows = ((np.arange(height) + 0.5) * cut.shape[0] / height).astype(int)
     columns = ((np.arange(width) + 0.5) * cut.shape[1] / width).astype(int)
     return cut[np.ix_(rows, columns)]
+
+
+def bounding_box(mask: np.ndarray) -> tuple[slice, slice]:
+    """The rows and columns between the first and the last pixel of a mask that is not empty."""
+    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def nearest_places(donors: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """For each pixel of a hole the place of the nearest donor, as an index into the flat picture.
+
+    Shapes:
+        donors, hole: (H, W) bool; there is a donor, and none is in the hole.
+        returns: (number of pixels of the hole,) int64.
+    """
+    _, labels = cv2.distanceTransformWithLabels(
+        (~donors).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    place = np.zeros(labels.max() + 1, np.int64)
+    place[labels[donors]] = np.flatnonzero(donors)
+    return place[labels[hole]]
+
+
+def free_ids(classes: Sequence[int], table: ClassTable) -> np.ndarray:
+    """Published ids for objects of these classes, each another and none of the classes' own.
+
+    Raises:
+        DataError: 16 bits are used up.
+    """
+    used = set(table.raw_ids.tolist())
+    ids = np.zeros(len(classes), np.int32)
+    for n, index in enumerate(classes):
+        ids[n] = free_id(used, int(table.raw_ids[index]) * CITYSCAPES)
+        used.add(int(ids[n]))
+    return ids
 
 
 def free_id(used: set[int], start: int, count: int = CITYSCAPES) -> int:
@@ -137,7 +169,7 @@ def _at(picture: ObjectMap, at: Point) -> np.ndarray:
             "ignored (255); name a point on an object"
         )
     same = (picture.classes == index) & (picture.ids == picture.ids[row, column])
-    return next(piece for piece in pieces(picture, same) if piece[row, column])
+    return next(piece for piece in connected_components(picture, same) if piece[row, column])
 
 
 def _new_id(picture: ObjectMap, index: int) -> int:

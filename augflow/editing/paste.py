@@ -9,7 +9,7 @@ import numpy as np
 
 from augflow.editing.cutouts import SMALLEST, Cutout
 from augflow.editing.instances import Picture, feet
-from augflow.editing.objects import scaled
+from augflow.editing.objects import scale_mask
 
 SMALLER, LARGER, COARSE = 0.4, 2.0, 1.4
 """How much smaller or larger than it was found an object may become; the last is for one of few
@@ -40,8 +40,8 @@ class Place:
     flipped: bool = False
 
 
-def pasted(
-    picture: Picture, cutout: Cutout, place: Place, horizon: float, ground: int
+def paste_cutout(
+    picture: Picture, cutout: Cutout, place: Place, horizon: float, ground: int | None
 ) -> Picture | None:
     """The picture with one more object; None where it cannot stand there.
 
@@ -61,7 +61,7 @@ def pasted(
     if not SMALLER <= scale <= largest_scale(cutout):
         return None
     numbers, classes = (
-        scaled(part[:, ::-1] if place.flipped else part, scale * height / cutout.rows)
+        scale_mask(part[:, ::-1] if place.flipped else part, scale * height / cutout.size[0])
         for part in (cutout.numbers, cutout.classes)
     )
     if not _is_the_same(numbers, cutout.numbers):
@@ -74,7 +74,7 @@ def pasted(
     if not inside or not numbers.any():
         return None
     window = np.s_[bottom - numbers.shape[0] : bottom, left : left + numbers.shape[1]]
-    seen = _seen(picture, window, numbers > 0, horizon * height, ground)
+    seen = _visible_pixels(picture, window, numbers > 0, horizon * height, ground)
     if seen is None:
         return None
     after = Picture(picture.classes.copy(), picture.objects.copy())
@@ -93,15 +93,18 @@ def _is_the_same(numbers: np.ndarray, before: np.ndarray) -> bool:
     mask = numbers > 0
     if np.count_nonzero(mask) < SMALLEST or not mask[-1].any():
         return False
-    pieces = [cv2.connectedComponents((n > 0).astype(np.uint8), connectivity=8)[0]
-              for n in (numbers, before)]  # fmt: skip
-    return pieces[0] <= pieces[1] and set(np.unique(before)) == set(np.unique(numbers))
+    masks = ((n > 0).astype(np.uint8) for n in (numbers, before))
+    now, then = (cv2.connectedComponents(mask, connectivity=8)[0] for mask in masks)
+    return now <= then and set(np.unique(before)) == set(np.unique(numbers))
 
 
-def _seen(
-    picture: Picture, window: tuple[slice, slice], mask: np.ndarray, horizon: float,
-    ground: int,
-) -> np.ndarray | None:  # fmt: skip
+def _visible_pixels(
+    picture: Picture,
+    window: tuple[slice, slice],
+    mask: np.ndarray,
+    horizon: float,
+    ground: int | None,
+) -> np.ndarray | None:
     """The pixels of an object that are seen, (h, w) bool; None where it cannot stand."""
     objects, classes = picture.objects[window], picture.classes[window]
     bottoms, bottom = picture.bottoms(), window[0].stop

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from augflow.data.classes import IGNORE, ClassTable
-from augflow.editing.instances import Standing, numbered, standing
+from augflow.editing.instances import ObjectInstance, number_objects, object_instances
 from augflow.editing.objects import ObjectMap
 
 HORIZON = 0.45
@@ -57,11 +57,11 @@ def street_of(pool: Mapping[str, ObjectMap], table: ClassTable) -> Street:
     heights: dict[int, list[tuple[float, float]]] = {}
     feet = np.zeros(256, np.int64)
     for layout in pool.values():
-        picture = numbered(layout)
+        picture = number_objects(layout)
         height = picture.size[0]
         bands = (np.arange(height) * 64 // height)[:, None] * 256 + picture.classes
         rows += np.bincount(bands.ravel(), minlength=64 * 256).reshape(64, 256).T
-        for one in standing(picture):
+        for one in object_instances(picture):
             feet += one.ground
             if shows_its_height(one, picture.size):
                 pair = one.box[2] / height, one.height / height
@@ -72,12 +72,12 @@ def street_of(pool: Mapping[str, ObjectMap], table: ClassTable) -> Street:
     above = rows[:, : round(64 * horizon)].sum(axis=1) / np.maximum(sizes, 1)
     stuff = [index for index in range(table.count) if index not in table.things and sizes[index]]
     ground = [g for g in stuff if feet[g] >= GROUND_SHARE * feet.sum() and above[g] < 0.25]
-    upright = [g for g in stuff if g not in ground and above[g] >= 0.25
-               and sizes[g] <= UPRIGHT_SHARE * sizes.sum()]  # fmt: skip
+    thin = [g for g in stuff if g not in ground and sizes[g] <= UPRIGHT_SHARE * sizes.sum()]
+    upright = [g for g in thin if above[g] >= 0.25]
     return Street(horizon, _sizes(heights, horizon), tuple(ground), tuple(upright))
 
 
-def own_horizon(objects: Sequence[Standing], size: tuple[int, int], street: Street) -> float:
+def own_horizon(objects: Sequence[ObjectInstance], size: tuple[int, int], street: Street) -> float:
     """Where the horizon of one layout is, as a fraction of its height.
 
     Each thing says where it would be if the thing were as high as others of its class; the median
@@ -94,7 +94,7 @@ def own_horizon(objects: Sequence[Standing], size: tuple[int, int], street: Stre
     return float((len(said) * near + TRUST * street.horizon) / (len(said) + TRUST))
 
 
-def shows_its_height(one: Standing, size: tuple[int, int]) -> bool:
+def shows_its_height(one: ObjectInstance, size: tuple[int, int]) -> bool:
     """Whether an object is neither cut off by the picture's edge nor hidden by what is nearer."""
     return not one.is_cut_off(size) and one.hidden_share <= HIDDEN
 

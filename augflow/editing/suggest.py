@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from augflow.core.errors import DataError
 from augflow.data.classes import IGNORE
-from augflow.editing.apply import applied
+from augflow.editing.apply import apply_edit
 from augflow.editing.edit_schema import Edit, Origin
-from augflow.editing.objects import ObjectMap, pieces
+from augflow.editing.objects import ObjectMap, connected_components
 
 OTHER: Origin = ("another layout", None)
 """The origin of what is pasted."""
@@ -31,7 +30,7 @@ class Suggestion:
     text: str
 
 
-def suggested(picture: ObjectMap, other: ObjectMap) -> list[Suggestion]:
+def suggest_edits(picture: ObjectMap, other: ObjectMap) -> list[Suggestion]:
     """The largest object removed, a class turned into another, an object of `other` added.
 
     Each is applied upon those before it, as far as the layout has what it takes.
@@ -41,15 +40,12 @@ def suggested(picture: ObjectMap, other: ObjectMap) -> list[Suggestion]:
         figure 7.
     """
     found = []
-    proposals: tuple[Callable[[ObjectMap], Suggestion | None], ...] = (
-        _removed, _recoloured, lambda _: _added(other)
-    )  # fmt: skip
-    for propose in proposals:
+    for propose in (_suggest_removal, _suggest_recolour, lambda _: _suggest_paste(other)):
         suggestion = propose(picture)
         if suggestion is None:
             continue
         try:
-            picture = applied(picture, suggestion.edit, {OTHER: other})
+            picture = apply_edit(picture, suggestion.edit, {OTHER: other})
         except DataError:
             continue
         found.append(suggestion)
@@ -64,7 +60,9 @@ def largest_object(picture: ObjectMap) -> np.ndarray | None:
     """
     low, high = (share * picture.classes.size for share in OBJECT_SHARES)
     masks = [picture.classes == index for index in picture.table.things]
-    objects = [piece for mask in masks if mask.any() for piece in pieces(picture, mask)]
+    objects = [
+        piece for mask in masks if mask.any() for piece in connected_components(picture, mask)
+    ]
     fit = [p for p in objects if low <= np.count_nonzero(p) <= high and not _is_cut_off(p)]
     return max(fit, key=np.count_nonzero) if fit else None
 
@@ -73,7 +71,7 @@ def _is_cut_off(mask: np.ndarray) -> bool:
     return bool(mask[[0, -1]].any() or mask[:, [0, -1]].any())
 
 
-def _removed(picture: ObjectMap) -> Suggestion | None:
+def _suggest_removal(picture: ObjectMap) -> Suggestion | None:
     mask = largest_object(picture)
     if mask is None:
         return None
@@ -81,7 +79,7 @@ def _removed(picture: ObjectMap) -> Suggestion | None:
     return Suggestion(edit, f"{_class_of(picture, mask)} removed")
 
 
-def _added(other: ObjectMap) -> Suggestion | None:
+def _suggest_paste(other: ObjectMap) -> Suggestion | None:
     mask = largest_object(other)
     if mask is None:
         return None
@@ -89,7 +87,7 @@ def _added(other: ObjectMap) -> Suggestion | None:
     return Suggestion(Edit.model_validate(content), f"{_class_of(other, mask)} added")
 
 
-def _recoloured(picture: ObjectMap) -> Suggestion | None:
+def _suggest_recolour(picture: ObjectMap) -> Suggestion | None:
     """Stuff turned into the stuff that is at about its height in the picture."""
     names, things = picture.table.names, set(picture.table.things)
     heights = {}

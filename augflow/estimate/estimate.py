@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from augflow.core import hardware, seeding
-from augflow.core.disk import binary, disk_of
-from augflow.core.disk import free as free_bytes
+from augflow.core import hardware, io, seeding
 from augflow.core.errors import DataError
+from augflow.core.hardware import binary, disk_id
+from augflow.core.hardware import free_disk_bytes as free_bytes
 from augflow.data import decoded
-from augflow.estimate import clock, looking, making
-from augflow.estimate.disks import cache_of
-from augflow.estimate.known import Known
-from augflow.estimate.row import Row, Work
+from augflow.data.scenes import SPLITS
+from augflow.estimate.stage_costs import StageRow, rows
+from augflow.estimate.study_context import StudyContext
+from augflow.estimate.throughput import Throughput, start_seconds
+from augflow.study import disk_usage
 from augflow.study.project import Project
-from augflow.study.sizes import NOTHING
-
-_SEGMENTING = ("judge", "judges", "choose", "select", "score", "score_references", "score_arms",
-               "costs", "retrain")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -49,12 +45,9 @@ class Total:
 
 @dataclass(frozen=True)
 class Disk:
-    """A disk that the study is written to.
+    """A disk that the study is written to, by a folder on it.
 
-    Attributes:
-        folder: a folder on it.
-        needed: bytes that stages will write there whose outputs are not there yet.
-        free: bytes that are.
+    `needed` are the bytes that stages will write there whose outputs are not there yet.
     """
 
     folder: Path
@@ -77,14 +70,14 @@ class Estimate:
     """
 
     study: str
-    rows: tuple[Row, ...]
+    rows: tuple[StageRow, ...]
     total: Total
     left: Total
     disks: tuple[Disk, ...]
     copies: bool
     missing: tuple[str, ...]
 
-    def require_room(self) -> None:
+    def check_disk_space(self) -> None:
         """Goes on where all disks have room.
 
         Raises:
@@ -111,7 +104,7 @@ class Estimate:
         }
 
 
-def estimated(
+def estimate_study(
     project: Project, *, timed: bool = True, jobs: int = 1, free: int | None = None
 ) -> Estimate:
     """What the study of a project folder takes.
@@ -126,147 +119,102 @@ def estimated(
         DataError: what is prepared is damaged.
         ParamsError: the parameters are wrong, or ask for what cannot be built.
     """
-    known = Known(project, timed)
-    rows = tuple(_rows(known))
+    context = StudyContext(project, timed)
+    found = tuple(rows(context))
     if timed:
         seeding.deterministic(0, project.params.threads)  # as all stages begin
         hardware.keep_pages()
-        rates = Rates(known)
-        rows = tuple(row.timed(rates.seconds(row)) for row in rows)
-    cached_in, copies = cache_of(project.root)
-    pixels_in = decoded.root()
-    pixels = known.pixels if pixels_in is not None else 0
-    there = 0 if pixels_in is None else min(pixels, known.kept_pixels(pixels_in))
-    total = _total(rows, copies, jobs, pixels)
-    left = _total([row for row in rows if not row.made], copies, jobs, pixels - there)
-    disks = _disks(project, left, cached_in, pixels_in, free)
-    missing = tuple(_missing(known, rows))
-    return Estimate(project.params.study, rows, total, left, disks, copies, missing)
+        throughput = Throughput(context)
+        found = tuple(replace(row, seconds=_seconds(row, context, throughput)) for row in found)
+    cache, copies = cache_of(project.root)
+    pixels_in, pixels, there = decoded.root(), 0, 0
+    if pixels_in is not None and context.scenes is not None:
+        pixels = 5 * context.size[0] * context.size[1] * context.scenes.count
+        whose = io.digest_bytes(str(project.prepared_folder.resolve()).encode())
+        kept = (pixels_in / "scenes" / f"{split}-{whose}" for split in SPLITS)
+        there = min(pixels, sum(disk_usage.tree(folder).size for folder in kept))
+    total = _total(found, copies, jobs, pixels)
+    left = _total([row for row in found if not row.made], copies, jobs, pixels - there)
+    needs = [
+        (project.data, left.disk),
+        (project.root / ".augflow", left.resume),
+        (cache, left.cache),
+        (pixels_in or project.root, left.pixels),
+    ]
+    disks = _disks(needs, free)
+    missing = tuple(_missing(context, found))
+    return Estimate(project.params.study, found, total, left, disks, copies, missing)
 
 
-class Rates:
-    """How fast this machine is at each kind of work of a study; each is measured once."""
+def cache_of(root: Path) -> tuple[Path, bool]:
+    """The folder of DVC's cache, and whether a second copy of all outputs is in it.
 
-    def __init__(self, known: Known) -> None:
-        """Nothing is measured yet."""
-        self.known, self.of = known, cache(self._of)
+    There is none where DVC links files instead, which is tried out. Without a repository it is what
+    `dvc init` would make.
+    """
+    from dvc.exceptions import NotDvcRepoError
+    from dvc.repo import Repo
+    from dvc_objects.fs import localfs
+    from dvc_objects.fs.generic import test_links
 
-    def seconds(self, row: Row) -> float | None:
-        """How long a stage takes; None where that is not known."""
-        if row.work is None:
+    try:
+        with Repo(str(root)) as repo:
+            cache, tried = repo.cache.local, str(root.absolute() / ".augflow" / "link")
+            try:
+                links = test_links(cache.cache_types, localfs, cache.path, localfs, tried)
+            except OSError:  # not even a few bytes have room, or may be written
+                links = []
+            return Path(cache.path), not links or links[0] == "copy"
+    except NotDvcRepoError:
+        return root / ".dvc" / "cache", True
+
+
+def _seconds(row: StageRow, context: StudyContext, throughput: Throughput) -> float | None:
+    """How long a stage takes; None where that is not known."""
+    if row.work is None:
+        return None
+    if row.stage == "prepare":
+        scenes = context.scenes
+        if scenes is None or scenes.seconds is None:
             return None
-        stage = row.stage.partition("@")[0]
-        scenes = self.known.scenes
-        if stage == "prepare":
-            if scenes is None or scenes.seconds is None:
-                return None
-            return clock.starting(False) + scenes.count * scenes.seconds
-        working = sum(operations / self.of(self._key(name)) for name, operations in row.work.parts)
-        return clock.starting(stage in _SEGMENTING) + working
-
-    def _key(self, name: str) -> str:
-        """Generators that are trained alike are one; the first of them is measured."""
-        kind, _, which = name.partition(" ")
-        if kind not in ("training", "photographs"):
-            return name
-        maker = self.known.maker(which)
-        alike = (one for one in self.known.params.generators if self.known.maker(one) is maker)
-        return f"{kind} {next(alike)}"
-
-    def _of(self, name: str) -> float:
-        known, (kind, _, which) = self.known, name.partition(" ")
-        if kind == "training":
-            return clock.training_rate(known.maker(which))
-        if kind == "photographs":
-            return clock.photograph_rate(known.maker(which))
-        if kind == "predictor":
-            return clock.predictor_rate(known.predicting(which))
-        if kind == "reader":
-            section = known.params.attributes
-            assert section is not None  # there would be no work
-            return clock.reader_rate(looking.reader_of(known, section))
-        if kind == "features":
-            return clock.features_rate(looking.features(known).operations, known.size)
-        network = known.network(which)
-        assert network is not None  # there would be no work
-        if kind == "look":
-            return clock.look_rate(network)
-        return clock.network_rate(network, known.params.retrain.segmenter.batch_size)
+        return start_seconds(False) + scenes.count * scenes.seconds
+    kinds = [kind.partition(" ")[0] for kind in row.work]
+    segmenting = row.stage == "costs" or "segment" in kinds or "predict" in kinds
+    work = sum(operations / throughput.rate(kind) for kind, operations in row.work.items())
+    return start_seconds(segmenting) + work
 
 
-def _rows(known: Known) -> Iterator[Row]:
-    """All stages, in an order in which each finds what it reads."""
-    params = known.params
-    yield making.prepare(known)
-    yield from (making.train(known, name) for name in params.generators)
-    yield from (making.predict(known, name) for name in params.predictors)
-    yield making.judge(known)
-    yield from (making.judges(known, name) for name in params.judges)
-    yield from (making.synthesize(known, name) for name in params.sets)
-    yield from (making.transfer(known, name) for name in params.transfers)
-    if params.diversity:
-        for name in params.diversity.generators:
-            yield looking.diversity(known, name, params.diversity)
-    yield looking.attributes(known)
-    if params.explore:
-        yield from (looking.explore(known, n, params.explore) for n in params.explore.generators)
-    yield from (making.choose(known, name) for name in params.choices)
-    yield looking.leaks(known)
-    yield looking.costs(known)
-    yield from (making.select(known, name) for name in params.selections)
-    yield from (making.retrain(known, name) for name in params.arms)
-    scored = [looking.score_references(known), *(looking.score(known, n) for n in params.sets),
-              looking.score_arms(known)]  # fmt: skip
-    yield from scored
-    yield looking.report(known, sum((row.disk or NOTHING for row in scored), NOTHING))
-
-
-def _total(rows: Iterable[Row], copies: bool, jobs: int, pixels: int) -> Total:
-    listed = list(rows)
-    times = [row.seconds for row in listed if row.seconds is not None]
+def _total(rows: Sequence[StageRow], copies: bool, jobs: int, pixels: int) -> Total:
+    times = [row.seconds for row in rows if row.seconds is not None]
     return Total(
-        operations=sum((row.work or Work()).operations for row in listed),
+        operations=sum(row.operations or 0 for row in rows),
         seconds=sum(times) if times else None,
-        memory=_most((row.memory or 0 for row in listed), jobs),
-        disk=sum(row.disk.size for row in listed if row.disk),
-        cache=sum(row.in_cache(copies) for row in listed),
-        resume=_most((row.state for row in listed), jobs),
+        memory=sum(sorted((row.memory or 0 for row in rows), reverse=True)[:jobs]),
+        disk=sum(row.disk.size for row in rows if row.disk),
+        cache=sum(row.in_cache(copies) for row in rows),
+        resume=sum(sorted((row.state for row in rows), reverse=True)[:jobs]),
         pixels=pixels,
     )
 
 
-def _most(numbers: Iterable[int], jobs: int) -> int:
-    """What so many of them come to at most."""
-    return sum(sorted(numbers, reverse=True)[:jobs])
-
-
-def _disks(
-    project: Project, left: Total, cache: Path, pixels: Path | None, free: int | None
-) -> tuple[Disk, ...]:
+def _disks(needs: Sequence[tuple[Path, int]], free: int | None) -> tuple[Disk, ...]:
     """What is written to each disk."""
-    needs = [(project.data, left.disk), (project.root / ".augflow", left.resume),
-             (cache, left.cache)]  # fmt: skip
-    if pixels is not None:
-        needs.append((pixels, left.pixels))
     found: dict[int, Disk] = {}
     for folder, needed in needs:
-        name = disk_of(folder)
-        known = found.get(name)
-        if known is None:
-            found[name] = Disk(folder, needed, free_bytes(folder) if free is None else free)
-        else:
-            found[name] = replace(known, needed=known.needed + needed)
+        room = free_bytes(folder) if free is None else free
+        disk = found.get(disk_id(folder), Disk(folder, 0, room))
+        found[disk_id(folder)] = replace(disk, needed=disk.needed + needed)
     return tuple(found.values())
 
 
-def _missing(known: Known, rows: Iterable[Row]) -> Iterator[str]:
+def _missing(context: StudyContext, rows: Sequence[StageRow]) -> Iterator[str]:
     """What is not known, and why."""
-    data = known.params.data
-    if known.scenes is None:
+    if context.scenes is None:
         yield (
-            f"{data.root}: no data there (data.root), so the number of scenes is not known, nor "
-            "what depends on it; put them there and ask again"
+            f"{context.params.data.root}: no data there (data.root), so the number of scenes is "
+            "not known, nor what depends on it; put them there and ask again"
         )
-    configs = {row.stage for row in rows if row.work is None and row.stage != "report"}
-    if configs and known.scenes is not None:
-        yield f"{', '.join(sorted(configs))}: the network cannot be gone through without numbers"
+        return
+    unknown = sorted({row.stage for row in rows if row.work is None} - {"report"})
+    if unknown:
+        yield f"{', '.join(unknown)}: the network cannot be gone through without numbers"

@@ -103,9 +103,15 @@ class AutoRegressive(nn.Module):
     """
 
     def __init__(
-        self, latents: Sequence[int], known: Sequence[int], shape: BlockShape,
-        rng: torch.Generator, *, shared: bool, squeeze_last: bool,
-    ) -> None:  # fmt: skip
+        self,
+        latents: Sequence[int],
+        known: Sequence[int],
+        shape: BlockShape,
+        rng: torch.Generator,
+        *,
+        shared: bool,
+        squeeze_last: bool,
+    ) -> None:
         """Makes the functions.
 
         Args:
@@ -124,9 +130,12 @@ class AutoRegressive(nn.Module):
             inputs = latents[i]
             for j in range(i, -1, -1):
                 fitted = replace(
-                    shape, inputs=inputs, squeezes=j > 0 or squeeze_last, known=known[j],
+                    shape,
+                    inputs=inputs,
+                    squeezes=j > 0 or squeeze_last,
+                    known=known[j],
                     beside=latents[j] if j < i else 0,
-                )  # fmt: skip
+                )
                 if self.name(i, j) not in self.blocks:
                     self.blocks[self.name(i, j)] = Block(fitted, rng)
                 inputs = fitted.channels // 2
@@ -152,9 +161,11 @@ class AutoRegressive(nn.Module):
         return {name: self.block(i, j).params(known[j], memory) for name, (i, j) in pairs.items()}
 
     def encode(
-        self, latents: Sequence[Tensor], params: Mapping[str, BlockParams],
+        self,
+        latents: Sequence[Tensor],
+        params: Mapping[str, BlockParams],
         run: BlockRun = Block.__call__,
-    ) -> Components:  # fmt: skip
+    ) -> Components:
         """Latents of images to noise; functions that share their weights run as one batch."""
         rest = list(latents)
         log_probs = [x.new_zeros(len(x)) for x in latents]
@@ -189,9 +200,14 @@ class AutoRegressive(nn.Module):
         return [[j], *([above] if self.shared and above else [[i] for i in above])]
 
     def _run(
-        self, group: list[int], j: int, rest: Sequence[Tensor], latents: Tensor,
-        params: Mapping[str, BlockParams], run: BlockRun,
-    ) -> tuple[Sequence[Tensor], Sequence[Tensor]]:  # fmt: skip
+        self,
+        group: list[int],
+        j: int,
+        rest: Sequence[Tensor],
+        latents: Tensor,
+        params: Mapping[str, BlockParams],
+        run: BlockRun,
+    ) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
         x = torch.cat([rest[i] for i in group])
         own = params[self.name(group[0], j)]
         if len(group) > 1:

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from augflow.core.config import Memory
-from augflow.flows import reversible_block
+from augflow.flows import reversible
 from augflow.flows.conditioners import Learned
-from augflow.flows.coupling import CouplingNets
-from augflow.flows.injection import Affines, Injections
+from augflow.flows.coupling import CouplingNets, Injections, StepNet
+from augflow.flows.level import StepMaths
 from augflow.flows.params import LevelParams, StepParams
-from augflow.flows.transforms import (
-    ActNormParams,
-    CouplingParams,
-    SoftClampedAffine,
-    squeeze,
-    unsqueeze,
-)
+from augflow.flows.transforms import SoftClampedAffine, squeeze, unsqueeze
 
 
 @dataclass(frozen=True)
@@ -72,7 +66,7 @@ class BlockParams:
     """
 
     level: LevelParams
-    share: Tensor | None = None
+    cond_term: Tensor | None = None
     known: Tensor | None = None
     memory: Memory = "store"
 
@@ -81,19 +75,16 @@ class BlockParams:
         index = torch.as_tensor(list(rows), device=self.level.steps[0].conv.weight.device)
         return replace(
             self,
-            share=None if self.share is None else self.share[index],
+            cond_term=None if self.cond_term is None else self.cond_term[index],
             known=None if self.known is None else self.known[index],
         )
 
-    def inverted(self) -> BlockParams:
+    def invert(self) -> BlockParams:
         """The same with every matrix inverted."""
-        return replace(self, level=self.level.inverted())
+        return replace(self, level=self.level.invert())
 
 
-_ActNormOf = Callable[[int, Tensor, ActNormParams], ActNormParams]
-
-
-class Block(nn.Module):
+class Block(StepMaths):
     """Squeeze, transition steps, K steps of actnorm, 1x1 convolution, (injector,) coupling.
 
     References:
@@ -104,21 +95,15 @@ class Block(nn.Module):
         """Makes all weights; the rotations come from `rng`."""
         super().__init__()
         self.shape = shape
-        self.learned = Learned(
-            shape.transitions + shape.steps, shape.channels, rng, actnorm="log",
-            min_std=shape.min_std,
-        )  # fmt: skip
+        steps = shape.transitions + shape.steps
+        self.learned = Learned(steps, shape.channels, rng, "log", shape.min_std)
         condition = (shape.known + shape.beside) * shape.gain
         self.nets = CouplingNets(shape.steps, shape.channels, condition, shape.width, "zeros")
-        self.injections = (
-            Injections(
-                shape.steps, shape.channels, shape.known * shape.gain, shape.beside * shape.gain,
-                shape.width,
-            )
-            if condition
-            else None
-        )  # fmt: skip
-        self.affine = SoftClampedAffine(shape.clamp)
+        self.injections: Injections | None = None
+        if condition:
+            parts = shape.known * shape.gain, shape.beside * shape.gain
+            self.injections = Injections(shape.steps, shape.channels, *parts, shape.width)
+        self.coupling = SoftClampedAffine(shape.clamp)
 
     def params(self, known: Tensor | None = None, memory: Memory = "store") -> BlockParams:
         """All that the layout decides.
@@ -131,7 +116,7 @@ class Block(nn.Module):
         share = None
         if self.injections is not None:
             assert known is not None
-            share = self.injections.share(self._squeezed(known), self.nets)
+            share = self.injections.cond_term(self._squeeze(known), self.nets)
         return BlockParams(self.learned(), share)
 
     def forward(
@@ -145,29 +130,30 @@ class Block(nn.Module):
             returns: z (N, channels, H / 2, W / 2), or H, W without squeeze; log-determinant (N,).
         """
         if params.memory != "store":
-            parts = [self._squeezed(part) for part in (params.known, beside) if part is not None]
+            parts = [self._squeeze(part) for part in (params.known, beside) if part is not None]
             condition = torch.cat(parts, 1) if parts else None
             keeps = params.memory == "checkpoint"
-            return reversible_block.through(self, self._squeezed(x), condition, keeps=keeps)
-        return self._through(x, params, beside, lambda index, x, known: known)
+            return reversible.block_steps(self, self._squeeze(x), condition, keeps=keeps)
+        x = self._squeeze(x)
+        log_det = x.new_zeros(len(x))
+        for step, net in self._steps(params, beside, x):
+            x, change = self.through(x, step, net)
+            log_det = log_det + change
+        return x, log_det
 
-    @torch.no_grad()
     def initialise(
         self, x: Tensor, params: BlockParams, beside: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """As `forward`, every actnorm set from what it reads."""
-
-        def from_data(index: int, x: Tensor, known: ActNormParams) -> ActNormParams:
-            std, mean = torch.std_mean(x, dim=(0, 2, 3))
-            return self.learned.initialise_step(index, mean, std)
-
-        return self._through(x, params, beside, from_data)
+        """As `forward`, every actnorm set from what it reads; the log-determinant is left at 0."""
+        x = self._squeeze(x)
+        steps = self._steps(params, beside, x)
+        return self.initialise_steps(x, steps, self.learned), x.new_zeros(len(x))
 
     def inverse(self, z: Tensor, params: BlockParams, beside: Tensor | None = None) -> Tensor:
-        """Undoes `forward`; `params` best come `inverted`."""
-        known = params if params.level.steps[0].undo is not None else params.inverted()
-        for step, affines in reversed(self._steps(known, beside, z)):
-            z = self.undo(z, step, affines)
+        """Undoes `forward`; `params` best come inverted (`invert`)."""
+        known = params if params.level.steps[0].inverse_mixing is not None else params.invert()
+        for step, net in reversed(self._steps(known, beside, z)):
+            z = self.invert_step(z, step, net)
         return unsqueeze(z) if self.shape.squeezes else z
 
     @property
@@ -175,62 +161,30 @@ class Block(nn.Module):
         """The number of steps, transitions included."""
         return self.shape.transitions + self.shape.steps
 
-    def step(self, x: Tensor, given: StepParams, affines: Affines | None) -> tuple[Tensor, Tensor]:
-        """Through one step; transitions have no affine maps.
-
-        Shapes:
-            x: (N, C, H, W).
-            returns: z as x, log-determinant (N,).
-        """
-        area = x.shape[2] * x.shape[3]
-        x = given.actnorm.before(given.conv.weight)(x)
-        log_det = (given.actnorm.log_det(area) + given.conv.log_det * area).expand(len(x))
-        if affines is None:
-            return x, log_det
-        if affines.injector is not None:
-            x, change = self.affine(x, affines.injector)
-            log_det = log_det + change
-        half, other = x.chunk(2, 1)
-        changed, change = self.affine(other, affines.coupling(half))
-        return torch.cat([half, changed], 1), log_det + change
-
-    def undo(self, z: Tensor, given: StepParams, affines: Affines | None) -> Tensor:
-        """The inverse of `step`; `given` is `inverted`."""
-        if affines is not None:
-            half, changed = z.chunk(2, 1)
-            z = torch.cat([half, self.affine.inverse(changed, affines.coupling(half))], 1)
-            if affines.injector is not None:
-                z = self.affine.inverse(z, affines.injector)
-        assert given.undo is not None
-        return given.undo(z)
-
-    def _through(
-        self, x: Tensor, params: BlockParams, beside: Tensor | None, actnorm_of: _ActNormOf
-    ) -> tuple[Tensor, Tensor]:
-        x = self._squeezed(x)
-        log_det = x.new_zeros(len(x))
-        for index, (step, affines) in enumerate(self._steps(params, beside, x)):
-            given = replace(step, actnorm=actnorm_of(index, x, step.actnorm))
-            x, change = self.step(x, given, affines)
-            log_det = log_det + change
-        return x, log_det
+    def through(self, x: Tensor, step: StepParams, net: StepNet | None) -> tuple[Tensor, Tensor]:
+        """Through one step: z as x, (N, C, H, W), and its log-determinant (N,)."""
+        x, changes = self.step(x, step, net)
+        return x, sum(changes[1:], changes[0].expand(len(x)))
 
     def _steps(
         self, params: BlockParams, beside: Tensor | None, like: Tensor
-    ) -> list[tuple[StepParams, Affines | None]]:
-        """Every step's parameters; transitions have no affine maps."""
-        injectors: list[CouplingParams | None] = [None] * self.shape.steps
-        shares: list[Tensor | None] = [None] * self.shape.steps
+    ) -> list[tuple[StepParams, StepNet | None]]:
+        """Every step's parameters and network; transitions have none."""
+        count, steps = self.shape.transitions, params.level.steps
+        full = list(steps[count:])
         if self.injections is not None:
-            assert params.share is not None
-            squeezed = None if beside is None else self._squeezed(beside)
-            whole = self.injections.completed(params.share, squeezed, self.nets)
-            found, parts = self.injections(whole, like)
-            injectors, shares = [*found], [*parts]
-        affines: list[Affines | None] = [None] * self.shape.transitions
-        for injector, net, share in zip(injectors, self.nets.per_step(), shares, strict=True):
-            affines.append(Affines(injector, net, share=share))
-        return list(zip(params.level.steps, affines, strict=True))
+            assert params.cond_term is not None
+            squeezed = None if beside is None else self._squeeze(beside)
+            whole = self.injections.add_source_term(params.cond_term, squeezed, self.nets)
+            injectors, shares = self.injections(whole, like)
+            full = [
+                replace(step, injector=injector, cond_term=share)
+                for step, injector, share in zip(full, injectors, shares, strict=True)
+            ]
+        return [
+            *((step, None) for step in steps[:count]),
+            *zip(full, self.nets.per_step(), strict=True),
+        ]
 
-    def _squeezed(self, x: Tensor) -> Tensor:
+    def _squeeze(self, x: Tensor) -> Tensor:
         return squeeze(x) if self.shape.squeezes else x

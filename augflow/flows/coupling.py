@@ -1,4 +1,4 @@
-"""The networks inside affine couplings, a level's steps side by side, and their lean backward pass.
+"""The networks inside affine couplings and injectors, and their lean backward pass.
 
 Nearly all of a Glow's arithmetic is here: 3x3, 1x1 and 3x3 convolutions over maps that are many
 times wider than the flow itself.
@@ -15,7 +15,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from augflow.flows.networks import border, conv3x3, conv3x3_backward, outside
+from augflow.flows.networks import (
+    border,
+    conv3x3,
+    conv3x3_backward,
+    conv_backward,
+    outside,
+)
+from augflow.flows.transforms import CouplingParams
 
 
 class CouplingNets(nn.Module):
@@ -30,9 +37,14 @@ class CouplingNets(nn.Module):
     """
 
     def __init__(
-        self, steps: int, channels: int, features: int, width: int, edge: str,
+        self,
+        steps: int,
+        channels: int,
+        features: int,
+        width: int,
+        edge: str,
         bound: float | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Makes the weights of `steps` networks of `width` hidden channels."""
         super().__init__()
         self.bound = bound
@@ -79,13 +91,17 @@ class NetWeights:
     last_bias: Tensor
 
     def through(self, x: Tensor, share: Tensor | None = None, *, ones: bool) -> Tensor:
-        """See `network`; with a share, `x` has the first of the planes and the share the others."""
-        planes = x.shape[1]
-        first = self.first if share is None else self.first[:, :planes]
-        return network(
-            x, share, first, self.first_bias, self.second, self.second_bias, self.last,
-            self.last_bias, ones=ones,
-        )  # fmt: skip
+        """Through all three convolutions, (N, C_in, H, W) -> (N, C, H, W).
+
+        Args:
+            x: all planes, or with a share the first of them.
+            share: what the further planes, and the first bias, add to the first convolution.
+            ones: whether the last convolution is padded with ones instead of zeros.
+        """
+        first = self.first if share is None else self.first[:, : x.shape[1]]
+        weights = (first, self.first_bias, self.second, self.second_bias, self.last, self.last_bias)
+        out: Tensor = _Network.apply(x, share, ones, *weights)
+        return out
 
 
 @dataclass(frozen=True)
@@ -110,7 +126,7 @@ class StepNet(NetWeights):
         Shapes:
             half: (N, C / 2, H, W).
             features: (N, F, H, W), the condition, if there is one.
-            share: (N or 1, width, H, W), what `shared` made of it; it then takes their place.
+            share: (N or 1, width, H, W), what `cond_term` made of it; it then takes their place.
         """
         x = half
         if share is None and features is not None:
@@ -122,23 +138,86 @@ class StepNet(NetWeights):
         raw_scale, shift = out.chunk(2, 1)
         return raw_scale, shift
 
-    def shared(self, features: Tensor) -> Tensor:
+    def cond_term(self, features: Tensor) -> Tensor:
         """The condition's part of the first convolution, its bias included, (N, width, H, W)."""
         return conv3x3(features, self.first[:, self.untouched :], self.first_bias)
 
 
-def network(
-    x: Tensor, share: Tensor | None, first: Tensor, first_bias: Tensor, second: Tensor,
-    second_bias: Tensor, last: Tensor, last_bias: Tensor, *, ones: bool,
-) -> Tensor:  # fmt: skip
-    """conv3x3, ReLU, conv1x1, ReLU, conv3x3, (N, C_in, H, W) -> (N, C, H, W).
+class Injections(nn.Module):
+    """The injector networks of K steps, and the condition's share of their coupling networks.
 
-    `share` is what further planes, and the first bias, add to the first convolution, if anything;
-    `ones` says whether the last one is padded with ones instead of zeros.
+    All steps of a block read one condition. It comes in two parts, one that the layout decides and
+    one that becomes known on the way (`beside`); first convolutions being linear, the layout's part
+    of all networks of the block is one convolution, worked out once per layout.
+
+    References:
+        CAFLOW, appendix A.2 (injectors and couplings read the condition through equal networks:
+        conv3x3, conv1x1, conv3x3); Lugmayr et al. 2020, "SRFlow", section 3.2.
     """
-    weights = (first, first_bias, second, second_bias, last, last_bias)
-    out: Tensor = _Network.apply(x, share, *weights, ones)
-    return out
+
+    def __init__(self, steps: int, channels: int, known: int, beside: int, width: int) -> None:
+        """Makes the injectors' weights; `known` and `beside` count the condition's channels."""
+        super().__init__()
+        self.steps, self.known, self.beside = steps, known, beside
+        inputs = known + beside
+        self.first = nn.Parameter(torch.randn(steps, width, inputs, 3, 3) * 0.05)
+        self.first_bias = nn.Parameter(torch.zeros(steps, width))
+        self.second = nn.Parameter(torch.randn(steps, width, width, 1, 1) * 0.05)
+        self.second_bias = nn.Parameter(torch.zeros(steps, width))
+        self.last = nn.Parameter(torch.zeros(steps, 2 * channels, width, 3, 3))
+        self.last_bias = nn.Parameter(torch.zeros(steps, 2 * channels))
+
+    def cond_term(self, known: Tensor, nets: CouplingNets) -> Tensor:
+        """The layout's part of every first convolution, biases included.
+
+        Shapes:
+            known: (N, known, H, W).
+            returns: (N, 2 K width, H, W), the injectors' share before the couplings'.
+        """
+        weight = torch.cat([self.first, nets.condition_weight()])[:, :, : self.known]
+        bias = torch.cat([self.first_bias, nets.first_bias])
+        return F.conv2d(known, weight.flatten(0, 1), bias.flatten(), padding=1)
+
+    def add_source_term(self, share: Tensor, beside: Tensor | None, nets: CouplingNets) -> Tensor:
+        """The share of the whole condition.
+
+        Shapes:
+            beside: (N, beside, H, W), or None if there is no such part.
+        """
+        if beside is None:
+            return share
+        weight = torch.cat([self.first, nets.condition_weight()])[:, :, self.known :]
+        return share + F.conv2d(beside, weight.flatten(0, 1), padding=1)
+
+    def forward(self, whole: Tensor, like: Tensor) -> tuple[list[CouplingParams], list[Tensor]]:
+        """The injector's parameters and the coupling's share for every step.
+
+        Shapes:
+            whole: what `add_source_term` gave.
+            like: any tensor of the wanted type.
+        """
+        own, shares = whole.chunk(2, 1)
+        hidden = F.conv2d(
+            F.relu(own), self.second.flatten(0, 1), self.second_bias.flatten(), groups=self.steps
+        )
+        out = F.conv2d(
+            F.relu(hidden),
+            self.last.flatten(0, 1),
+            self.last_bias.flatten(),
+            padding=1,
+            groups=self.steps,
+        ).to(like.dtype)
+        injectors = [CouplingParams(*part.chunk(2, 1)) for part in out.chunk(self.steps, 1)]
+        return injectors, list(shares.chunk(self.steps, 1))
+
+    def injector(self, weights: Mapping[str, Tensor], condition: Tensor) -> CouplingParams:
+        """The injector's parameters of one step, from given weights named as the parameters.
+
+        Shapes:
+            condition: (N, F, H, W), all of it.
+        """
+        out = NetWeights(**weights).through(condition, ones=False)
+        return CouplingParams(*out.to(condition.dtype).chunk(2, 1))
 
 
 class _Network(torch.autograd.Function):
@@ -151,11 +230,9 @@ class _Network(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, share: Tensor | None, first: Tensor, first_bias: Tensor,
-        second: Tensor, second_bias: Tensor, last: Tensor, last_bias: Tensor, ones: bool,
-    ) -> Tensor:  # fmt: skip
+    def forward(ctx: Any, x: Tensor, share: Tensor | None, ones: bool, *weights: Tensor) -> Tensor:
         """(N, C_in, H, W) -> (N, C, H, W); with a share, the first bias is in it already."""
+        first, first_bias, second, second_bias, last, last_bias = weights
         kind = _network_type(x)
         x = x.to(kind)
         bias = first_bias.to(kind) if share is None else None
@@ -186,10 +263,8 @@ class _Network(torch.autograd.Function):
                 summed = d_out.sum(0).flatten(1) @ outside(d_out)
                 d_last += summed.reshape(-1, 1, 3, 3)
             _mask(d_deep, deep)
-            d_hidden, d_second, d_second_bias = torch.ops.aten.convolution_backward(
-                d_deep, hidden, second.to(kind), [len(second)], (1, 1), (0, 0), (1, 1), False,
-                (0, 0), 1, (True, True, True),
-            )  # fmt: skip
+            d_hidden, d_second, d_second_bias = conv_backward(d_deep, hidden, second.to(kind), 0)
+            assert d_hidden is not None
             del d_deep
             _mask(d_hidden, hidden)
             d_x, d_first, d_first_bias = conv3x3_backward(
@@ -197,7 +272,8 @@ class _Network(torch.autograd.Function):
             )
         d_share, d_own = (d_hidden, None) if ctx.shared else (None, d_first_bias)
         weights = [d_first, d_own, d_second, d_second_bias, d_last, d_last_bias]
-        return (d_x, d_share, *(None if d is None else d.to(first.dtype) for d in weights), None)
+        cast = (None if d is None else d.to(first.dtype) for d in weights)
+        return d_x, d_share, None, *cast
 
 
 def _network_type(x: Tensor) -> torch.dtype:

@@ -28,7 +28,7 @@ def standard_log_prob(z: Tensor) -> Tensor:
     return -0.5 * (z * z + math.log(2 * math.pi)).sum((1, 2, 3))
 
 
-def dequantized(pixels: Tensor, noise: Tensor) -> Tensor:
+def dequantize(pixels: Tensor, noise: Tensor) -> Tensor:
     """Spreads each 8-bit value over its bin: (k + u) / 256.
 
     Shapes:
@@ -42,7 +42,7 @@ def dequantized(pixels: Tensor, noise: Tensor) -> Tensor:
     return ((pixels.to(noise.dtype) + noise) / LEVELS).clamp(max=1 - 2**-24)
 
 
-def quantized(image: Tensor) -> Tensor:
+def quantize(image: Tensor) -> Tensor:
     """The 8-bit values whose bins the pixels fall in; outside [0, 1) the nearest bin.
 
     Shapes:
@@ -50,6 +50,16 @@ def quantized(image: Tensor) -> Tensor:
         returns: the same shape, uint8.
     """
     return (image * LEVELS).floor().clamp(0, LEVELS - 1).to(torch.uint8)
+
+
+def nearest_uint8(image: Tensor) -> Tensor:
+    """The 8-bit values k whose k / 255 the pixels are nearest to, for pages that are looked at.
+
+    Shapes:
+        image: any, in [0, 1].
+        returns: the same shape, uint8.
+    """
+    return (image * (LEVELS - 1)).round().to(torch.uint8)
 
 
 def discrete_log_prob(log_density: Tensor, dims: int) -> Tensor:

@@ -1,21 +1,25 @@
-"""The multi-scale Glow: levels of steps, half of the channels factored out between them."""
+"""The multi-scale Glow, half of its channels factored out between levels; what conditions it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
+from augflow.core.config import Memory
+from augflow.flows.conditioners import Conditioner
 from augflow.flows.density import gaussian_log_prob
 from augflow.flows.level import Level
 from augflow.flows.params import LevelParams, Trace
 from augflow.flows.prior import Prior, PriorKind
+from augflow.flows.reversible import JointLevel
+from augflow.flows.reversible_step import TowerLevel
 from augflow.flows.transforms import squeeze, unsqueeze
 
-Draw = Callable[[int, Tensor, Tensor], Tensor]
-"""(level, mean, log_sd) -> the latents of that level."""
+Conditioners = Sequence[nn.Module] | nn.ModuleList
+"""A `Conditioner` per level."""
 
 
 @dataclass(frozen=True)
@@ -87,14 +91,7 @@ class Glow(nn.Module):
             )
         )
         self.priors = nn.ModuleList(
-            Prior(
-                c if n == last else c // 2,
-                c if n == last else c // 2,
-                features,
-                shape.edge,
-                shape.prior_bound,
-                shape.prior,
-            )
+            Prior(c if n == last else c // 2, features, shape.edge, shape.prior_bound, shape.prior)
             for n, (c, features) in enumerate(
                 zip(shape.channels, shape.prior_features, strict=True)
             )
@@ -108,45 +105,64 @@ class Glow(nn.Module):
         """
         descent = Descent(self, x)
         traces = []
-        for level, level_params in zip(self.levels, params, strict=True):
-            z, log_det, trace = level(descent.read(), level_params, traced=traced)
+        for number, level_params in enumerate(params):
+            z, log_det, trace = self.level(number)(descent.read(), level_params, traced=traced)
             if trace is not None:
                 traces.append(trace)
             descent.factor(z, log_det, level_params.prior)
         return descent.encoding(traces)
 
-    def prepared(self, params: Sequence[LevelParams]) -> tuple[LevelParams, ...]:
+    def precompute(self, params: Sequence[LevelParams]) -> tuple[LevelParams, ...]:
         """Parameters with matrices inverted and the conditions' shares of convolutions worked out.
 
         All that is left to a pass then depends on the image or its latents.
         """
-        out = []
-        for level, given_params in zip(self.levels, params, strict=True):
-            assert isinstance(level, Level)
-            out.append(level.shared(given_params).inverted())
-        return tuple(out)
+        return tuple(
+            self.level(n).precompute_condition(one).invert() for n, one in enumerate(params)
+        )
 
-    def decode(self, draw: Draw, params: Sequence[LevelParams], like: Tensor) -> Tensor:
-        """Latents to data, from the top down; `draw` gives each level's latents under its prior.
+    def decode(self, latents: Sequence[Tensor], params: Sequence[LevelParams]) -> Tensor:
+        """The inverse of `encode`: latents to data, (N, inputs, H, W), from the top down."""
+        return self._decode(latents, params, lambda mean, log_sd, z: z)
+
+    def decode_noise(self, noise: Sequence[Tensor], params: Sequence[LevelParams]) -> Tensor:
+        """As `decode`, from standard normal noise of the latents' shapes: z = mean + sd * noise."""
+        return self._decode(noise, params, lambda mean, log_sd, e: mean + log_sd.exp() * e)
+
+    def _decode(
+        self,
+        given: Sequence[Tensor],
+        params: Sequence[LevelParams],
+        latents: Callable[[Tensor, Tensor, Tensor], Tensor],
+    ) -> Tensor:
+        last = len(self.levels) - 1
+        x = given[last].new_zeros(given[last].shape)
+        for number in range(last, -1, -1):
+            like = x.new_zeros(given[number].shape)
+            mean, log_sd = self.priors[number](x, params[number].prior, like)
+            out = latents(mean, log_sd, given[number])
+            x = out if number == last else torch.cat([x, out], 1)
+            x = unsqueeze(self.level(number).inverse(x, params[number]))
+        return x
+
+    def initialise(
+        self, x: Tensor, params: Sequence[LevelParams], conditioners: Conditioners
+    ) -> None:
+        """Sets every actnorm from data, level by level.
 
         Shapes:
-            like: (N, ...), any tensor of the wanted batch size, type and device, whose last
-                two axes are the image's height and width.
-            returns: (N, inputs, H, W).
+            x: (N, inputs, H, W).
         """
-        size = (like.shape[-2], like.shape[-1])
-        shapes = self.shape.latents(size)
-        x = like.new_zeros(len(like), *shapes[-1])
-        last = len(params) - 1
-        for number in range(last, -1, -1):
-            like_latents = x.new_zeros(len(x), *shapes[number])
-            mean, log_sd = self.priors[number](x, params[number].prior, like_latents)
-            out = draw(number, mean, log_sd)
-            x = out if number == last else torch.cat([x, out], 1)
-            level = self.levels[number]
-            assert isinstance(level, Level)
-            x = unsqueeze(level.inverse(x, params[number]))
-        return x
+        for number, own in enumerate(params):
+            conditioner = conditioners[number]
+            assert isinstance(conditioner, Conditioner)
+            x = self.level(number).initialise(squeeze(x), own, conditioner).chunk(2, 1)[0]
+
+    def level(self, number: int) -> Level:
+        """A level, the finest first."""
+        level = self.levels[number]
+        assert isinstance(level, Level)
+        return level
 
 
 class Descent:
@@ -185,15 +201,92 @@ class Descent:
         return Encoding(tuple(self.latents), tuple(self.noise), self.log_prob, tuple(traces))
 
 
-def given(latents: Sequence[Tensor]) -> Draw:
-    """Latents as they are."""
-    return lambda level, mean, log_sd: latents[level]
+@dataclass(frozen=True)
+class Source:
+    """A source flow: its conditioners by level, and what it reads, (N, planes, H, W)."""
+
+    tower: Glow
+    conditioners: Conditioners
+    x: Tensor
+
+    def params(self) -> list[LevelParams]:
+        """The parameters of all levels; they depend on nothing."""
+        return [conditioner() for conditioner in self.conditioners]
 
 
-def drawn(noise: Sequence[Tensor], temperature: float = 1.0) -> Draw:
-    """Latents from standard normal noise: mean + T * sd * noise.
+PriorFeatures = Callable[[int, Tensor | None, Tensor | None], Tensor | None]
+"""(level, what the source's level put out, its latents) -> features for the target's prior."""
 
-    References:
-        Full-Glow, section 5.3.
+
+@dataclass(frozen=True)
+class Plan:
+    """What conditions a flow, level by level, before any of it is worked out.
+
+    Attributes:
+        conditioners: make the levels' parameters.
+        maps: what they read beside the source's trace, (N, B, H, W) per level, if anything.
+        prior: features for the levels' priors.
+        source: the flow whose trace they read, if there is one.
     """
-    return lambda level, mean, log_sd: mean + temperature * log_sd.exp() * noise[level]
+
+    conditioners: Conditioners
+    maps: Sequence[Tensor | None]
+    prior: PriorFeatures = lambda number, z, latents: None
+    source: Source | None = None
+
+    def params(self) -> tuple[tuple[LevelParams, ...], Encoding | None]:
+        """The parameters of all levels, and the source's encoding."""
+        if self.source is None:
+            return tuple(self._level(number, None) for number in range(len(self.maps))), None
+        encoding = self.source.tower.encode(self.source.x, self.source.params(), traced=True)
+        levels = tuple(self._level(number, encoding) for number in range(len(self.maps)))
+        return levels, encoding
+
+    def _level(self, number: int, source: Encoding | None) -> LevelParams:
+        conditioner = self.conditioners[number]
+        if source is None:
+            own: LevelParams = conditioner(None, self.maps[number])
+            return replace(own, prior=self.prior(number, None, None))
+        trace = source.traces[number]
+        own = conditioner(trace, self.maps[number])
+        return replace(own, prior=self.prior(number, trace.coupling[-1], source.latents[number]))
+
+    def encode(self, tower: Glow, x: Tensor, memory: Memory) -> tuple[Encoding, Encoding | None]:
+        """Data to latents, and the source's encoding.
+
+        Unless `memory` is `store`, both go side by side, without a graph of the steps. A source
+        whose coupling scales have no floor keeps the inputs of its steps in `reversible` too:
+        trained with a small weight such a flow stops being invertible in single precision within
+        tens of steps.
+
+        Shapes:
+            x: (N, inputs, H, W).
+        """
+        if memory == "store":
+            params, encoding = self.params()
+            return tower.encode(x, params), encoding
+        keeps, source = memory == "checkpoint", self.source
+        down = Descent(tower, x)
+        beside = None if source is None else Descent(source.tower, source.x)
+        for number, maps in enumerate(self.maps):
+            target = TowerLevel(tower.level(number), self.conditioners[number], keeps)
+            if source is None or beside is None:
+                z, log_det = JointLevel(target)(down.read(), maps=maps)
+                down.factor(z, log_det, self.prior(number, None, None))
+                continue
+            own = source.tower.level(number)
+            unbounded = own.coupling.floor == 0
+            joint = JointLevel(
+                target, TowerLevel(own, source.conditioners[number], keeps or unbounded)
+            )
+            z, log_det, source_z, source_log_det = joint(down.read(), beside.read(), maps)
+            beside.factor(source_z, source_log_det, None)
+            down.factor(z, log_det, self.prior(number, beside.z, beside.latents[number]))
+        return down.encoding(), None if beside is None else beside.encoding()
+
+    def initialise(self, tower: Glow, x: Tensor) -> None:
+        """Sets every actnorm from data; the source's first, as the target reads its trace."""
+        if self.source is not None:
+            source = self.source
+            source.tower.initialise(source.x, source.params(), source.conditioners)
+        tower.initialise(x, self.params()[0], self.conditioners)

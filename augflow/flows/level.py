@@ -2,27 +2,110 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
+from augflow.flows.conditioners import Conditioner
 from augflow.flows.coupling import CouplingNets, StepNet
-from augflow.flows.params import HoldsActNorms, LevelParams, StepParams, Trace
-from augflow.flows.transforms import ActNorm, AffineCoupling, CouplingParams, InvertibleConv
+from augflow.flows.params import LevelParams, StepParams, Trace
+from augflow.flows.transforms import AffineCoupling, AffineMap, CouplingParams
+
+Steps = Iterable[tuple[StepParams, StepNet | None]]
+"""Steps with their coupling networks; those without one are actnorm and matrix alone."""
 
 
-class Level(nn.Module):
+class StepMaths(nn.Module):
+    """What a step does, and its inverse; all parameters are handed in.
+
+    A step is actnorm, a 1x1 convolution, an affine injector where the condition has one, and an
+    affine coupling.
+    """
+
+    nets: CouplingNets
+    coupling: AffineMap
+
+    def mix(
+        self, x: Tensor, step: StepParams, *, traced: bool
+    ) -> tuple[Tensor | None, Tensor, Tensor]:
+        """Actnorm and 1x1 convolution: in one product, or one by one where both are traced.
+
+        Shapes:
+            returns: what actnorm put out if it is traced, what the matrix did, and both their
+                log-determinants (N,) or (1,).
+        """
+        log_det = step.log_det(x.shape[2] * x.shape[3])
+        if not traced:
+            return None, step.actnorm.before(step.conv.weight)(x), log_det
+        normed = step.actnorm(x)
+        return normed, step.conv(normed), log_det
+
+    def couple(self, mixed: Tensor, step: StepParams, net: StepNet) -> tuple[Tensor, Tensor]:
+        """The coupling: z (N, C, H, W) and its log-determinant (N,)."""
+        half, other = mixed.chunk(2, 1)
+        raw = CouplingParams(*net(half, step.features, step.cond_term))
+        changed, log_det = self.coupling(other, raw)
+        return torch.cat([half, changed], 1), log_det
+
+    def step(self, x: Tensor, step: StepParams, net: StepNet | None) -> tuple[Tensor, list[Tensor]]:
+        """Through one step.
+
+        What is worked out after the product here, and before it in `mix`, decides in which order
+        gradients are added up, and so their last bits.
+
+        Returns:
+            z (N, C, H, W), and the log-determinants of what was done, (N,) or (1,) each.
+        """
+        x = step.actnorm.before(step.conv.weight)(x)
+        changes = [step.log_det(x.shape[2] * x.shape[3])]
+        if net is None:
+            return x, changes
+        if step.injector is not None:
+            x, change = self.coupling(x, step.injector)
+            changes.append(change)
+        z, change = self.couple(x, step, net)
+        return z, [*changes, change]
+
+    def invert_step(self, z: Tensor, step: StepParams, net: StepNet | None) -> Tensor:
+        """The inverse of `step`; its parameters are inverted (`invert`)."""
+        if net is not None:
+            half, changed = z.chunk(2, 1)
+            raw = CouplingParams(*net(half, step.features, step.cond_term))
+            z = torch.cat([half, self.coupling.inverse(changed, raw)], 1)
+            if step.injector is not None:
+                z = self.coupling.inverse(z, step.injector)
+        assert step.inverse_mixing is not None
+        return step.inverse_mixing(z)
+
+    @torch.no_grad()
+    def initialise_steps(self, x: Tensor, steps: Steps, conditioner: Conditioner) -> Tensor:
+        """Sets every actnorm from the data, one step after the other; returns the last output."""
+        for index, (step, net) in enumerate(steps):
+            std, mean = torch.std_mean(x, dim=(0, 2, 3))
+            fitted = replace(step, actnorm=conditioner.initialise_step(index, mean, std))
+            x, _ = self.step(x, fitted, net)
+        return x
+
+
+class Level(StepMaths):
     """K steps of actnorm, 1x1 convolution and affine coupling on one resolution."""
 
     def __init__(
-        self, steps: int, channels: int, features: int, width: int, edge: str, floor: float,
+        self,
+        steps: int,
+        channels: int,
+        features: int,
+        width: int,
+        edge: str,
+        floor: float,
         bound: float | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Makes the coupling networks; all other parameters come from outside."""
         super().__init__()
         self.nets = CouplingNets(steps, channels, features, width, edge, bound)
-        self.actnorm, self.conv, self.coupling = ActNorm(), InvertibleConv(), AffineCoupling(floor)
+        self.coupling: AffineCoupling = AffineCoupling(floor)
 
     def forward(
         self, x: Tensor, params: LevelParams, *, traced: bool = False
@@ -43,64 +126,23 @@ class Level(nn.Module):
                 kept.append((normed, mixed, x))
         return x, log_det, Trace(*zip(*kept, strict=True)) if traced else None
 
-    def mix(
-        self, x: Tensor, step: StepParams, *, traced: bool
-    ) -> tuple[Tensor | None, Tensor, Tensor]:
-        """Actnorm and 1x1 convolution: in one product, or one by one where both are traced.
-
-        Shapes:
-            returns: what actnorm put out if it is traced, what the matrix did, and both their
-                log-determinants (N,) or (1,).
-        """
-        area = x.shape[2] * x.shape[3]
-        log_det = step.actnorm.log_det(area) + step.conv.log_det * area
-        if not traced:
-            return None, step.actnorm.before(step.conv.weight)(x), log_det
-        normed, _ = self.actnorm(x, step.actnorm)
-        mixed, _ = self.conv(normed, step.conv)
-        return normed, mixed, log_det
-
-    def couple(self, mixed: Tensor, step: StepParams, net: StepNet) -> tuple[Tensor, Tensor]:
-        """The coupling: z (N, C, H, W) and its log-determinant (N,)."""
-        half, other = mixed.chunk(2, 1)
-        changed, log_det = self.coupling(
-            other, CouplingParams(*net(half, step.features, step.share))
-        )
-        return torch.cat([half, changed], 1), log_det
-
     def inverse(self, z: Tensor, params: LevelParams) -> Tensor:
-        """Back through all steps; `params` best come `inverted` and with `shared` conditions."""
-        known = params if params.steps[0].undo is not None else params.inverted()
+        """Back through all steps; `params` best come from `precompute_condition` and `invert`."""
+        known = params if params.steps[0].inverse_mixing is not None else params.invert()
         for step, net in zip(reversed(known.steps), reversed(self.nets.per_step()), strict=True):
-            half, changed = z.chunk(2, 1)
-            coupling = CouplingParams(*net(half, step.features, step.share))
-            z = torch.cat([half, self.coupling.inverse(changed, coupling)], 1)
-            assert step.undo is not None
-            z = step.undo(z)
+            z = self.invert_step(z, step, net)
         return z
 
-    def shared(self, params: LevelParams) -> LevelParams:
+    def precompute_condition(self, params: LevelParams) -> LevelParams:
         """The same with the conditions' shares of all first convolutions worked out."""
-        steps = tuple(
-            step if step.features is None
-            else replace(step, features=None, share=net.shared(step.features))
-            for step, net in zip(params.steps, self.nets.per_step(), strict=True)
-        )  # fmt: skip
-        return replace(params, steps=steps)
-
-    @torch.no_grad()
-    def initialise(self, x: Tensor, params: LevelParams, conditioner: HoldsActNorms) -> LevelParams:
-        """Sets every actnorm from the data, one step after the other.
-
-        Returns:
-            `params` with the new actnorm values.
-        """
         steps = []
-        nets = self.nets.per_step()
-        for index, step in enumerate(params.steps):
-            std, mean = torch.std_mean(x, dim=(0, 2, 3))
-            step = replace(step, actnorm=conditioner.initialise_step(index, mean, std))
+        for step, net in zip(params.steps, self.nets.per_step(), strict=True):
+            if step.features is not None:
+                step = replace(step, features=None, cond_term=net.cond_term(step.features))
             steps.append(step)
-            _, mixed, _ = self.mix(x, step, traced=False)
-            x, _ = self.couple(mixed, step, nets[index])
         return replace(params, steps=tuple(steps))
+
+    def initialise(self, x: Tensor, params: LevelParams, conditioner: Conditioner) -> Tensor:
+        """Sets every actnorm from what the level reads; returns what it puts out."""
+        steps = zip(params.steps, self.nets.per_step(), strict=True)
+        return self.initialise_steps(x, steps, conditioner)

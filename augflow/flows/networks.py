@@ -22,9 +22,16 @@ class StackedConv(nn.Module):
     """
 
     def __init__(
-        self, steps: int, inputs: int, outputs: int, kernel: int, *, padding: int = 0,
-        stride: int = 1, shared: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        steps: int,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        *,
+        padding: int = 0,
+        stride: int = 1,
+        shared: bool = False,
+    ) -> None:
         """Makes the weights with the default initialisation of a plain convolution."""
         super().__init__()
         self.padding, self.stride, self.shared = padding, stride, shared
@@ -37,9 +44,13 @@ class StackedConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """All steps at once."""
         return F.conv2d(
-            x, self.weight.flatten(0, 1), self.bias.flatten(), stride=self.stride,
-            padding=self.padding, groups=1 if self.shared else len(self.weight),
-        )  # fmt: skip
+            x,
+            self.weight.flatten(0, 1),
+            self.bias.flatten(),
+            stride=self.stride,
+            padding=self.padding,
+            groups=1 if self.shared else len(self.weight),
+        )
 
 
 class StackedLinear(nn.Module):
@@ -118,11 +129,7 @@ def conv3x3_backward(
 ) -> tuple[Tensor | None, Tensor, Tensor]:
     """The gradients of input (where it is wanted), weight and bias of a `conv3x3`."""
     if not is_small(x):
-        found: tuple[Tensor, Tensor, Tensor] = torch.ops.aten.convolution_backward(
-            d_out, x, weight, [len(weight)], (1, 1), (1, 1), (1, 1), False, (0, 0), 1,
-            (wanted, True, True),
-        )  # fmt: skip
-        return found
+        return conv_backward(d_out, x, weight, 1, wanted=wanted)
     flat = d_out.permute(0, 2, 3, 1).reshape(-1, len(weight))  # (H W, C)
     d_weight = flat.t() @ F.unfold(x, 3, padding=1)[0].t()
     d_x = None
@@ -130,6 +137,17 @@ def conv3x3_backward(
         patches = weight.flatten(1).t() @ flat.t()
         d_x = F.fold(patches[None], tuple(x.shape[2:]), 3, padding=1)
     return d_x, d_weight.view(weight.shape), flat.sum(0)
+
+
+def conv_backward(
+    d_out: Tensor, x: Tensor, weight: Tensor, padding: int, *, wanted: bool = True
+) -> tuple[Tensor | None, Tensor, Tensor]:
+    """As `conv3x3_backward`, by torch's own kernel, for any size of the filters."""
+    bias, one, pad, mask = [len(weight)], (1, 1), (padding, padding), (wanted, True, True)
+    found: tuple[Tensor | None, Tensor, Tensor] = torch.ops.aten.convolution_backward(
+        d_out, x, weight, bias, one, pad, one, False, (0, 0), 1, mask
+    )
+    return found
 
 
 def border(weight: Tensor, like: Tensor) -> Tensor:

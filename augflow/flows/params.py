@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from augflow.flows.transforms import ActNormParams, ConvParams, Mixing, inverses
+from augflow.flows.transforms import (
+    ActNormParams,
+    ConvParams,
+    CouplingParams,
+    Mixing,
+    inverses,
+)
 
 
 def leaf(value: Tensor) -> Tensor:
@@ -27,17 +32,23 @@ class StepParams:
         features: what the coupling network reads of the condition, (N, F, H, W), if anything.
         share: what its first convolution made of the features, once that is worked out.
         undo: the inverse of actnorm and matrix in one, once that is worked out.
+        injector: scale and shift that the condition alone decides, where a step has an injector.
     """
 
     actnorm: ActNormParams
     conv: ConvParams
     features: Tensor | None = None
-    share: Tensor | None = None
-    undo: Mixing | None = None
+    cond_term: Tensor | None = None
+    inverse_mixing: Mixing | None = None
+    injector: CouplingParams | None = None
 
-    def inverted(self) -> StepParams:
+    def log_det(self, area: int) -> Tensor:
+        """Of actnorm and matrix on so many pixels, (N,) or (1,), nats."""
+        return self.actnorm.log_det(area) + self.conv.log_det * area
+
+    def invert(self) -> StepParams:
         """The same with actnorm and matrix inverted."""
-        return replace(self, undo=self.actnorm.undone_after(inverses(self.conv.weight)))
+        return replace(self, inverse_mixing=self.actnorm.inverse_after(inverses(self.conv.weight)))
 
     def tensors(self) -> Iterator[Tensor]:
         """What is given for a pass towards latents, in a fixed order."""
@@ -53,16 +64,16 @@ class StepParams:
 
     def rows(self, wanted: Rows) -> StepParams:
         """The parameters of some rows of the batch."""
-        act, conv, undo = self.actnorm, self.conv, self.undo
+        act, conv, undo = self.actnorm, self.conv, self.inverse_mixing
+        if undo is not None:
+            undo = Mixing(wanted.of_shared(undo.matrix), wanted.of_shared(undo.offset))
         return StepParams(
             ActNormParams(wanted.of_shared(act.scale), wanted.of_shared(act.shift)),
             ConvParams(wanted.of_shared(conv.weight), wanted.of_shared(conv.log_det)),
             wanted.of(self.features),
-            wanted.of(self.share),
-            None if undo is None else Mixing(
-                wanted.of_shared(undo.matrix), wanted.of_shared(undo.offset)
-            ),
-        )  # fmt: skip
+            wanted.of(self.cond_term),
+            undo,
+        )
 
 
 @dataclass(frozen=True)
@@ -72,11 +83,11 @@ class LevelParams:
     steps: tuple[StepParams, ...]
     prior: Tensor | None = None
 
-    def inverted(self) -> LevelParams:
+    def invert(self) -> LevelParams:
         """The same with actnorm and matrix of every step inverted, once for all later samples."""
         known = inverses(torch.stack([step.conv.weight for step in self.steps]))
         steps = tuple(
-            replace(step, undo=step.actnorm.undone_after(inverse))
+            replace(step, inverse_mixing=step.actnorm.inverse_after(inverse))
             for step, inverse in zip(self.steps, known.unbind(0), strict=True)
         )
         return replace(self, steps=steps)
@@ -119,28 +130,3 @@ class Trace:
     actnorm: tuple[Tensor, ...]
     conv: tuple[Tensor, ...]
     coupling: tuple[Tensor, ...]
-
-
-class Conditioner(Protocol):
-    """Makes the parameters of a level's steps, all of them or some that lie next to each other.
-
-    Parameters and buffers have a leading axis of steps, so a part of the steps is the same module
-    on slices of them.
-    """
-
-    def __call__(self, trace: Trace | None, maps: Tensor | None) -> LevelParams:
-        """Parameters of the steps.
-
-        Args:
-            trace: what the source level's steps put out, where there is a source.
-            maps: (N, B, H, W), what is read beside it: a boundary map, or a layout's planes.
-        """
-        ...
-
-
-class HoldsActNorms(Protocol):
-    """A conditioner whose actnorms the data-dependent initialisation can set."""
-
-    def initialise_step(self, step: int, mean: Tensor, std: Tensor) -> ActNormParams:
-        """Sets a step's actnorm so that channels of this mean and std come out as 0 and 1."""
-        ...

@@ -26,24 +26,24 @@ class Prior(nn.Module):
     """
 
     def __init__(
-        self, kept: int, latents: int, features: int, edge: str, bound: float | None,
-        kind: PriorKind = "learned",
-    ) -> None:  # fmt: skip
+        self, channels: int, features: int, edge: str, bound: float | None, kind: PriorKind
+    ) -> None:
         """Makes the zero convolution: every prior starts as N(0, 1).
 
-        With `bound` the log standard deviation is kept within +-bound by a tanh.
+        Both halves have so many `channels`. With `bound` the log standard deviation is kept
+        within +-bound by a tanh.
         """
         super().__init__()
         self.features, self.bound, self.kind = features, bound, kind
         if kind in ("learned", "features"):
-            inputs = features + (kept if kind == "learned" else 0)
-            self.conv = ZeroConv(inputs, 2 * latents, edge)
+            inputs = features + (channels if kind == "learned" else 0)
+            self.conv = ZeroConv(inputs, 2 * channels, edge)
 
     def forward(self, kept: Tensor, features: Tensor | None, like: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log standard deviation, each (N, latents, H, W).
+        """Mean and log standard deviation, each (N, C, H, W).
 
         Shapes:
-            kept: (N, kept, H, W).
+            kept: (N, C, H, W).
             features: (N, features, H, W), where the layout has a say.
             like: any tensor of the latents' shape.
         """

@@ -1,4 +1,4 @@
-"""Levels whose backward pass rebuilds what their forward pass did not keep.
+"""Levels and blocks whose backward pass rebuilds what their forward pass did not keep.
 
 A step can be undone, so its input follows from its output: between the passes a level holds what
 goes in and what comes out, however many steps it has. Source and target go back together, as the
@@ -13,17 +13,28 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.func import functional_call
 
-from augflow.flows.params import Trace, leaf
-from augflow.flows.reversible_step import Undone, drifted, precision_of, same_precision
-from augflow.flows.sides import Part, Side
+from augflow.flows.coupling import StepNet
+from augflow.flows.params import StepParams, Trace, leaf
+from augflow.flows.reversible_step import (
+    StepBackward,
+    StepChunk,
+    TowerLevel,
+    current_precision,
+    has_drifted,
+    same_precision,
+)
+
+if TYPE_CHECKING:
+    from augflow.flows.blocks import Block
 
 TOGETHER = 8
 """How many steps of a level go back together at most."""
@@ -36,11 +47,11 @@ WIDE_BYTES = 64 * 2**20
 class JointLevel:
     """A level of the target and, in two-tower systems, the source's beside it."""
 
-    target: Side
-    source: Side | None = None
+    target: TowerLevel
+    source: TowerLevel | None = None
 
     @property
-    def sides(self) -> tuple[Side, ...]:
+    def towers(self) -> tuple[TowerLevel, ...]:
         """The target, then the source if there is one."""
         return (self.target,) if self.source is None else (self.target, self.source)
 
@@ -54,7 +65,7 @@ class JointLevel:
             maps: see `Conditioner`; no gradients reach it.
             returns: the target's z and log-determinant (N,), then the source's.
         """
-        weights = [p for side in self.sides for p in side.weights.values()]
+        weights = [p for tower in self.towers for p in tower.weights.values()]
         out: tuple[Tensor, ...] = _Rebuilt.apply(self, x, source_x, maps, *weights)
         return out
 
@@ -74,15 +85,19 @@ class _Rebuilt(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, joint: JointLevel, x: Tensor, source_x: Tensor | None, maps: Tensor | None,
+        ctx: Any,
+        joint: JointLevel,
+        x: Tensor,
+        source_x: Tensor | None,
+        maps: Tensor | None,
         *weights: Tensor,
-    ) -> tuple[Tensor, ...]:  # fmt: skip
+    ) -> tuple[Tensor, ...]:
         """See `JointLevel.__call__`."""
-        out, kept = _through(joint, x, source_x, maps)
+        out, kept = _level_forward(joint, x, source_x, maps)
         starts = [x] if source_x is None else [x, source_x]
         ctx.save_for_backward(maps, *starts, *out[::2], *chain.from_iterable(kept))
         ctx.joint, ctx.counts = joint, [len(inputs) for inputs in kept]
-        ctx.precision = precision_of(x)
+        ctx.precision = current_precision(x)
         return out
 
     @staticmethod
@@ -92,152 +107,285 @@ class _Rebuilt(torch.autograd.Function):
         joint: JointLevel = ctx.joint
         saved = iter(ctx.saved_tensors)
         maps = next(saved)
-        starts, ends = ([next(saved) for _ in joint.sides] for _ in range(2))
+        starts, ends = ([next(saved) for _ in joint.towers] for _ in range(2))
         inputs = [list(islice(saved, count)) for count in ctx.counts]
         with same_precision(ctx.precision):
-            back = _Back(joint, maps, ends, inputs, gradients)
+            back = _LevelBackward(joint, maps, ends, inputs, gradients)
             back.run()
             if any(
-                not side.keeps and drifted(found, x, ctx.precision)
-                for side, found, x in zip(joint.sides, back.states, starts, strict=True)
+                not tower.keeps and has_drifted(found, x, ctx.precision)
+                for tower, found, x in zip(joint.towers, back.states, starts, strict=True)
             ):
                 # what was rebuilt has drifted away: go through again and keep the inputs of steps
-                sure = JointLevel(*(Side(s.level, s.conditioner, True) for s in joint.sides))
+                sure = JointLevel(*(replace(tower, keeps=True) for tower in joint.towers))
                 x, source_x = (*starts, None)[:2]
-                _, inputs = _through(sure, x, source_x, maps)
-                back = _Back(sure, maps, ends, inputs, gradients)
+                _, inputs = _level_forward(sure, x, source_x, maps)
+                back = _LevelBackward(sure, maps, ends, inputs, gradients)
                 back.run()
         d_source = back.d_states[1] if joint.source is not None else None
-        return None, back.d_states[0], d_source, None, *back.weight_gradients()
+        weights = [gradient for tower in back.gradients for gradient in tower.values()]
+        return None, back.d_states[0], d_source, None, *weights
 
 
 @torch.no_grad()
-def _through(
+def _level_forward(
     joint: JointLevel, x: Tensor, source_x: Tensor | None, maps: Tensor | None
 ) -> tuple[tuple[Tensor, ...], list[list[Tensor]]]:
-    """All steps forward; what `JointLevel` returns, and inputs of the steps of sides that keep."""
+    """All steps forward; what `JointLevel` returns, and inputs of the steps of towers that keep."""
     states = [x] if source_x is None else [x, source_x]
     log_dets = [state.new_zeros(len(state)) for state in states]
     kept: list[list[Tensor]] = [[] for _ in states]
 
-    def go(side: int, part: Part, traced: bool) -> Trace | None:
+    def go(tower: int, chunk: StepChunk, traced: bool) -> Trace | None:
         seen: list[tuple[Tensor, ...]] = []
-        for index, step in enumerate(part.steps):
-            own = joint.sides[side]
+        own = joint.towers[tower]
+        for index, step in enumerate(chunk.steps):
             if own.keeps:
-                kept[side].append(states[side])
-            normed, mixed, change = own.level.mix(states[side], step, traced=traced)
-            states[side], last = own.level.couple(mixed, step, part.net(index))
-            log_dets[side] = log_dets[side] + change + last
+                kept[tower].append(states[tower])
+            normed, mixed, change = own.level.mix(states[tower], step, traced=traced)
+            states[tower], last = own.level.couple(mixed, step, chunk.net(index))
+            log_dets[tower] = log_dets[tower] + change + last
             if normed is not None:
-                seen.append((normed, mixed, states[side]))
+                seen.append((normed, mixed, states[tower]))
         return Trace(*zip(*seen, strict=True)) if traced else None
 
-    for chunk in joint.chunks(x):
+    for steps in joint.chunks(x):
         trace = None
         if joint.source is not None:
-            trace = go(1, Part(joint.source, chunk, None, None), True)
-        go(0, Part(joint.target, chunk, trace, maps), False)
+            trace = go(1, StepChunk(joint.source, steps, None, None), True)
+        go(0, StepChunk(joint.target, steps, trace, maps), False)
     out = tuple(part for pair in zip(states, log_dets, strict=True) for part in pair)
     return out, kept
 
 
-class _Back:
-    """The backward pass of a level: states and their gradients on the way to the first step."""
+class _LevelBackward:
+    """The backward pass of a level: states and their gradients on the way to the first step.
+
+    Lists have the target's part first, then the source's.
+    """
 
     def __init__(
-        self, joint: JointLevel, maps: Tensor | None, states: list[Tensor],
-        kept: list[list[Tensor]], gradients: Sequence[Tensor],
-    ) -> None:  # fmt: skip
+        self,
+        joint: JointLevel,
+        maps: Tensor | None,
+        states: list[Tensor],
+        kept: list[list[Tensor]],
+        gradients: Sequence[Tensor],
+    ) -> None:
         self.joint, self.maps, self.kept = joint, maps, kept
         self.states = list(states)
         self.d_states = list(gradients[0::2])
         self.d_log_dets = list(gradients[1::2])
         self.gradients = [
-            {name: torch.empty_like(p) for name, p in side.weights.items()} for side in joint.sides
+            {name: torch.empty_like(p) for name, p in tower.weights.items()}
+            for tower in joint.towers
         ]
 
     def run(self) -> None:
         """From the last steps to the first."""
-        for chunk in reversed(self.joint.chunks(self.states[0])):
-            self._together(chunk)
+        for steps in reversed(self.joint.chunks(self.states[0])):
+            self._together(steps)
 
-    def _together(self, chunk: range) -> None:
+    def _together(self, steps: range) -> None:
         """Some steps; what they needed is let go before the next ones begin."""
+        source: StepChunk | None = None
+        waiting: list[StepBackward] = []
+        trace: Trace | None = None
         with torch.enable_grad():
-            source = self._source(chunk) if self.joint.source is not None else None
-            trace = None if source is None else source.trace
-            part = Part(self.joint.target, chunk, trace, self.maps)
+            if self.joint.source is not None:
+                source = StepChunk(self.joint.source, steps, None, None)
+                waiting = self._rebuild_source(source)
+                trace = Trace(
+                    tuple(leaf(step.normed) for step in waiting),
+                    tuple(leaf(step.mixed) for step in waiting),
+                    tuple(leaf(step.out) for step in waiting),
+                )
+            target = StepChunk(self.joint.target, steps, trace, self.maps)
         found: dict[int, list[Tensor]] = {}
-        for index in reversed(range(len(chunk))):
-            step = part.undone(index, *self._known(0, chunk[index], self.states[0]))
-            found[index] = self._back(0, part, index, step, None)
-        traced = [] if source is None else source.traced
-        learned, d_trace = part.conditioned(found, traced)
-        self._write(0, chunk, learned)
+        for index in reversed(range(len(steps))):
+            step = target.step_backward(index, *self._known_state(0, steps[index], self.states[0]))
+            found[index] = self._back(0, target, index, step, None)
+        read = [] if trace is None else [*trace.actnorm, *trace.conv, *trace.coupling]
+        learned, d_trace = target.conditioner_gradients(found, read)
+        self._write(0, steps, learned)
         if source is not None:
-            self._source_back(source, d_trace)
+            self._source_back(source, waiting, d_trace)
 
-    def weight_gradients(self) -> list[Tensor]:
-        """In the order in which the weights were given."""
-        return [gradient for side in self.gradients for gradient in side.values()]
-
-    def _known(self, side: int, step: int, z: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    def _known_state(self, tower: int, step: int, z: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """A step's output, or its input where that was kept."""
-        return (None, self.kept[side][step]) if self.joint.sides[side].keeps else (z, None)
+        return (None, self.kept[tower][step]) if self.joint.towers[tower].keeps else (z, None)
 
     def _back(
-        self, side: int, part: Part, index: int, step: Undone, d_trace: Sequence[Tensor] | None
+        self,
+        tower: int,
+        chunk: StepChunk,
+        index: int,
+        step: StepBackward,
+        d_trace: Sequence[Tensor] | None,
     ) -> list[Tensor]:
         """Through one step; returns the gradients of what it was given."""
-        own = part.nets.pop(index)
-        self.d_states[side], found, nets = step.backward(
-            self.d_states[side], self.d_log_dets[side], own, d_trace
+        own = chunk.nets.pop(index)
+        self.d_states[tower], found, nets = step.backward(
+            self.d_states[tower], self.d_log_dets[tower], own, d_trace
         )
-        self.states[side] = step.x
-        number = part.chunk[index]
+        self.states[tower] = step.x
         for name, gradient in nets.items():
-            self.gradients[side][f"nets.{name}"][number] = gradient
+            self.gradients[tower][f"nets.{name}"][chunk.chunk[index]] = gradient
         return found
 
-    def _write(self, side: int, chunk: range, learned: dict[str, Tensor]) -> None:
+    def _write(self, tower: int, steps: range, learned: dict[str, Tensor]) -> None:
         for name, gradient in learned.items():
-            self.gradients[side][f"given.{name}"][chunk.start : chunk.stop] = gradient
+            self.gradients[tower][f"given.{name}"][steps.start : steps.stop] = gradient
 
-    def _source(self, chunk: range) -> _SourceChunk:
-        assert self.joint.source is not None
-        part = Part(self.joint.source, chunk, None, None)
-        steps: list[Undone] = []
+    def _rebuild_source(self, chunk: StepChunk) -> list[StepBackward]:
+        """Steps of the source, undone, that wait for the gradients of their trace."""
+        steps: list[StepBackward] = []
         z = self.states[1]
-        for index in reversed(range(len(chunk))):
-            step = part.undone(index, *self._known(1, chunk[index], z))
+        for index in reversed(range(len(chunk.chunk))):
+            step = chunk.step_backward(index, *self._known_state(1, chunk.chunk[index], z))
             steps.insert(0, step)
             z = step.x.detach()
-        return _SourceChunk(part, steps)
+        return steps
 
-    def _source_back(self, source: _SourceChunk, d_trace: Sequence[Tensor]) -> None:
-        count = len(source.steps)
+    def _source_back(
+        self, chunk: StepChunk, steps: list[StepBackward], d_trace: Sequence[Tensor]
+    ) -> None:
+        count = len(steps)
         found: dict[int, list[Tensor]] = {}
         for index in reversed(range(count)):
-            step = source.steps.pop()
-            own = [d_trace[index], d_trace[count + index], d_trace[2 * count + index]]
-            found[index] = self._back(1, source.part, index, step, own)
-        learned, _ = source.part.conditioned(found, [])
-        self._write(1, source.part.chunk, learned)
+            found[index] = self._back(1, chunk, index, steps.pop(), d_trace[index::count])
+        learned, _ = chunk.conditioner_gradients(found, [])
+        self._write(1, chunk.chunk, learned)
 
 
-class _SourceChunk:
-    """Steps of the source that were undone and wait for the gradients of their trace."""
+def block_steps(
+    block: Block, x: Tensor, condition: Tensor | None, *, keeps: bool
+) -> tuple[Tensor, Tensor]:
+    """A block's steps: z (N, C, H, W) and the log-determinant (N,), without a graph of them.
 
-    def __init__(self, part: Part, steps: list[Undone]) -> None:
-        self.part, self.steps = part, steps
-        self.trace = Trace(
-            tuple(leaf(step.normed) for step in steps),
-            tuple(leaf(step.mixed) for step in steps),
-            tuple(leaf(step.out) for step in steps),
-        )
+    Args:
+        block: whose steps.
+        x: (N, C, H, W), squeezed.
+        condition: (N, F, H, W), squeezed: all that injectors and couplings read.
+        keeps: whether the inputs of steps are kept instead of rebuilt.
+    """
+    z, log_det = _RebuiltBlock.apply(block, keeps, x, condition, *block.parameters())
+    return z, log_det
 
-    @property
-    def traced(self) -> list[Tensor]:
-        """The tensors of the trace: actnorm's of all steps, then the matrices', then the rest."""
-        return [*self.trace.actnorm, *self.trace.conv, *self.trace.coupling]
+
+class _RebuiltBlock(torch.autograd.Function):
+    """A `Block` without a graph of its steps."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, block: Block, keeps: bool, x: Tensor, condition: Tensor | None, *weights: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """See `block_steps`."""
+        z, log_det, kept = _block_forward(block, x, condition, keeps)
+        ctx.save_for_backward(condition, x, z, *kept)
+        ctx.block, ctx.keeps, ctx.precision = block, keeps, current_precision(x)
+        return z, log_det
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, d_z: Tensor, d_log_det: Tensor) -> tuple[Tensor | None, ...]:
+        """Gradients of input, condition and weights, from the last step to the first."""
+        block: Block = ctx.block
+        condition, x, z, *kept = ctx.saved_tensors
+        with same_precision(ctx.precision):
+            back = _BlockBackward(block, condition, d_z, d_log_det)
+            found = back.run(z, kept)
+            if not ctx.keeps and has_drifted(found, x, ctx.precision):
+                kept = _block_forward(block, x, condition, True)[2]
+                back = _BlockBackward(block, condition, d_z, d_log_det)
+                back.run(z, kept)
+        return None, None, back.d_x, back.d_condition, *back.gradients.values()
+
+
+@torch.no_grad()
+def _block_forward(
+    block: Block, x: Tensor, condition: Tensor | None, keeps: bool
+) -> tuple[Tensor, Tensor, list[Tensor]]:
+    """All steps forward: z, the log-determinant, and the inputs of steps where they are kept."""
+    log_det = x.new_zeros(len(x))
+    kept = []
+    for number in range(block.count):
+        if keeps:
+            kept.append(x)
+        x, change = block.through(x, *_BlockStep(block, number).params(condition))
+        log_det = log_det + change
+    return x, log_det, kept
+
+
+class _BlockStep:
+    """One step of a block, on leaves for its weights.
+
+    Attributes:
+        places: where on their axis of steps the weights of this step are, by name.
+    """
+
+    def __init__(self, block: Block, number: int) -> None:
+        self.block, self.number = block, number
+        own = number - block.shape.transitions  # which of the full steps; below 0 a transition
+        self.places: dict[str, int] = {}
+        self.leaves: dict[str, Tensor] = {}
+        for name, p in block.named_parameters():
+            place = number if name.startswith("learned.") else own
+            if place >= 0:
+                self.places[name], self.leaves[name] = place, leaf(p[place])
+
+    def params(self, condition: Tensor | None) -> tuple[StepParams, StepNet | None]:
+        """Its parameters and network, made from the leaves; a transition has no network."""
+        learned, n = self.block.learned, self.number
+        own = {name: value[None] for name, value in self._of("learned.").items()}
+        buffers = {name: value[n : n + 1] for name, value in learned.named_buffers()}
+        step: StepParams = functional_call(learned, {**own, **buffers}, ()).steps[0]
+        if n < self.block.shape.transitions:
+            return step, None
+        net = self.block.nets.on(self._of("nets."))
+        if self.block.injections is None:
+            return step, net
+        assert condition is not None
+        injector = self.block.injections.injector(self._of("injections."), condition)
+        return replace(step, injector=injector, features=condition), net
+
+    def _of(self, prefix: str) -> dict[str, Tensor]:
+        return {
+            name.removeprefix(prefix): value
+            for name, value in self.leaves.items()
+            if name.startswith(prefix)
+        }
+
+
+class _BlockBackward:
+    """The backward pass of a block."""
+
+    def __init__(
+        self, block: Block, condition: Tensor | None, d_z: Tensor, d_log_det: Tensor
+    ) -> None:
+        self.block, self.condition, self.d_x, self.d_log_det = block, condition, d_z, d_log_det
+        self.d_condition = None if condition is None else torch.zeros_like(condition)
+        self.gradients = {name: torch.empty_like(p) for name, p in block.named_parameters()}
+
+    def run(self, z: Tensor, kept: list[Tensor]) -> Tensor:
+        """From the last step to the first; returns the input as it was found."""
+        for number in reversed(range(self.block.count)):
+            step = _BlockStep(self.block, number)
+            condition = None if self.condition is None else leaf(self.condition)
+            with torch.enable_grad():
+                params, net = step.params(condition)
+            with torch.no_grad():
+                x = kept[number] if kept else self.block.invert_step(z, params.invert(), net)
+            x = leaf(x)
+            with torch.enable_grad():
+                ends = self.block.through(x, params, net)
+            read = [] if condition is None or net is None else [condition]
+            wanted = [x, *read, *step.leaves.values()]
+            self.d_x, *found = torch.autograd.grad(ends, wanted, [self.d_x, self.d_log_det])
+            if read:
+                assert self.d_condition is not None
+                self.d_condition += found.pop(0)
+            for name, gradient in zip(step.leaves, found, strict=True):
+                self.gradients[name][step.places[name]] = gradient
+            z = x
+        return z

@@ -1,4 +1,4 @@
-"""One step of a level gone back through: its input rebuilt, then its gradients."""
+"""Steps of a level gone back through: on leaves, inputs rebuilt, then gradients."""
 
 from __future__ import annotations
 
@@ -6,15 +6,96 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.func import functional_call
 
 from augflow.flows.coupling import StepNet
 from augflow.flows.level import Level
-from augflow.flows.params import StepParams, leaf
-from augflow.flows.transforms import ActNorm, CouplingParams, InvertibleConv
+from augflow.flows.params import LevelParams, StepParams, Trace, leaf
+from augflow.flows.transforms import CouplingParams
 
 
-class Undone:
+@dataclass(frozen=True)
+class TowerLevel:
+    """A level of one tower, as a backward pass in pieces sees it.
+
+    Attributes:
+        level: its steps.
+        conditioner: makes their parameters.
+        keeps: whether the inputs of steps are kept instead of rebuilt; for flows that single
+            precision cannot invert, as their coupling scales have no floor.
+    """
+
+    level: Level
+    conditioner: nn.Module
+    keeps: bool = False
+
+    @property
+    def weights(self) -> dict[str, nn.Parameter]:
+        """All that is learned here, by name."""
+        nets = {f"nets.{name}": p for name, p in self.level.nets.named_parameters()}
+        return nets | {f"given.{name}": p for name, p in self.conditioner.named_parameters()}
+
+
+class StepChunk:
+    """Some steps of a level: leaves for their weights, and their parameters made from these.
+
+    Attributes:
+        chunk: which steps.
+        leaves: the conditioner's weights for them, by name.
+        steps: what the conditioner made of these, as leaves of their own.
+        nets: the leaves of the networks that were asked for, by place in the chunk.
+    """
+
+    def __init__(
+        self, tower: TowerLevel, chunk: range, trace: Trace | None, maps: Tensor | None
+    ) -> None:
+        """Makes the parameters of the steps; see `Conditioner` for what it reads."""
+        self.level, self.chunk = tower.level, chunk
+        place = slice(chunk.start, chunk.stop)
+        given = tower.conditioner
+        self.leaves = {name: leaf(p[place]) for name, p in given.named_parameters()}
+        buffers = {name: value[place] for name, value in given.named_buffers()}
+        params: LevelParams = functional_call(given, {**self.leaves, **buffers}, (trace, maps))
+        self.made = params.steps
+        self.steps = tuple(step.leaves() for step in params.steps)
+        self.nets: dict[int, dict[str, Tensor]] = {}
+
+    def net(self, index: int) -> StepNet:
+        """The coupling network of a step, on leaves."""
+        nets = self.level.nets
+        own = {name: leaf(p[self.chunk[index]]) for name, p in nets.named_parameters()}
+        self.nets[index] = own
+        return nets.on(own)
+
+    def step_backward(self, index: int, z: Tensor | None, x: Tensor | None) -> StepBackward:
+        """A step, from its output or its input."""
+        return StepBackward(self.level, self.steps[index], self.net(index), z, x)
+
+    def conditioner_gradients(
+        self, found: dict[int, list[Tensor]], further: Sequence[Tensor]
+    ) -> tuple[dict[str, Tensor], list[Tensor]]:
+        """Gradients of the conditioner's weights, by name, and of `further` tensors it read.
+
+        Args:
+            found: gradients of what each step was given, by place in the chunk.
+            further: the source's trace.
+        """
+        made = [tensor for step in self.made for tensor in step.tensors()]
+        gradients = [part for index in range(len(self.made)) for part in found[index]]
+        pairs = [(m, g) for m, g in zip(made, gradients, strict=True) if m.requires_grad]
+        wanted = [*self.leaves.values(), *further]
+        back = torch.autograd.grad(
+            [m for m, _ in pairs], wanted, [g for _, g in pairs], allow_unused=True
+        )
+        filled = [
+            torch.zeros_like(w) if g is None else g for w, g in zip(wanted, back, strict=True)
+        ]
+        count = len(self.leaves)
+        return dict(zip(self.leaves, filled[:count], strict=True)), filled[count:]
+
+
+class StepBackward:
     """A step whose input and intermediate states are known again, ready for its backward pass.
 
     The coupling's network runs once: what it makes of the untouched half both undoes the coupling
@@ -51,8 +132,8 @@ class Undone:
         with torch.no_grad():
             if x is None:
                 mixed = torch.cat([half, level.coupling.inverse(changed, given)], 1)
-                normed = InvertibleConv().inverse(mixed, step.conv)
-                x = ActNorm().inverse(normed, step.actnorm)
+                normed = step.conv.inverse(mixed)
+                x = step.actnorm.inverse(normed)
             else:
                 out = torch.cat([half, level.coupling(other, given)[0]], 1)
         assert out is not None
@@ -60,9 +141,12 @@ class Undone:
         self.x, self.normed, self.mixed, self.out = x.detach(), normed, mixed, out
 
     def backward(
-        self, d_out: Tensor, d_log_det: Tensor, weights: Mapping[str, Tensor],
+        self,
+        d_out: Tensor,
+        d_log_det: Tensor,
+        weights: Mapping[str, Tensor],
         d_trace: Sequence[Tensor] | None = None,
-    ) -> tuple[Tensor, list[Tensor], dict[str, Tensor]]:  # fmt: skip
+    ) -> tuple[Tensor, list[Tensor], dict[str, Tensor]]:
         """Gradients of the input, of the parameters (scale, shift, matrix, ...) and the network.
 
         Args:
@@ -130,7 +214,7 @@ class Precision:
         return self.autocast if self.enabled else self.states
 
 
-def precision_of(x: Tensor) -> Precision:
+def current_precision(x: Tensor) -> Precision:
     """The precision in which a pass over `x` runs now."""
     device = "cpu" if x.is_meta else x.device.type
     kind, enabled = torch.get_autocast_dtype(device), torch.is_autocast_enabled(device)
@@ -142,7 +226,7 @@ def same_precision(precision: Precision) -> torch.autocast:
     return torch.autocast(precision.device, dtype=precision.autocast, enabled=precision.enabled)
 
 
-def drifted(found: Tensor, x: Tensor, precision: Precision) -> bool:
+def has_drifted(found: Tensor, x: Tensor, precision: Precision) -> bool:
     """Whether a rebuilt input is another than the true one; what is not finite always is."""
     if x.is_meta:
         return False

@@ -1,7 +1,8 @@
 """The invertible steps of a Glow: pure maths on given parameters.
 
-A transform holds no weights. Whatever makes its parameters (learned constants, the raw layout, the
-source flow's trace) is a conditioner's business, so one transform serves every system.
+A map holds no weights. Whatever makes its parameters (learned constants, the raw layout, the source
+flow's trace) is a conditioner's business, so one map serves every system. Rows of a batch never
+influence each other.
 """
 
 from __future__ import annotations
@@ -13,23 +14,6 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-
-class Transform(nn.Module):
-    """An invertible map of a batch; rows never influence each other."""
-
-    def forward(self, x: Tensor, params: object) -> tuple[Tensor, Tensor]:
-        """Maps data towards latents.
-
-        Shapes:
-            x: (N, ...).
-            returns: z (N, ...) and log |det dz/dx| (N,), in nats.
-        """
-        raise NotImplementedError
-
-    def inverse(self, z: Tensor, params: object) -> Tensor:
-        """Undoes `forward` under the same parameters."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -51,54 +35,59 @@ class Mixing:
 
 @dataclass(frozen=True)
 class ActNormParams:
-    """Scale and shift per channel, each (N, C) or (1, C)."""
+    """An affine map per channel, y = s * (x + t); scale and shift are (N, C) or (1, C).
+
+    References:
+        Kingma and Dhariwal 2018, "Glow", section 3.1; Full-Glow, equation 5.
+    """
 
     scale: Tensor
     shift: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Maps (N, C, H, W)."""
+        return self.scale[..., None, None] * (x + self.shift[..., None, None])
+
+    def inverse(self, y: Tensor) -> Tensor:
+        """Undoes the map."""
+        return y / self.scale[..., None, None] - self.shift[..., None, None]
+
+    def log_det(self, area: int) -> Tensor:
+        """Of a map of so many pixels, (N,) or (1,), nats."""
+        return self.scale.abs().log().sum(1) * area
 
     def before(self, weight: Tensor) -> Mixing:
         """This, then a matrix (N, C, C), as one map."""
         moved = (weight @ (self.scale * self.shift)[..., None])[..., 0]
         return Mixing(weight * self.scale[:, None], moved)
 
-    def undone_after(self, inverse: Tensor) -> Mixing:
+    def inverse_after(self, inverse: Tensor) -> Mixing:
         """The inverse of the matrix that came after this, then this undone, as one map."""
         return Mixing(inverse / self.scale[..., None], -self.shift)
-
-    def log_det(self, area: int) -> Tensor:
-        """Of a map of so many pixels, (N,) or (1,), nats."""
-        return self.scale.abs().log().sum(1) * area
-
-
-class ActNorm(Transform):
-    """Affine map per channel, y = s * (x + t).
-
-    References:
-        Kingma and Dhariwal 2018, "Glow", section 3.1; Full-Glow, equation 5.
-    """
-
-    def forward(self, x: Tensor, params: ActNormParams) -> tuple[Tensor, Tensor]:  # type: ignore[override]
-        """See `Transform.forward`; x is (N, C, H, W)."""
-        scale, shift = params.scale[..., None, None], params.shift[..., None, None]
-        log_det = params.log_det(x.shape[2] * x.shape[3])
-        return scale * (x + shift), log_det.expand(len(x))
-
-    def inverse(self, z: Tensor, params: ActNormParams) -> Tensor:  # type: ignore[override]
-        """See `Transform.inverse`."""
-        return z / params.scale[..., None, None] - params.shift[..., None, None]
 
 
 @dataclass(frozen=True)
 class ConvParams:
-    """An invertible matrix per image, and its log-determinant.
+    """An invertible 1x1 convolution: one matrix per image over the channels of every pixel.
 
     Shapes:
         weight: (N, C, C) or (1, C, C).
         log_det: (N,) or (1,), nats per pixel.
+
+    References:
+        Kingma and Dhariwal 2018, "Glow", section 3.2; Full-Glow, equation 6.
     """
 
     weight: Tensor
     log_det: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Maps (N, C, H, W)."""
+        return _per_pixel(self.weight, x)
+
+    def inverse(self, y: Tensor) -> Tensor:
+        """Undoes the map."""
+        return _per_pixel(inverses(self.weight), y)
 
 
 def inverses(weights: Tensor) -> Tensor:
@@ -130,23 +119,6 @@ def log_determinants(weights: Tensor) -> Tensor:
     flat = weights.flatten(0, -3)
     logs = torch.stack([torch.linalg.slogdet(one)[1] for one in flat])
     return logs.reshape(weights.shape[:-2])
-
-
-class InvertibleConv(Transform):
-    """Invertible 1x1 convolution: one matrix over the channels of every pixel.
-
-    References:
-        Kingma and Dhariwal 2018, "Glow", section 3.2; Full-Glow, equation 6.
-    """
-
-    def forward(self, x: Tensor, params: ConvParams) -> tuple[Tensor, Tensor]:  # type: ignore[override]
-        """See `Transform.forward`; x is (N, C, H, W)."""
-        area = x.shape[2] * x.shape[3]
-        return _per_pixel(params.weight, x), (params.log_det * area).expand(len(x))
-
-    def inverse(self, z: Tensor, params: ConvParams) -> Tensor:  # type: ignore[override]
-        """See `Transform.inverse`."""
-        return _per_pixel(inverses(params.weight), z)
 
 
 def _per_pixel(weight: Tensor, x: Tensor, offset: Tensor | None = None) -> Tensor:
@@ -186,12 +158,20 @@ class LU:
             return ConvParams(self.permutation @ left @ right, log_s.sum(-1))
 
 
-def random_lu(channels: int, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """The LU factors of a random rotation: permutation, sign, lower, upper, log_s.
+def random_lu(steps: int, channels: int, rng: torch.Generator) -> tuple[Tensor, ...]:
+    """The LU factors of a random rotation for each of K steps.
+
+    Returns:
+        Permutation (K, C, C), sign (K, C), lower and upper (K, C, C), log_s (K, C).
 
     References:
         Kingma and Dhariwal 2018, "Glow", section 3.2.
     """
+    factors = [_random_lu(channels, rng) for _ in range(steps)]
+    return tuple(torch.stack(factor) for factor in zip(*factors, strict=True))
+
+
+def _random_lu(channels: int, rng: torch.Generator) -> tuple[Tensor, ...]:
     noise = torch.randn(channels, channels, generator=rng, dtype=torch.float64)
     rotation, _ = torch.linalg.qr(noise)
     permutation, lower, upper = torch.linalg.lu(rotation)
@@ -199,12 +179,6 @@ def random_lu(channels: int, rng: torch.Generator) -> tuple[Tensor, Tensor, Tens
     factors = permutation, diagonal.sign(), lower, upper, diagonal.abs().log()
     permutation, sign, lower, upper, log_s = (factor.float() for factor in factors)
     return permutation, sign, torch.tril(lower, -1), torch.triu(upper, 1), log_s
-
-
-def stacked_lu(steps: int, channels: int, rng: torch.Generator) -> tuple[Tensor, ...]:
-    """The factors of `random_lu` for K steps, in its order, each with an axis of K in front."""
-    factors = [random_lu(channels, rng) for _ in range(steps)]
-    return tuple(torch.stack(factor) for factor in zip(*factors, strict=True))
 
 
 @dataclass(frozen=True)
@@ -219,8 +193,25 @@ class CouplingParams:
     shift: Tensor
 
 
-class AffineCoupling(Transform):
-    """Changes the second half of the channels by an affine map that depends on the first.
+class AffineMap(nn.Module):
+    """An affine map per value; it has no weights, its parameters are given at each call."""
+
+    def forward(self, x: Tensor, params: CouplingParams) -> tuple[Tensor, Tensor]:
+        """Towards the latents.
+
+        Shapes:
+            x: as the parameters, (N, C, H, W).
+            returns: z as x, and log |det dz/dx| (N,), nats.
+        """
+        raise NotImplementedError
+
+    def inverse(self, z: Tensor, params: CouplingParams) -> Tensor:
+        """Undoes `forward` under the same parameters."""
+        raise NotImplementedError
+
+
+class AffineCoupling(AffineMap):
+    """The map of a Glow's coupling.
 
     b' = (b + t) * s with s = floor + (1 - floor) * sigmoid(o + 2). A floor above 0 bounds the
     inverse's gain; the papers have none, and their flows can divide by zero.
@@ -234,13 +225,13 @@ class AffineCoupling(Transform):
         super().__init__()
         self.floor = floor
 
-    def forward(self, x: Tensor, params: CouplingParams) -> tuple[Tensor, Tensor]:  # type: ignore[override]
-        """See `Transform.forward`; `x` is the half to change, (N, C / 2, H, W)."""
+    def forward(self, x: Tensor, params: CouplingParams) -> tuple[Tensor, Tensor]:
+        """See `AffineMap.forward`."""
         log_s = self.log_scale(params.raw_scale)
         return (x + params.shift) * log_s.exp(), log_s.sum((1, 2, 3))
 
-    def inverse(self, z: Tensor, params: CouplingParams) -> Tensor:  # type: ignore[override]
-        """See `Transform.inverse`."""
+    def inverse(self, z: Tensor, params: CouplingParams) -> Tensor:
+        """See `AffineMap.inverse`."""
         return z * (-self.log_scale(params.raw_scale)).exp() - params.shift
 
     def log_scale(self, raw: Tensor) -> Tensor:
@@ -250,8 +241,8 @@ class AffineCoupling(Transform):
         return torch.log(self.floor + (1 - self.floor) * torch.sigmoid(raw + 2))
 
 
-class SoftClampedAffine(Transform):
-    """Affine map per value, y = exp(s) x + t with s = clamp * 2 / pi * atan(o).
+class SoftClampedAffine(AffineMap):
+    """y = exp(s) x + t with s = clamp * 2 / pi * atan(o).
 
     The scale stays within exp(+-clamp), so neither direction can blow up. Given parameters that
     depend on a condition alone it is an affine injector, on a half of the channels a coupling.
@@ -266,13 +257,13 @@ class SoftClampedAffine(Transform):
         super().__init__()
         self.clamp = clamp
 
-    def forward(self, x: Tensor, params: CouplingParams) -> tuple[Tensor, Tensor]:  # type: ignore[override]
-        """See `Transform.forward`; `x` has the shape of the parameters."""
+    def forward(self, x: Tensor, params: CouplingParams) -> tuple[Tensor, Tensor]:
+        """See `AffineMap.forward`."""
         log_s = self.log_scale(params.raw_scale)
         return x * log_s.exp() + params.shift, log_s.sum((1, 2, 3))
 
-    def inverse(self, z: Tensor, params: CouplingParams) -> Tensor:  # type: ignore[override]
-        """See `Transform.inverse`."""
+    def inverse(self, z: Tensor, params: CouplingParams) -> Tensor:
+        """See `AffineMap.inverse`."""
         return (z - params.shift) * (-self.log_scale(params.raw_scale)).exp()
 
     def log_scale(self, raw: Tensor) -> Tensor:

@@ -9,15 +9,14 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from augflow.core import io
-from augflow.core.config import Section, checked
-from augflow.core.errors import ModelError, ParamsError, nearest
+from augflow.core.config import Section, validate_section
+from augflow.core.errors import ModelError, ParamsError, suggest
 from augflow.core.tensors import read_weights
 from augflow.data.classes import ClassTable
 from augflow.generators.base import Generator
 from augflow.generators.c_flow import C_FLOW, CFlow, CFlowConfig
 from augflow.generators.c_glow import C_GLOW, CondGlow, CondGlowConfig
-from augflow.generators.caflow import CAFlow
-from augflow.generators.caflow_presets import CAFLOW, CAFlowConfig
+from augflow.generators.caflow import CAFLOW, CAFlow, CAFlowConfig
 from augflow.generators.caglow import CAGLOW, CAGlow, CAGlowConfig
 from augflow.generators.cglow import CGLOW, CGlow, CGlowConfig
 from augflow.generators.crn import CRN, Crn, CrnConfig
@@ -26,16 +25,16 @@ from augflow.generators.full_glow import FullGlow
 from augflow.generators.glow import Glow
 from augflow.generators.imle import IMLE, Imle, ImleConfig
 from augflow.generators.pix2pix import PIX2PIX, Pix2Pix, Pix2PixConfig
-from augflow.generators.presets import FULL_GLOW, GLOW, FullGlowConfig, GlowConfig, configured
+from augflow.generators.presets import FULL_GLOW, GLOW, FullGlowConfig, GlowConfig, make_config
 
 __all__ = [
     "SYSTEMS",
     "Generator",
     "System",
-    "built",
+    "build",
     "fill",
     "load",
-    "load_maker",
+    "load_unchecked",
     "save",
 ]
 
@@ -44,7 +43,7 @@ __all__ = [
 class System:
     """A row of the table: the class, its configuration, and its presets."""
 
-    maker: type[Generator]
+    generator: type[Generator]
     config: type[Section]
     presets: dict[str, dict[str, Any]]
 
@@ -84,19 +83,19 @@ def system(name: str) -> System:
         ParamsError: no such system; lists the known ones.
     """
     if name not in SYSTEMS:
-        raise ParamsError(f"no system {name!r}; {nearest(name, sorted(SYSTEMS))}")
+        raise ParamsError(f"no system {name!r}; {suggest(name, sorted(SYSTEMS))}")
     return SYSTEMS[name]
 
 
 def config_of(params: GeneratorChoice, size: tuple[int, int]) -> Section:
     """The configuration that a section of `params.yaml` asks for, at the study's size."""
     row = system(params.system)
-    return configured(row.config, row.presets, params.preset, {"size": size, **params.overrides})
+    return make_config(row.config, row.presets, params.preset, {"size": size, **params.overrides})
 
 
-def built(name: str, config: Section, table: ClassTable, seed: int = 0) -> Generator:
+def build(name: str, config: Section, table: ClassTable, seed: int = 0) -> Generator:
     """A new generator of a system with fresh weights."""
-    maker: Any = system(name).maker
+    maker: Any = system(name).generator
     return maker(config, table, seed)
 
 
@@ -135,35 +134,59 @@ def save(folder: Path, name: str, generator: Any, facts: dict[str, Any]) -> str:
     return digest
 
 
-def load(folder: Path) -> Generator:
+def load_unchecked(folder: Path) -> Generator:
     """Reads a generator that `save` wrote.
 
     Raises:
         ModelError: files are missing, damaged, or do not fit each other.
     """
-    from augflow.data.scenes import table_from
-
-    path = folder / "config.json"
-    if not (folder / "weights.safetensors").exists() or not path.exists():
+    if not (folder / "weights.safetensors").exists() or not (folder / "config.json").exists():
         raise ModelError(
             f"{folder}: no generator here (expected weights.safetensors and config.json); "
             "train one, or give the folder of one with --generator"
         )
-    record = io.read_json(path)
-    try:
-        name, digest, table = record["system"], record["weights"], table_from(record["classes"])
-        config = checked(system(name).config, record["config"], str(path))
-    except (KeyError, TypeError, ValueError) as fault:
-        raise ModelError(
-            f"{path}: not the record of a saved generator ({type(fault).__name__}: {fault}); "
-            "restore it, or train the generator again"
-        ) from fault
-    generator = built(name, config, table)
-    fill(generator, folder, digest)
+    record = read_record(folder, "generator")
+    config = validate_section(
+        system(record.system).config, record.config, str(folder / "config.json")
+    )
+    generator = build(record.system, config, record.table)
+    fill(generator, folder, record.weights)
     return generator.eval()
 
 
-def load_maker(folder: Path) -> Generator:
+@dataclass(frozen=True)
+class Record:
+    """What `config.json` says of a saved model; `weights` is their digest."""
+
+    system: str
+    config: Any
+    table: ClassTable
+    weights: str
+
+
+def read_record(folder: Path, kind: str) -> Record:
+    """The record of a model that `save` wrote.
+
+    Raises:
+        ModelError: it is not the record of one; says to restore or train that `kind` of model.
+    """
+    from augflow.data.scenes import table_from
+
+    path = folder / "config.json"
+    record = io.read_json(path)
+    try:
+        name, digest, table = record["system"], record["weights"], table_from(record["classes"])
+        if not isinstance(name, str):
+            raise TypeError(f"system is {name!r}, expected a name")
+        return Record(name, record["config"], table, digest)
+    except (KeyError, TypeError, ValueError) as fault:
+        raise ModelError(
+            f"{path}: not the record of a saved {kind} ({type(fault).__name__}: {fault}); "
+            f"restore it, or train the {kind} again"
+        ) from fault
+
+
+def load(folder: Path) -> Generator:
     """Reads a generator that photographs are to be made with.
 
     A flow that has lost its inverse makes photographs that have not the density, nor the latents,
@@ -171,9 +194,9 @@ def load_maker(folder: Path) -> Generator:
     weights nothing is known.
 
     Raises:
-        ModelError: as `load`; or the generator is a flow whose round trip fails.
+        ModelError: as `load_unchecked`; or the generator is a flow whose round trip fails.
     """
-    generator, facts = load(folder), io.read_json(folder / "config.json").get("facts")
+    generator, facts = load_unchecked(folder), io.read_json(folder / "config.json").get("facts")
     error = facts.get("round_trip", 0.0) if isinstance(facts, dict) else 0.0
     if not isinstance(error, int | float) or not error < WORST_ROUND_TRIP:
         shown = f"{error:.3g} grey values off" if isinstance(error, int | float) else "lost"

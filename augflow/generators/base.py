@@ -58,7 +58,8 @@ class Generator(nn.Module):
     @property
     def size(self) -> tuple[int, int]:
         """Height and width of its photographs."""
-        height, width = self.config.model_dump()["size"]
+        config: Any = self.config
+        height, width = config.size
         return height, width
 
     @property
@@ -67,7 +68,7 @@ class Generator(nn.Module):
         return 3 * self.size[0] * self.size[1]
 
     @property
-    def bound(self) -> bool:
+    def is_upper_bound(self) -> bool:
         """Whether its bits per dimension are an upper bound of the exact ones."""
         return False
 
@@ -83,7 +84,7 @@ class Generator(nn.Module):
         """
         raise NotImplementedError
 
-    def paint(self, latents: Sequence[Tensor], conditions: Any) -> Tensor:
+    def decode_latents(self, latents: Sequence[Tensor], conditions: Any) -> Tensor:
         """Photographs from standard latents, (N, 3, H, W), not clipped; gradients flow."""
         raise NotImplementedError
 
@@ -96,11 +97,6 @@ class Generator(nn.Module):
         )
 
     @torch.no_grad()
-    def decode_noise(self, latents: Sequence[Tensor], conditions: Any) -> Tensor:
-        """Photographs from standard latents, (N, 3, H, W), not clipped."""
-        return self.paint(latents, conditions)
-
-    @torch.no_grad()
     def sample(self, conditions: Any, noise: Noise, temperature: float = 1.0) -> Tensor:
         """Photographs at a temperature; row n depends on layout n and noise n alone.
 
@@ -111,7 +107,7 @@ class Generator(nn.Module):
             Full-Glow, section 5.3.
         """
         scaled = [temperature * part for part in self.draw(noise)]
-        return self.decode_noise(scaled, conditions).clamp(0, 1)
+        return self.decode_latents(scaled, conditions).clamp(0, 1)
 
     def check_size(self, layout: Layout) -> None:
         """Refuses layouts of another size than the generator's.
@@ -124,6 +120,24 @@ class Generator(nn.Module):
                 f"layouts are {layout.size[0]}x{layout.size[1]}; this generator makes photographs "
                 f"of {self.size[0]}x{self.size[1]}: resize them (nearest) to that"
             )
+
+    def hold_palette(self) -> None:
+        """Keeps the classes' colours beside the weights, for `source_planes`."""
+        self.palette: Tensor
+        self.register_buffer(
+            "palette", torch.from_numpy(self.table.palette.copy()), persistent=False
+        )
+
+    def source_planes(self, layout: Layout) -> Tensor:
+        """What `config.source` names: palette colours, or 255 in the plane of a pixel's class.
+
+        Shapes:
+            returns: (N, 3 or K, H, W) uint8.
+        """
+        config: Any = self.config
+        if config.source == "palette":
+            return self.palette[layout.classes.long()].permute(0, 3, 1, 2)
+        return class_planes(layout.classes, self.table.count) * 255
 
 
 @dataclass(frozen=True)
@@ -154,3 +168,21 @@ def class_planes(classes: Tensor, count: int) -> Tensor:
     """
     hot = F.one_hot(classes.long().clamp(max=count), count + 1)
     return hot[..., :count].permute(0, 3, 1, 2).to(torch.uint8)
+
+
+def misfit(size: tuple[int, int], unit: int, what: str) -> str | None:
+    """Why a size cannot be halved as often as asked for, and the next ones; None where it can.
+
+    Args:
+        size: height and width.
+        unit: what both have to be divisible by.
+        what: what asks for it.
+    """
+    if not any(side % unit for side in size):
+        return None
+    lower = "x".join(str(max(unit, side // unit * unit)) for side in size)
+    upper = "x".join(str(-(-side // unit) * unit) for side in size)
+    return (
+        f"size {size[0]}x{size[1]}: {what} need sides divisible by {unit}; the next are {lower} "
+        f"and {upper}"
+    )

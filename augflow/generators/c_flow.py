@@ -14,11 +14,9 @@ from torch import nn
 
 from augflow.core import seeding
 from augflow.data.classes import ClassTable
-from augflow.data.scenes import Layout
 from augflow.flows.conditioners import CouplingConditioner, Learned
-from augflow.flows.glow import Encoding, Glow, GlowShape
-from augflow.flows.params import LevelParams
-from augflow.generators.presets import TwoTowersConfig, shared
+from augflow.flows.glow import Glow
+from augflow.generators.presets import TwoTowersConfig, full_glow_presets
 from augflow.generators.two_towers import TwoTowers
 
 
@@ -30,8 +28,8 @@ class CFlowConfig(TwoTowersConfig):
 
 C_FLOW: dict[str, dict[str, Any]] = {
     "paper": {"size": (256, 256), "steps": (16,) * 4},
-    "tiny": shared(CFlowConfig)["tiny"],
-    "small": shared(CFlowConfig)["small"],
+    "tiny": full_glow_presets(CFlowConfig)["tiny"],
+    "small": full_glow_presets(CFlowConfig)["small"],
 }
 
 
@@ -47,32 +45,15 @@ class CFlow(TwoTowers):
         maps = 0 if config.boundary == "none" else config.boundary_planes
         with seeding.torch_seeded(seed):
             super().__init__(config, table, seed, source_prior="normal")
-            channels = GlowShape(3, config.steps, config.widths, (), ()).channels
-            source_channels = self.source.shape.channels
+            channels, source_channels = config.channels, self.source.shape.channels
             features = tuple(config.features or c for c in channels)
-            self.target = Glow(
-                GlowShape(
-                    3, config.steps, config.widths, features, (0,) * len(config.steps),
-                    config.edge, config.floor, None, "normal",
-                )
-            )  # fmt: skip
-            self.source_params = self.learned(source_channels)
-            own = cast("list[Learned]", [*self.learned(channels)])
+            shape = config.tower(3, features=features, prior_bound=None, prior="normal")
+            self.target = Glow(shape)
+            self.source_params = self.learned_constants(source_channels)
+            own = cast("list[Learned]", [*self.learned_constants(channels)])
             self.conditioners = nn.ModuleList(
                 CouplingConditioner(learned, k, c + maps, config.condition_width, f)
                 for learned, k, c, f in zip(
                     own, config.steps, source_channels, features, strict=True
                 )
             )
-
-    def target_conditioners(self) -> nn.ModuleList:
-        """See `TwoTowers.target_conditioners`."""
-        return self.conditioners
-
-    def level_params(self, encoding: Encoding, layout: Layout) -> list[LevelParams]:
-        """See `TwoTowers.level_params`."""
-        maps = self.boundary_maps(layout)
-        return [
-            conditioner(encoding.traces[number], maps[number])
-            for number, conditioner in enumerate(self.conditioners)
-        ]

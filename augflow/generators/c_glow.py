@@ -14,10 +14,8 @@ from torch import Tensor
 
 from augflow.data.classes import ClassTable
 from augflow.data.scenes import Layout
-from augflow.flows.glow import Glow
-from augflow.flows.plans import Plan
-from augflow.generators.base import class_planes
-from augflow.generators.likelihood import FlowConditions, FlowGenerator
+from augflow.flows.glow import Glow, Plan
+from augflow.generators.likelihood import FlowGenerator
 from augflow.generators.raw_glow import RELEASED, REPAIRED, RawGlow, RawGlowConfig
 
 
@@ -72,6 +70,8 @@ C_GLOW: dict[str, dict[str, Any]] = {
 class CondGlow(FlowGenerator):
     """One tower; networks that read the raw layout make all parameters of its steps."""
 
+    config: CondGlowConfig
+
     def __init__(self, config: CondGlowConfig, table: ClassTable, seed: int = 0) -> None:
         """Builds tower and conditioning networks.
 
@@ -79,9 +79,8 @@ class CondGlow(FlowGenerator):
             ParamsError: the size does not fit the number of levels.
         """
         super().__init__()
-        self.config, self.table, self.layers = config, table, config
-        self.palette: Tensor
-        self.register_buffer("palette", torch.from_numpy(table.palette.copy()), persistent=False)
+        self.config, self.table = config, table
+        self.hold_palette()
         planes = 3 if config.source == "palette" else table.count
         self.raw = RawGlow(config, 3, planes + (config.boundary == "plane"), seed)
 
@@ -90,26 +89,17 @@ class CondGlow(FlowGenerator):
         """See `FlowGenerator.target`."""
         return self.raw.tower
 
-    def params(self, layout: Layout, noise: Tensor | None = None) -> tuple[FlowConditions, Tensor]:
-        """See `FlowGenerator.params`; there is no source, its log-density is 0."""
-        planes = self.planes(layout)
-        return self.raw.params(planes), planes.new_zeros(len(layout))
-
-    def plan(self, layout: Layout, noise: Tensor) -> Plan:
-        """See `FlowGenerator.plan`."""
-        return self.raw.plan(self.planes(layout))
-
-    def planes(self, layout: Layout) -> Tensor:
-        """What the conditioning networks see, (N, C, H, W) in [0, 1]."""
-        like = next(self.parameters())
-        if self.layers.source == "palette":
-            planes = self.palette[layout.classes.long()].permute(0, 3, 1, 2).to(like) / 255
-        else:
-            planes = class_planes(layout.classes, self.table.count).to(like)
-        if self.layers.boundary == "none":
-            return planes
-        return torch.cat([planes, layout.boundary[:, None].to(like)], 1)
+    def plan(self, layout: Layout, noise: Tensor | None = None) -> Plan:
+        """See `FlowGenerator.plan`; the networks see planes in [0, 1]."""
+        return self.raw.plan(self._planes(layout))
 
     def initialise(self, image: Tensor, layout: Layout, noise: Tensor) -> None:
         """See `LikelihoodGenerator.initialise`."""
-        self.raw.initialise(image, self.planes(layout))
+        self.raw.initialise(image, self._planes(layout))
+
+    def _planes(self, layout: Layout) -> Tensor:
+        like = next(self.parameters())
+        planes = self.source_planes(layout).to(like) / 255
+        if self.config.boundary == "none":
+            return planes
+        return torch.cat([planes, layout.boundary[:, None].to(like)], 1)

@@ -15,16 +15,13 @@ from torch import Tensor, nn
 
 from augflow import generators
 from augflow.core import io
-from augflow.core.config import Count, Memory, checked
+from augflow.core.config import Count, Memory, validate_section
 from augflow.core.errors import DataError, ModelError
 from augflow.core.seeding import Noise, derive
 from augflow.data.classes import ClassTable
-from augflow.data.scenes import table_from
-from augflow.flows import plans
-from augflow.flows.glow import drawn
 from augflow.generators.base import class_planes
-from augflow.generators.likelihood import FlowConditions
-from augflow.generators.presets import configured
+from augflow.generators.likelihood import FlowConditions, flow_conditions
+from augflow.generators.presets import make_config
 from augflow.generators.raw_glow import REPAIRED, RawGlow, RawGlowConfig
 
 NAME = "c_glow_predictor"
@@ -89,7 +86,7 @@ class CGlowPredictor(nn.Module):
             return (classes == 1)[:, None].expand(-1, 3, -1, -1).to(like)
         return class_planes(classes, self.table.count).to(like)
 
-    def rounded(self, planes: Tensor) -> Tensor:
+    def round_planes(self, planes: Tensor) -> Tensor:
         """Planes rounded to class maps, (N, planes_count, H, W) -> (N, H, W) int64."""
         if self.table.count == 2:
             return (planes.mean(1) > 0.5).long()
@@ -109,10 +106,7 @@ class CGlowPredictor(nn.Module):
         References:
             C-Glow, equation 1 and section 4.2.
         """
-        if self.memory == "store":
-            return self.raw.tower.encode(planes, self.raw.params(images).levels).log_prob
-        plan = self.raw.plan(images)
-        return plans.encode(self.raw.tower, planes, plan, self.memory)[0].log_prob
+        return self.raw.plan(images).encode(self.raw.tower, planes, self.memory)[0].log_prob
 
     @torch.no_grad()
     def condition(self, images: Tensor) -> FlowConditions:
@@ -126,15 +120,14 @@ class CGlowPredictor(nn.Module):
                 f"photographs are {images.shape[2]}x{images.shape[3]}; this predictor reads "
                 f"{self.size[0]}x{self.size[1]}: resize them to that"
             )
-        return self.raw.params(images).prepared(self.raw.tower)
+        return flow_conditions(self.raw.tower, self.raw.plan(images), len(images))
 
     @torch.no_grad()
     def sample(self, conditions: FlowConditions, noise: Noise) -> Tensor:
         """Planes drawn given photographs, (N, planes_count, H, W), not rounded."""
-        like = next(self.parameters()).new_zeros(len(conditions), 1, *self.size)
-        shapes = self.raw.tower.shape.latents(self.size)
+        like, shapes = next(self.parameters()), self.raw.tower.shape.latents(self.size)
         latents = [torch.from_numpy(noise.normal(*shape)).to(like) for shape in shapes]
-        return self.raw.tower.decode(drawn(latents), conditions.levels, like)
+        return self.raw.tower.decode_noise(latents, conditions.levels)
 
     @torch.no_grad()
     def predict(self, images: Tensor, samples: int | None = None) -> Tensor:
@@ -158,7 +151,7 @@ class CGlowPredictor(nn.Module):
             C-Glow, equation 4 and section 4.3.
         """
         count = samples or self.config.samples
-        return torch.cat([self.rounded(self._mean(image, count)) for image in images.split(1)])
+        return torch.cat([self.round_planes(self._mean(image, count)) for image in images.split(1)])
 
     def _mean(self, image: Tensor, count: int) -> Tensor:
         pixels = np.rint(image.cpu().numpy() * 255).astype(np.uint8)
@@ -176,7 +169,7 @@ def config_of(preset: str, overrides: dict[str, Any]) -> CGlowPredictorConfig:
     Raises:
         ParamsError: no such preset, or a value that is none.
     """
-    config = configured(CGlowPredictorConfig, C_GLOW_PREDICTOR, preset, overrides)
+    config = make_config(CGlowPredictorConfig, C_GLOW_PREDICTOR, preset, overrides)
     assert isinstance(config, CGlowPredictorConfig)
     return config
 
@@ -190,20 +183,13 @@ def load(folder: Path) -> CGlowPredictor:
     path = folder / "config.json"
     if not path.exists():
         raise ModelError(f"{folder}: no predictor here (expected config.json); train one")
-    record = io.read_json(path)
-    try:
-        name, digest, table = record["system"], record["weights"], table_from(record["classes"])
-        content = record["config"]
-    except (KeyError, TypeError, ValueError) as fault:
+    record = generators.read_record(folder, "predictor")
+    if record.system != NAME:
         raise ModelError(
-            f"{path}: not the record of a saved predictor ({type(fault).__name__}: {fault}); "
-            "restore it, or train the predictor again"
-        ) from fault
-    if name != NAME:
-        raise ModelError(
-            f"{folder}: holds {name!r}, expected {NAME!r}; give the folder of a "
+            f"{folder}: holds {record.system!r}, expected {NAME!r}; give the folder of a "
             "predictor, data/STUDY/predictors/NAME"
         )
-    predictor = CGlowPredictor(checked(CGlowPredictorConfig, content, str(path)), table)
-    generators.fill(predictor, folder, digest)
+    config = validate_section(CGlowPredictorConfig, record.config, str(path))
+    predictor = CGlowPredictor(config, record.table)
+    generators.fill(predictor, folder, record.weights)
     return predictor.eval()

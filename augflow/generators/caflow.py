@@ -9,23 +9,98 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from augflow.core import seeding
-from augflow.core.config import Memory
+from augflow.core.config import Count, Memory, Section
 from augflow.core.errors import ParamsError
 from augflow.data import boundaries
 from augflow.data.classes import ClassTable
 from augflow.data.scenes import Layout
 from augflow.flows.autoregressive import AutoRegressive, MultiScale
 from augflow.flows.blocks import Block, BlockParams, BlockShape
-from augflow.flows.density import dequantized, discrete_log_prob, standard_log_prob
+from augflow.flows.density import dequantize, discrete_log_prob, standard_log_prob
 from augflow.flows.dequantization import Dequantizer
-from augflow.generators.base import class_planes
-from augflow.generators.caflow_presets import CAFlowConfig
+from augflow.generators.base import misfit
 from augflow.generators.likelihood import LikelihoodGenerator, Terms, content_noise
+
+
+class CAFlowConfig(Section):
+    """CAFLOW. Defaults are the paper's.
+
+    `source_steps`, `target_steps` and `conditional_steps` are the steps per level of R, T and every
+    f_j^i, `transitions` and `conditional_transitions` the steps without coupling before them.
+    `source`: R sees palette colours or one plane per class; `boundary`: the version of boundary map
+    that stands beside R's latents in every condition. `share`: f_j^i is one function for all i > j.
+    `last`: the functions f_0^i `squeeze` as all others do, or `keep` the resolution of l_0, so that
+    smaller photographs and odd multiples fit. `dequantization`: `variational` learns the noise with
+    a flow of `dequantization_steps`; bits per dimension are an upper bound then. `clamp` bounds the
+    logarithm of every affine scale, `min_std` the actnorms' initial one. `loss_scale`: bits per
+    dimension, or nats divided by the product of both images' dimensions as in the released code.
+    """
+
+    size: tuple[Count, Count]
+    levels: Count = 3
+    source_steps: Count = 24
+    target_steps: Count = 24
+    conditional_steps: Count = 12
+    source_width: Count = 64
+    target_width: Count = 64
+    conditional_width: Count = 32
+    transitions: Annotated[int, Field(ge=0)] = 2
+    conditional_transitions: Annotated[int, Field(ge=0)] = 2
+    source: Literal["palette", "one_hot"] = "palette"
+    boundary: Literal["none", "v1", "v2"] = "none"
+    share: bool = False
+    last: Literal["squeeze", "keep"] = "squeeze"
+    dequantization: Literal["uniform", "variational"] = "uniform"
+    dequantization_steps: Count = 4
+    clamp: Annotated[float, Field(gt=0)] = 2.0
+    min_std: Annotated[float, Field(gt=0)] = 1e-6
+    source_weight: Annotated[float, Field(ge=0)] = 0.01
+    loss_scale: Literal["per_dim", "product"] = "per_dim"
+
+
+_PAPER: dict[str, Any] = {"size": (64, 64)}
+_RELEASED: dict[str, Any] = {
+    "conditional_transitions": 1, "source_weight": 1e-3, "loss_scale": "product",
+}  # fmt: skip
+_OURS: dict[str, Any] = {
+    "source": "one_hot", "boundary": "v1", "last": "keep", "min_std": 0.02, "source_weight": 0.05,
+}  # fmt: skip
+_TINY: dict[str, Any] = {
+    "size": (48, 72), "source_steps": 2, "target_steps": 4, "conditional_steps": 4,
+    "source_width": 24, "target_width": 48, "conditional_width": 24,
+}  # fmt: skip
+_SMALL: dict[str, Any] = {
+    "size": (64, 96), "source_steps": 4, "target_steps": 8, "conditional_steps": 6,
+    "source_width": 32, "target_width": 64, "conditional_width": 32,
+}  # fmt: skip
+
+CAFLOW: dict[str, dict[str, Any]] = {
+    # the paper's appendix B
+    "super_resolution": {
+        **_PAPER, "source_steps": 16, "target_steps": 32, "dequantization": "variational",
+    },
+    "colorization": _PAPER,
+    "inpainting": {
+        **_PAPER, "source_steps": 30, "target_steps": 30, "conditional_steps": 16,
+        "source_weight": 0.05,
+    },
+    # the released code: T is as deep as R, one transition step in the conditional flows, a loss so
+    # small that Adam's epsilon damps most updates
+    "released": {**_PAPER, **_RELEASED, "source_steps": 16, "target_steps": 16},
+    # ours: class planes with boundary maps, a guarded initialisation, f_0^i at l_0's resolution
+    "tiny": {**_TINY, **_OURS},
+    "small": {**_SMALL, **_OURS},
+    # the released quirks at the size and cost of ours
+    "released_tiny": {**_TINY, **_OURS, **_RELEASED, "target_steps": 2},
+    "released_small": {**_SMALL, **_OURS, **_RELEASED, "target_steps": 4},
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -51,11 +126,11 @@ class CAFlowConditions:
         functions = {name: params.rows(rows) for name, params in self.functions.items()}
         return CAFlowConditions(self.target, functions, len(rows))
 
-    def inverted(self) -> CAFlowConditions:
+    def invert(self) -> CAFlowConditions:
         """The same with every matrix inverted, once for all later samples."""
-        functions = {name: params.inverted() for name, params in self.functions.items()}
+        functions = {name: params.invert() for name, params in self.functions.items()}
         return CAFlowConditions(
-            tuple(params.inverted() for params in self.target), functions, self.count
+            tuple(params.invert() for params in self.target), functions, self.count
         )
 
 
@@ -79,15 +154,14 @@ class CAFlow(LikelihoodGenerator):
         self.config, self.table = config, table
         rng = torch.Generator().manual_seed(seeding.derive(seed, "rotations") % 2**63)
         planes = 3 if config.source == "palette" else table.count
-        self.palette: Tensor
-        self.register_buffer("palette", torch.from_numpy(table.palette.copy()), persistent=False)
-        tower = BlockShape(
-            0, 0, 0, config.transitions, clamp=config.clamp, min_std=config.min_std
-        )  # fmt: skip
+        self.hold_palette()
+        tower = BlockShape(0, 0, 0, config.transitions, clamp=config.clamp, min_std=config.min_std)
         function = replace(
-            tower, steps=config.conditional_steps, width=config.conditional_width,
+            tower,
+            steps=config.conditional_steps,
+            width=config.conditional_width,
             transitions=config.conditional_transitions,
-        )  # fmt: skip
+        )
         with seeding.torch_seeded(seed):
             source = replace(tower, steps=config.source_steps, width=config.source_width)
             self.source = MultiScale(planes, config.levels, source, rng)
@@ -97,8 +171,11 @@ class CAFlow(LikelihoodGenerator):
             self.between = AutoRegressive(
                 [self.target.channels(level) for level in range(config.levels)],
                 [self.source.channels(level) + maps for level in range(config.levels)],
-                function, rng, shared=config.share, squeeze_last=config.last == "squeeze",
-            )  # fmt: skip
+                function,
+                rng,
+                shared=config.share,
+                squeeze_last=config.last == "squeeze",
+            )
             self.dequantizer: Dequantizer | None = None
             if config.dequantization == "variational":
                 shape = replace(function, inputs=3, known=3, steps=config.dequantization_steps)
@@ -122,8 +199,8 @@ class CAFlow(LikelihoodGenerator):
         return 1.0 if self.config.loss_scale == "per_dim" else math.log(2) / planes
 
     @property
-    def bound(self) -> bool:
-        """See `Generator.bound`: with variational dequantization they are."""
+    def is_upper_bound(self) -> bool:
+        """See `Generator.is_upper_bound`: with variational dequantization they are."""
         return self.dequantizer is not None
 
     def latent_shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -155,8 +232,7 @@ class CAFlow(LikelihoodGenerator):
         """Where in their bins photographs are looked at, and -log q of it, (N,) nats."""
         if self.dequantizer is None:
             return image, image.new_zeros(len(image))
-        moved, gain = self.dequantizer(image, memory)
-        return moved, gain
+        return self.dequantizer(image, memory)
 
     def log_density(self, image: Tensor, conditions: CAFlowConditions) -> Tensor:
         """Equation 9: log-density of dequantized photographs given their layouts, (N,) nats."""
@@ -175,7 +251,7 @@ class CAFlow(LikelihoodGenerator):
     def condition(self, layout: Layout) -> CAFlowConditions:
         """See `Generator.condition`; shares of first convolutions, inverted matrices."""
         self.check_size(layout)
-        return self.params(layout).inverted()
+        return self.params(layout).invert()
 
     @torch.no_grad()
     def log_prob(self, image: Tensor, conditions: CAFlowConditions) -> Tensor:
@@ -186,20 +262,18 @@ class CAFlow(LikelihoodGenerator):
     @torch.no_grad()
     def encode(self, image: Tensor, conditions: CAFlowConditions) -> tuple[Tensor, ...]:
         """See `LikelihoodGenerator.encode`: the z_j^i."""
-        return self._noise(image, conditions)
+        latents, _ = self.target.encode(image, conditions.target)
+        return self.between.encode(latents, conditions.functions).noise
 
-    @torch.no_grad()
-    def encode_noise(self, image: Tensor, conditions: CAFlowConditions) -> tuple[Tensor, ...]:
-        """See `LikelihoodGenerator.encode_noise`; the same as `encode`."""
-        return self._noise(image, conditions)
+    encode_noise = encode
 
     @torch.no_grad()
     def decode(self, latents: Sequence[Tensor], conditions: CAFlowConditions) -> Tensor:
         """See `LikelihoodGenerator.decode`."""
-        return self.paint(latents, conditions)
+        return self.decode_latents(latents, conditions)
 
-    def paint(self, latents: Sequence[Tensor], conditions: CAFlowConditions) -> Tensor:
-        """See `Generator.paint`: section 4.4."""
+    def decode_latents(self, latents: Sequence[Tensor], conditions: CAFlowConditions) -> Tensor:
+        """See `Generator.decode_latents`: section 4.4."""
         found = self.between.decode(latents, conditions.functions)
         return self.target.decode(found, conditions.target)
 
@@ -210,10 +284,6 @@ class CAFlow(LikelihoodGenerator):
         self.source.encode(planes, self.source.params(), Block.initialise)
         latents, _ = self.target.encode(image, self.target.params(), Block.initialise)
         self.between.encode(latents, self.params(layout, noise).functions, Block.initialise)
-
-    def _noise(self, image: Tensor, conditions: CAFlowConditions) -> tuple[Tensor, ...]:
-        latents, _ = self.target.encode(image, conditions.target)
-        return self.between.encode(latents, conditions.functions).noise
 
     def _params(
         self, layout: Layout, latents: Sequence[Tensor], memory: Memory = "store"
@@ -228,14 +298,11 @@ class CAFlow(LikelihoodGenerator):
         return CAFlowConditions(own, self.between.params(known, memory), len(layout))
 
     def _planes(self, layout: Layout, noise: Tensor | None) -> Tensor:
-        """What R sees, dequantized: palette colours, or the top of the plane of a pixel's class."""
-        if self.config.source == "palette":
-            planes = self.palette[layout.classes.long()].permute(0, 3, 1, 2)
-        else:
-            planes = class_planes(layout.classes, self.table.count) * 255
+        """What R sees, dequantized."""
+        planes = self.source_planes(layout)
         if noise is None:
             noise = content_noise(layout, self.planes_count).to(planes.device)
-        return dequantized(planes, noise)
+        return dequantize(planes, noise)
 
     def _resolution(self, j: int) -> tuple[int, int]:
         """Height and width of what the functions f_j^i put out."""
@@ -250,10 +317,5 @@ def _check_size(config: CAFlowConfig) -> None:
         ParamsError: names the next fitting sizes.
     """
     unit = 2 ** (config.levels + int(config.last == "squeeze"))
-    if any(side % unit for side in config.size):
-        lower = "x".join(str(max(unit, side // unit * unit)) for side in config.size)
-        upper = "x".join(str(-(-side // unit) * unit) for side in config.size)
-        raise ParamsError(
-            f"size {config.size[0]}x{config.size[1]}: {config.levels} levels, last: {config.last}, "
-            f"need sides divisible by {unit}; the next are {lower} and {upper}"
-        )
+    if fault := misfit(config.size, unit, f"{config.levels} levels, last: {config.last},"):
+        raise ParamsError(fault)

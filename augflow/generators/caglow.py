@@ -11,25 +11,28 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Self
 
 import torch
+import torch.nn.functional as F
 from pydantic import Field, model_validator
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 from torch.special import ndtr, ndtri
 
 from augflow.core import seeding
 from augflow.core.config import Count, Section
-from augflow.core.errors import ParamsError, nearest
+from augflow.core.errors import ParamsError, suggest
 from augflow.data.attributes import LIGHT, STATES, light, terciles
 from augflow.data.classes import ClassTable
 from augflow.data.scenes import Layout
-from augflow.flows.glow import drawn
+from augflow.flows.networks import ZeroConv
 from augflow.generators.base import class_planes
-from augflow.generators.caglow_encoder import LatentEncoder, Told
-from augflow.generators.caglow_supervision import SupervisionBlock
 from augflow.generators.glow import Glow
 from augflow.generators.likelihood import FlowConditions
 from augflow.generators.presets import GLOW, GlowConfig
 
 Weight = Annotated[float, Field(ge=0)]
+
+BOUND = 2.5
+"""The largest absolute log standard deviation of a latent given its condition."""
 
 
 class Lambdas(Section):
@@ -130,6 +133,7 @@ class CAGlow(Glow):
     is carried over follows the new layout.
     """
 
+    config: CAGlowConfig
     attributes: ClassVar[tuple[str, ...]] = LIGHT
     learner: ClassVar[str] = "latent_adversarial"
 
@@ -147,9 +151,13 @@ class CAGlow(Glow):
             )
         with seeding.torch_seeded(seeding.derive(seed, "block") % 2**63):
             self.block = SupervisionBlock(
-                shapes, config.block_widths, classes=table.count, attributes=len(LIGHT),
-                codes=config.codes, spectral=config.spectral,
-            )  # fmt: skip
+                shapes,
+                config.block_widths,
+                classes=table.count,
+                attributes=len(LIGHT),
+                codes=config.codes,
+                spectral=config.spectral,
+            )
         self.thresholds: Tensor
         self.shares: Tensor
         self.states: Tensor
@@ -159,7 +167,7 @@ class CAGlow(Glow):
 
     def latent_shapes(self) -> tuple[tuple[int, ...], ...]:
         """See `Generator.latent_shapes`: noise of each level, codes, the light's rank."""
-        return (*super().latent_shapes(), (self._config.codes,), (1,))
+        return (*super().latent_shapes(), (self.config.codes,), (1,))
 
     @torch.no_grad()
     def condition(
@@ -175,21 +183,25 @@ class CAGlow(Glow):
             DataError: the layouts are not of the generator's size.
             ParamsError: an attribute is unknown, or they exclude each other.
         """
-        self.check_size(layout)
-        flow = self.params(layout)[0].prepared(self.target)
+        flow = super().condition(layout)
         shares = self._shares(attributes or {}).expand(len(layout), -1)
         maps = self.encoder.read(self._planes(layout))
         return LatentConditions(flow.levels, flow.count, maps, shares)
 
-    def paint(self, latents: Sequence[Tensor], conditions: Any) -> Tensor:
-        """See `Generator.paint`."""
+    def decode_latents(self, latents: Sequence[Tensor], conditions: Any) -> Tensor:
+        """See `Generator.decode_latents`."""
         *noise, codes, rank = latents
-        told = Told(conditions.maps, self._state(rank, conditions.shares), 2 * ndtr(codes) - 1)
-        return self._decoded(drawn(self.encoder(noise, told)), conditions)
+        told = EncoderCondition(
+            conditions.maps, self._state(rank, conditions.shares), 2 * ndtr(codes) - 1
+        )
+        return super().decode_latents(self.encoder(noise, told), conditions)
 
     @torch.no_grad()
     def encode_noise(self, image: Tensor, conditions: Any) -> tuple[Tensor, ...]:
-        """The noise, codes and light that `paint` makes photographs from, (N, 3, H, W) in [0, 1].
+        """The noise, codes and light that `decode_latents` makes photographs from.
+
+        Shapes:
+            image: (N, 3, H, W) in [0, 1].
 
         The light is measured, the codes are what the decoder reads in the latents; noise makes up
         for both.
@@ -198,7 +210,9 @@ class CAGlow(Glow):
         rank = self._rank(self.light_of(image), conditions.shares)
         codes = self.block(latents).codes.clamp(-0.95, 0.95)
         back = ndtri((codes + 1) / 2)
-        told = Told(conditions.maps, self._state(rank, conditions.shares), 2 * ndtr(back) - 1)
+        told = EncoderCondition(
+            conditions.maps, self._state(rank, conditions.shares), 2 * ndtr(back) - 1
+        )
         return (*self.encoder.inverse(latents, told), back, rank)
 
     @torch.no_grad()
@@ -218,19 +232,15 @@ class CAGlow(Glow):
         return light(image, self.thresholds).to(self.thresholds)
 
     @torch.no_grad()
-    def standardised(self, image: Tensor) -> tuple[Tensor, ...]:
+    def target_latents(self, image: Tensor) -> tuple[Tensor, ...]:
         """The real latents z that the encoder has to meet, one tensor per level."""
-        levels = [learned() for learned in self.target_params]
-        return self.target.encode(image, levels).noise
+        return self.target.encode(image, [learned() for learned in self.target_params]).noise
 
-    def told(self, layout: Layout, attributes: Tensor, codes: Tensor) -> Told:
+    def encode_condition(
+        self, layout: Layout, attributes: Tensor, codes: Tensor
+    ) -> EncoderCondition:
         """What the encoder is told, gradients included."""
-        return Told(self.encoder.read(self._planes(layout)), attributes, codes)
-
-    @property
-    def _config(self) -> CAGlowConfig:
-        assert isinstance(self.config, CAGlowConfig)
-        return self.config
+        return EncoderCondition(self.encoder.read(self._planes(layout)), attributes, codes)
 
     def _planes(self, layout: Layout) -> Tensor:
         """One plane per class and the boundary map, (N, K + 1, H, W)."""
@@ -242,12 +252,14 @@ class CAGlow(Glow):
         for name in wanted:
             if name not in LIGHT:
                 raise ParamsError(
-                    f"no attribute {name!r}; {nearest(name, LIGHT)} (classes: edit the layout)"
+                    f"no attribute {name!r}; {suggest(name, LIGHT)} (classes: edit the layout)"
                 )
-        fits = torch.tensor([
-            all(state[LIGHT.index(name)] == float(value) for name, value in wanted.items())
-            for state in STATES
-        ])  # fmt: skip
+        fits = torch.tensor(
+            [
+                all(state[LIGHT.index(name)] == float(value) for name, value in wanted.items())
+                for state in STATES
+            ]
+        )
         if not fits.any():
             raise ParamsError(f"no photograph is {' and '.join(LIGHT)} at once; ask for one")
         # a state that no training photograph had is as likely as any other that was asked for
@@ -265,3 +277,216 @@ class CAGlow(Glow):
         number = (1 - state[:, :1] + state[:, 1:]).long()
         middle = shares.cumsum(1).gather(1, number) - shares.gather(1, number) / 2
         return ndtri(middle.clamp(1e-5, 1 - 1e-5))
+
+
+@dataclass(frozen=True)
+class EncoderCondition:
+    """What an encoder is told beside noise.
+
+    Shapes:
+        maps: what `LatentEncoder.read` made of the layout, one map per level.
+        attributes: (N, A).
+        codes: (N, U) in [-1, 1].
+    """
+
+    maps: tuple[Tensor, ...]
+    attributes: Tensor
+    codes: Tensor
+
+    def with_central_codes(self) -> EncoderCondition:
+        """The same with every code in the middle."""
+        return EncoderCondition(self.maps, self.attributes, torch.zeros_like(self.codes))
+
+
+class LatentEncoder(nn.Module):
+    """E(c, noise): standardised latents z_l = mean_l + sd_l * noise_l, from the top level down.
+
+    Mean and scale of a level are what convolutions make of the layout at its resolution, the
+    attributes, the codes, and the latents above; the cells' shares of the layout's planes reach the
+    last convolution directly, as those of a class-conditional Gaussian. All start at 0 and 1, so
+    that an untrained encoder hands on its noise: what the flow makes then is a sample of its own.
+    Given condition and codes the map is invertible, so a photograph's noise can be told.
+
+    References:
+        Liu et al. 2019, "Conditional Adversarial Generative Flow" (CAGlow), section 3.2, encoder;
+        its fully-connected layer and deconvolutions become a convolutional network on the layout.
+    """
+
+    def __init__(
+        self, planes: int, told: int, shapes: Sequence[tuple[int, ...]], widths: Sequence[int]
+    ) -> None:
+        """Makes the networks.
+
+        Args:
+            planes: channels in which it sees a layout.
+            told: the number of attributes and codes.
+            shapes: the latents' (C, h, w) at each level, the finest first.
+            widths: hidden channels at each level.
+        """
+        super().__init__()
+        count = len(shapes)
+        inputs = (4 * planes, *widths[:-1])
+        self.down = nn.ModuleList(
+            nn.Conv2d(a, b, 3, 1 if n == 0 else 2, 1)
+            for n, (a, b) in enumerate(zip(inputs, widths, strict=True))
+        )
+        self.above = nn.ModuleList(
+            nn.Conv2d(widths[n + 1] + shapes[n + 1][0], widths[n], 3, padding=1)
+            for n in range(count - 1)
+        )
+        self.told = nn.ModuleList(nn.Linear(told, w) for w in widths)
+        self.first = nn.ModuleList(nn.Conv2d(w, w, 3, padding=1) for w in widths)
+        self.second = nn.ModuleList(nn.Conv2d(w, w, 3, padding=1) for w in widths)
+        self.out = nn.ModuleList(
+            ZeroConv(w + planes, 2 * shape[0]) for w, shape in zip(widths, shapes, strict=True)
+        )
+        for layer in (*self.down, *self.above, *self.first):
+            assert isinstance(layer, nn.Conv2d)
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+
+    def read(self, planes: Tensor) -> tuple[Tensor, ...]:
+        """All that depends on layouts alone: one (N, width + planes, h, w) per level.
+
+        Shapes:
+            planes: (N, planes, H, W).
+        """
+        x, maps = F.pixel_unshuffle(planes, 2), []
+        for level, conv in enumerate(self.down, start=1):
+            x = F.relu(conv(x))
+            maps.append(torch.cat([x, F.avg_pool2d(planes, 2**level).to(x.dtype)], 1))
+        return tuple(maps)
+
+    def forward(self, noise: Sequence[Tensor], told: EncoderCondition) -> tuple[Tensor, ...]:
+        """Latents from noise, each (N, C, h, w) per level."""
+        latents: list[Tensor] = []
+        hidden: Tensor | None = None
+        for level in reversed(range(len(noise))):
+            above = (hidden, latents[0]) if hidden is not None else None
+            hidden, mean, log_sd = self._level(level, told, above, noise[level])
+            latents.insert(0, mean + log_sd.exp() * noise[level])
+        return tuple(latents)
+
+    def inverse(self, latents: Sequence[Tensor], told: EncoderCondition) -> tuple[Tensor, ...]:
+        """The noise of latents, each (N, C, h, w) per level."""
+        gaussians = self.gaussians(latents, told)
+        return tuple(
+            (z - mean) * (-log_sd).exp()
+            for z, (mean, log_sd) in zip(latents, gaussians, strict=True)
+        )
+
+    def gaussians(
+        self, latents: Sequence[Tensor], told: EncoderCondition
+    ) -> tuple[tuple[Tensor, Tensor], ...]:
+        """Mean and log standard deviation of each level given the latents above it."""
+        found: list[tuple[Tensor, Tensor]] = []
+        hidden: Tensor | None = None
+        for level in reversed(range(len(latents))):
+            above = (hidden, latents[level + 1]) if hidden is not None else None
+            hidden, mean, log_sd = self._level(level, told, above, latents[level])
+            found.insert(0, (mean, log_sd))
+        return tuple(found)
+
+    def _level(
+        self, level: int, told: EncoderCondition, above: tuple[Tensor, Tensor] | None, like: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Hidden maps, mean and log standard deviation of a level."""
+        width = self.told[level].out_features
+        hidden, shares = told.maps[level][:, :width], told.maps[level][:, width:]
+        if above is not None:
+            over = torch.cat([above[0].to(like.dtype), above[1]], 1)
+            hidden = hidden + self.above[level](_upsample(over))
+        said = self.told[level](torch.cat([told.attributes, told.codes], 1))
+        hidden = F.relu(hidden + said[..., None, None])
+        hidden = hidden + self.second[level](F.relu(self.first[level](hidden)))
+        last = torch.cat([F.relu(hidden), shares], 1)
+        mean, log_sd = self.out[level](last).to(like.dtype).chunk(2, 1)
+        return hidden, mean, BOUND * torch.tanh(log_sd / BOUND)
+
+
+def _upsample(maps: Tensor) -> Tensor:
+    return F.interpolate(maps, scale_factor=2, mode="nearest")
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the three find in latents, and what they have in common.
+
+    Shapes:
+        real: logits of being real, one (N, 1, h, w) per level.
+        classes: logits of the classes, one (N, K, h, w) per level.
+        attributes: logits, (N, A).
+        codes: (N, U).
+        features: f(z), the trunk's last layer at each level, (N, width, h, w).
+    """
+
+    real: tuple[Tensor, ...]
+    classes: tuple[Tensor, ...]
+    attributes: Tensor
+    codes: Tensor
+    features: tuple[Tensor, ...]
+
+
+class SupervisionBlock(nn.Module):
+    """A trunk from the top latents down to the finest, with heads at every level.
+
+    Discriminator and classifier judge every cell of each level; attributes and codes are read from
+    the means of all levels' features.
+
+    References:
+        CAGlow, section 3.2: the three share all parameters except for their output layers.
+    """
+
+    def __init__(
+        self,
+        shapes: Sequence[tuple[int, ...]],
+        widths: Sequence[int],
+        *,
+        classes: int,
+        attributes: int,
+        codes: int,
+        spectral: bool,
+    ) -> None:
+        """Makes the networks.
+
+        Args:
+            shapes: the latents' (C, h, w) at each level, the finest first.
+            widths: the trunk's channels at each level.
+            classes: K.
+            attributes: A.
+            codes: U.
+            spectral: whether the trunk is of spectral norm 1, which steadies the discriminator.
+        """
+        super().__init__()
+        above = (*widths[1:], 0)
+        inputs = [shape[0] + over for shape, over in zip(shapes, above, strict=True)]
+        self.first = nn.ModuleList(
+            _conv(a, w, spectral) for a, w in zip(inputs, widths, strict=True)
+        )
+        self.second = nn.ModuleList(_conv(w, w, spectral) for w in widths)
+        self.real = nn.ModuleList(nn.Conv2d(w, 1, 1) for w in widths)
+        self.classes = nn.ModuleList(nn.Conv2d(w, classes, 1) for w in widths)
+        self.attributes = nn.Linear(sum(widths), attributes)
+        self.codes = nn.Linear(sum(widths), codes)
+
+    def forward(self, latents: Sequence[Tensor]) -> Findings:
+        """What is found in standardised latents, one (N, C, h, w) per level, the finest first."""
+        features: list[Tensor] = []
+        for level in reversed(range(len(latents))):
+            x = latents[level]
+            if features:
+                x = torch.cat([x, F.interpolate(features[0], scale_factor=2).to(x.dtype)], 1)
+            x = F.leaky_relu(self.first[level](x), 0.2)
+            features.insert(0, F.leaky_relu(self.second[level](x), 0.2))
+        means = torch.cat([maps.mean((2, 3)) for maps in features], 1)
+        return Findings(
+            tuple(head(maps) for head, maps in zip(self.real, features, strict=True)),
+            tuple(head(maps) for head, maps in zip(self.classes, features, strict=True)),
+            self.attributes(means),
+            self.codes(means),
+            tuple(features),
+        )
+
+
+def _conv(inputs: int, outputs: int, spectral: bool) -> nn.Module:
+    conv = nn.Conv2d(inputs, outputs, 3, padding=1)
+    return spectral_norm(conv) if spectral else conv

@@ -19,13 +19,13 @@ from augflow.core import seeding
 from augflow.data import boundaries
 from augflow.data.classes import ClassTable
 from augflow.data.scenes import Layout, Scene
-from augflow.flows.density import dequantized
+from augflow.flows.density import dequantize
+from augflow.flows.glow import Plan
 from augflow.flows.networks import ZeroConv
-from augflow.flows.plans import Plan
 from augflow.generators.base import Likelihood
-from augflow.generators.class_fractions import class_accuracy, class_loss, class_shares
+from augflow.generators.class_fractions import class_accuracy, class_fractions, class_loss
 from augflow.generators.glow import Glow
-from augflow.generators.likelihood import FlowConditions, Terms
+from augflow.generators.likelihood import Terms
 from augflow.generators.presets import GLOW, GlowConfig
 
 
@@ -58,6 +58,7 @@ class CGlow(Glow):
     convolution too, reads the class shares from the latents of the same levels.
     """
 
+    config: CGlowConfig
     likelihood: ClassVar[Likelihood] = "conditional"
     learner: ClassVar[str] = "classification"
 
@@ -80,35 +81,23 @@ class CGlow(Glow):
         told = _levels(config)
         return tuple(table.count + 1 if n in told else 0 for n in range(len(config.steps)))
 
-    def params(self, layout: Layout, noise: Tensor | None = None) -> tuple[FlowConditions, Tensor]:
-        """See `FlowGenerator.params`; there is no source, its log-density is 0."""
-        conditions, source = super().params(layout, noise)
-        told = _levels(self.config)
-        levels = tuple(
-            replace(level, prior=features) if n in told else level
-            for n, (level, features) in enumerate(
-                zip(conditions.levels, self._features(layout), strict=True)
-            )
-        )
-        return replace(conditions, levels=levels), source
-
-    def plan(self, layout: Layout, noise: Tensor) -> Plan:
+    def plan(self, layout: Layout, noise: Tensor | None = None) -> Plan:
         """See `FlowGenerator.plan`; the classes' features go to the priors."""
         told, features = _levels(self.config), self._features(layout)
         return replace(
             super().plan(layout, noise),
-            prior=lambda number, source: features[number] if number in told else None,
+            prior=lambda number, z, latents: features[number] if number in told else None,
         )
 
     def terms(self, image: Tensor, layout: Layout, planes: Tensor) -> Terms:
         """See `LikelihoodGenerator.terms`; the classification loss is an extra term."""
         encoding, _ = self.learning(image, layout, planes)
-        shares = class_shares(layout.classes, self.table.count, len(encoding.latents))
+        shares = class_fractions(layout.classes, self.table.count, len(encoding.latents))
         losses = [
             class_loss(head(encoding.latents[int(n)]), shares[int(n)].to(image))
             for n, head in self.classifiers.items()
         ]
-        weighted = self._config.class_weight * torch.stack(losses).mean()
+        weighted = self.config.class_weight * torch.stack(losses).mean()
         return Terms(encoding.log_prob, None, {"classification": weighted})
 
     @torch.no_grad()
@@ -118,22 +107,17 @@ class CGlow(Glow):
         Shapes:
             noise: as the photographs, in [0, 1): dequantizes them.
         """
-        image = dequantized(scene.image, torch.from_numpy(noise).to(scene.image.device))
-        latents = self.target.encode(image, self.params(scene.layout)[0].levels).latents
+        image = dequantize(scene.image, torch.from_numpy(noise).to(scene.image.device))
+        latents = self.target.encode(image, self.plan(scene.layout).params()[0]).latents
         n = min(_levels(self.config))
-        shares = class_shares(scene.layout.classes, self.table.count, n + 1)[n]
+        shares = class_fractions(scene.layout.classes, self.table.count, n + 1)[n]
         return class_accuracy(self.classifiers[str(n)](latents[n]), shares)
-
-    @property
-    def _config(self) -> CGlowConfig:
-        assert isinstance(self.config, CGlowConfig)
-        return self.config
 
     def _features(self, layout: Layout) -> list[Tensor]:
         """Class shares and boundary of every level's cells, (N, K + 1, h, w)."""
         like = next(self.parameters())
         count = len(self.target.shape.steps)
-        shares = class_shares(layout.classes, self.table.count, count)
+        shares = class_fractions(layout.classes, self.table.count, count)
         edges = boundaries.pyramid(layout.boundary.to(like), count, "v1")
         return [torch.cat([s.to(like), e], 1) for s, e in zip(shares, edges, strict=True)]
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from augflow.generators.base import class_planes
 
 
-def class_shares(classes: Tensor, count: int, levels: int) -> tuple[Tensor, ...]:
+def class_fractions(classes: Tensor, count: int, levels: int) -> tuple[Tensor, ...]:
     """The share of each class in the cells of every level of a flow.
 
     A cell of level l is a square of 2**l pixels. Pixels of no known class count as nothing, so the
@@ -37,7 +37,7 @@ def known_pixels(classes: Tensor, count: int) -> int:
     return int((classes < count).sum())
 
 
-def known_share(classes: Tensor, count: int, rows: slice) -> float:
+def known_fraction(classes: Tensor, count: int, rows: slice) -> float:
     """The share of a batch's known pixels that some of its rows have.
 
     It is what `class_loss` of those rows counts in that of the whole batch, at every level.

@@ -18,12 +18,10 @@ from augflow.core import seeding
 from augflow.core.config import Count
 from augflow.core.seeding import Noise
 from augflow.data.classes import ClassTable
-from augflow.data.scenes import Layout
-from augflow.flows.glow import Descent, Encoding, Glow, GlowShape
-from augflow.flows.params import LevelParams
-from augflow.flows.plans import Prior
+from augflow.flows.glow import Glow
+from augflow.flows.prior import PriorKind
 from augflow.generators.likelihood import FlowConditions
-from augflow.generators.presets import TwoTowersConfig, shared
+from augflow.generators.presets import TwoTowersConfig, full_glow_presets
 from augflow.generators.two_towers import TwoTowers
 
 
@@ -47,16 +45,18 @@ _RELEASED: dict[str, Any] = {"prior": "mean", "fixed_temperature": 0.7, "source_
 DUAL_GLOW: dict[str, dict[str, Any]] = {
     "paper": _DEEP,
     "released": {**_DEEP, **_RELEASED},
-    "tiny": {**shared(DualGlowConfig)["tiny"], "prior": "mean_and_scale"},
-    "small": {**shared(DualGlowConfig)["small"], "prior": "mean_and_scale"},
+    "tiny": {**full_glow_presets(DualGlowConfig)["tiny"], "prior": "mean_and_scale"},
+    "small": {**full_glow_presets(DualGlowConfig)["small"], "prior": "mean_and_scale"},
     # the released priors and sampler on our own small towers
-    "released_tiny": {**shared(DualGlowConfig)["tiny"], **_RELEASED},
-    "released_small": {**shared(DualGlowConfig)["small"], **_RELEASED},
+    "released_tiny": {**full_glow_presets(DualGlowConfig)["tiny"], **_RELEASED},
+    "released_small": {**full_glow_presets(DualGlowConfig)["small"], **_RELEASED},
 }
 
 
 class DualGlow(TwoTowers):
     """Two unconditional towers joined at their latents: p(z_target | z_source), level by level."""
+
+    config: DualGlowConfig
 
     def __init__(self, config: DualGlowConfig, table: ClassTable, seed: int = 0) -> None:
         """Builds both towers and the networks between their latents.
@@ -66,62 +66,37 @@ class DualGlow(TwoTowers):
         """
         levels = len(config.steps)
         maps = 0 if config.boundary == "none" else config.boundary_planes
-        none = (0,) * levels
         with seeding.torch_seeded(seed):
             super().__init__(config, table, seed, source_prior="normal")
-            plain = GlowShape(3, config.steps, config.widths, none, none)
-            latents = [shape[0] for shape in plain.latents(config.size)]
+            latents = [shape[0] for shape in config.tower(3).latents(config.size)]
             sources = [shape[0] + maps for shape in self.source.shape.latents(config.size)]
             only_mean = config.prior == "mean"
             handed = tuple(latents) if only_mean else (config.prior_features,) * levels
-            self.target = Glow(
-                GlowShape(
-                    3, config.steps, config.widths, none, handed, config.edge, config.floor,
-                    config.prior_bound, "mean" if only_mean else "features",
-                )
-            )  # fmt: skip
+            kind: PriorKind = "mean" if only_mean else "features"
+            self.target = Glow(config.tower(3, prior_features=handed, prior=kind))
             self.bridges = nn.ModuleList(
                 nn.Conv2d(source, out, 5, padding=2, bias=False)
                 if only_mean
                 else _Bridge(source, config.condition_width, out)
                 for source, out in zip(sources, handed, strict=True)
             )
-            self.source_params = self.learned(self.source.shape.channels)
-            self.target_params = self.learned(self.target.shape.channels)
+            self.source_params = self.learned_constants(self.source.shape.channels)
+            self.target_params = self.learned_constants(self.target.shape.channels)
 
     def target_conditioners(self) -> nn.ModuleList:
         """See `TwoTowers.target_conditioners`."""
         return self.target_params
 
-    def prior_features(self, layout: Layout) -> Prior:
+    def prior_features(
+        self, number: int, z: Tensor, latents: Tensor, edges: Tensor | None
+    ) -> Tensor:
         """See `TwoTowers.prior_features`: functions of the source's latents."""
-        maps = self.boundary_maps(layout)
-
-        def features(number: int, source: Descent | None) -> Tensor | None:
-            assert source is not None
-            return self._bridged(number, source.latents[number], maps[number])
-
-        return features
-
-    def level_params(self, encoding: Encoding, layout: Layout) -> list[LevelParams]:
-        """See `TwoTowers.level_params`."""
-        maps = self.boundary_maps(layout)
-        return [
-            LevelParams(
-                learned().steps, self._bridged(number, encoding.latents[number], maps[number])
-            )
-            for number, learned in enumerate(self.target_params)
-        ]
-
-    def _bridged(self, number: int, latents: Tensor, edges: Tensor | None) -> Tensor:
-        """The features that a level's latents of the source become."""
         known = latents if edges is None else torch.cat([latents, edges], 1)
         return F.leaky_relu(self.bridges[number](known)).to(latents.dtype)
 
     @torch.no_grad()
     def sample(self, conditions: FlowConditions, noise: Noise, temperature: float = 1.0) -> Tensor:
         """See `Generator.sample`; `fixed_temperature` overrules the one that is asked for."""
-        assert isinstance(self.config, DualGlowConfig)
         fixed = self.config.fixed_temperature
         return super().sample(conditions, noise, temperature if fixed is None else fixed)
 

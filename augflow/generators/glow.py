@@ -16,10 +16,9 @@ from augflow.data.classes import ClassTable
 from augflow.data.scenes import Layout
 from augflow.flows.conditioners import Learned
 from augflow.flows.glow import Glow as Tower
-from augflow.flows.glow import GlowShape
-from augflow.flows.plans import Plan
+from augflow.flows.glow import Plan
 from augflow.generators.base import Likelihood
-from augflow.generators.likelihood import FlowConditions, FlowGenerator, initialised_level
+from augflow.generators.likelihood import FlowGenerator
 from augflow.generators.presets import GlowConfig
 from augflow.generators.two_towers import check_size
 
@@ -39,21 +38,11 @@ class Glow(FlowGenerator):
         check_size(config)
         self.config, self.table = config, table
         rng = torch.Generator().manual_seed(seeding.derive(seed, "rotations") % 2**63)
-        none = (0,) * len(config.steps)
-        shape = GlowShape(
-            3,
-            config.steps,
-            config.widths,
-            none,
-            self.prior_features(config, table),
-            config.edge,
-            config.floor,
-            config.prior_bound,
-        )
+        shape = config.tower(3, prior_features=self.prior_features(config, table))
         with seeding.torch_seeded(seed):
             self.target = Tower(shape)
             self.target_params = nn.ModuleList(
-                Learned(k, c, rng, actnorm=config.actnorm, min_std=config.min_std)
+                Learned(k, c, rng, config.actnorm, config.min_std)
                 for k, c in zip(config.steps, shape.channels, strict=True)
             )
 
@@ -62,20 +51,6 @@ class Glow(FlowGenerator):
         """Channels of features that each level's prior reads: none, the layout is ignored."""
         return (0,) * len(config.steps)
 
-    def params(self, layout: Layout, noise: Tensor | None = None) -> tuple[FlowConditions, Tensor]:
-        """See `FlowGenerator.params`; there is no source, its log-density is 0."""
-        levels = tuple(learned() for learned in self.target_params)
-        like = next(self.parameters())
-        return FlowConditions(levels, len(layout)), like.new_zeros(len(layout))
-
-    def plan(self, layout: Layout, noise: Tensor) -> Plan:
+    def plan(self, layout: Layout, noise: Tensor | None = None) -> Plan:
         """See `FlowGenerator.plan`; the layout is ignored."""
         return Plan(self.target_params, [None] * len(self.target_params))
-
-    @torch.no_grad()
-    def initialise(self, image: Tensor, layout: Layout, noise: Tensor) -> None:
-        """See `FlowGenerator.initialise`."""
-        x = image
-        for number, learned in enumerate(self.target_params):
-            assert isinstance(learned, Learned)
-            _, x = initialised_level(self.target, number, x, learned(), learned)

@@ -19,13 +19,13 @@ from augflow.core.config import Count, Fraction
 from augflow.data.classes import ClassTable
 from augflow.data.scenes import Layout
 from augflow.generators.base import Generator, Planes
-from augflow.generators.cascade import (
+from augflow.generators.crn import (
     Cascade,
     CascadeConfig,
     PerceptualConfig,
     Size,
     layout_planes,
-    normed,
+    norm_block,
 )
 
 
@@ -93,8 +93,8 @@ class Imle(Generator):
         self.check_size(layout)
         return Planes(layout_planes(layout, self.table.count, self.config.boundary))
 
-    def paint(self, latents: Sequence[Tensor], conditions: Planes) -> Tensor:
-        """See `Generator.paint`."""
+    def decode_latents(self, latents: Sequence[Tensor], conditions: Planes) -> Tensor:
+        """See `Generator.decode_latents`."""
         spread = torch.cat([self._spread(part) for part in latents], dim=1)  # (N, D, H, W)
         encoded = self.encoder(torch.cat([conditions.values, spread], dim=1))
         return self.cascade(conditions.values, encoded)
@@ -122,7 +122,9 @@ class NoiseEncoder(nn.Module):
         """Draws weights."""
         super().__init__()
         self.layers = nn.Sequential(
-            *normed(inputs, width, 3), *normed(width, width, 3), nn.Conv2d(width, outputs, 1)
+            *norm_block(inputs, width, 3),
+            *norm_block(width, width, 3),
+            nn.Conv2d(width, outputs, 1),
         )
         self.draw_weights()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import torch
@@ -14,7 +14,7 @@ from augflow.core.tensors import device_of
 from augflow.data.scenes import Layout, Scene
 from augflow.generators.base import Generator
 from augflow.generators.likelihood import LikelihoodGenerator
-from augflow.generators.sampling import Photograph, centred, conditioned, stored
+from augflow.generators.sampling import GeneratedImage, bin_centres, condition_on, to_uint8_with_bpd
 
 Latents = tuple[Tensor, ...]
 """Standard latents of photographs, one tensor (N, *shape) per level."""
@@ -58,21 +58,19 @@ def spherical(start: Latents, end: Latents, share: float) -> Latents:
     mixed = ((1 - share) * angle).sin() * unit_a + (share * angle).sin() * unit_b
     arc = mixed / sine.clamp(min=PARALLEL) * ((1 - share) * length_a + share * length_b)
     known = (sine > PARALLEL) & (length_a > 0) & (length_b > 0)
-    return _shaped(torch.where(known, arc, (1 - share) * a + share * b), start)
+    return _unflatten(torch.where(known, arc, (1 - share) * a + share * b), start)
 
 
 def path(ends: tuple[Latents, Latents], steps: int, kind: PathKind) -> list[Latents]:
     """So many latents at equal shares of a path, the first and the last being the ends as given."""
     if steps < 2:
         raise ValueError(f"a path has two ends, got {steps} steps")
-    way: Callable[[Latents, Latents, float], Latents] = {
-        "spherical": spherical, "linear": linear
-    }[kind]  # fmt: skip
+    way = {"spherical": spherical, "linear": linear}[kind]
     between = [way(*ends, number / (steps - 1)) for number in range(1, steps - 1)]
     return [ends[0], *between, ends[1]]
 
 
-def drawn(generator: Generator, seed: int, temperature: float) -> Latents:
+def sample_latents(generator: Generator, seed: int, temperature: float) -> Latents:
     """The latents from which `Generator.sample` makes the photograph of a seed.
 
     Raises:
@@ -86,7 +84,7 @@ def drawn(generator: Generator, seed: int, temperature: float) -> Latents:
     return tuple(temperature * part for part in generator.draw(Noise([seed])))
 
 
-def encoded(generator: Generator, scene: Scene) -> Latents:
+def encode_latents(generator: Generator, scene: Scene) -> Latents:
     """The standard latents of a photograph under its own layout.
 
     Raises:
@@ -98,15 +96,18 @@ def encoded(generator: Generator, scene: Scene) -> Latents:
             "this generator cannot tell the latents of a photograph: give a seed (seed:0) in its "
             "place, or take a flow"
         )
-    conditions = conditioned(generator, scene.layout)
-    image = centred(scene.image.to(device_of(generator)))
+    conditions = condition_on(generator, scene.layout)
+    image = bin_centres(scene.image.to(device_of(generator)))
     return tuple(generator.encode_noise(image, conditions))
 
 
-def painted(
-    generator: Generator, latents: Sequence[Latents], layout: Layout,
+@torch.no_grad()
+def decode_images(
+    generator: Generator,
+    latents: Sequence[Latents],
+    layout: Layout,
     attributes: Mapping[str, bool] | None = None,
-) -> list[Photograph]:  # fmt: skip
+) -> list[GeneratedImage]:
     """One photograph per latents for one layout; what the layout decides is worked out once.
 
     Raises:
@@ -114,9 +115,9 @@ def painted(
         ModelError: a value is not finite.
         ParamsError: the generator cannot be asked for such attributes.
     """
-    conditions = conditioned(generator, layout, attributes)
+    conditions = condition_on(generator, layout, attributes)
     return [
-        stored(generator, generator.decode_noise(given, conditions), conditions)
+        to_uint8_with_bpd(generator, generator.decode_latents(given, conditions), conditions)
         for given in latents
     ]
 
@@ -126,7 +127,7 @@ def _flat(latents: Latents) -> Tensor:
     return torch.cat([part.flatten(1) for part in latents], 1).double()
 
 
-def _shaped(rows: Tensor, like: Latents) -> Latents:
+def _unflatten(rows: Tensor, like: Latents) -> Latents:
     """The inverse of `_flat`, in the types of `like`."""
     parts = rows.split([part[0].numel() for part in like], 1)
     return tuple(row.reshape(part.shape).to(part) for row, part in zip(parts, like, strict=True))

@@ -14,13 +14,9 @@ from torch import Tensor
 from augflow.core import seeding
 from augflow.core.config import Memory
 from augflow.data.scenes import Layout
-from augflow.flows import plans
 from augflow.flows.density import bits_per_dim, discrete_log_prob
-from augflow.flows.glow import Draw, Encoding, Glow, drawn, given
-from augflow.flows.level import Level
-from augflow.flows.params import HoldsActNorms, LevelParams
-from augflow.flows.plans import Plan
-from augflow.flows.transforms import squeeze
+from augflow.flows.glow import Encoding, Glow, Plan
+from augflow.flows.params import LevelParams
 from augflow.generators.base import Generator, Likelihood
 
 
@@ -39,9 +35,10 @@ class FlowConditions:
         """The conditions of some layouts; a layout may be taken several times."""
         return FlowConditions(tuple(level.rows(rows) for level in self.levels), len(rows))
 
-    def prepared(self, flow: Glow) -> FlowConditions:
-        """The same with all that the flow's layouts decide worked out, once for all samples."""
-        return FlowConditions(flow.prepared(self.levels), self.count)
+
+def flow_conditions(flow: Glow, plan: Plan, count: int) -> FlowConditions:
+    """All that a plan decides for so many layouts, worked out once for all samples."""
+    return FlowConditions(flow.precompute(plan.params()[0]), count)
 
 
 @dataclass(frozen=True)
@@ -99,7 +96,7 @@ class LikelihoodGenerator(Generator):
         """Log-probability of 8-bit photographs given their layouts, from one dequantization.
 
         Shapes:
-            image: (N, 3, H, W) in [0, 1), dequantized (see `density.dequantized`).
+            image: (N, 3, H, W) in [0, 1), dequantized (see `density.dequantize`).
             returns: (N,), nats.
         """
         raise NotImplementedError
@@ -128,7 +125,7 @@ class LikelihoodGenerator(Generator):
 class FlowGenerator(LikelihoodGenerator):
     """One flow of photographs, `target`, whose step parameters come from the layout.
 
-    Subclasses set `config`, `table` and `target` and say how a layout becomes `FlowConditions`.
+    Subclasses set `config`, `table` and `target` and say how a layout conditions the flow (`plan`).
     """
 
     target: Glow
@@ -138,20 +135,13 @@ class FlowGenerator(LikelihoodGenerator):
         """What photographs in [0, 1) are multiplied by before the flow sees them."""
         return 1.0
 
-    def params(self, layout: Layout, noise: Tensor | None = None) -> tuple[FlowConditions, Tensor]:
-        """Parameters for a batch of layouts, and the source flow's log-density of each, (N,) nats.
-
-        Shapes:
-            noise: what the source planes are dequantized with, in [0, 1); drawn from the layout's
-                own content when not given, so that a layout has one set of conditions.
-        """
-        raise NotImplementedError
-
-    def plan(self, layout: Layout, noise: Tensor) -> Plan:
+    def plan(self, layout: Layout, noise: Tensor | None = None) -> Plan:
         """How a batch of layouts conditions the flow, before anything is worked out.
 
         Shapes:
-            noise: (N, planes_count, H, W) in [0, 1): dequantizes the source's planes.
+            noise: (N, planes_count, H, W) in [0, 1): what the source's planes are dequantized with;
+                drawn from the layout's own content when not given, so that a layout has one set of
+                conditions.
         """
         raise NotImplementedError
 
@@ -172,14 +162,18 @@ class FlowGenerator(LikelihoodGenerator):
         Shapes:
             image, planes: see `terms`.
         """
-        if self.memory == "store":
-            conditions, log_prob = self.params(layout, planes)
-            return self._encoded(image, conditions), log_prob
         plan = self.plan(layout, planes)
-        target, source = plans.encode(self.target, image * self.stretch, plan, self.memory)
-        moved = math.log(self.stretch)
-        scaled = replace(target, log_prob=target.log_prob + self.dims * moved)
-        return scaled, None if source is None else source.log_prob + planes[0].numel() * moved
+        target, source = plan.encode(self.target, image * self.stretch, self.memory)
+        if source is None:
+            return self._undo_stretch(target), None
+        return self._undo_stretch(target), source.log_prob + planes[0].numel() * math.log(
+            self.stretch
+        )
+
+    @torch.no_grad()
+    def initialise(self, image: Tensor, layout: Layout, noise: Tensor) -> None:
+        """See `LikelihoodGenerator.initialise`."""
+        self.plan(layout, noise).initialise(self.target, image * self.stretch)
 
     @torch.no_grad()
     def condition(self, layout: Layout) -> FlowConditions:
@@ -189,63 +183,39 @@ class FlowGenerator(LikelihoodGenerator):
             DataError: the layouts are not of the generator's size.
         """
         self.check_size(layout)
-        return self.params(layout)[0].prepared(self.target)
+        return flow_conditions(self.target, self.plan(layout), len(layout))
 
     @torch.no_grad()
     def log_prob(self, image: Tensor, conditions: FlowConditions) -> Tensor:
         """See `LikelihoodGenerator.log_prob`."""
-        return discrete_log_prob(self._encoded(image, conditions).log_prob, self.dims)
+        return discrete_log_prob(self._encode(image, conditions).log_prob, self.dims)
 
     @torch.no_grad()
     def encode(self, image: Tensor, conditions: FlowConditions) -> tuple[Tensor, ...]:
         """See `LikelihoodGenerator.encode`; one tensor per level."""
-        return self._encoded(image, conditions).latents
+        return self._encode(image, conditions).latents
 
     @torch.no_grad()
     def encode_noise(self, image: Tensor, conditions: FlowConditions) -> tuple[Tensor, ...]:
         """See `LikelihoodGenerator.encode_noise`."""
-        return self._encoded(image, conditions).noise
+        return self._encode(image, conditions).noise
 
     @torch.no_grad()
     def decode(self, latents: Sequence[Tensor], conditions: FlowConditions) -> Tensor:
         """See `LikelihoodGenerator.decode`."""
-        return self._decoded(given(latents), conditions)
+        return self.target.decode(latents, conditions.levels) / self.stretch
 
-    def paint(self, latents: Sequence[Tensor], conditions: FlowConditions) -> Tensor:
-        """See `Generator.paint`."""
-        return self._decoded(drawn(latents), conditions)
+    def decode_latents(self, latents: Sequence[Tensor], conditions: FlowConditions) -> Tensor:
+        """See `Generator.decode_latents`."""
+        return self.target.decode_noise(latents, conditions.levels) / self.stretch
 
-    def _decoded(self, draw: Draw, conditions: FlowConditions) -> Tensor:
-        like = next(self.parameters()).new_zeros(1).expand(len(conditions), 3, *self.size)
-        return self.target.decode(draw, conditions.levels, like) / self.stretch
+    def _encode(self, image: Tensor, conditions: FlowConditions) -> Encoding:
+        return self._undo_stretch(self.target.encode(image * self.stretch, conditions.levels))
 
-    def _encoded(self, image: Tensor, conditions: FlowConditions) -> Encoding:
-        encoding = self.target.encode(image * self.stretch, conditions.levels)
-        if self.stretch == 1:
-            return encoding
-        scaled = encoding.log_prob + self.dims * math.log(self.stretch)
-        return replace(encoding, log_prob=scaled)
-
-
-@torch.no_grad()
-def initialised_level(
-    tower: Glow,
-    number: int,
-    x: Tensor,
-    params: LevelParams,
-    conditioner: HoldsActNorms,
-) -> tuple[LevelParams, Tensor]:
-    """Sets the actnorms of one level from `x` and passes `x` on to the next.
-
-    Shapes:
-        x: (N, C, H, W), what the level reads before it squeezes.
-        returns: the level's new parameters, and what the next level reads.
-    """
-    level = tower.levels[number]
-    assert isinstance(level, Level)
-    params = level.initialise(squeeze(x), params, conditioner)
-    out, _, _ = level(squeeze(x), params)
-    return params, out.chunk(2, 1)[0]
+    def _undo_stretch(self, encoding: Encoding) -> Encoding:
+        """An encoding with the density of the photograph as it was before the stretch."""
+        moved = self.dims * math.log(self.stretch)
+        return replace(encoding, log_prob=encoding.log_prob + moved)
 
 
 def content_noise(layout: Layout, planes: int) -> Tensor:

@@ -7,61 +7,30 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
+import torch.nn.functional as F
 from pydantic import Field, model_validator
-from torch import Tensor
+from torch import Tensor, nn
 
 from augflow.core import seeding
 from augflow.core.config import Count, Section
+from augflow.core.distributed import ALONE, Ranks
 from augflow.core.errors import ParamsError
 from augflow.core.seeding import Noise
 from augflow.data.classes import ClassTable
 from augflow.data.scenes import Layout
-from augflow.generators.base import Generator, LatentKind, Planes, class_planes
-from augflow.generators.unet import UNet, UNetShape
+from augflow.generators.base import Generator, LatentKind, Planes, misfit
+
+Statistics = Literal["batch", "running", "image"]
+"""What a norm divides by: the batch's mean and variance (its running ones follow), the running
+ones, or each image's own."""
+
+_MOMENTUM, _EPSILON = 0.1, 1e-5
 
 PATCHES = {16: 1, 34: 2, 70: 3, 142: 4, 286: 5}
 """Height and width in pixels of what one judgement sees, by the number of halvings."""
-
-
-@dataclass(frozen=True)
-class Opponent:
-    """The discriminator that a generator wants, and what its own loss is made of.
-
-    Attributes:
-        patch: height and width in pixels of what one judgement sees.
-        width: channels after the discriminator's first convolution.
-        batch_norm: batch normalisation, or instance normalisation.
-        l1_weight: weight of the mean absolute error beside the adversarial loss.
-        jitter: by how many rows scenes are enlarged before a window of their size is cut out.
-    """
-
-    patch: int
-    width: int
-    batch_norm: bool
-    l1_weight: float
-    jitter: int
-
-
-class AdversarialGenerator(Generator):
-    """A generator that learns against a discriminator."""
-
-    @property
-    def opponent(self) -> Opponent:
-        """What it learns against."""
-        raise NotImplementedError
-
-    @property
-    def planes_count(self) -> int:
-        """The number of planes of its conditions."""
-        raise NotImplementedError
-
-    def paint_together(self, latents: Sequence[Tensor], conditions: Planes) -> Tensor:
-        """As `paint`, while learning: batch norms take the batch's statistics and keep count."""
-        raise NotImplementedError
 
 
 DROPPED = 0.5
@@ -125,7 +94,7 @@ PIX2PIX: dict[str, dict[str, Any]] = {
 }
 
 
-class Pix2Pix(AdversarialGenerator):
+class Pix2Pix(Generator):
     """One network; its latents are uniform draws, one per value that dropout may drop.
 
     A temperature scales the share that is dropped: at 1 the half that it learned with, at 0 none,
@@ -143,36 +112,22 @@ class Pix2Pix(AdversarialGenerator):
             ParamsError: the size cannot be halved that often.
         """
         super().__init__()
-        _check_halvings(config)
+        if fault := misfit(config.size, 2**config.downs, f"{config.downs} downs"):
+            raise ParamsError(f"{fault}, or set downs to less")
         self.config, self.table = config, table
-        self.palette: Tensor
-        self.register_buffer("palette", torch.from_numpy(table.palette.copy()), persistent=False)
+        self.hold_palette()
         with seeding.torch_seeded(seed):
-            self.unet = UNet(
-                UNetShape(
-                    self.planes_count, config.size, config.downs, config.width,
-                    config.norm == "batch", config.dropout, config.init_std,
-                )
-            )  # fmt: skip
+            self.unet = UNet(self.planes_count, config)
 
     @property
     def planes_count(self) -> int:
-        """See `AdversarialGenerator.planes_count`."""
+        """The number of planes of its conditions."""
         colours = 3 if self.config.source == "palette" else self.table.count
         return colours + int(self.config.boundary != "none")
 
-    @property
-    def opponent(self) -> Opponent:
-        """See `AdversarialGenerator.opponent`."""
-        config = self.config
-        return Opponent(
-            config.patch, config.patch_width, config.norm == "batch", config.l1_weight,
-            config.jitter,
-        )  # fmt: skip
-
     def latent_shapes(self) -> tuple[tuple[int, ...], ...]:
         """See `Generator.latent_shapes`: one place per block with dropout."""
-        return self.unet.shape.drops
+        return self.unet.drops
 
     @torch.no_grad()
     def condition(self, layout: Layout) -> Planes:
@@ -183,11 +138,8 @@ class Pix2Pix(AdversarialGenerator):
         """
         self.check_size(layout)
         like = next(self.parameters())
-        if self.config.source == "palette":
-            colours = self.palette[layout.classes.long()].permute(0, 3, 1, 2)
-            planes = colours.to(like) / 127.5 - 1
-        else:
-            planes = class_planes(layout.classes, self.table.count).to(like)
+        planes = self.source_planes(layout).to(like)
+        planes = planes / 127.5 - 1 if self.config.source == "palette" else planes / 255
         if self.config.boundary == "none":
             return Planes(planes)
         edges = layout.boundary[:, None].to(like)
@@ -195,12 +147,12 @@ class Pix2Pix(AdversarialGenerator):
             edges = (edges > 0).to(like)
         return Planes(torch.cat([planes, edges], 1))
 
-    def paint(self, latents: Sequence[Tensor], conditions: Planes) -> Tensor:
-        """See `Generator.paint`; latents are uniform draws in [0, 1), half of them drop a value."""
-        return self._painted(latents, conditions, DROPPED)
+    def decode_latents(self, latents: Sequence[Tensor], conditions: Planes) -> Tensor:
+        """See `Generator.decode_latents`; latents: uniform draws in [0, 1), half drop a value."""
+        return self._generate(latents, conditions, DROPPED)
 
     def paint_together(self, latents: Sequence[Tensor], conditions: Planes) -> Tensor:
-        """See `AdversarialGenerator.paint_together`."""
+        """As `decode_latents`, learning: batch norms take and count the batch's statistics."""
         return 0.5 * self.unet(conditions.values, latents, DROPPED, "batch") + 0.5
 
     @torch.no_grad()
@@ -215,22 +167,168 @@ class Pix2Pix(AdversarialGenerator):
     def sample(self, conditions: Planes, noise: Noise, temperature: float = 1.0) -> Tensor:
         """See `Generator.sample`; the temperature scales the share that dropout drops."""
         share = temperature * DROPPED
-        return self._painted(self.draw(noise), conditions, share).clamp(0, 1)
+        return self._generate(self.draw(noise), conditions, share).clamp(0, 1)
 
-    def _painted(self, latents: Sequence[Tensor], conditions: Planes, share: float) -> Tensor:
+    def _generate(self, latents: Sequence[Tensor], conditions: Planes, share: float) -> Tensor:
         statistics = self.config.test_statistics
         return 0.5 * self.unet(conditions.values, latents, share, statistics) + 0.5
 
 
-def _check_halvings(config: Pix2PixConfig) -> None:
-    unit = 2**config.downs
-    height, width = config.size
-    if height % unit or width % unit:
-        lower, upper = (
-            "x".join(str(max(unit, (side + more) // unit * unit)) for side in config.size)
-            for more in (0, unit - 1)
+class UNet(nn.Module):
+    """The generator network; level n of `down` halves, level n of `up` doubles back to its input.
+
+    `drops` are channels, height and width of every place with dropout, from the innermost outwards.
+    The outermost and the innermost convolution on the way down, and the output, have no norm.
+    """
+
+    def __init__(self, inputs: int, config: Pix2PixConfig) -> None:
+        """Draws the weights of convolutions around 0, the gains of batch norms around 1."""
+        super().__init__()
+        self.downs, batch_norm = config.downs, config.norm == "batch"
+        self.blocks = sorted(config.dropout)  # those that drop values, counted from the innermost
+        channels = [config.width * min(2**level, 8) for level in range(config.downs)]
+        self.drops = tuple(
+            (channels[n - 1], config.size[0] >> n, config.size[1] >> n)
+            for n in (config.downs - 1 - block for block in self.blocks)
         )
-        raise ParamsError(
-            f"size {height}x{width}: {config.downs} downs need sides divisible by {unit}; the "
-            f"next are {lower} and {upper}, or set downs to less"
-        )
+        last, bias = config.downs - 1, not batch_norm
+        self.down, self.up = nn.ModuleList(), nn.ModuleList()
+        self.down_norms, self.up_norms = nn.ModuleList(), nn.ModuleList()
+        for level, width in enumerate(channels):
+            before = channels[level - 1] if level else inputs
+            outputs = channels[level - 1] if level else 3
+            merged = width if level == last else 2 * width
+            self.down.append(nn.Conv2d(before, width, 4, 2, 1, bias=bias))
+            self.up.append(nn.ConvTranspose2d(merged, outputs, 4, 2, 1, bias=bias or not level))
+            inner = 0 < level < last
+            self.down_norms.append(Norm(width, batch_norm) if inner else nn.Identity())
+            self.up_norms.append(Norm(outputs, batch_norm) if level else nn.Identity())
+        for module in self.modules():
+            _draw(module, config.init_std)
+
+    def forward(
+        self, x: Tensor, uniforms: Sequence[Tensor], share: float, statistics: Statistics
+    ) -> Tensor:
+        """Pictures for inputs.
+
+        Shapes:
+            x: (N, inputs, H, W).
+            uniforms: per place of `drops` (N, *place), in [0, 1); what is below `share` is
+                dropped.
+            returns: (N, 3, H, W) in (-1, 1).
+        """
+        last = self.downs - 1
+        skips = []
+        for level in range(last + 1):
+            x = self.down[level](F.leaky_relu(x, 0.2) if level else x)
+            if 0 < level < last:
+                x = self.down_norms[level](x, statistics)
+            skips.append(x)
+        drops = dict(zip(self.blocks, uniforms, strict=True))
+        for level in range(last, -1, -1):
+            merged = x if level == last else torch.cat([skips[level], x], 1)
+            x = self.up[level](F.relu(merged))
+            if level:
+                x = self.up_norms[level](x, statistics)
+            if last - level in drops:
+                x = dropout(x, drops[last - level], share)
+        return torch.tanh(x)
+
+
+class BatchStatistics(nn.Module):
+    """A layer that looks at all rows of a batch, those of other ranks too.
+
+    Attributes:
+        ranks: the processes that share the batch.
+    """
+
+    ranks: Ranks = ALONE
+
+    def over_batch(
+        self, x: Tensor, weight: Tensor, bias: Tensor, mean: Tensor | None, var: Tensor | None
+    ) -> Tensor:
+        """`x` normalised by the statistics of the whole batch, then scaled and shifted.
+
+        Args:
+            x: this rank's rows.
+            weight: scales.
+            bias: shifts.
+            mean: the running mean, moved along; or None.
+            var: the running variance, moved along; or None.
+
+        Shapes:
+            x: (N, C, H, W).
+            weight, bias, mean, var: (C,).
+
+        References:
+            Ioffe and Szegedy 2015, "Batch normalization", algorithm 1.
+        """
+        if self.ranks.count == 1:
+            return F.batch_norm(x, mean, var, weight, bias, training=True)
+        wide, axes = x.float(), (0, 2, 3)
+        count = wide.new_full((1,), x.numel() / x.shape[1])
+        sums = self.ranks.differentiable_sum(torch.cat([wide.sum(axes), count]))
+        centre, total = sums[:-1] / sums[-1], sums[-1].detach()
+        centred = wide - centre[:, None, None]
+        spread = self.ranks.differentiable_sum(centred.square().sum(axes)) / total
+        with torch.no_grad():
+            if mean is not None and var is not None:
+                mean.lerp_(centre.to(mean), _MOMENTUM)
+                var.lerp_((spread * total / (total - 1)).to(var), _MOMENTUM)
+        scale = weight * (spread + _EPSILON).rsqrt()
+        return (centred * scale[:, None, None] + bias[:, None, None]).to(x.dtype)
+
+
+class Norm(BatchStatistics):
+    """Batch normalisation whose statistics are told at each call, or instance normalisation."""
+
+    def __init__(self, channels: int, batch_norm: bool) -> None:
+        """Makes gain, offset and running statistics, or nothing for instance normalisation."""
+        super().__init__()
+        self.batch_norm = batch_norm
+        self.running_mean: Tensor
+        self.running_var: Tensor
+        if batch_norm:
+            self.weight = nn.Parameter(torch.ones(channels))
+            self.bias = nn.Parameter(torch.zeros(channels))
+            self.register_buffer("running_mean", torch.zeros(channels))
+            self.register_buffer("running_var", torch.ones(channels))
+
+    def forward(self, x: Tensor, statistics: Statistics) -> Tensor:
+        """(N, C, H, W) to the same shape."""
+        if not self.batch_norm:
+            return F.instance_norm(x)
+        if statistics == "image":
+            return F.instance_norm(x, weight=self.weight, bias=self.bias)
+        running = self.running_mean, self.running_var
+        if statistics == "batch":
+            return self.over_batch(x, self.weight, self.bias, *running)
+        return F.batch_norm(x, *running, self.weight, self.bias)
+
+
+def dropout(x: Tensor, uniforms: Tensor, share: float) -> Tensor:
+    """Values whose uniform draw is below `share` are 0, the others grow so that the mean stays."""
+    if share >= 1:
+        return torch.zeros_like(x)
+    return x * (uniforms >= share) / (1 - share)
+
+
+def _draw(module: nn.Module, std: float) -> None:
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.normal_(module.weight, 0, std)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, Norm) and module.batch_norm:
+        nn.init.normal_(module.weight, 1, std)
+
+
+class BatchNorm(BatchStatistics, nn.BatchNorm2d):
+    """Batch normalisation of what is only ever trained: it needs no running statistics."""
+
+    def __init__(self, channels: int) -> None:
+        """Makes scales of 1 and shifts of 0."""
+        super().__init__(channels, track_running_stats=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to the same shape."""
+        return self.over_batch(x, self.weight, self.bias, None, None)

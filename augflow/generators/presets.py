@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from augflow.core.config import Count, Section, checked
-from augflow.core.errors import ParamsError, nearest
+from augflow.core.config import Count, Section, validate_section
+from augflow.core.errors import ParamsError, suggest
+from augflow.flows.glow import GlowShape
 
 Size = tuple[Count, Count]
 
@@ -34,6 +36,19 @@ class GlowConfig(Section):
     def widths(self) -> tuple[int, ...]:
         """The coupling networks' width at each level."""
         return self.width if isinstance(self.width, tuple) else (self.width,) * len(self.steps)
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Channels inside each level of a flow of photographs."""
+        return self.tower(3).channels
+
+    def tower(self, inputs: int, **changes: Any) -> GlowShape:
+        """The shape of a tower of so many channels that reads no condition, but for `changes`."""
+        none = (0,) * len(self.steps)
+        shape = GlowShape(
+            inputs, self.steps, self.widths, none, none, self.edge, self.floor, self.prior_bound
+        )
+        return replace(shape, **changes)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -127,7 +142,7 @@ FULL_GLOW: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def shared(config: type[Section]) -> dict[str, dict[str, Any]]:
+def full_glow_presets(config: type[Section]) -> dict[str, dict[str, Any]]:
     """Full-Glow's presets as far as another system has the same fields: equal depth and width."""
     return {
         name: {key: value for key, value in preset.items() if key in config.model_fields}
@@ -135,10 +150,10 @@ def shared(config: type[Section]) -> dict[str, dict[str, Any]]:
     }
 
 
-GLOW = shared(GlowConfig)
+GLOW = full_glow_presets(GlowConfig)
 
 
-def configured(
+def make_config(
     config: type[Section],
     presets: dict[str, dict[str, Any]],
     preset: str,
@@ -150,5 +165,5 @@ def configured(
         ParamsError: no such preset, no such field, or a value out of range.
     """
     if preset not in presets:
-        raise ParamsError(f"no preset {preset!r}; {nearest(preset, sorted(presets))}")
-    return checked(config, {**presets[preset], **overrides}, f"preset {preset}")
+        raise ParamsError(f"no preset {preset!r}; {suggest(preset, sorted(presets))}")
+    return validate_section(config, {**presets[preset], **overrides}, f"preset {preset}")

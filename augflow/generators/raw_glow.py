@@ -14,10 +14,8 @@ from torch import Tensor, nn
 
 from augflow.core import seeding
 from augflow.core.config import Count
-from augflow.flows.glow import Glow, GlowShape
-from augflow.flows.plans import Plan
-from augflow.flows.raw_conditioner import RawConditioner, RawShape
-from augflow.generators.likelihood import FlowConditions, initialised_level
+from augflow.flows.conditioners import RawConditioner, RawShape
+from augflow.flows.glow import Glow, Plan
 from augflow.generators.presets import GlowConfig
 from augflow.generators.two_towers import check_size
 
@@ -100,54 +98,34 @@ class RawGlow(nn.Module):
         super().__init__()
         check_size(config)
         rng = torch.Generator().manual_seed(seeding.derive(seed, "rotations") % 2**63)
-        levels = len(config.steps)
-        channels = GlowShape(inputs, config.steps, config.widths, (), ()).channels
+        channels = config.tower(inputs).channels
         features = tuple(config.features or c // 2 for c in channels)
         shape = RawShape(
-            config.conv_channels, config.linear_width, config.padding, config.head_bound,
-            config.squashed, config.matrix, config.conditioning_init == "released",
-        )  # fmt: skip
+            config.actnorm,
+            config.min_std,
+            config.conv_channels,
+            config.linear_width,
+            config.padding,
+            config.head_bound,
+            config.squashed,
+            config.matrix,
+            config.conditioning_init == "released",
+        )
         with seeding.torch_seeded(seed):
-            self.tower = Glow(
-                GlowShape(
-                    inputs, config.steps, config.widths, features, (0,) * levels, config.edge,
-                    config.floor, config.prior_bound, coupling_bound=config.coupling_bound,
-                )
-            )  # fmt: skip
+            tower = config.tower(inputs, features=features, coupling_bound=config.coupling_bound)
+            self.tower = Glow(tower)
             self.conditioners = nn.ModuleList(
-                RawConditioner(
-                    k,
-                    c,
-                    planes,
-                    config.size,
-                    2 ** (level + 1),
-                    rng,
-                    shape=shape,
-                    features=f,
-                    actnorm=config.actnorm,
-                    min_std=config.min_std,
-                )
-                for level, (k, c, f) in enumerate(
-                    zip(config.steps, channels, features, strict=True)
-                )
+                RawConditioner(shape, k, c, f, planes, config.size, 2 ** (n + 1), rng)
+                for n, (k, c, f) in enumerate(zip(config.steps, channels, features, strict=True))
             )
         self.data_init = config.data_init
 
-    def params(self, planes: Tensor) -> FlowConditions:
-        """Parameters of all steps for a batch of planes, (N, C, H, W)."""
-        levels = tuple(conditioner(None, planes) for conditioner in self.conditioners)
-        return FlowConditions(levels, len(planes))
-
     def plan(self, planes: Tensor) -> Plan:
-        """The same, before anything is worked out."""
+        """How a batch of planes, (N, C, H, W), conditions the flow."""
         return Plan(self.conditioners, [planes] * len(self.conditioners))
 
     @torch.no_grad()
     def initialise(self, x: Tensor, planes: Tensor) -> None:
         """Sets every actnorm from a batch, where the configuration asks for it."""
-        if not self.data_init:
-            return
-        levels = self.params(planes).levels
-        for number, conditioner in enumerate(self.conditioners):
-            assert isinstance(conditioner, RawConditioner)
-            _, x = initialised_level(self.tower, number, x, levels[number], conditioner)
+        if self.data_init:
+            self.plan(planes).initialise(self.tower, x)

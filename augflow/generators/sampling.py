@@ -18,13 +18,13 @@ from augflow.core.errors import ModelError, ParamsError
 from augflow.core.seeding import Noise, derive
 from augflow.core.tensors import device_of
 from augflow.data.scenes import Layout, Scene
-from augflow.flows.density import dequantized, quantized
+from augflow.flows.density import dequantize, quantize
 from augflow.generators.base import Generator
 from augflow.generators.likelihood import LikelihoodGenerator
 
 
 @dataclass(frozen=True)
-class Photograph:
+class GeneratedImage:
     """Pixels and their bits per dimension under the generator, measured at the centres of the bins.
 
     Generators without a likelihood know no bits.
@@ -37,12 +37,12 @@ class Photograph:
     log_p_bpd: float | None
 
 
-def photo_seed(seed: int, layout: str, number: int) -> int:
+def image_seed(seed: int, layout: str, number: int) -> int:
     """The seed of the `number`-th photograph of a layout in a set."""
     return derive(seed, layout, number)
 
 
-def conditioned(
+def condition_on(
     generator: Generator, layout: Layout, attributes: Mapping[str, bool] | None = None
 ) -> Any:
     """A generator's conditions for one layout, and for attributes where any are asked for.
@@ -51,7 +51,9 @@ def conditioned(
         DataError: the layout is not of the generator's size.
         ParamsError: the generator knows no such attribute, or they exclude each other.
     """
-    layout = single(layout).to(device_of(generator))
+    if len(layout) != 1:
+        raise ValueError(f"expected one layout, got {len(layout)}: photographs are made one by one")
+    layout = layout.to(device_of(generator))
     if not attributes:
         return generator.condition(layout)
     if not generator.attributes:
@@ -63,10 +65,13 @@ def conditioned(
     return condition(layout, attributes)
 
 
-def sampled(
-    generator: Generator, layout: Layout, seeds: Sequence[int], temperature: float,
+def sample_images(
+    generator: Generator,
+    layout: Layout,
+    seeds: Sequence[int],
+    temperature: float,
     attributes: Mapping[str, bool] | None = None,
-) -> list[Photograph]:  # fmt: skip
+) -> list[GeneratedImage]:
     """One photograph per seed for one layout; what the layout decides is worked out once.
 
     Raises:
@@ -74,35 +79,37 @@ def sampled(
         ModelError: a value is not finite.
         ParamsError: the generator cannot be asked for such attributes.
     """
-    conditions = conditioned(generator, layout, attributes)
-    return [
-        stored(generator, generator.sample(conditions, Noise([seed]), temperature), conditions)
-        for seed in seeds
-    ]
+    return sample_at_temperatures(generator, layout, seeds, [temperature], attributes)[0]
 
 
-def sampled_at(
-    generator: Generator, layout: Layout, seeds: Sequence[int], temperatures: Sequence[float]
-) -> list[list[Photograph]]:
-    """For each temperature what `sampled` gives, from conditions worked out once for all of them.
+def sample_at_temperatures(
+    generator: Generator,
+    layout: Layout,
+    seeds: Sequence[int],
+    temperatures: Sequence[float],
+    attributes: Mapping[str, bool] | None = None,
+) -> list[list[GeneratedImage]]:
+    """For each temperature what `sample_images` gives, from conditions worked out once for all.
 
     Raises:
-        DataError: the layout is not of the generator's size.
-        ModelError: a value is not finite.
+        DataError, ModelError, ParamsError: as `sample_images`.
     """
-    conditions = conditioned(generator, layout)
+    conditions = condition_on(generator, layout, attributes)
     return [
         [
-            stored(generator, generator.sample(conditions, Noise([seed]), degree), conditions)
+            to_uint8_with_bpd(
+                generator, generator.sample(conditions, Noise([seed]), degree), conditions
+            )
             for seed in seeds
         ]
         for degree in temperatures
     ]
 
 
-def transferred(
+@torch.no_grad()
+def transfer_image(
     generator: Generator, content: Scene, layout: Layout, latents: Literal["z", "eps"]
-) -> Photograph:
+) -> GeneratedImage:
     """The content of one photograph in another layout.
 
     `z` carries the latents over as they are (the paper), `eps` carries what the priors' Gaussians
@@ -119,22 +126,22 @@ def transferred(
             "this generator cannot tell the latents of a photograph, so no content can be moved: "
             "take a flow"
         )
-    there = conditioned(generator, content.layout)
-    here = conditioned(generator, layout)
-    image = centred(content.image.to(device_of(generator)))
+    there = condition_on(generator, content.layout)
+    here = condition_on(generator, layout)
+    image = bin_centres(content.image.to(device_of(generator)))
     if latents == "z":
         moved = generator.decode(generator.encode(image, there), here)
     else:
-        moved = generator.decode_noise(generator.encode_noise(image, there), here)
-    return stored(generator, moved, here)
+        moved = generator.decode_latents(generator.encode_noise(image, there), here)
+    return to_uint8_with_bpd(generator, moved, here)
 
 
-def centred(pixels: Tensor) -> Tensor:
+def bin_centres(pixels: Tensor) -> Tensor:
     """8-bit pixels at the centres of their bins, in [0, 1)."""
-    return dequantized(pixels, torch.full(pixels.shape, 0.5, device=pixels.device))
+    return dequantize(pixels, torch.full(pixels.shape, 0.5, device=pixels.device))
 
 
-def stored(generator: Generator, image: Tensor, conditions: Any) -> Photograph:
+def to_uint8_with_bpd(generator: Generator, image: Tensor, conditions: Any) -> GeneratedImage:
     """A generator's output (1, 3, H, W) as a photograph, with its bits under the same conditions.
 
     Raises:
@@ -146,15 +153,8 @@ def stored(generator: Generator, image: Tensor, conditions: Any) -> Photograph:
             f"{share:.1%} of a photograph's values are not finite: the flow cannot be inverted "
             "here; lower the temperature, or train with a floor under the coupling scale"
         )
-    pixels = quantized(image)
+    pixels = quantize(image)
     bits = None
     if isinstance(generator, LikelihoodGenerator):
-        bits = float(generator.bits_per_dim(centred(pixels), conditions))
-    return Photograph(pixels[0].permute(1, 2, 0).cpu().numpy(), bits)
-
-
-def single(layout: Layout) -> Layout:
-    """The layout, if it is one: photographs are made one by one."""
-    if len(layout) != 1:
-        raise ValueError(f"expected one layout, got {len(layout)}")
-    return layout
+        bits = float(generator.bits_per_dim(bin_centres(pixels), conditions))
+    return GeneratedImage(pixels[0].permute(1, 2, 0).cpu().numpy(), bits)

@@ -96,9 +96,11 @@ def compare(
     sizes = (ours.shape[0], len(labels))
     parts = np.stack([_parts(arm, places, len(labels)) for arm in (ours, theirs)])
     there = _groups_with(ours, theirs, places, len(labels))
-    draws = [_draws(n, replicates, kind, *names)
-             for n, kind in zip(sizes, ("seeds", "groups"), strict=True)]  # fmt: skip
-    point, chance = _resampled(parts, *draws)
+    draws = [
+        _draws(n, replicates, kind, *names)
+        for n, kind in zip(sizes, ("seeds", "groups"), strict=True)
+    ]
+    point, chance = _resample(parts, *draws)
     found = [
         _effect(float(value), [kind[:, column] for kind in chance], (sizes[0], count), sizes)
         for column, (value, count) in enumerate(zip(point, there, strict=True))
@@ -152,7 +154,7 @@ def _draws(count: int, replicates: int, *names: str) -> np.ndarray:
     return counts.reshape(replicates, count).astype(np.float64)
 
 
-def _resampled(
+def _resample(
     parts: np.ndarray, by_seed: np.ndarray, by_group: np.ndarray
 ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """The differences (1 + K,), and drawn over both, over seeds alone, over groups alone, (B, ...).

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from augflow.core.errors import ParamsError, nearest
+from augflow.core.errors import ParamsError, suggest
 from augflow.metrics.scattering import Scattering
 from augflow.metrics.vgg import Vgg, random_vgg, vgg19
 
@@ -16,7 +16,7 @@ SMALLEST = 16
 """The shortest side, in pixels, that every row can look at."""
 
 
-class Pixels(nn.Module):
+class PixelFeatures(nn.Module):
     """The image itself and its means over 2x2 and 4x4 pixels."""
 
     layers = ("pixels_1", "pixels_2", "pixels_4")
@@ -26,13 +26,13 @@ class Pixels(nn.Module):
         return [image, F.avg_pool2d(image, 2), F.avg_pool2d(image, 4)]
 
 
-ROWS: dict[str, Callable[[], Pixels | Scattering | Vgg]] = {
+ROWS: dict[str, Callable[[], PixelFeatures | Scattering | Vgg]] = {
     # name        network     what it knows
-    "pixels":     Pixels,      # colours at their places
+    "pixels": PixelFeatures,  # colours at their places
     "scattering": Scattering,  # colours, directions and textures at four scales; nothing learned
     "random_vgg": random_vgg,  # a narrow VGG with fixed random weights
-    "vgg19":      vgg19,       # objects too: the papers' choice; weights have to be fetched
-}  # fmt: skip
+    "vgg19": vgg19,  # objects too: the papers' choice; weights have to be fetched
+}
 
 
 class Features(nn.Module):
@@ -41,7 +41,7 @@ class Features(nn.Module):
     `layers` names what `forward` returns. Rows of a batch do not influence each other.
     """
 
-    def __init__(self, name: str, network: Pixels | Scattering | Vgg) -> None:
+    def __init__(self, name: str, network: PixelFeatures | Scattering | Vgg) -> None:
         """Holds a network of fixed weights."""
         super().__init__()
         self.name, self.layers, self.network = name, network.layers, network
@@ -75,7 +75,7 @@ def features(name: str, weights: Path | None = None) -> Features:
         ModelError: the weights cannot be read or fetched, or no file is named.
     """
     if name not in ROWS:
-        raise ParamsError(f"features: no {name!r}; {nearest(name, sorted(ROWS))}")
+        raise ParamsError(f"features: no {name!r}; {suggest(name, sorted(ROWS))}")
     if name == "vgg19":
         return Features(name, vgg19(weights))
     if weights is not None:

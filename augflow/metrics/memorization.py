@@ -20,7 +20,7 @@ _CELLS = (4, 6)
 _PIECE = 256
 
 
-class Surroundings:
+class TrainNeighbours:
     """Training photographs as points in a space of features, to find the nearest of a photograph.
 
     The features are those of `Scattering`, averaged over 4 x 6 cells of the picture. Each layer is
@@ -38,9 +38,11 @@ class Surroundings:
         layers = self._layers(photographs)
         self._means = [layer.mean(0) for layer in layers]
         # a layer of no variance tells nothing of one photograph's distance to another
-        self._widths = [max(float(layer.std(0).square().mean().sqrt()), 1e-6)
-                        if len(layer) > 1 else 1.0 for layer in layers]  # fmt: skip
-        self._points = self._placed(layers)
+        self._widths = [
+            max(float(layer.std(0).square().mean().sqrt()), 1e-6) if len(layer) > 1 else 1.0
+            for layer in layers
+        ]
+        self._points = self._embed(layers)
 
     def nearest(self, photographs: Iterable[Tensor]) -> Nearest:
         """The nearest training photograph of each photograph.
@@ -48,11 +50,11 @@ class Surroundings:
         Shapes:
             photographs: batches, each (N, 3, H, W) uint8.
         """
-        points = self._placed(self._layers(photographs))
+        points = self._embed(self._layers(photographs))
         squares = self._points.square().sum(1)
-        places = torch.cat([
-            (squares - 2 * piece @ self._points.T).argmin(1) for piece in points.split(_PIECE)
-        ])  # fmt: skip
+        places = torch.cat(
+            [(squares - 2 * piece @ self._points.T).argmin(1) for piece in points.split(_PIECE)]
+        )
         # anew from differences: in the sum above small distances drown in rounding
         distances = (points - self._points[places]).square().sum(1).sqrt()
         return Nearest(distances.double().numpy(), places.numpy())
@@ -61,13 +63,15 @@ class Surroundings:
     def _layers(self, photographs: Iterable[Tensor]) -> list[Tensor]:
         """The averaged features, a (N, D) for each layer."""
         found = [
-            [F.adaptive_avg_pool2d(layer, _CELLS).flatten(1)
-             for layer in self._network(batch.float() / 255)]
+            [
+                F.adaptive_avg_pool2d(layer, _CELLS).flatten(1)
+                for layer in self._network(batch.float() / 255)
+            ]
             for batch in photographs
-        ]  # fmt: skip
+        ]
         return [torch.cat(pieces) for pieces in zip(*found, strict=True)]
 
-    def _placed(self, layers: list[Tensor]) -> Tensor:
+    def _embed(self, layers: list[Tensor]) -> Tensor:
         """Points whose squared distances are means over layers and over features in a layer."""
         scaled = [
             (layer - mean) / (width * (layer.shape[1] * len(layers)) ** 0.5)
@@ -93,7 +97,7 @@ class Nearest:
         return [float(value) for value in np.quantile(self.distances, QUANTILES)]
 
 
-def nearer(synthetic: Nearest, real: Nearest, share: float) -> float:
+def fraction_closer(synthetic: Nearest, real: Nearest, share: float) -> float:
     """The share of synthetic photographs that are nearer than the nearest `share` of real ones.
 
     With share 0 that is: nearer than any real one. Photographs that keep as far from training as

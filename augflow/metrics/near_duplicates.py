@@ -76,7 +76,7 @@ class Copy:
 
 
 @dataclass(frozen=True)
-class Prints:
+class ImageFingerprints:
     """What is kept of photographs to compare them.
 
     Shapes:
@@ -89,7 +89,7 @@ class Prints:
 
 
 @dataclass(frozen=True)
-class Maps:
+class LayoutFingerprints:
     """What is kept of layouts to compare them.
 
     Shapes:
@@ -101,7 +101,7 @@ class Maps:
     looks: Pixels
 
 
-def prints(photographs: Iterable[Pixels]) -> Prints:
+def fingerprint_images(photographs: Iterable[Pixels]) -> ImageFingerprints:
     """What photographs are compared by.
 
     Shapes:
@@ -111,13 +111,13 @@ def prints(photographs: Iterable[Pixels]) -> Prints:
     for photograph in photographs:
         grey = cv2.cvtColor(photograph, cv2.COLOR_RGB2GRAY)
         hashes.append(_hashes(grey))
-        looks.append(_sized(grey, LOOK))
-    return Prints(
+        looks.append(_resize(grey, LOOK))
+    return ImageFingerprints(
         np.array(hashes, np.uint64).reshape(-1, 2), np.array(looks, np.uint8).reshape(-1, *LOOK)
     )
 
 
-def maps(layouts: Iterable[Pixels]) -> Maps:
+def fingerprint_layouts(layouts: Iterable[Pixels]) -> LayoutFingerprints:
     """What layouts are compared by.
 
     Shapes:
@@ -130,14 +130,16 @@ def maps(layouts: Iterable[Pixels]) -> Maps:
         small.append(
             cv2.resize(classes, (width // 2, height // 2), interpolation=cv2.INTER_NEAREST_EXACT)
         )
-        looks.append(_sized(colours[classes], LOOK))
-    return Maps(
+        looks.append(_resize(colours[classes], LOOK))
+    return LayoutFingerprints(
         np.array(small, np.uint8).reshape(-1, height // 2, width // 2),
         np.array(looks, np.uint8).reshape(-1, *LOOK, 3),
     )
 
 
-def copied_photographs(first: Prints, second: Prints, limits: Limits = LIMITS) -> list[Copy]:
+def copied_photographs(
+    first: ImageFingerprints, second: ImageFingerprints, limits: Limits = LIMITS
+) -> list[Copy]:
     """The photographs of one list that another list holds too, or their mirror images.
 
     They may have been encoded anew, made lighter or darker, scaled, shifted or cropped by a few
@@ -150,7 +152,9 @@ def copied_photographs(first: Prints, second: Prints, limits: Limits = LIMITS) -
     return _looked_at(first.looks, second.looks, pairs, limits.photograph, limits.photograph_detail)
 
 
-def copied_layouts(first: Maps, second: Maps, limits: Limits = LIMITS) -> list[Copy]:
+def copied_layouts(
+    first: LayoutFingerprints, second: LayoutFingerprints, limits: Limits = LIMITS
+) -> list[Copy]:
     """The layouts of one list that another list holds too, or their mirror images.
 
     Layouts of streets are alike: sky above road. So pairs with a large share of equal pixels are
@@ -199,9 +203,12 @@ def _standing_out(look: Pixels) -> Pixels:
 
 
 def _looked_at(
-    first: Pixels, second: Pixels, pairs: Iterator[tuple[int, int, bool]], least: float,
+    first: Pixels,
+    second: Pixels,
+    pairs: Iterator[tuple[int, int, bool]],
+    least: float,
     detail: float,
-) -> list[Copy]:  # fmt: skip
+) -> list[Copy]:
     copies: dict[tuple[int, int], Copy] = {}
     for one, other, mirrored in pairs:
         look = np.ascontiguousarray(first[one][:, ::-1]) if mirrored else first[one]
@@ -212,20 +219,24 @@ def _looked_at(
     return [copies[pair] for pair in sorted(copies)]
 
 
-def _near_hashes(first: Prints, second: Prints, most: int) -> Iterator[tuple[int, int, bool]]:
+def _near_hashes(
+    first: ImageFingerprints, second: ImageFingerprints, most: int
+) -> Iterator[tuple[int, int, bool]]:
     for one, hashes in enumerate(first.hashes):
         for mirrored, code in enumerate(hashes):
             differing = np.bitwise_count(second.hashes[:, 0] ^ code)
-            yield from ((one, int(other), bool(mirrored))
-                        for other in np.flatnonzero(differing <= most))  # fmt: skip
+            yield from (
+                (one, int(other), bool(mirrored)) for other in np.flatnonzero(differing <= most)
+            )
 
 
 def _equal_pixels(first: Pixels, second: Pixels, least: float) -> Iterator[tuple[int, int, bool]]:
     for one, classes in enumerate(first):
         for mirrored, looked in enumerate((classes, classes[:, ::-1])):
             shares = (second == looked).mean((1, 2))
-            yield from ((one, int(other), bool(mirrored))
-                        for other in np.flatnonzero(shares >= least))  # fmt: skip
+            yield from (
+                (one, int(other), bool(mirrored)) for other in np.flatnonzero(shares >= least)
+            )
 
 
 def _hashes(grey: Pixels) -> tuple[int, int]:
@@ -234,7 +245,7 @@ def _hashes(grey: Pixels) -> tuple[int, int]:
     A bit says whether a coefficient of the cosine transform exceeds their median. Those of no
     frequency along a side, in which all streets are alike, are left out.
     """
-    waves = cv2.dct(_sized(grey, (_HASHED, _HASHED)).astype(np.float32))
+    waves = cv2.dct(_resize(grey, (_HASHED, _HASHED)).astype(np.float32))
     waves = waves[1 : _BITS + 1, 1 : _BITS + 1]
     signs = np.where(np.arange(1, _BITS + 1) % 2, -1, 1)
     return _code(waves), _code(waves * signs)
@@ -244,7 +255,7 @@ def _code(waves: Pixels) -> int:
     return int.from_bytes(np.packbits(waves > np.median(waves)).tobytes(), "big")
 
 
-def _sized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+def _resize(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     if min(pixels.shape[:2]) < 2:
         raise DataError(f"a picture of {pixels.shape[0]}x{pixels.shape[1]} pixels is no scene")
     larger = pixels.shape[0] < size[0] or pixels.shape[1] < size[1]

@@ -66,9 +66,9 @@ class Scattering(nn.Module):
         colours = torch.einsum("ij,njhw->nihw", self.opponent, image)
         for scale in range(SCALES):
             if scale:
-                colours, image = self._halved(colours), self._halved(image)
+                colours, image = self._downsample(colours), self._downsample(image)
             energy = self._energy(colours)
-            low = self._halved(image)
+            low = self._downsample(image)
             firsts += [torch.cat([low, 1 - low], 1), energy]
             if scale < SCALES - 1:
                 seconds.append(self._energy(energy[:, :ORIENTATIONS]))
@@ -80,9 +80,9 @@ class Scattering(nn.Module):
         padded = F.pad(planes, (_RADIUS,) * 4, mode="replicate")
         re, im = F.conv2d(padded, self.bank).chunk(2, dim=1)
         modulus = (re.square() + im.square() + _SOFT**2).sqrt() - _SOFT
-        return self._halved(modulus.unflatten(0, x.shape[:2]).flatten(1, 2))
+        return self._downsample(modulus.unflatten(0, x.shape[:2]).flatten(1, 2))
 
-    def _halved(self, x: Tensor) -> Tensor:
+    def _downsample(self, x: Tensor) -> Tensor:
         """Blurred and halved, odd sides rounded up, (N, C, H, W) -> (N, C, H / 2, W / 2)."""
         height, width = x.shape[-2:]
         padded = F.pad(x, (1, 1 + width % 2, 1, 1 + height % 2), mode="replicate")

@@ -18,12 +18,21 @@ LAYERS = ("conv1_2", "conv2_2", "conv3_2", "conv4_2", "conv5_2")
 """The layers that CRN and IMLE compare, after their ReLU."""
 
 TRAINED = {
-    "conv1_1": 0, "conv1_2": 2,
-    "conv2_1": 5, "conv2_2": 7,
-    "conv3_1": 10, "conv3_2": 12, "conv3_3": 14, "conv3_4": 16,
-    "conv4_1": 19, "conv4_2": 21, "conv4_3": 23, "conv4_4": 25,
-    "conv5_1": 28, "conv5_2": 30,
-}  # fmt: skip
+    "conv1_1": 0,
+    "conv1_2": 2,
+    "conv2_1": 5,
+    "conv2_2": 7,
+    "conv3_1": 10,
+    "conv3_2": 12,
+    "conv3_3": 14,
+    "conv3_4": 16,
+    "conv4_1": 19,
+    "conv4_2": 21,
+    "conv4_3": 23,
+    "conv4_4": 25,
+    "conv5_1": 28,
+    "conv5_2": 30,
+}
 """VGG-19's convolutions up to conv5_2, and their numbers in torchvision's `features`."""
 
 _WIDTHS = (64, 128, 256, 512, 512)
@@ -136,7 +145,7 @@ def vgg19(path: Path | None = None) -> Vgg:
             f"the file of torchvision's vgg19, or `{HUB}` to let torchvision download it, or "
             f"choose other features: {_LOCAL}"
         )
-    state, where = (_downloaded() if str(path) == HUB else _read(path)), str(path)
+    state, where = (_download_weights() if str(path) == HUB else _read(path)), str(path)
     weights, inputs = {}, 3
     for name, number in TRAINED.items():
         width = _WIDTHS[int(name[4]) - 1]
@@ -148,7 +157,7 @@ def vgg19(path: Path | None = None) -> Vgg:
     return Vgg(weights, *_IMAGENET, F.max_pool2d)
 
 
-def _downloaded() -> Mapping[str, Tensor]:
+def _download_weights() -> Mapping[str, Tensor]:
     from torchvision.models import VGG19_Weights  # type: ignore[import-untyped]
 
     weights = VGG19_Weights.IMAGENET1K_V1

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from augflow.metrics.holm import holm
-from augflow.report.citations import Citations, listed
-from augflow.report.spread import GAIN, HELPS, HURTS, NO_GAIN, UNKNOWN, WORSE
-from augflow.report.table import Row, Table
+from augflow.report.statistics import GAIN, HELPS, HURTS, NO_GAIN, UNKNOWN, WORSE
+from augflow.report.table import Citations, Row, Table, join_words
 from augflow.study.params import ArmParams
 
 TONES = {GAIN: "good", NO_GAIN: "plain", WORSE: "bad", UNKNOWN: "plain"}
@@ -30,21 +29,30 @@ class Answer:
     unbeaten: tuple[str, ...]
     classic: Row | None
 
+    def classes(self, tables: Mapping[str, Table]) -> list[Row]:
+        """The comparison of the row, class by class."""
+        pair = [self.row.cells[key] for key in ("arm", "against")]
+        rows = tables["comparisons_per_class"].rows
+        return [row for row in rows if [row.cells["arm"], row.cells["against"]] == pair]
+
     @property
     def word(self) -> str:
         """The answer in a few words."""
-        but = f", but not shown beyond {listed(self.unbeaten)}" if self.unbeaten else ""
+        but = f", but not shown beyond {join_words(self.unbeaten)}" if self.unbeaten else ""
         return _WORDS[self.outcome] + but
 
 
 def answers(arms: Mapping[str, ArmParams], table: Table) -> list[Answer]:
     """An answer per fraction at which arms join both and can be compared, largest first."""
-    fractions = sorted({float(str(row.cells["fraction"])) for row in table.rows}, reverse=True)
+    fractions = sorted({row.number("fraction") for row in table.rows}, reverse=True)
     found = []
     for fraction in fractions:
-        rows = [row for row in table.rows if row.cells["fraction"] == fraction
-                and row.cells["difference"] is not None]  # fmt: skip
-        joined = [row for row in alike(arms, rows) if arms[_arm(row)].mixed]
+        rows = [
+            row
+            for row in table.rows
+            if row.cells["fraction"] == fraction and row.cells["difference"] is not None
+        ]
+        joined = [row for row in alike(arms, rows) if arms[row.text("arm")].is_mixed]
         if joined:
             found.append(_answer(arms, rows, joined))
     return found
@@ -54,15 +62,15 @@ MANY = 8
 """More arms than these are not shown one beside the other, but for those of the answers."""
 
 
-def shown(arms: Mapping[str, ArmParams], tables: Mapping[str, Table]) -> list[str]:
+def arms_to_show(arms: Mapping[str, ArmParams], tables: Mapping[str, Table]) -> list[str]:
     """The arms to show one beside the other: all, or those that the answers are drawn from."""
-    names = list(dict.fromkeys(str(row.cells["arm"]) for row in tables["arms"].rows))
+    names = list(dict.fromkeys(row.text("arm") for row in tables["arms"].rows))
     if len(names) <= MANY or "comparisons" not in tables:
         return names
     wanted = set()
     for answer in answers(arms, tables["comparisons"]):
         rows = [answer.row] if answer.classic is None else [answer.row, answer.classic]
-        wanted |= {str(row.cells[side]) for row in rows for side in ("arm", "against")}
+        wanted |= {row.text(side) for row in rows for side in ("arm", "against")}
     return [name for name in names if name in wanted] or names[:MANY]
 
 
@@ -70,26 +78,33 @@ def alike(arms: Mapping[str, ArmParams], rows: Sequence[Row]) -> list[Row]:
     """Of each arm the comparison with the base that is augmented alike, or else the plainest."""
     chosen: dict[str, Row] = {}
     for row in rows:
-        best = chosen.setdefault(_arm(row), row)
+        best = chosen.setdefault(row.text("arm"), row)
         if _distance(arms, row) < _distance(arms, best):
-            chosen[_arm(row)] = row
+            chosen[row.text("arm")] = row
     return list(chosen.values())
 
 
 def _distance(arms: Mapping[str, ArmParams], row: Row) -> int:
-    ours, theirs = arms[_arm(row)].augment, arms[str(row.cells["against"])].augment
+    ours, theirs = arms[row.text("arm")].augment, arms[row.text("against")].augment
     return 0 if ours == theirs else 1 if theirs == "none" else 2
 
 
 def _answer(arms: Mapping[str, ArmParams], rows: Sequence[Row], joined: Sequence[Row]) -> Answer:
-    survive = holm([_value(row, "p") for row in joined])
-    winners = [row for row, kept in zip(joined, survive, strict=True)
-               if kept and row.cells["outcome"] == GAIN]  # fmt: skip
-    row = max(winners or joined, key=lambda r: float(str(r.cells["difference"])))
-    others = [r for r in rows if winners and _arm(r) == _arm(row) and r.cells["outcome"] != GAIN]
-    unbeaten = tuple(str(r.cells["against"]) for r in others)
+    survive = holm([_p(row) for row in joined])
+    winners = [
+        row
+        for row, kept in zip(joined, survive, strict=True)
+        if kept and row.cells["outcome"] == GAIN
+    ]
+    row = max(winners or joined, key=lambda r: r.number("difference"))
+    others = [
+        r
+        for r in rows
+        if winners and r.text("arm") == row.text("arm") and r.cells["outcome"] != GAIN
+    ]
+    unbeaten = tuple(r.text("against") for r in others)
     classic = next((r for r in rows if _is_classic_alone(arms, r)), None)
-    outcomes = {str(r.cells["outcome"]) for r in joined}
+    outcomes = {r.text("outcome") for r in joined}
     return Answer(row, GAIN if winners else _without_winner(outcomes), unbeaten, classic)
 
 
@@ -100,19 +115,20 @@ def _without_winner(outcomes: set[str]) -> str:
 
 
 def _is_classic_alone(arms: Mapping[str, ArmParams], row: Row) -> bool:
-    ours, theirs = arms[_arm(row)], arms[str(row.cells["against"])]
-    return ours.made is None and (ours.augment, theirs.augment) == ("classic", "none")
+    ours, theirs = arms[row.text("arm")], arms[row.text("against")]
+    return ours.synthetic_source is None and (ours.augment, theirs.augment) == ("classic", "none")
 
 
 def headline(found: Sequence[Answer], cite: Citations) -> str:
     """One sentence: with numbers for a single fraction, else the words of each fraction."""
     if len(found) == 1:
-        return f"Do synthetic photos help? {_capital(found[0].word)}: {told(found[0], cite)}"
+        answer = answer_sentence(found[0], cite)
+        return f"Do synthetic photos help? {_capital(found[0].word)}: {answer}"
     texts = []
     for word in dict.fromkeys(answer.word for answer in found):
-        shares = [cite.cell("comparisons", answer.row, "fraction")
-                  for answer in found if answer.word == word]  # fmt: skip
-        texts.append(f"{word} with {listed(shares)} of the training scenes")
+        same = [answer.row for answer in found if answer.word == word]
+        shares = [cite.cell("comparisons", row, "fraction") for row in same]
+        texts.append(f"{word} with {join_words(shares)} of the training scenes")
     return f"Do synthetic photos help? {_capital('; '.join(texts))}."
 
 
@@ -121,12 +137,12 @@ def lines(found: Sequence[Answer], cite: Citations) -> list[str]:
     if len(found) < 2:
         return []
     return [
-        f"With {fraction(answer.row, cite)}: {answer.word}: {told(answer, cite)}"
+        f"With {fraction(answer.row, cite)}: {answer.word}: {answer_sentence(answer, cite)}"
         for answer in found
     ]
 
 
-def told(answer: Answer, cite: Citations) -> str:
+def answer_sentence(answer: Answer, cite: Citations) -> str:
     """By how much, with the interval, beside what classic augmentation alone does."""
     text = (
         f"{answer.row.cells['arm']} differs from {answer.row.cells['against']} by "
@@ -156,17 +172,16 @@ def gap(row: Row, cite: Citations, unit: str = "") -> str:
     return " ".join(word for word in words if word)
 
 
-def class_sentence(answer: Answer, table: Table, cite: Citations) -> str:
+def class_sentence(answer: Answer, tables: Mapping[str, Table], cite: Citations) -> str:
     """Which classes an arm helps and hurts."""
-    pair = [answer.row.cells[key] for key in ("arm", "against")]
-    rows = [r for r in table.rows if [r.cells["arm"], r.cells["against"]] == pair]
-    texts = []
+    pair, texts = [answer.row.text(key) for key in ("arm", "against")], []
     for word in (HELPS, HURTS):
         named = [
-            f"{row.cells['class']} {cite.cell(table.name, row, 'difference')}"
-            for row in rows if row.cells["outcome"] == word
-        ]  # fmt: skip
-        texts += [f"{word} {listed(named)}"] if named else []
+            f"{row.cells['class']} {cite.cell('comparisons_per_class', row, 'difference')}"
+            for row in answer.classes(tables)
+            if row.cells["outcome"] == word
+        ]
+        texts += [f"{word} {join_words(named)}"] if named else []
     if not texts:
         return f"Of no single class it can be told what {pair[0]} does to it against {pair[1]}."
     return (
@@ -179,10 +194,6 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _arm(row: Row) -> str:
-    return str(row.cells["arm"])
-
-
-def _value(row: Row, column: str) -> float | None:
-    value = row.cells[column]
+def _p(row: Row) -> float | None:
+    value = row.cells["p"]
     return float(value) if isinstance(value, int | float) else None

@@ -54,7 +54,7 @@ def figure(path: Path, width: float, height: float) -> Iterator[Figure]:
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    with _styled():
+    with _house_style():
         layout = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08)
         drawn = Figure(figsize=(width, height), dpi=_DPI, layout=layout)
         canvas = FigureCanvasAgg(drawn)
@@ -64,7 +64,7 @@ def figure(path: Path, width: float, height: float) -> Iterator[Figure]:
 
 
 @contextmanager
-def _styled() -> Iterator[None]:
+def _house_style() -> Iterator[None]:
     """Our style over matplotlib's defaults, whatever the user's own settings are."""
     from matplotlib import rc_context, rcdefaults, rcParams
 
@@ -101,7 +101,7 @@ def mosaic(path: Path, rows: Sequence[Sequence[np.ndarray]], headings: Sequence[
     for r, row in enumerate(rows):
         for c, picture in enumerate(row):
             top, left = head + r * (h + gap), c * (w + gap)
-            sheet[top : top + h, left : left + w] = scaled(picture, (h, w))
+            sheet[top : top + h, left : left + w] = resize_picture(picture, (h, w))
     sheet[:head] = _headings(headings, (head, total), type_size)
     io.write_png(path, sheet)
 
@@ -111,25 +111,24 @@ def _headings(texts: Sequence[str], size: tuple[int, int], type_size: int) -> np
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with _styled():
+    with _house_style():
         drawn = Figure(figsize=(size[1] / 100, size[0] / 100), dpi=100)
         canvas = FigureCanvasAgg(drawn)
         for column, text in enumerate(texts):
-            drawn.text(
-                (column + 0.5) / len(texts), 0.5, text,
-                ha="center", va="center", fontsize=type_size * 0.72, color=INK,
-            )  # fmt: skip
+            style: dict[str, Any] = {"fontsize": type_size * 0.72, "color": INK}
+            place = ((column + 0.5) / len(texts), 0.5)
+            drawn.text(*place, text, ha="center", va="center", **style)
         canvas.draw()
         return np.asarray(canvas.buffer_rgba())[..., :3]
 
 
-def lettered(text: str, size: tuple[int, int]) -> np.ndarray:
+def render_text(text: str, size: tuple[int, int]) -> np.ndarray:
     """A white picture (h, w) with lines of text in its middle, as large as they fit."""
     longest = max(map(len, text.splitlines()), default=1)
     return _headings([text], size, max(8, min(size[0] // 7, round(1.6 * size[1] / longest))))
 
 
-def scaled(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def resize_picture(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A picture for the eye at another size: smooth, by area when it shrinks.
 
     Shapes:

@@ -16,7 +16,7 @@ from augflow.core.errors import AugflowError, DataError
 from augflow.report import evidence as evidences
 from augflow.report.evidence import Evidence
 from augflow.report.table import Claim, Table
-from augflow.report.tables import computed
+from augflow.report.tables import compute_tables
 from augflow.report.verdict import verdict
 
 _TOLERANCE = 1e-9
@@ -52,13 +52,13 @@ def write(folder: Path, claims: list[Claim]) -> None:
 
 def digests(folder: Path) -> dict[str, str]:
     """Content digests of all files of a report but `claims.json` and hidden ones."""
+    return {name: io.digest_file(path) for name, path in _contents(folder).items()}
+
+
+def _contents(folder: Path) -> dict[str, Path]:
     found = sorted(path for path in folder.rglob("*") if path.is_file())
-    names = {path: path.relative_to(folder).as_posix() for path in found}
-    return {
-        name: io.digest_file(path)
-        for path, name in names.items()
-        if name != "claims.json" and not path.name.startswith(".")
-    }
+    names = {path.relative_to(folder).as_posix(): path for path in found if path.name[0] != "."}
+    return {name: path for name, path in names.items() if name != "claims.json"}
 
 
 def recompute(report_dir: Path) -> list[Mismatch]:
@@ -70,11 +70,11 @@ def recompute(report_dir: Path) -> list[Mismatch]:
     Raises:
         DataError: there is no report to check, or its claims cannot be read.
     """
-    stored = _stored(report_dir / "claims.json")
+    stored = _read_claims(report_dir / "claims.json")
     found = _files(report_dir, stored["files"])
     try:
         evidence = evidences.load(report_dir)
-        tables = computed(evidence)
+        tables = compute_tables(evidence)
         fresh = all_claims(evidence, tables)
     except (AugflowError, KeyError, TypeError, ValueError) as fault:
         return [*found, Mismatch("evidence", "numbers to compute from", f"a fault: {fault}")]
@@ -85,7 +85,7 @@ def recompute(report_dir: Path) -> list[Mismatch]:
     return found
 
 
-def _stored(path: Path) -> dict[str, Any]:
+def _read_claims(path: Path) -> dict[str, Any]:
     content = io.read_json(path)
     whole = (
         isinstance(content, dict)
@@ -101,12 +101,9 @@ def _stored(path: Path) -> dict[str, Any]:
 def _files(folder: Path, recorded: Mapping[str, str]) -> list[Mismatch]:
     there: dict[str, str] = {}
     found = []
-    for name in sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*")
-                       if path.is_file() and not path.name.startswith(".")):  # fmt: skip
-        if name == "claims.json":
-            continue
+    for name, path in _contents(folder).items():
         try:
-            there[name] = io.digest_file(folder / name)
+            there[name] = io.digest_file(path)
         except DataError as fault:
             there[name] = f"an unreadable file ({fault})"
     for name in sorted({*there, *recorded}):
@@ -119,8 +116,10 @@ def _files(folder: Path, recorded: Mapping[str, str]) -> list[Mismatch]:
 def _claims(stored: list[dict[str, Any]], fresh: list[Claim]) -> list[Mismatch]:
     known = {str(claim.get("id")): claim for claim in stored}
     made = {claim.id: claim.facts() for claim in fresh}
-    found = [Mismatch(f"claims.json: {name}", "no such claim", "one")
-             for name in sorted(set(known) - set(made))]  # fmt: skip
+    found = [
+        Mismatch(f"claims.json: {name}", "no such claim", "one")
+        for name in sorted(set(known) - set(made))
+    ]
     for name, claim in made.items():
         if name not in known:
             found.append(Mismatch(f"claims.json: {name}", str(claim["value"]), "no such claim"))
@@ -170,8 +169,9 @@ def _numbers(path: Path, fresh: list[Claim]) -> list[Mismatch]:
         if texts.get(name) != text
     ]
     gone = {claim.id for claim in fresh if claim.how == "verdict"} - {n for n, _ in page.numbers}
-    return found + [Mismatch(f"{path.name}: {name}", texts[name], "nothing")
-                    for name in sorted(gone)]  # fmt: skip
+    return found + [
+        Mismatch(f"{path.name}: {name}", texts[name], "nothing") for name in sorted(gone)
+    ]
 
 
 class _Page(HTMLParser):

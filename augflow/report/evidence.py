@@ -3,64 +3,40 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, TypeVar
+
+import numpy as np
 
 from augflow.core import io
-from augflow.core.errors import DataError
-from augflow.data.classes import ClassTable
+from augflow.core.errors import AugflowError, DataError
+from augflow.data.classes import IGNORE, ClassTable
 from augflow.data.scenes import SPLITS, saved_table
-from augflow.report import (
-    attribute_file,
-    cost_file,
-    diversity_files,
-    leak_file,
-    predictor_files,
-    score_files,
-    selection_files,
-)
-from augflow.report.attribute_file import AttributeScores
-from augflow.report.cost_file import Costs
-from augflow.report.diversity_files import DiversityScores
-from augflow.report.leak_file import Leaks
-from augflow.report.predictor_files import PredictorScores
-from augflow.report.score_files import ArmScores, References, SetScores
-from augflow.report.selection_files import Chosen, Selected
+from augflow.data.synthetic import REASONS, SELECTION, read_decisions
+from augflow.metrics.confusion import Scores, scores
 from augflow.study.params import Params
 from augflow.study.params import load as load_params
-
-History = list[dict[str, str]]
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A trained generator: its facts at the end, and the rows of its history, cells as text.
-
-    Facts are None where training recorded none. `levels` are the steps of each level of a flow,
-    `boundary` the version of boundary maps that it sees. `likelihood` says what its bits are of: of
-    the photograph given its layout (`conditional`), alone (`unconditional`), or of nothing
-    (`none`); with `bound` they are an upper bound of it.
-    """
-
-    system: str
-    preset: str
-    parameters: int | None
-    history: History
-    val_bpd: float | None = None
-    val_scenes: int | None = None
-    round_trip: float | None = None
-    val_distance: float | None = None
-    levels: list[int] | None = None
-    boundary: str | None = None
-    likelihood: Literal["conditional", "unconditional", "none"] = "conditional"
-    bound: bool = False
-
-    def has(self, column: str) -> bool:
-        """Whether the history holds anything in a column."""
-        return any(row.get(column) for row in self.history)
-
+from augflow.study.results import (
+    ArmScores,
+    AttributeScores,
+    Choice,
+    Costs,
+    DiversityMeasures,
+    DiversityScores,
+    GeneratorFacts,
+    History,
+    Item,
+    Leaks,
+    PredictorScores,
+    References,
+    Result,
+    SelectionSummary,
+    SetScores,
+)
 
 FACTS = ("val_bpd", "val_scenes", "round_trip", "val_distance", "likelihood", "bound")
 """The facts of a generator's `config.json` that a report keeps, as far as they are there."""
@@ -83,53 +59,472 @@ class Evidence:
     arms: ArmScores | None
     diversity: Mapping[str, DiversityScores]
     predictors: Mapping[str, PredictorScores]
-    generators: Mapping[str, Trained]
+    generators: Mapping[str, GeneratorFacts]
     segmenters: Mapping[str, History]
     attributes: AttributeScores | None = None
-    selections: Mapping[str, Selected] = field(default_factory=dict)
-    choices: Mapping[str, Chosen] = field(default_factory=dict)
+    selections: Mapping[str, SelectionSummary] = field(default_factory=dict)
+    choices: Mapping[str, Choice] = field(default_factory=dict)
     leaks: Leaks | None = None
     costs: Costs | None = None
 
+    @cached_property
+    def rounds(self) -> dict[str, dict[float | None, list[Scores]]]:
+        """Set -> temperature -> scores of each round."""
+        return {
+            name: {
+                degree: [pool_scores(items) for items in found.values()]
+                for degree, found in seen.groups.items()
+            }
+            for name, seen in self.sets.items()
+        }
 
-def load(folder: Path) -> Evidence:
-    """Reads a report's evidence: what `gathering.gather` put into the folder.
+
+def pool_scores(items: Sequence[Item]) -> Scores:
+    """Scores of some images, their matrices summed first."""
+    return scores(np.sum([np.array(item.confusion, np.int64) for item in items], axis=0))
+
+
+def gather(params: Params, study: Path, out: Path) -> None:
+    """Copies what the other stages left, as far as a report needs it, into a report folder.
 
     Raises:
-        DataError: files are missing, damaged, or do not belong together; every fault is listed.
+        DataError: files that no report can do without are missing; all of them are named.
     """
-    held = folder / "evidence"
-    params = load_params(held / "params.yaml")
-    facts = io.read_json(held / "dataset.json")
-    table = saved_table(held / "dataset.json")
-    scored = score_files.load(folder / "scores", params, table)
-    pixels = [row for row in io.read_csv(held / "pixels.csv") if row["split"] in SPLITS]
-    _check_scenes(scored.arms, pixels, folder / "scores/arms.json")
-    return Evidence(
-        params=params,
-        classes=table,
-        facts=facts,
-        pixels=pixels,
-        sets=scored.sets,
-        references=scored.references,
-        arms=scored.arms,
-        diversity=diversity_files.load(folder / "scores/diversity", params, table),
-        predictors=predictor_files.load(folder / "scores/predictors", params, table),
-        generators=_generators(params, held / "generators"),
-        segmenters=_histories(list(segmenter_folders(params)), held / "segmenters"),
-        attributes=attribute_file.load(folder / "scores/attributes.json", params),
-        selections=selection_files.selections(held, params),
-        choices=selection_files.choices(held, params),
-        leaks=leak_file.load(folder / "scores" / leak_file.FILE),
-        costs=cost_file.load(folder / "scores" / cost_file.FILE, params),
-    )
+    import yaml
+
+    missing = [path for path in _required_files(params, study) if not path.exists()]
+    if missing:
+        listed = ", ".join(str(path) for path in missing)
+        raise DataError(f"{listed}: no such file; run the stages before the report (dvc repro)")
+    for name in _score_names(params):
+        _copy(study / "scores" / f"{name}.json", out / "scores" / f"{name}.json")
+    held = out / "evidence"
+    # what verify checks changes nothing here, so that the report does not depend on it
+    text = yaml.safe_dump(params.model_dump(mode="json", exclude={"verify"}), sort_keys=False)
+    io.atomic_write(held / "params.yaml", text.encode())
+    _copy(study / "prepared" / "dataset.json", held / "dataset.json")
+    _write_pixels(study / "prepared", held / "pixels.csv")
+    for name in params.generators:
+        _gather_generator(name, params, study / "generators" / name, held / "generators")
+    gather_selections(params, study, held)
+    for name, place in segmenter_folders(params).items():
+        _copy(study / "segmenters" / place / "history.csv", held / "segmenters" / f"{name}.csv")
+
+
+def gather_selections(params: Params, study: Path, held: Path) -> None:
+    """Puts what selections and choices left into a folder of evidence, selections in numbers."""
+    for name in params.selections:
+        folder = study / "selected" / name
+        if (folder / SELECTION).exists():
+            _summary(name, folder).write(held / "selections" / f"{name}.json")
+    for name in params.choices:
+        _copy(study / "chosen" / f"{name}.json", held / "choices" / f"{name}.json")
 
 
 def segmenter_folders(params: Params) -> dict[str, str]:
     """Name -> folder of each segmenter of a study: the judge, then `ARM-SEED`."""
-    retrained = {f"{arm}-{seed}": f"{arm}/{seed}"
-                 for arm in params.arms for seed in params.retrain.seeds}  # fmt: skip
+    seeds = params.retrain.seeds
+    retrained = {f"{arm}-{seed}": f"{arm}/{seed}" for arm in params.arms for seed in seeds}
     return {"judge": "judge", **retrained}
+
+
+def _required_files(params: Params, study: Path) -> list[Path]:
+    sweep = params.report.sweep
+    makers = dict.fromkeys(params.sets[name].generator for name in sweep)
+    names = [
+        "prepared/dataset.json",
+        "prepared/scenes.csv",
+        "scores/references.json",
+        *(f"scores/{name}.json" for name in sweep),
+        *(f"synthetic/{name}/manifest.csv" for name in sweep),
+        *(
+            f"generators/{name}/{kind}"
+            for name in makers
+            for kind in ("config.json", "history.csv")
+        ),
+    ]
+    return [study / name for name in names]
+
+
+def _score_names(params: Params) -> list[str]:
+    names = ["references", "arms", "leaks", "costs", *params.sets, *params.transfers]
+    names += [f"diversity/{name}" for name in _diverse(params)]
+    names += [f"predictors/{name}" for name in params.predictors]
+    return [*names, "attributes"] if params.attributes else names
+
+
+def _diverse(params: Params) -> Sequence[str]:
+    return params.diversity.generators if params.diversity else ()
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.exists():
+        io.atomic_write(target, source.read_bytes())
+
+
+def _gather_generator(name: str, params: Params, folder: Path, out: Path) -> None:
+    """Its facts and history, where training has left both."""
+    if not ((folder / "config.json").exists() and (folder / "history.csv").exists()):
+        return
+    section, record = params.generators[name], io.read_json(folder / "config.json")
+    final, config = record.get("facts", {}), record.get("config", {})
+    named = {fact: final.get(fact) for fact in FACTS}
+    named |= {"levels": config.get("steps"), "boundary": config.get("boundary")}
+    facts = GeneratorFacts(
+        system=section.system,
+        preset=section.preset,
+        parameters=record.get("parameters"),
+        **{fact: value for fact, value in named.items() if value is not None},
+    )
+    facts.write(out / f"{name}.json")
+    _copy(folder / "history.csv", out / f"{name}.csv")
+
+
+def _summary(name: str, folder: Path) -> SelectionSummary:
+    facts, decisions = io.read_json(folder / SELECTION), read_decisions(folder)
+    kept = [one for one in decisions if one.kept]
+    reasons = Counter(one.reason for one in decisions if not one.kept)
+    weights = [one.weight or 0.0 for one in kept]
+    return SelectionSummary(
+        selection=name,
+        set=facts["set"],
+        judge=facts["judge"],
+        thresholds=facts["thresholds"],
+        candidates=len(decisions),
+        kept=len(kept),
+        dropped={reason: reasons[reason] for reason in REASONS if reasons[reason]},
+        trusted=float(np.mean([one.trusted for one in kept])),
+        agreement_kept=_mean([one.agreement for one in kept]),
+        agreement_dropped=_mean([one.agreement for one in decisions if not one.kept]),
+        heaviest=float(max(weights) / np.mean(weights)),
+    )
+
+
+def _mean(values: list[float]) -> float | None:
+    return float(np.mean(values)) if values else None
+
+
+def _write_pixels(prepared: Path, target: Path) -> None:
+    """Counts the pixels of each class in each prepared scene."""
+    ids = [*range(saved_table(prepared / "dataset.json").count), IGNORE]
+    scenes = io.read_csv(prepared / "scenes.csv")
+    absent = [name for name in ("name", "split", "drive") if scenes and name not in scenes[0]]
+    if absent:
+        raise DataError(
+            f"{prepared}/scenes.csv: no column {', '.join(absent)}; run the prepare stage again"
+        )
+    rows = []
+    for row in scenes:
+        path = prepared / row["split"] / "classes" / f"{row['name']}.png"
+        counts = np.bincount(io.read_ids(path).ravel(), minlength=IGNORE + 1)
+        head = {"split": row["split"], "scene": row["name"], "drive": row["drive"]}
+        rows.append({**head, **{str(i): int(counts[i]) for i in ids}})
+    columns = ["split", "scene", "drive", *map(str, ids)]
+    io.write_csv(target, sorted(rows, key=lambda r: (r["split"], r["scene"])), columns)
+
+
+def load(folder: Path) -> Evidence:
+    """Reads a report's evidence: what `gather` put into the folder.
+
+    Raises:
+        DataError: files are missing, damaged, or do not belong together; every fault is listed.
+    """
+    held, scored = folder / "evidence", folder / "scores"
+    params = load_params(held / "params.yaml")
+    table = saved_table(held / "dataset.json")
+    sets, references, arms = _load_scores(scored, params, table)
+    pixels = [row for row in io.read_csv(held / "pixels.csv") if row["split"] in SPLITS]
+    _check_scenes(arms, pixels, scored / "arms.json")
+    return Evidence(
+        params=params,
+        classes=table,
+        facts=io.read_json(held / "dataset.json"),
+        pixels=pixels,
+        sets=sets,
+        references=references,
+        arms=arms,
+        diversity=load_diversity(scored / "diversity", params, table),
+        predictors=load_predictors(scored / "predictors", params, table),
+        generators=_load_generators(held / "generators", params),
+        segmenters=_histories(segmenter_folders(params), held / "segmenters"),
+        attributes=load_attributes(scored / "attributes.json", params),
+        selections=load_selections(held / "selections", params),
+        choices=load_choices(held / "choices", params),
+        leaks=load_leaks(scored / "leaks.json"),
+        costs=load_costs(scored / "costs.json", params),
+    )
+
+
+R = TypeVar("R", bound=Result)
+
+
+def _there(kind: type[R], folder: Path, names: Iterable[str]) -> Iterator[tuple[str, Path, R]]:
+    """Name, path and content of the files of a folder that are there, in the order of names."""
+    for name in names:
+        path = folder / f"{name}.json"
+        if path.exists():
+            yield name, path, kind.read(path)
+
+
+def _load_scores(
+    folder: Path, params: Params, table: ClassTable
+) -> tuple[dict[str, SetScores], References, ArmScores | None]:
+    faults: list[str] = []
+    names = [*params.sets, *params.transfers]
+    found = {name: _read_or_note(SetScores, folder, name, faults) for name in names}
+    sets = {name: seen for name, seen in found.items() if seen is not None}
+    references = _read_or_note(References, folder, "references", faults)
+    arms = _read_or_note(ArmScores, folder, "arms", faults)
+    for name in (*params.report.sweep, "references"):
+        if not (folder / f"{name}.json").exists():
+            faults.append(f"{folder}/{name}.json: no such file; run the score stage for {name}")
+    for name, classes, groups in _groups(sets, references, arms):
+        faults += [
+            f"{folder}/{name}.json: {fault}" for fault in _class_faults(table, classes, groups)
+        ]
+    if references is not None:
+        faults += [
+            f"{folder}/{name}.json: {fault}; score it again"
+            for name, seen in sets.items()
+            for fault in _set_faults(name, seen, references.judge, params)
+        ]
+    if faults or references is None:
+        raise DataError("; ".join(dict.fromkeys(faults)))
+    return sets, references, arms if arms and arms.runs else None
+
+
+def _read_or_note(kind: type[R], folder: Path, name: str, faults: list[str]) -> R | None:
+    """The content of a file, None where there is no such file; faults go on the list."""
+    path = folder / f"{name}.json"
+    try:
+        return kind.read(path) if path.exists() else None
+    except AugflowError as fault:
+        faults.append(str(fault))
+    return None
+
+
+def _groups(
+    sets: dict[str, SetScores], references: References | None, arms: ArmScores | None
+) -> Iterator[tuple[str, list[str], list[list[Item]]]]:
+    """Per file: its name, its classes, and the items whose matrices are summed together."""
+    for name, seen in sets.items():
+        yield name, seen.classes, [g for found in seen.groups.values() for g in found.values()]
+    if references is not None:
+        rows = references.rows
+        yield "references", references.classes, [rows.real, rows.flat, rows.wrong]
+    if arms is not None:
+        yield "arms", arms.classes, [run.items for run in arms.runs.values()]
+
+
+def _class_faults(table: ClassTable, classes: list[str], groups: Sequence[list[Item]]) -> list[str]:
+    """What tells that matrices are not of the prepared classes, or empty."""
+    if tuple(classes) != table.names:
+        return [
+            f"classes {', '.join(classes)} are not those of the prepared data "
+            f"({', '.join(table.names)}); score it again"
+        ]
+    k = table.count
+    faults = [
+        f"confusion of {item.name}: expected {k} rows of {k} counts; score it again"
+        for items in groups
+        for item in items
+        if len(item.confusion) != k or any(len(row) != k for row in item.confusion)
+    ]
+    for items in groups:
+        if not any(any(row) for item in items for row in item.confusion):
+            names = f"{items[0].name} .. {items[-1].name}"
+            faults.append(f"not one pixel of {names} was scored; check the class maps")
+    return faults[:3]
+
+
+def _set_faults(name: str, seen: SetScores, judge: str, params: Params) -> list[str]:
+    """What tells that a set was scored for another study: judge or temperatures."""
+    faults = []
+    if seen.judge != judge:
+        faults.append(f"judge {seen.judge} is not the references' judge {judge}")
+    if name not in params.sets:
+        return faults
+    wanted = params.sets[name].temperatures
+    if tuple(seen.temperatures) != wanted:
+        faults.append(
+            f"temperatures {_format_temperatures(seen.temperatures)} are not those of params "
+            f"({_format_temperatures(wanted)})"
+        )
+    absent = [degree for degree in wanted if degree not in seen.groups]
+    if absent:
+        faults.append(f"no photograph of temperature {_format_temperatures(absent)}")
+    strange = [degree for degree in seen.groups if degree not in wanted]
+    if strange:
+        faults.append(f"photographs of temperature {_format_temperatures(strange)}, not in params")
+    return faults
+
+
+def _format_temperatures(degrees: Sequence[float | None]) -> str:
+    return ", ".join("unknown" if degree is None else f"{degree:g}" for degree in degrees)
+
+
+def _check_scenes(arms: ArmScores | None, pixels: Sequence[dict[str, str]], where: Path) -> None:
+    """Lets retrained networks pass that all saw the same prepared validation scenes."""
+    known = {row["scene"] for row in pixels if row["split"] == "val"}
+    runs = arms.runs if arms else {}
+    first: list[str] = []
+    faults = []
+    for name, run in sorted(runs.items()):
+        seen = sorted(item.name for item in run.items)
+        first = first or seen
+        if strange := [scene for scene in seen if scene not in known]:
+            faults.append(f"{name} was scored on {strange[0]}, no validation scene of the study")
+        elif seen != first:
+            faults.append(f"{name} was scored on other scenes than {min(runs)}")
+    if faults:
+        raise DataError(f"{where}: {'; '.join(faults)}; score the arms again")
+
+
+def load_diversity(folder: Path, params: Params, table: ClassTable) -> dict[str, DiversityScores]:
+    """The diversity of generators, as `params` lists them and as far as files are there.
+
+    Raises:
+        DataError: a file is damaged, of other classes or temperatures, or of another generator.
+    """
+    found = {}
+    for name, path, one in _there(DiversityScores, folder, _diverse(params)):
+        wanted = params.diversity.temperatures if params.diversity else ()
+        lengths = {
+            len(getattr(level.mean, measure).per_class)
+            for level in one.temperatures
+            for measure in DiversityMeasures.model_fields
+        }
+        found[name] = one.require(
+            path,
+            generator=(name, one.generator),
+            classes=(list(table.names), one.classes),
+            temperatures=(list(wanted), [level.temperature for level in one.temperatures]),
+            values_per_class=({table.count}, lengths),
+        )
+    return found
+
+
+def load_predictors(folder: Path, params: Params, table: ClassTable) -> dict[str, PredictorScores]:
+    """The scores of predictors, as `params` lists them and as far as files are there.
+
+    Raises:
+        DataError: a file is damaged, of other classes, or of another predictor.
+    """
+    found = {}
+    for name, path, one in _there(PredictorScores, folder, params.predictors):
+        matrices = [item.confusion for part in one.samples for item in part.items]
+        found[name] = one.require(
+            path,
+            predictor=(name, one.predictor),
+            classes=(list(table.names), one.classes),
+            rows_of_a_matrix=({table.count}, {len(matrix) for matrix in matrices}),
+            counts_of_a_row=({table.count}, {len(row) for matrix in matrices for row in matrix}),
+        )
+    return found
+
+
+def load_attributes(path: Path, params: Params) -> AttributeScores | None:
+    """The attributes of generators, in the order of `params`; None without a section or file.
+
+    Raises:
+        DataError: the file is damaged, or not of the generators that `params` lists.
+    """
+    if params.attributes is None or not path.exists():
+        return None
+    found = AttributeScores.read(path)
+    made = found.generators
+    lengths = {len(one.accuracy_each) for one in (found.real, *made.values())}
+    found.require(
+        path,
+        generators=(sorted(params.attributes.generators), sorted(made)),
+        attributes=({len(found.names)}, lengths),
+        changes=(
+            {params.attributes.changes} if made else set(),
+            {len(one.changes) for one in made.values()},
+        ),
+    )
+    listed = {name: made[name] for name in params.attributes.generators}
+    return found.model_copy(update={"generators": listed})
+
+
+def load_selections(folder: Path, params: Params) -> dict[str, SelectionSummary]:
+    """The selections, as `params` lists them and as far as files are there.
+
+    Raises:
+        DataError: a file is damaged, or is about another selection.
+    """
+    return {
+        name: one.require(
+            path,
+            selection=(name, one.selection),
+            kept_and_dropped=(one.candidates, one.kept + sum(one.dropped.values())),
+        )
+        for name, path, one in _there(SelectionSummary, folder, params.selections)
+    }
+
+
+def load_choices(folder: Path, params: Params) -> dict[str, Choice]:
+    """The choices, as `params` lists them and as far as files are there.
+
+    Raises:
+        DataError: a file is damaged, or is about another choice.
+    """
+    return {
+        name: one.require(path, choice=(name, one.choice))
+        for name, path, one in _there(Choice, folder, params.choices)
+    }
+
+
+def load_leaks(path: Path) -> Leaks | None:
+    """What stage leaks found, None where there is no file.
+
+    Raises:
+        DataError: it is damaged, or it lists leaks: no score of such a study counts.
+    """
+    if not path.exists():
+        return None
+    found = Leaks.read(path)
+    if found.leaks:
+        raise DataError(
+            f"{path}: lists {len(found.leaks)} leaks between validation scenes and what is trained "
+            "on, so no report can be made; `augflow check-leaks` shows them"
+        )
+    for name, row in {"val": found.val, **found.sets}.items():
+        if len(row.distances) != len(found.quantiles):
+            raise DataError(
+                f"{path}: {name}: {len(row.distances)} distances for {len(found.quantiles)} "
+                f"quantiles; {found.remedy}"
+            )
+    return found
+
+
+def load_costs(path: Path, params: Params) -> Costs | None:
+    """What arms cost, None where there is no file.
+
+    Raises:
+        DataError: it is damaged, or about other arms.
+    """
+    if not path.exists():
+        return None
+    found = Costs.read(path)
+    if found.arms.keys() != params.arms.keys() or found.steps != params.retrain.segmenter.steps:
+        raise DataError(
+            f"{path}: counts {len(found.arms)} arms of {found.steps} steps, which are not those of "
+            f"params.yaml; {found.remedy}"
+        )
+    return found
+
+
+def _load_generators(folder: Path, params: Params) -> dict[str, GeneratorFacts]:
+    return {
+        name: GeneratorFacts.read(folder / f"{name}.json").model_copy(update={"history": rows})
+        for name, rows in _histories(params.generators, folder).items()
+    }
+
+
+def _histories(names: Iterable[str], folder: Path) -> dict[str, History]:
+    paths = {name: folder / f"{name}.csv" for name in names}
+    return {name: io.read_csv(path) for name, path in paths.items() if path.exists()}
 
 
 def number(cell: str, where: str) -> float | None:
@@ -156,32 +551,3 @@ def series(history: History, column: str, where: str) -> tuple[list[float], list
     ]
     kept = [(step, value) for step, value in points if step is not None and value is not None]
     return [step for step, _ in kept], [value for _, value in kept]
-
-
-def _generators(params: Params, folder: Path) -> dict[str, Trained]:
-    trained = {}
-    for name, rows in _histories(list(params.generators), folder).items():
-        trained[name] = Trained(**io.read_json(folder / f"{name}.json"), history=rows)
-    return trained
-
-
-def _histories(names: Sequence[str], folder: Path) -> dict[str, History]:
-    paths = {name: folder / f"{name}.csv" for name in names}
-    return {name: io.read_csv(path) for name, path in paths.items() if path.exists()}
-
-
-def _check_scenes(arms: ArmScores | None, pixels: Sequence[dict[str, str]], where: Path) -> None:
-    """Lets retrained networks pass that all saw the same prepared validation scenes."""
-    known = {row["scene"] for row in pixels if row["split"] == "val"}
-    runs = arms.runs if arms else {}
-    first: list[str] = []
-    faults = []
-    for name, run in sorted(runs.items()):
-        seen = sorted(item.name for item in run.items)
-        first = first or seen
-        if strange := [scene for scene in seen if scene not in known]:
-            faults.append(f"{name} was scored on {strange[0]}, no validation scene of the study")
-        elif seen != first:
-            faults.append(f"{name} was scored on other scenes than {min(runs)}")
-    if faults:
-        raise DataError(f"{where}: {'; '.join(faults)}; score the arms again")

@@ -6,11 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
-from augflow.report.citations import Citations, listed
 from augflow.report.evidence import Evidence
-from augflow.report.measures import best, rounds_at
-from augflow.report.spread import GAIN, difference
-from augflow.report.table import Row, Table
+from augflow.report.statistics import GAIN, best_rounds, difference
+from augflow.report.table import Citations, Row, Table, join_words
 
 
 @dataclass(frozen=True)
@@ -35,28 +33,27 @@ TABLE_1 = (
 Pair = tuple[Row, Published]
 
 
-def order_sentences(
-    evidence: Evidence, tables: Mapping[str, Table], cite: Citations
-) -> list[str]:  # fmt: skip
+def order_sentences(evidence: Evidence, tables: Mapping[str, Table], cite: Citations) -> list[str]:
     """How the systems of the sweep rank among each other; nothing where there is one alone."""
     rows = [row for row in tables["systems"].rows if row.cells["generator"] is not None]
     if len(rows) < 2:
         return []
     found = [_by_iou(rows, cite), *_by_bits(rows, cite)]
-    known = published(rows)
+    known = published_pairs(rows)
     if len(known) < 2:
         return found
     return [*found, _against_paper_iou(evidence, known, cite), *_against_paper_bits(known, cite)]
 
 
-def published(rows: list[Row]) -> list[Pair]:
+def published_pairs(rows: list[Row]) -> list[Pair]:
     """The rows whose systems the paper compares; of several of one line the first."""
     pairs = []
     for line in TABLE_1:
         fits = [
-            row for row in rows if row.cells["system"] == line.system
-            and str(row.cells["preset"]).startswith(line.preset)
-        ]  # fmt: skip
+            row
+            for row in rows
+            if row.cells["system"] == line.system and row.text("preset").startswith(line.preset)
+        ]
         pairs += [(row, line) for row in fits[:1]]
     return pairs
 
@@ -74,7 +71,7 @@ def _by_iou(rows: list[Row], cite: Citations) -> str:
     texts = [f"{row.key} {cite.cell('systems', row, 'class_iou.mean')} %" for row in ranked]
     return (
         "By the judge's class IoU, each system at its best temperature, the order is "
-        f"{listed(texts)}."
+        f"{join_words(texts)}."
     )
 
 
@@ -82,7 +79,7 @@ def _by_bits(rows: list[Row], cite: Citations) -> list[str]:
     sentences = []
     for kind, of in (("conditional", "given the layout"), ("unconditional", "of the photo alone")):
         fits = sorted(
-            (row for row in _measured(rows) if row.cells["likelihood"] == kind), key=_bits
+            (row for row in _rows_with_bpd(rows) if row.cells["likelihood"] == kind), key=_bits
         )
         if fits:
             texts = [
@@ -92,7 +89,7 @@ def _by_bits(rows: list[Row], cite: Citations) -> list[str]:
             ]
             verb = "the order is" if len(fits) > 1 else "there is"
             sentences.append(
-                f"By held-out bits per dimension {of}, fewest first, {verb} {listed(texts)}."
+                f"By held-out bits per dimension {of}, fewest first, {verb} {join_words(texts)}."
             )
     return sentences
 
@@ -107,13 +104,13 @@ def _against_paper_iou(evidence: Evidence, known: list[Pair], cite: Citations) -
             f"(paper: {100 * above.class_iou:.2f} above {100 * below.class_iou:.2f}"
             f"{_chance(evidence, high, low)})"
         )
-    return _compared("class IoU", known, told)
+    return _order_sentence("class IoU", known, told)
 
 
 def _chance(evidence: Evidence, high: Row, low: Row) -> str:
     """Words for a difference that rounds of sampling cannot tell from none."""
     values = [
-        [scored.class_iou for scored in rounds_at(evidence, best(evidence, str(row.cells["set"])))]
+        [scored.class_iou for scored in best_rounds(evidence, row.text("set"))]
         for row in (low, high)
     ]
     told = difference(*values).outcome == GAIN
@@ -123,9 +120,12 @@ def _chance(evidence: Evidence, high: Row, low: Row) -> str:
 def _against_paper_bits(known: list[Pair], cite: Citations) -> list[str]:
     """The same for bits, where fewer are better."""
     measured = [
-        (row, line) for row, line in known
-        if line.bits is not None and row.cells["likelihood"] == "conditional" and _measured([row])
-    ]  # fmt: skip
+        (row, line)
+        for row, line in known
+        if line.bits is not None
+        and row.cells["likelihood"] == "conditional"
+        and _rows_with_bpd([row])
+    ]
     if len(measured) < 2:
         return []
     told = []
@@ -137,11 +137,11 @@ def _against_paper_bits(known: list[Pair], cite: Citations) -> list[str]:
             f"{few.key} {values[0]} does not lie below {many.key} {values[1]} "
             f"(paper: {less.bits:.3f} below {more.bits:.3f})"
         )
-    return [_compared("bits per dimension", measured, told)]
+    return [_order_sentence("bits per dimension", measured, told)]
 
 
-def _compared(measure: str, known: list[Pair], told: list[str]) -> str:
-    names = listed([row.key for row, _ in known])
+def _order_sentence(measure: str, known: list[Pair], told: list[str]) -> str:
+    names = join_words([row.key for row, _ in known])
     if not told:
         return f"By {measure} the order of {names} is that of Full-Glow's table 1."
     return (
@@ -149,20 +149,13 @@ def _compared(measure: str, known: list[Pair], told: list[str]) -> str:
     )
 
 
-def _measured(rows: list[Row]) -> list[Row]:
+def _rows_with_bpd(rows: list[Row]) -> list[Row]:
     return [row for row in rows if row.cells["val_bpd"] is not None]
 
 
 def _iou(row: Row) -> float:
-    return _value(row, "class_iou.mean")
+    return row.number("class_iou.mean")
 
 
 def _bits(row: Row) -> float:
-    return _value(row, "val_bpd")
-
-
-def _value(row: Row, column: str) -> float:
-    value = row.cells[column]
-    if not isinstance(value, int | float):
-        raise ValueError(f"{row.key}: {column} is {value!r}, expected a number")
-    return float(value)
+    return row.number("val_bpd")

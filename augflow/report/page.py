@@ -6,6 +6,7 @@ import base64
 import html
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -14,54 +15,51 @@ from PIL import Image
 
 from augflow.core import io
 from augflow.report.evidence import Evidence
-from augflow.report.parts import Part, Picture, parts
-from augflow.report.table import Said, Table
+from augflow.report.sections import Figure, Section, sections
+from augflow.report.table import RichText, Table, plain
 from augflow.report.verdict import verdict
 
 
 def html_page(evidence: Evidence, tables: Mapping[str, Table], folder: Path) -> bytes:
     """`report.html`: pictures of `folder`/figures inside, styles and scripts inside."""
-    return _rendered("report.html.j2", _context(evidence, tables, folder))
+    return _render("report.html.j2", _context(evidence, tables, folder))
 
 
 def markdown_page(evidence: Evidence, tables: Mapping[str, Table], folder: Path) -> bytes:
     """`report.md`: the same words and tables, pictures linked."""
-    return _rendered("report.md.j2", _context(evidence, tables, folder))
+    return _render("report.md.j2", _context(evidence, tables, folder))
 
 
 def _context(evidence: Evidence, tables: Mapping[str, Table], folder: Path) -> dict[str, Any]:
     import yaml
 
     params = evidence.params.model_dump(mode="json", exclude={"verify"}, exclude_none=True)
-    found = [_kept(part, folder) for part in parts(evidence, tables)]
+    found = [_without_missing(section, folder) for section in sections(evidence, tables)]
     return {
         "title": evidence.params.report.title,
         "study": evidence.params.study,
         "verdict": verdict(evidence, tables),
-        "parts": [part for part in found if part.pictures or part.views],
+        "sections": [section for section in found if section.figures or section.tables],
         "params": yaml.safe_dump(params, sort_keys=False, allow_unicode=True),
         "figures": folder / "figures",
     }
 
 
-def _kept(part: Part, folder: Path) -> Part:
-    """The part without the figures that this study has none of."""
-    there = tuple(p for p in part.pictures if _path(p, folder / "figures").exists())
-    slider = part.slider
-    if slider is not None and not (folder / "figures" / slider.folder).is_dir():
+def _without_missing(section: Section, folder: Path) -> Section:
+    """The section without the figures that this study has none of."""
+    figures = folder / "figures"
+    there = tuple(one for one in section.figures if (figures / f"{one.name}.png").exists())
+    slider = section.slider
+    if slider is not None and not (figures / slider.folder).is_dir():
         slider = None
-    return Part(part.title, there, part.views, slider)
+    return replace(section, figures=there, slider=slider)
 
 
-def _path(picture: Picture, figures: Path) -> Path:
-    return figures / f"{picture.name}.png"
-
-
-def _rendered(template: str, context: Mapping[str, Any]) -> bytes:
+def _render(template: str, context: Mapping[str, Any]) -> bytes:
     """A filled template; HTML escapes every value by itself, Markdown by its filter `md`."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-    rooms = Environment(
+    pages = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=select_autoescape(["html.j2"]),
         undefined=StrictUndefined,
@@ -70,22 +68,21 @@ def _rendered(template: str, context: Mapping[str, Any]) -> bytes:
         keep_trailing_newline=True,
     )
     figures = context["figures"]
-    rooms.filters["data_uri"] = lambda picture: _data_uri(picture, figures)
-    rooms.filters["png_uri"] = lambda name: _png_uri(figures / f"{name}.png")
-    rooms.filters["md"] = _markdown
-    rooms.filters["plain"] = lambda said: "".join(piece.text for piece in said)
-    rooms.filters["is_number"] = _is_number
-    return rooms.get_template(template).render(context).encode()
+    pages.filters["data_uri"] = lambda figure: _data_uri(figure, figures / f"{figure.name}.png")
+    pages.filters["png_uri"] = lambda name: _png_uri(figures / f"{name}.png")
+    pages.filters["md"] = _markdown
+    pages.filters["plain"] = plain
+    pages.filters["is_number"] = _is_number
+    return pages.get_template(template).render(context).encode()
 
 
-def _is_number(cell: Said) -> bool:
-    return all(piece.claim or piece.text in ("–", " ± ") for piece in cell)
+def _is_number(cell: RichText) -> bool:
+    return all(not isinstance(span, str) or span in ("–", " ± ") for span in cell)
 
 
-def _data_uri(picture: Picture, figures: Path) -> str:
-    """A chart as it is; photographs as JPEG, which keeps the page light enough to send."""
-    path = _path(picture, figures)
-    if picture.kind.startswith("chart"):
+def _data_uri(figure: Figure, path: Path) -> str:
+    """A chart as it is; images as JPEG, which keeps the page light enough to send."""
+    if figure.kind.startswith("chart"):
         return _png_uri(path)
     stream = BytesIO()
     image = Image.fromarray(io.read_photo(path))

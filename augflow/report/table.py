@@ -1,16 +1,13 @@
-"""A table of a report: rows of typed cells, as CSV and as claims."""
+"""Tables of a report, as CSV and as claims, and sentences that cite their cells."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from augflow.core import io
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Cell = str | int | float | None
 
@@ -32,12 +29,15 @@ KINDS: dict[str, Callable[[Any], str]] = {
 """Kind of cell -> how the report writes it."""
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column's name and the kind of its cells."""
+def format_value(value: Cell, kind: str) -> str:
+    """A value as the report writes it; a dash where nothing was measured."""
+    return "–" if value is None else KINDS[kind](value)
 
-    name: str
-    kind: str = "text"
+
+def columns(head: str) -> dict[str, str]:
+    """Columns with the kinds of their cells, from `name` or `name: kind`, joined by ` | `."""
+    pairs = [text.partition(": ") for text in head.split(" | ")]
+    return {name: kind or "text" for name, _, kind in pairs}
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,15 @@ class Row:
     key: str
     cells: Mapping[str, Cell]
     sources: tuple[str, ...]
+
+    def number(self, column: str, absent: float = float("nan")) -> float:
+        """The number in a cell, `absent` where it holds none."""
+        value = self.cells.get(column)
+        return float(value) if isinstance(value, int | float) else absent
+
+    def text(self, column: str) -> str:
+        """A cell as plain text."""
+        return str(self.cells[column])
 
 
 @dataclass(frozen=True)
@@ -62,29 +71,26 @@ class Claim:
 
     def facts(self) -> dict[str, object]:
         """The claim as plain JSON."""
-        return {"id": self.id, "value": self.value, "text": self.text, "file": self.file,
-                "from": list(self.sources), "how": self.how}  # fmt: skip
+        facts = {name: value for name, value in vars(self).items() if name != "sources"}
+        return {**facts, "from": list(self.sources)}
 
 
-@dataclass(frozen=True)
-class Piece:
-    """A stretch of text; `claim` is the id of the number that it writes, None for words."""
-
-    text: str
-    claim: str | None = None
+RichText = tuple[str | Claim, ...]
+"""A sentence or a cell: words, and numbers with what they were computed from."""
 
 
-Said = tuple[Piece, ...]
-"""A sentence or a cell, piece by piece."""
+def plain(text: RichText) -> str:
+    """The text without the sources of its numbers."""
+    return "".join(span if isinstance(span, str) else span.text for span in text)
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under typed columns; `name` is also that of the function that computes it."""
+    """Rows under columns with the kinds of their cells; `name` is also that of its function."""
 
     name: str
-    columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
+    columns: Mapping[str, str]
+    rows: Sequence[Row]
 
     @property
     def file(self) -> str:
@@ -95,46 +101,42 @@ class Table:
         """The row of that key."""
         return next(row for row in self.rows if row.key == key)
 
-    def kind(self, column: str) -> str:
-        """The kind of a column's cells."""
-        return next(c.kind for c in self.columns if c.name == column)
-
     def claim(self, row: Row, column: str) -> Claim | None:
         """What a cell claims; None when it holds no number."""
         value = row.cells[column]
         if not isinstance(value, int | float):
             return None
         name = f"{self.name}.{row.key}.{column}"
-        text = written(value, self.kind(column))
+        text = format_value(value, self.columns[column])
         return Claim(name, value, text, self.file, row.sources, self.name)
 
-    def piece(self, row: Row, column: str) -> Piece:
+    def span(self, row: Row, column: str) -> str | Claim:
         """A cell as the report writes it; a dash where nothing was measured."""
-        claim = self.claim(row, column)
-        text = written(row.cells[column], self.kind(column))
-        return Piece(text, claim.id if claim else None)
+        return self.claim(row, column) or format_value(row.cells[column], self.columns[column])
 
-    def frame(self) -> pd.DataFrame:
-        """The table as a data frame, with one type per column."""
-        import pandas as pd
-
-        types = {"text": "string", "count": "Int64", "step": "Int64"}
-        return pd.DataFrame({
-            column.name: pd.Series(
-                [row.cells[column.name] for row in self.rows],
-                dtype=types.get(column.kind, "float64"),
-            )
-            for column in self.columns
-        })  # fmt: skip
+    def rich(self, row: Row, column: str) -> RichText:
+        """A cell as the report writes it; `name±` joins the columns of mean and spread."""
+        if not column.endswith("±"):
+            return (self.span(row, column),)
+        mean, std = (self.span(row, f"{column[:-1]}.{part}") for part in ("mean", "std"))
+        return (mean,) if isinstance(std, str) else (mean, " ± ", std)
 
     def csv(self) -> bytes:
         """The table as CSV: eight significant digits, empty where nothing was measured."""
-        text = self.frame().to_csv(index=False, lineterminator="\n", float_format="%.8g")
-        return text.encode()
+        whole = ("text", "count", "step")
+        rows = [
+            {
+                name: float(value) if isinstance(value, int) and kind not in whole else value
+                for name, kind in self.columns.items()
+                for value in (row.cells[name],)
+            }
+            for row in self.rows
+        ]
+        return io.csv_bytes(rows, list(self.columns))
 
     def claims(self) -> list[Claim]:
         """A claim per cell that holds a number."""
-        cells = [self.claim(row, column.name) for row in self.rows for column in self.columns]
+        cells = [self.claim(row, column) for row in self.rows for column in self.columns]
         return [claim for claim in cells if claim is not None]
 
     def write(self, folder: Path) -> None:
@@ -142,6 +144,33 @@ class Table:
         io.atomic_write(folder / self.file, self.csv())
 
 
-def written(value: Cell, kind: str) -> str:
-    """A value as the report writes it."""
-    return "–" if value is None else KINDS[kind](value)
+_MARK = "\x1f"
+
+
+class Citations:
+    """Cites cells of tables in sentences, and keeps a claim for each."""
+
+    def __init__(self, tables: Mapping[str, Table]) -> None:
+        """Cites cells of these tables."""
+        self.tables = tables
+        self.claims: dict[str, Claim] = {}
+
+    def cell(self, table: str, row: Row, column: str) -> str:
+        """A mark that stands for a cell until `resolve` resolves it."""
+        claim = self.tables[table].span(row, column)
+        if isinstance(claim, str):
+            return claim
+        name = f"verdict.{claim.id}"
+        self.claims[name] = replace(claim, id=name, file="report.html", how="verdict")
+        return f"{_MARK}{name}{_MARK}"
+
+    def resolve(self, text: str) -> RichText:
+        """A text with marks as words and claims."""
+        parts = text.split(_MARK)
+        spans = (self.claims[part] if n % 2 else part for n, part in enumerate(parts))
+        return tuple(span for span in spans if span)
+
+
+def join_words(words: Sequence[str]) -> str:
+    """Words joined by commas and a last `and`."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -14,7 +14,9 @@ from augflow.segmentation.mmseg_model import MmsegSegmenter, put
 _CLASSIFIER = re.compile(r"(decode|auxiliary)_head.*\.conv_seg\.(weight|bias)")
 
 
-def load_checkpoint(segmenter: MmsegSegmenter, checkpoint: str, new_classes: bool = False) -> None:
+def load_mmseg_checkpoint(
+    segmenter: MmsegSegmenter, checkpoint: str, new_classes: bool = False
+) -> None:
     """Puts the weights of an mmseg `.pth` file into a network.
 
     Args:
@@ -28,16 +30,10 @@ def load_checkpoint(segmenter: MmsegSegmenter, checkpoint: str, new_classes: boo
             weights that do not fit.
     """
     state = _read(checkpoint)
-    own = segmenter.network.state_dict()
-    if new_classes:
-        for name in own:
-            if _CLASSIFIER.fullmatch(name) and name in state and _other(state[name], own[name]):
-                state[name] = own[name]
+    for name, own in segmenter.network.state_dict().items() if new_classes else ():
+        if _CLASSIFIER.fullmatch(name) and name in state and state[name].shape != own.shape:
+            state[name] = own
     put(segmenter.network, state, checkpoint)
-
-
-def _other(theirs: Tensor, own: Tensor) -> bool:
-    return theirs.shape != own.shape
 
 
 def _is_plain(value: Tensor) -> bool:

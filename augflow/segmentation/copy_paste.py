@@ -11,7 +11,7 @@ from torch import Tensor
 
 from augflow.data.boundaries import guessed_instances
 from augflow.data.classes import IGNORE
-from augflow.segmentation.object_pool import Cutout, ObjectPool, Pixels, below, groups
+from augflow.editing.cutouts import Cutout, ObjectPool, groups_of, values_below
 
 MOST = 5
 """The most objects that a scene gets."""
@@ -64,23 +64,22 @@ class CopyPastePolicy:
             own = np.random.default_rng(int(rng.integers(2**63)))
             canvas = _Canvas(image.permute(1, 2, 0).numpy(), classes.numpy(), self._pool.things)
             self._paste(canvas, own)
-            photo, varied = _moved(canvas.photo, canvas.classes, own)
+            photo, varied = _vary_scene(canvas.photo, canvas.classes, own)
             photos.append(torch.from_numpy(photo).permute(2, 0, 1))
             maps.append(torch.from_numpy(varied))
         return torch.stack(photos), torch.stack(maps)
 
     def _paste(self, canvas: _Canvas, rng: np.random.Generator) -> None:
-        objects = self._donated(canvas.classes, rng)
+        objects = self._draw_donors(canvas.classes, rng)
         if not objects:
             return
         count = int(rng.integers(1, min(len(objects), MOST) + 1))
         picked = rng.permutation(len(objects))[:count]
         # far ones first: they stand higher up
         for one in sorted((objects[place] for place in picked), key=lambda one: one.bottom):
-            photo = self._pool.photos[one.scene]
-            _place(canvas, one, photo, rng)
+            _place(canvas, one, rng)
 
-    def _donated(self, classes: Pixels, rng: np.random.Generator) -> list[Cutout]:
+    def _draw_donors(self, classes: np.ndarray, rng: np.random.Generator) -> list[Cutout]:
         """The objects of a scene drawn from the pool that is not this one, by its labels."""
         scenes = list(self._pool.objects)
         for _ in range(_TRIES):
@@ -93,63 +92,68 @@ class CopyPastePolicy:
 class _Canvas:
     """A scene that is painted on, and how far down each of its things stands."""
 
-    def __init__(self, photo: Pixels, classes: Pixels, things: Sequence[int]) -> None:
+    def __init__(self, photo: np.ndarray, classes: np.ndarray, things: Sequence[int]) -> None:
         self.photo, self.classes = photo.copy(), classes.copy()
-        self.standing = np.full(classes.shape, -1)
+        self.bottoms = np.zeros(classes.shape, int)
         ids = guessed_instances(classes, things)
-        for values in groups(ids):
+        for values in groups_of(ids):
             mask = np.isin(ids, values)
-            self.standing[mask] = np.flatnonzero(mask.any(1))[-1]
+            self.bottoms[mask] = np.flatnonzero(mask.any(1))[-1] + 1
 
 
-def _place(canvas: _Canvas, one: Cutout, donor: Pixels, rng: np.random.Generator) -> None:
+def _place(canvas: _Canvas, one: Cutout, rng: np.random.Generator) -> None:
     """Pastes an object where there is room and ground for it; nowhere, if that is not found."""
-    mask, classes, pixels = _varied(one, donor, rng)
+    mask, classes, pixels = _vary_object(one, rng)
     (height, width), columns = mask.shape, canvas.classes.shape[1]
-    top = one.bottom + 1 - height
+    top = one.bottom - height
     if top < 0 or width > columns:
         return
     for left in rng.integers(0, columns - width + 1, _TRIES).tolist():
         box = np.s_[top : top + height, left : left + width]
-        seen = mask & (canvas.standing[box] <= one.bottom)
+        seen = mask & (canvas.bottoms[box] <= one.bottom)
         if seen.sum() > mask.sum() / 2 and _stands(canvas.classes, one, mask, (top, left)):
             part = _soft(seen)[..., None]
             mixed = part * pixels + (1 - part) * canvas.photo[box]
             canvas.photo[box] = np.rint(mixed).astype(np.uint8)
             canvas.classes[box][seen] = classes[seen]
-            canvas.standing[box][seen] = one.bottom
+            canvas.bottoms[box][seen] = one.bottom
             return
 
 
-def _varied(one: Cutout, donor: Pixels, rng: np.random.Generator) -> tuple[Pixels, Pixels, Pixels]:
+def _vary_object(
+    one: Cutout, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """An object's mask, classes and photograph in its box, scaled and perhaps mirrored."""
-    (top, left), (height, width) = one.corner, one.mask.shape
+    assert one.photo is not None
+    height, width = one.numbers.shape
     scale = rng.uniform(*_OBJECT_SCALE)
     size = (max(2, round(width * scale)), max(2, round(height * scale)))
     nearest = cv2.INTER_NEAREST_EXACT
     made = (
-        cv2.resize(one.mask.astype(np.uint8), size, interpolation=nearest) > 0,
+        cv2.resize((one.numbers > 0).astype(np.uint8), size, interpolation=nearest) > 0,
         cv2.resize(one.classes, size, interpolation=nearest),
-        cv2.resize(donor[top : top + height, left : left + width], size),
+        cv2.resize(one.photo, size),
     )
     if rng.random() < 0.5:
         return made[0][:, ::-1], made[1][:, ::-1], made[2][:, ::-1]
     return made
 
 
-def _stands(classes: Pixels, one: Cutout, mask: Pixels, corner: tuple[int, int]) -> bool:
+def _stands(classes: np.ndarray, one: Cutout, mask: np.ndarray, corner: tuple[int, int]) -> bool:
     """Whether the object would stand on what it stood on."""
-    under = below(classes, mask, corner)
+    under = values_below(classes, mask, corner)
     return one.ground is None or not len(under) or bool((under == one.ground).mean() >= 0.5)
 
 
-def _soft(mask: Pixels) -> Pixels:
+def _soft(mask: np.ndarray) -> np.ndarray:
     """How much of each pixel is pasted: fading inwards, so that no background comes along."""
     padded = np.pad(mask.astype(np.float32), 2)
     return np.clip(2 * cv2.GaussianBlur(padded, (0, 0), _SOFT)[2:-2, 2:-2] - 1, 0, 1)
 
 
-def _moved(photo: Pixels, classes: Pixels, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
+def _vary_scene(
+    photo: np.ndarray, classes: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """A scene mirrored or not, scaled, and cropped or laid on grey somewhere."""
     if rng.random() < 0.5:
         photo, classes = photo[:, ::-1], classes[:, ::-1]

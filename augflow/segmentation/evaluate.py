@@ -15,7 +15,7 @@ from augflow.segmentation.mmseg_model import MmsegSegmenter
 
 
 @dataclass(frozen=True)
-class Look:
+class PixelLosses:
     """What the judge saw in a photograph.
 
     Shapes:
@@ -27,7 +27,7 @@ class Look:
     loss: np.ndarray
 
 
-def look(log_probs: np.ndarray, classes: np.ndarray) -> Look:
+def pixel_losses(log_probs: np.ndarray, classes: np.ndarray) -> PixelLosses:
     """What a judge's class probabilities say of labels.
 
     Shapes:
@@ -39,10 +39,10 @@ def look(log_probs: np.ndarray, classes: np.ndarray) -> Look:
     loss = -np.take_along_axis(log_probs, index.astype(np.intp), 0)[0].astype(np.float32)
     loss[~known] = np.nan
     right = (log_probs.argmax(0) == classes)[known]
-    return Look(float(right.mean()) if right.size else 0.0, loss)
+    return PixelLosses(float(right.mean()) if right.size else 0.0, loss)
 
 
-def class_losses(looks: Iterable[tuple[Look, np.ndarray]], count: int) -> np.ndarray:
+def class_losses(looks: Iterable[tuple[PixelLosses, np.ndarray]], count: int) -> np.ndarray:
     """The mean loss of the pixels of each class, over photographs with their class maps.
 
     Shapes:
@@ -57,10 +57,12 @@ def class_losses(looks: Iterable[tuple[Look, np.ndarray]], count: int) -> np.nda
         return np.where(pixels > 0, sums / pixels, np.nan)[:count]
 
 
-def looks(segmenter: MmsegSegmenter, scenes: Scene) -> Iterator[tuple[Look, np.ndarray]]:
+def iter_pixel_losses(
+    segmenter: MmsegSegmenter, scenes: Scene
+) -> Iterator[tuple[PixelLosses, np.ndarray]]:
     """What a segmenter sees in photographs, one by one, with their class maps."""
     for image, classes in zip(scenes.image, scenes.layout.classes.numpy(), strict=True):
-        yield look(segmenter.log_probs(image.float() / 255).cpu().numpy(), classes), classes
+        yield pixel_losses(segmenter.log_probs(image.float() / 255).cpu().numpy(), classes), classes
 
 
 def confusions(segmenter: MmsegSegmenter, images: Tensor, classes: Tensor) -> Iterator[np.ndarray]:

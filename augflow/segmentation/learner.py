@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -12,21 +11,20 @@ from torch import Tensor
 from augflow.core import seeding
 from augflow.core.distributed import ALONE, Ranks
 from augflow.core.errors import ParamsError
-from augflow.core.tensors import fitting
 from augflow.data.scenes import Scene
+from augflow.editing.cutouts import ObjectPool
 from augflow.segmentation.augment import ClassicPolicy
 from augflow.segmentation.copy_paste import CopyPastePolicy
-from augflow.segmentation.mmseg_model import MmsegSegmenter, put
-from augflow.segmentation.object_pool import ObjectPool
+from augflow.segmentation.mmseg_model import MmsegSegmenter
 from augflow.segmentation.params import SegmenterParams
-from augflow.training.batches import flipped
-from augflow.training.learner import NotFiniteError
+from augflow.training.batches import random_flip
+from augflow.training.learner import NetworkStates, NotFiniteError
 
-COLUMNS = ("loss", "learning_rate")
+STEP_COLUMNS = ("loss", "learning_rate")
 """What a step reports."""
 
 
-class SupervisedLearner:
+class SupervisedLearner(NetworkStates):
     """One update per step with AdamW on the loss of the network's own config.
 
     The learning rate climbs linearly over the warm-up, then falls as (1 - step / steps)**0.9, the
@@ -67,7 +65,8 @@ class SupervisedLearner:
             {"params": [p for p in weights if p.ndim > 1], "weight_decay": params.weight_decay},
             {"params": [p for p in weights if p.ndim <= 1], "weight_decay": 0.0},
         ]
-        self._optimizer = torch.optim.AdamW(groups, lr=params.learning_rate)
+        self.networks = {"network": segmenter.network}
+        self.optimizers = {"network": torch.optim.AdamW(groups, lr=params.learning_rate)}
 
     def step(self, scene: Scene, rng: np.random.Generator, step: int) -> dict[str, float]:
         """One update; all randomness (augmentation, dropout) comes from `rng`.
@@ -75,12 +74,13 @@ class SupervisedLearner:
         Raises:
             NotFiniteError: the loss is not; the weights are left as they were.
         """
-        images, labels = self._varied(scene, rng)
+        images, labels = self._augment(scene, rng)
         rate = self.learning_rate(step)
-        for group in self._optimizer.param_groups:
+        optimizer = self.optimizers["network"]
+        for group in optimizer.param_groups:
             group["lr"] = rate
         self.segmenter.network.train()
-        self._optimizer.zero_grad()
+        optimizer.zero_grad()
         with seeding.torch_seeded(int(rng.integers(2**63))):
             loss = self.segmenter.loss(images.float() / 255, labels)
         if not torch.isfinite(loss):
@@ -88,7 +88,7 @@ class SupervisedLearner:
                 f"step {step}: the loss of segmenter config {self.params.config} is {loss.item()}"
             )
         loss.backward()
-        self._optimizer.step()
+        optimizer.step()
         return {"loss": loss.item(), "learning_rate": rate}
 
     def learning_rate(self, step: int) -> float:
@@ -101,47 +101,11 @@ class SupervisedLearner:
         """See `Learner.whole_batches`."""
         return "batch norm looks at the whole batch"
 
-    def state(self) -> dict[str, Tensor]:
-        """All that a later process needs to go on with equal weights."""
-        tensors = {f"network/{name}": tensor for name, tensor in self.segmenter.state().items()}
-        for index, moments in self._optimizer.state_dict()["state"].items():
-            for name, tensor in moments.items():
-                copy = tensor.detach().to("cpu", copy=True).contiguous()
-                tensors[f"optimizer/{index}/{name}"] = copy
-        return tensors
-
-    def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Goes on from a `state`.
-
-        Raises:
-            ModelError: the weights are not of this network.
-            KeyError: moments of the optimizer are missing, or of weights that there are not.
-            ValueError: they are of another shape or type.
-        """
-        network: dict[str, Tensor] = {}
-        moments: dict[int, dict[str, Tensor]] = {}
-        for key, tensor in state.items():
-            kind, _, name = key.partition("/")
-            if kind == "network":
-                network[name] = tensor
-            else:
-                index, _, moment = name.partition("/")
-                moments.setdefault(int(index), {})[moment] = tensor.clone()
-        put(self.segmenter.network, network, "resume state")
-        own = [p for group in self._optimizer.param_groups for p in group["params"]]
-        weights = dict(enumerate(own))
-        for number, found in moments.items():
-            likes = {"exp_avg": weights[number], "exp_avg_sq": weights[number]}
-            for moment, like in {**likes, "step": torch.zeros(())}.items():
-                fitting(found, moment, like)
-        groups = self._optimizer.state_dict()["param_groups"]
-        self._optimizer.load_state_dict({"state": moments, "param_groups": groups})
-
-    def _varied(self, scene: Scene, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    def _augment(self, scene: Scene, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         if self._policy is not None:
             return self._policy(scene.image, scene.layout.classes, rng)
         if self.params.flip:
-            scene = flipped(scene, rng)
+            scene = random_flip(scene, rng)
         return scene.image, scene.layout.classes
 
 

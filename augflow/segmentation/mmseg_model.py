@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from augflow.core import io, seeding
-from augflow.core.devices import device
-from augflow.core.errors import DataError, ModelError
+from augflow.core.distributed import device
+from augflow.core.errors import DataError, ModelError, ParamsError
 from augflow.core.tensors import read_weights
 from augflow.data.classes import ClassTable
 from augflow.segmentation.mmseg_config import NetworkConfig, config_from
@@ -41,7 +41,7 @@ class MmsegSegmenter:
         self.names = tuple(names)
         self.training: dict[str, Any] = {}
         with seeding.torch_seeded(seed):
-            self.network: Any = _built(config)
+            self.network: Any = _build(config)
         self._mean = torch.tensor(config.normalisation.mean).view(1, 3, 1, 1)
         self._std = torch.tensor(config.normalisation.std).view(1, 3, 1, 1)
 
@@ -70,7 +70,7 @@ class MmsegSegmenter:
             images: (N, 3, H, W) float in [0, 1].
             returns: (N, H, W) int64 train ids, on the device of `images`.
         """
-        with self._asked():
+        with self._inference_mode():
             maps = [self._logits(image).argmax(1) for image in images.split(1)]
         return torch.cat(maps).to(images.device)
 
@@ -81,7 +81,7 @@ class MmsegSegmenter:
             image: (3, H, W) float in [0, 1].
             returns: (K, H, W) float32, on the device of `image`.
         """
-        with self._asked():
+        with self._inference_mode():
             return nn.functional.log_softmax(self._logits(image[None]).float(), 1)[0].to(image)
 
     def loss(self, images: Tensor, labels: Tensor) -> Tensor:
@@ -106,7 +106,7 @@ class MmsegSegmenter:
 
     def state(self) -> dict[str, Tensor]:
         """A copy of weights and statistics, contiguous, on the CPU."""
-        return {name: _copied(tensor) for name, tensor in self.network.state_dict().items()}
+        return {name: _copy_to_cpu(tensor) for name, tensor in self.network.state_dict().items()}
 
     def digest(self) -> str:
         """A digest of all weights and statistics: equal for equal numbers."""
@@ -128,7 +128,7 @@ class MmsegSegmenter:
         io.write_json(folder / FACTS, facts)
 
     @contextmanager
-    def _asked(self) -> Iterator[None]:
+    def _inference_mode(self) -> Iterator[None]:
         """The network as it is asked, not as it learns."""
         was_training = self.network.training
         self.network.eval()
@@ -167,7 +167,7 @@ def load_segmenter(folder: Path, trust_config: bool = False) -> MmsegSegmenter:
         segmenter = MmsegSegmenter(config_from(facts["config"], trust_config), facts["classes"])
         segmenter.training = dict(facts["training"])
         expected = facts["digest"]
-    except (AttributeError, KeyError, TypeError, ValueError) as fault:
+    except (KeyError, TypeError, ValueError, RecursionError, ParamsError) as fault:
         raise ModelError(
             f"{folder / FACTS}: not the config of a saved segmenter ({fault}); train it again"
         ) from fault
@@ -225,7 +225,7 @@ def put(network: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
     network.load_state_dict(dict(state))
 
 
-def _built(config: NetworkConfig) -> nn.Module:
+def _build(config: NetworkConfig) -> nn.Module:
     import logging
     import warnings
 
@@ -258,5 +258,5 @@ def _meta(images: Tensor) -> dict[str, Any]:
     return {"ori_shape": size, "img_shape": size, "pad_shape": size, "padding_size": [0, 0, 0, 0]}
 
 
-def _copied(tensor: Tensor) -> Tensor:
+def _copy_to_cpu(tensor: Tensor) -> Tensor:
     return tensor.detach().to("cpu", copy=True).contiguous()

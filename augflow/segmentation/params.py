@@ -16,7 +16,7 @@ class SegmenterParams(Section):
     Training starts from the weights of `checkpoint` where one is given; with 0 steps they are used
     as they are. With `balance_classes`, rare classes weigh more in the cross-entropy.
 
-    A config file of plain values is read as data. Another is a program: with `trust_config` you say
+    A JSON or YAML config is read as data. A Python file is a program: with `trust_config` you say
     that you have read it, and that it, and what it names, may run.
     """
 

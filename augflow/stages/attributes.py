@@ -13,20 +13,21 @@ import numpy as np
 import torch
 
 from augflow import generators
-from augflow.core import hardware, io, seeding
+from augflow.core import hardware, seeding
 from augflow.core.errors import DataError
 from augflow.core.seeding import Noise
 from augflow.data.attributes import LIGHT, STATES, Attributes, areas
 from augflow.data.classes import ClassTable
 from augflow.data.scenes import Layout, SceneFolder, evenly
-from augflow.editing.apply import edited
+from augflow.editing.apply import apply_edits
 from augflow.editing.edit_schema import Edit
-from augflow.flows.density import quantized
+from augflow.flows.density import quantize
 from augflow.generators import weights_digest
 from augflow.generators.base import Generator
-from augflow.generators.sampling import conditioned, photo_seed
+from augflow.generators.sampling import condition_on, image_seed
 from augflow.metrics.attributes import accuracy, change, variance
 from augflow.study.params import AttributesParams
+from augflow.study.results import AttributeReadings, AttributeScores, GeneratorAttributes
 from augflow.training import loop
 from augflow.training.attribute_reader import AttributeLearner, AttributeReader
 from augflow.training.params import TrainingParams
@@ -41,9 +42,13 @@ State = tuple[float, float] | None
 
 
 def attributes(
-    params: AttributesParams, folders: Mapping[str, Path], prepared: Path, out: Path, *,
+    params: AttributesParams,
+    folders: Mapping[str, Path],
+    prepared: Path,
+    out: Path,
+    *,
     threads: int,
-) -> None:  # fmt: skip
+) -> None:
     """Trains a reader of attributes on real photographs, and has it look at synthetic ones.
 
     Every generator makes photographs of the same held-out layouts from the same seeds. Those that
@@ -67,24 +72,22 @@ def attributes(
     hardware.keep_pages()
     seeding.deterministic(params.seed, threads)
     train, held_out = SceneFolder(prepared, "train"), SceneFolder(prepared, "val")
-    names = Attributes.measured(train.scenes(), train.table.names)
+    names = Attributes.measure(train.scenes(), train.table.names)
     reader = trained_reader(train, names, params)
     judge = _Judge(params, reader, names, held_out)
     results = {}
     for name, folder in folders.items():
-        maker = generators.load(folder)
-        results[name] = {"weights": weights_digest(maker.state_dict()), **judge.look(maker)}
-        log.info("%s: attributes right %.1f %%", name, 100 * results[name]["accuracy"])
-    content = {
-        "kind": "attributes",
-        "names": list(names.names),
-        "layouts": judge.names_of_layouts,
-        "samples": params.samples,
-        "temperature": params.temperature,
-        "real": judge.look_at_photographs(),
-        "generators": results,
-    }
-    io.write_records(out, content)
+        maker = generators.load_unchecked(folder)
+        results[name] = judge.look(maker)
+        log.info("%s: attributes right %.1f %%", name, 100 * results[name].accuracy)
+    AttributeScores(
+        names=list(names.names),
+        layouts=judge.names_of_layouts,
+        samples=params.samples,
+        temperature=params.temperature,
+        real=judge.look_at_photographs(),
+        generators=results,
+    ).write(out)
 
 
 def trained_reader(
@@ -93,14 +96,23 @@ def trained_reader(
     """A reader that has learned from the training photographs, a function of them and the seed."""
     reader = AttributeReader(names, train.table.count, seeding.derive(params.seed, "reader"))
     schedule = TrainingParams(
-        steps=params.steps, batch_size=params.batch_size, learning_rate=params.learning_rate,
-        decay_from=0.5, seed=params.seed,
-    )  # fmt: skip
+        steps=params.steps,
+        batch_size=params.batch_size,
+        learning_rate=params.learning_rate,
+        decay_from=0.5,
+        seed=params.seed,
+    )
     learner = AttributeLearner(reader, names, schedule)
     loop.fit(
-        learner, train, steps=params.steps, batch_size=params.batch_size,
-        seed=params.seed, columns=learner.columns, names=train.names, log_every=params.steps,
-    )  # fmt: skip
+        learner,
+        train,
+        steps=params.steps,
+        batch_size=params.batch_size,
+        seed=params.seed,
+        columns=learner.columns,
+        names=train.names,
+        log_every=params.steps,
+    )
     return reader.eval()
 
 
@@ -132,21 +144,23 @@ class _Judge:
         """Their names."""
         return [self.held_out.names[row] for row in self.rows]
 
-    def look_at_photographs(self) -> dict[str, Any]:
+    def look_at_photographs(self) -> AttributeReadings:
         """The reader's own accuracy, on all real held-out photographs."""
         scenes = self.held_out.scenes()
-        return self._scores(
-            self.reader.read(scenes.image)[:, None],
-            self.names.of(scenes).double().numpy()[:, None],
-        )
+        found = self.reader.read(scenes.image)[:, None]
+        wanted = self.names.of(scenes).double().numpy()[:, None]
+        return AttributeReadings(**self._scores(found, wanted))
 
-    def look(self, maker: Generator) -> dict[str, Any]:
+    def look(self, maker: Generator) -> GeneratorAttributes:
         """Accuracy, variance and changes of a generator's photographs."""
         light = LIGHT if set(LIGHT) <= set(maker.attributes) else ()
         found = [self._of_layout(maker, row, bool(light)) for row in self.rows]
         scores = self._scores(*(np.stack(part) for part in zip(*found, strict=True)))
         moves = [self._changes(maker, row, bool(light)) for row in self.rows]
-        return {**scores, "light": bool(light), "changes": _means(moves)}
+        weights = weights_digest(maker.state_dict())
+        return GeneratorAttributes(
+            weights=weights, light=bool(light), changes=_means(moves), **scores
+        )
 
     def _of_layout(self, maker: Generator, row: int, light: bool) -> tuple[np.ndarray, np.ndarray]:
         """What is read in the photographs of a layout, and what was asked for, (S, A) each."""
@@ -180,7 +194,7 @@ class _Judge:
         if light:
             plan.append(_Asked(layout, STATES[-1], frozenset(range(len(LIGHT)))))
         count = self.params.changes - len(plan) + 1
-        steps = recoloured(
+        steps = recolour_layouts(
             layout, self.held_out.table, count, seeding.derive(self.params.seed, "changes", name)
         )
         return plan + [
@@ -196,11 +210,11 @@ class _Judge:
     ) -> torch.Tensor:
         """Photographs of one layout, each made by itself, (S, 3, H, W) uint8."""
         told = {name: bool(value) for name, value in zip(LIGHT, state or (), strict=False)}
-        conditions = conditioned(maker, layout, told)
+        conditions = condition_on(maker, layout, told)
         name = self.held_out.names[row]
-        noises = [Noise([photo_seed(self.params.seed, name, number)]) for number in numbers]
+        noises = [Noise([image_seed(self.params.seed, name, number)]) for number in numbers]
         degree = self.params.temperature
-        return torch.cat([quantized(maker.sample(conditions, noise, degree)) for noise in noises])
+        return torch.cat([quantize(maker.sample(conditions, noise, degree)) for noise in noises])
 
     def _scores(self, found: np.ndarray, wanted: np.ndarray) -> dict[str, Any]:
         """Shapes: found, wanted: (L, S, A)."""
@@ -215,7 +229,7 @@ class _Judge:
         }
 
 
-def recoloured(
+def recolour_layouts(
     layout: Layout, table: ClassTable, count: int, seed: int
 ) -> list[tuple[Layout, tuple[int, int]]]:
     """Layouts with more and more classes turned into another, and which was turned into which.
@@ -234,7 +248,7 @@ def recoloured(
         new = int(draw.choice([c for c in range(table.count) if c != old]))
         edit = {"recolour": {"object": {"class": table.names[old]}, "to": table.names[new]}}
         try:
-            layout = edited(layout, table, [Edit.model_validate(edit)])[0]
+            layout = apply_edits(layout, table, [Edit.model_validate(edit)])[0]
         except DataError:
             break
         gone |= {old, new}
@@ -244,6 +258,7 @@ def recoloured(
 
 def _means(moves: Sequence[Sequence[float | None]]) -> list[float | None]:
     """The mean over layouts at each change, None where no layout has one."""
-    columns = [[value for value in column if value is not None]
-               for column in zip(*moves, strict=True)]  # fmt: skip
+    columns = [
+        [value for value in column if value is not None] for column in zip(*moves, strict=True)
+    ]
     return [float(np.mean(column)) if column else None for column in columns]

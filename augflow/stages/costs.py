@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from augflow import generators
-from augflow.core import hardware, io, seeding
+from augflow.core import hardware, seeding
 from augflow.data.folds import folds
 from augflow.data.scenes import SceneFolder
-from augflow.generators.sampling import photo_seed, sampled_at
+from augflow.generators.sampling import image_seed, sample_at_temperatures
 from augflow.segmentation.learner import SupervisedLearner
 from augflow.segmentation.mmseg_config import read_config
 from augflow.segmentation.mmseg_model import MmsegSegmenter
@@ -26,31 +25,13 @@ from augflow.segmentation.params import SegmenterParams
 from augflow.stages.synthesize import layout_names
 from augflow.stages.train import initialise
 from augflow.study.params import ArmParams, GeneratorParams, Params, SetParams
+from augflow.study.results import Cost, Costs
 from augflow.training import loop
 from augflow.training.learner import GeneratorLearner
 from augflow.training.learners import learner_of
-from augflow.training.operations import Operations
+from augflow.training.meta_modes import Operations
 
 log = logging.getLogger("augflow")
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Operations behind one network of an arm.
-
-    Attributes:
-        training: its own training.
-        generator: the training of the generator whose photographs it sees.
-        photographs: making them, those that are not kept too.
-        judge: the training of the judge that selects, and what it looks at.
-        choice: the trainings that a temperature was chosen by.
-    """
-
-    training: int
-    generator: int = 0
-    photographs: int = 0
-    judge: int = 0
-    choice: int = 0
 
 
 def costs(params: Params, prepared: Path, out: Path, threads: int | None = None) -> None:
@@ -73,10 +54,8 @@ def costs(params: Params, prepared: Path, out: Path, threads: int | None = None)
     seeding.deterministic(0, threads)
     hardware.keep_pages()
     counter = _Counter(params, prepared)
-    found = {name: counter.arm(section) for name, section in params.arms.items()}
-    arms = {name: asdict(cost) for name, cost in found.items()}
-    io.write_records(out, {"kind": "costs", "steps": params.retrain.segmenter.steps,
-                              "arms": arms})  # fmt: skip
+    arms = {name: counter.arm(section) for name, section in params.arms.items()}
+    Costs(steps=params.retrain.segmenter.steps, arms=arms).write(out)
     log.info("costs of %d arms counted", len(arms))
 
 
@@ -92,10 +71,10 @@ class _Counter:
     def arm(self, arm: ArmParams) -> Cost:
         """What one network of an arm costs."""
         own = self._training(self.params.retrain.segmenter)
-        if arm.made is None:
-            return Cost(own)
-        selection = self.params.selections.get(arm.made)
-        name = selection.set if selection else arm.made
+        if arm.synthetic_source is None:
+            return Cost(training=own, generator=0, photographs=0, judge=0, choice=0)
+        selection = self.params.selections.get(arm.synthetic_source)
+        name = selection.set if selection else arm.synthetic_source
         learning, making = self.generator(name)
         judge = choice = 0
         if selection:
@@ -104,7 +83,9 @@ class _Counter:
             )
             if selection.temperature == "chosen":
                 choice = self._choice(Path(selection.reads).stem)
-        return Cost(own, learning, making, judge, choice)
+        return Cost(
+            training=own, generator=learning, photographs=making, judge=judge, choice=choice
+        )
 
     def _generator(self, name: str) -> tuple[int, int]:
         """The training of a set's generator, and the making of its photographs."""
@@ -117,9 +98,11 @@ class _Counter:
         # arms have sets of training layouts alone
         scenes = self.scenes(1)
         layout = scenes.scenes([0]).layout
-        drawn = [photo_seed(section.seed, "costs", number) for number in range(section.drawn)]
+        drawn = [
+            image_seed(section.seed, "costs", number) for number in range(section.draws_per_layout)
+        ]
         one = _operations(
-            lambda: sampled_at(learner.generator, layout, drawn, section.temperatures)
+            lambda: sample_at_temperatures(learner.generator, layout, drawn, section.temperatures)
         )
         return one * len(layout_names(scenes, section))
 
@@ -169,7 +152,7 @@ class _Counter:
 def _learner(maker: GeneratorParams, scenes: SceneFolder) -> GeneratorLearner:
     """A learner of a new generator, as stage train begins with it."""
     config = generators.config_of(maker, scenes.size)
-    generator = generators.built(maker.system, config, scenes.table)
+    generator = generators.build(maker.system, config, scenes.table)
     learner = learner_of(generator, maker.training)
     initialise(learner, scenes, maker.training)
     return learner

@@ -11,21 +11,22 @@ import numpy as np
 
 from augflow import generators
 from augflow.core import hardware, io, seeding
-from augflow.core.disk import require_room
 from augflow.core.errors import DataError, ParamsError
+from augflow.core.hardware import check_disk_space
 from augflow.data import visualize
 from augflow.data.classes import ClassTable
 from augflow.data.scenes import Layout, SceneFolder, evenly
-from augflow.editing.apply import edited
+from augflow.editing.apply import apply_edits
 from augflow.editing.edit_schema import Edit, Origin, checked_edits
-from augflow.editing.objects import ObjectMap, guessed
-from augflow.editing.suggest import OTHER, largest_object, suggested
+from augflow.editing.objects import ObjectMap, guess_objects
+from augflow.editing.suggest import OTHER, largest_object, suggest_edits
 from augflow.generators import weights_digest
 from augflow.generators.base import Generator
-from augflow.generators.latents import drawn, painted, path
-from augflow.generators.sampling import sampled
-from augflow.study import image_sizes, sizes
+from augflow.generators.latents import decode_images, path, sample_latents
+from augflow.generators.sampling import sample_images
+from augflow.study import disk_usage
 from augflow.study.params import ExploreParams
+from augflow.study.results import Exploration
 
 log = logging.getLogger("augflow")
 
@@ -71,32 +72,36 @@ def explore(
     """
     hardware.keep_pages()
     seeding.deterministic(params.seed, threads)
-    maker = generators.load(generator)
+    maker = generators.load_unchecked(generator)
     held_out = SceneFolder(prepared, "val")
     rows = evenly(len(held_out), params.layouts)
     ends = [seeding.derive(params.seed, "latents", number) for number in range(2)]
     changed = edited_layout(params, held_out, rows)
     shown = picture_sizes(
-        image_sizes.pictures(prepared), len(rows), params.steps, len(changed.layouts)
+        disk_usage.scene_files(prepared), len(rows), params.steps, len(changed.layouts)
     )
-    require_room(out, shown.need, f"the pictures of {name}")
+    check_disk_space(out, shown, f"the pictures of {name}")
     with io.fresh_folder(out) as folder:
         for row in rows:
             _show(folder, maker, held_out, row, ends, params)
         _show_edits(folder / EDITS, maker, changed, ends[0], params)
-        io.write_json(folder / RECORD, {
-            "generator": name, "weights": weights_digest(maker.state_dict()),
-            "layouts": [held_out.names[row] for row in rows], "seeds": ends,
-            "steps": params.steps if maker.latents == "gaussian" else 0, "path": params.path,
-            "temperature": params.temperature, "edited": changed.name,
-            "edits": list(changed.texts),
-        })  # fmt: skip
+        Exploration(
+            generator=name,
+            weights=weights_digest(maker.state_dict()),
+            layouts=[held_out.names[row] for row in rows],
+            seeds=ends,
+            steps=params.steps if maker.latents == "gaussian" else 0,
+            path=params.path,
+            temperature=params.temperature,
+            edited=changed.name,
+            edits=list(changed.texts),
+        ).write(folder / RECORD)
     log.info("%s: latents shown for %d layouts", name, len(rows))
 
 
 def picture_sizes(
-    found: image_sizes.Pictures, layouts: int, path: int, edited: int
-) -> sizes.Amount:
+    found: disk_usage.SceneFiles, layouts: int, path: int, edited: int
+) -> disk_usage.Amount:
     """What the pictures of so many layouts take, with paths of so many steps, and of edits."""
     return found.image.times(layouts * (path + 2)) + (found.image + found.classes).times(edited)
 
@@ -111,12 +116,12 @@ def edited_layout(
         DataError: no layout takes them all.
     """
     if params.edits is not None:
-        return _as_told(_checked(params.edits, held_out.table), held_out, rows)
+        return _as_told(_check_edits(params.edits, held_out.table), held_out, rows)
     source = _richest(held_out)
     found = {}
     for row in rows:
         picture = _objects(held_out.scenes([row]).layout, held_out.table)
-        found[row] = suggested(picture, source)
+        found[row] = suggest_edits(picture, source)
     best = max(rows, key=lambda row: len(found[row]))
     steps = found[best]
     made = _after(held_out, best, [step.edit for step in steps], {OTHER: source})
@@ -140,10 +145,10 @@ def _after(
     held_out: SceneFolder, row: int, edits: Sequence[Edit], others: Mapping[Origin, ObjectMap]
 ) -> tuple[Layout, ...]:
     layout = held_out.scenes([row]).layout
-    return (layout, *edited(layout, held_out.table, edits, others))
+    return (layout, *apply_edits(layout, held_out.table, edits, others))
 
 
-def _checked(items: Sequence[object], table: ClassTable) -> list[Edit]:
+def _check_edits(items: Sequence[object], table: ClassTable) -> list[Edit]:
     listed = checked_edits(items, Path("params.yaml"), table)
     faults = dict(listed.faults)
     for number, edit in listed.edits.items():
@@ -168,23 +173,27 @@ def _richest(held_out: SceneFolder) -> ObjectMap:
 
 
 def _objects(layout: Layout, table: ClassTable) -> ObjectMap:
-    return guessed(layout.classes[0].numpy(), table)
+    return guess_objects(layout.classes[0].numpy(), table)
 
 
 def _show(
-    folder: Path, maker: Generator, held_out: SceneFolder, row: int, ends: Sequence[int],
+    folder: Path,
+    maker: Generator,
+    held_out: SceneFolder,
+    row: int,
+    ends: Sequence[int],
     params: ExploreParams,
-) -> None:  # fmt: skip
+) -> None:
     """The path on one layout, if there is one, and what the two draws are there."""
     name, layout = held_out.names[row], held_out.scenes([row]).layout
     if maker.latents == "gaussian":
-        first, last = (drawn(maker, seed, params.temperature) for seed in ends)
-        made = painted(maker, path((first, last), params.steps, params.path), layout)
+        first, last = (sample_latents(maker, seed, params.temperature) for seed in ends)
+        made = decode_images(maker, path((first, last), params.steps, params.path), layout)
         for number, photo in enumerate(made):
             io.write_png(folder / PATH / f"{name}_{number:02d}.png", photo.image)
         styles = [made[0], made[-1]]
     else:
-        styles = sampled(maker, layout, ends, params.temperature)
+        styles = sample_images(maker, layout, ends, params.temperature)
     for number, photo in enumerate(styles):
         io.write_png(folder / STYLE / f"{name}_{number}.png", photo.image)
 
@@ -193,7 +202,7 @@ def _show_edits(
     folder: Path, maker: Generator, changed: EditedLayout, seed: int, params: ExploreParams
 ) -> None:
     for number, layout in enumerate(changed.layouts):
-        (photo,) = sampled(maker, layout, [seed], params.temperature)
-        classes = visualize.coloured(layout.classes[0].numpy(), maker.table)
+        (photo,) = sample_images(maker, layout, [seed], params.temperature)
+        classes = visualize.colour_classes(layout.classes[0].numpy(), maker.table)
         io.write_png(folder / f"{number:02d}_classes.png", classes)
         io.write_png(folder / f"{number:02d}.png", photo.image)

@@ -11,9 +11,9 @@ from augflow.core import hardware, io, seeding
 from augflow.core.errors import DataError
 from augflow.data.folds import folds
 from augflow.data.scenes import SceneFolder
-from augflow.segmentation.evaluate import Look, class_losses, looks
+from augflow.segmentation.evaluate import PixelLosses, class_losses, iter_pixel_losses
 from augflow.segmentation.mmseg_model import MmsegSegmenter
-from augflow.stages.retrain import REAL, facts_of, save, trained
+from augflow.stages.retrain import REAL, facts_of, save, train_segmenter
 from augflow.study.params import ArmParams, JudgeParams
 from augflow.training import loop
 
@@ -22,9 +22,13 @@ LOSSES = "class_losses.json"
 
 
 def train_judge(
-    name: str, params: JudgeParams, prepared: Path, out: Path, run: Path,
+    name: str,
+    params: JudgeParams,
+    prepared: Path,
+    out: Path,
+    run: Path,
     threads: int | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """Trains a judge on its share of the real training photographs, and measures class losses.
 
     Args:
@@ -45,16 +49,19 @@ def train_judge(
     hardware.keep_pages()
     folder = SceneFolder(prepared, "train", params.one_in)
     later = [run / str(number) for number in range(params.folds if params.folds > 1 else 0)]
-    judge, history = _trained(folder, range(len(folder)), params, run / "all", later)
+    judge, history = _train(folder, range(len(folder)), params, run / "all", later)
     arm = ArmParams(train_on=(REAL,), reads="prepared", one_in=params.one_in)
     judge.training = {
-        **facts_of(arm), "photographs": len(folder),
-        "seed": params.seed, "steps": params.steps, "batch_size": params.batch_size,
-    }  # fmt: skip
+        **facts_of(arm),
+        "photographs": len(folder),
+        "seed": params.seed,
+        "steps": params.steps,
+        "batch_size": params.batch_size,
+    }
     if params.folds > 1:
         seen = _cross_fitted(name, folder, params, run)
     else:
-        seen = looks(judge, folder.scenes())
+        seen = iter_pixel_losses(judge, folder.scenes())
     means = class_losses(seen, folder.table.count)
     with io.fresh_folder(out) as fresh:
         save(fresh, judge, history)
@@ -88,24 +95,31 @@ def read_losses(judge: Path, names: Sequence[str]) -> np.ndarray:
         raise DataError(f"{path}: no class losses ({fault}); train the judge again") from fault
 
 
-def _trained(
-    folder: SceneFolder, rows: Sequence[int], params: JudgeParams, run: Path,
+def _train(
+    folder: SceneFolder,
+    rows: Sequence[int],
+    params: JudgeParams,
+    run: Path,
     later: Sequence[Path] = (),
-) -> tuple[MmsegSegmenter, list[loop.Row]]:  # fmt: skip
+) -> tuple[MmsegSegmenter, list[loop.HistoryRow]]:
     names = [folder.names[row] for row in rows]
-    return trained(names, folder.scenes(rows), folder.table, params, params.seed, run, later=later)
+    return train_segmenter(
+        names, folder.scenes(rows), folder.table, params, params.seed, run, later=later
+    )
 
 
 def _cross_fitted(
     name: str, folder: SceneFolder, params: JudgeParams, run: Path
-) -> Iterator[tuple[Look, np.ndarray]]:
+) -> Iterator[tuple[PixelLosses, np.ndarray]]:
     """What networks see in the photographs that they have not learned from."""
     for number, fold in enumerate(folds(folder.drives, params.folds, f"judges.{name}")):
-        network, _ = _trained(folder, fold.fit, params, run / str(number))
-        yield from looks(network, folder.scenes(fold.held_out))
+        network, _ = _train(folder, fold.fit, params, run / str(number))
+        yield from iter_pixel_losses(network, folder.scenes(fold.held_out))
 
 
 def _facts(params: JudgeParams, folder: SceneFolder, means: np.ndarray) -> dict[str, object]:
-    losses = {name: None if np.isnan(mean) else float(mean)
-              for name, mean in zip(folder.table.names, means, strict=True)}  # fmt: skip
+    losses = {
+        name: None if np.isnan(mean) else float(mean)
+        for name, mean in zip(folder.table.names, means, strict=True)
+    }
     return {"kind": "class losses", "folds": params.folds, "scenes": len(folder), "losses": losses}

@@ -12,20 +12,21 @@ import numpy as np
 from torch import Tensor
 
 from augflow.core import io, seeding
-from augflow.core.errors import DataError, ParamsError, nearest
+from augflow.core.errors import DataError, ParamsError, suggest
 from augflow.data.scenes import SceneFolder
 from augflow.data.synthetic import SyntheticSet, read_set
-from augflow.metrics.memorization import QUANTILES, Nearest, Surroundings, nearer
+from augflow.metrics.memorization import QUANTILES, Nearest, TrainNeighbours, fraction_closer
 from augflow.metrics.near_duplicates import (
     LIMITS,
     Copy,
-    Maps,
-    Prints,
+    ImageFingerprints,
+    LayoutFingerprints,
     copied_layouts,
     copied_photographs,
-    maps,
-    prints,
+    fingerprint_images,
+    fingerprint_layouts,
 )
+from augflow.study import results
 from augflow.study.params import Params
 
 log = logging.getLogger("augflow")
@@ -73,13 +74,17 @@ class Findings:
     """All leaks, and what is written of them."""
 
     leaks: tuple[Leak, ...]
-    record: dict[str, Any]
+    record: results.Leaks
 
 
 def check_leaks(
-    prepared: Path, sets: Mapping[str, Path], out: Path, trained_on: Collection[str], *,
+    prepared: Path,
+    sets: Mapping[str, Path],
+    out: Path,
+    trained_on: Collection[str],
+    *,
     threads: int,
-) -> None:  # fmt: skip
+) -> None:
     """Writes what validation shares with training, then refuses it if it is anything.
 
     Args:
@@ -95,7 +100,7 @@ def check_leaks(
         DataError: there are leaks, all of which are listed; or a folder cannot be read.
     """
     found = find_leaks(prepared, sets, trained_on, threads=threads)
-    io.write_records(out, found.record)
+    found.record.write(out)
     if found.leaks:
         raise DataError(message(prepared, found.leaks))
 
@@ -110,29 +115,30 @@ def find_leaks(
         DataError: a folder cannot be read.
     """
     known = sorted(sets)
-    faults = [f"no {name!r}; {nearest(name, known)}" for name in sorted(trained_on)
-              if name not in sets]  # fmt: skip
+    faults = [
+        f"no {name!r}; {suggest(name, known)}" for name in sorted(trained_on) if name not in sets
+    ]
     if faults:
         raise ParamsError(f"trained_on: {'; '.join(faults)}")
     seeding.deterministic(0, threads)
     train, val = (SceneFolder(prepared, split) for split in ("train", "val"))
     seen = _Seen(train, val)
-    leaks, summaries = seen.leaks_of_train(), {}
+    leaks = seen.leaks_of_train()
+    summaries: dict[str, results.NearSet] = {}
     for name in known:
         made = read_set(sets[name])
         if name in trained_on:
             leaks += seen.leaks_of_set(name, made)
-        summaries[name] = {"trained_on": name in trained_on, **seen.memorised(made)}
+        summaries[name] = results.NearSet(trained_on=name in trained_on, **seen.memorization(made))
         log.info("%s: %d photographs looked at", name, len(made))
-    record = {
-        "kind": "leaks",
-        "limits": asdict(LIMITS),
-        "scenes": {"train": len(train), "val": len(val)},
-        "leaks": [_rounded(leak) for leak in leaks],
-        "quantiles": list(QUANTILES),
-        "val": {"distances": _tidy(seen.held_out.quantiles())},
-        "sets": summaries,
-    }
+    record = results.Leaks(
+        limits=asdict(LIMITS),
+        scenes={"train": len(train), "val": len(val)},
+        leaks=[_leak_facts(leak) for leak in leaks],
+        quantiles=list(QUANTILES),
+        val=results.Distances(distances=_tidy(seen.held_out.quantiles())),
+        sets=summaries,
+    )
     return Findings(tuple(leaks), record)
 
 
@@ -146,17 +152,19 @@ def message(prepared: Path, leaks: Sequence[Leak]) -> str:
         f"{pool if pool == TRAIN else f'set {pool}'}: {', '.join(names)}: {_WHAT[shares]} {val}"
         for (pool, shares, val), names in groups.items()
     ]
-    return "\n".join([
+    advice = (
         f"{prepared}: validation scenes are in what is trained on, so no score on them would count;"
         " take their copies out of the data set or give both one drive, make sets that are trained"
-        " on for training layouts and contents alone, then run prepare and what follows again:",
-        *lines,
-    ])  # fmt: skip
+        " on for training layouts and contents alone, then run prepare and what follows again:"
+    )
+    return "\n".join([advice, *lines])
 
 
 def trained_sets(params: Params) -> set[str]:
     """The sets of a study that networks are trained on: by arms, selections and choices."""
-    made = {arm.made for arm in params.arms.values() if arm.made is not None}
+    made = {
+        arm.synthetic_source for arm in params.arms.values() if arm.synthetic_source is not None
+    }
     chosen = {choice.set for choice in params.choices.values()}
     return chosen | {
         params.selections[name].set if name in params.selections else name for name in made
@@ -168,46 +176,49 @@ class _Seen:
 
     def __init__(self, train: SceneFolder, val: SceneFolder) -> None:
         self.train, self.val = train, val
-        self._photographs, self._layouts = _printed(val), _mapped(val)
-        self._surroundings = Surroundings(_batches(train))
-        self._own = _printed(train)
+        self._photographs, self._layouts = _image_fingerprints(val), _layout_fingerprints(val)
+        self._surroundings = TrainNeighbours(_batches(train))
+        self._own = _image_fingerprints(train)
         self.held_out = self._surroundings.nearest(_batches(val))
 
     def leaks_of_train(self) -> list[Leak]:
         photographs = copied_photographs(self._photographs, self._own)
-        layouts = copied_layouts(self._layouts, _mapped(self.train))
+        layouts = copied_layouts(self._layouts, _layout_fingerprints(self.train))
         return [
-            *self._named(TRAIN, "photograph", photographs, self.train.names),
-            *self._named(TRAIN, "layout", layouts, self.train.names),
+            *self._to_leaks(TRAIN, "photograph", photographs, self.train.names),
+            *self._to_leaks(TRAIN, "layout", layouts, self.train.names),
         ]
 
     def leaks_of_set(self, pool: str, made: SyntheticSet) -> list[Leak]:
-        told = self._told(pool, made)
+        told = self._manifest_leaks(pool, made)
         known = {(leak.name, leak.val) for leak in told}
         names = [row.name for row in made.rows]
-        photographs = copied_photographs(self._photographs, prints(made.image))
+        photographs = copied_photographs(self._photographs, fingerprint_images(made.image))
         layouts = _copies_of_each(self._layouts, made.classes)
         found = [
-            *self._named(pool, "photograph", photographs, names),
-            *self._named(pool, "layout", layouts, names),
+            *self._to_leaks(pool, "photograph", photographs, names),
+            *self._to_leaks(pool, "layout", layouts, names),
         ]
         return [*told, *(leak for leak in found if (leak.name, leak.val) not in known)]
 
-    def memorised(self, made: SyntheticSet) -> dict[str, Any]:
+    def memorization(self, made: SyntheticSet) -> dict[str, Any]:
         """How near a set comes to training photographs, beside which real ones come to."""
         found = self._surroundings.nearest(
             made.scenes(range(start, min(start + _BATCH, len(made)))).image
             for start in range(0, len(made), _BATCH)
         )
-        copies = {copy.second for copy in copied_photographs(self._own, prints(made.image))}
+        copies = {
+            copy.second for copy in copied_photographs(self._own, fingerprint_images(made.image))
+        }
         names = self.train.names
-        own = [row.layout == names[place]
-               for row, place in zip(made.rows, found.places, strict=True)]  # fmt: skip
+        own = [
+            row.layout == names[place] for row, place in zip(made.rows, found.places, strict=True)
+        ]
         return {
             "photographs": len(made),
             "distances": _tidy(found.quantiles()),
-            "nearer_than_any_val": nearer(found, self.held_out, 0.0),
-            "nearer_than_1_percent_of_val": nearer(found, self.held_out, 0.01),
+            "nearer_than_any_val": fraction_closer(found, self.held_out, 0.0),
+            "nearer_than_1_percent_of_val": fraction_closer(found, self.held_out, 0.01),
             "nearest_has_its_layout": float(np.mean(own)),
             "copies": sorted(made.rows[place].name for place in copies),
             "nearest": self._nearest(made, found),
@@ -224,7 +235,7 @@ class _Seen:
             for row in order
         ]
 
-    def _told(self, pool: str, made: SyntheticSet) -> Iterable[Leak]:
+    def _manifest_leaks(self, pool: str, made: SyntheticSet) -> Iterable[Leak]:
         """What the manifest says: a name that training scenes have too is no evidence."""
         val = set(self.val.names) - set(self.train.names)
         leaks = []
@@ -235,38 +246,46 @@ class _Seen:
             leaks += [Leak(pool, row.name, content, "content of") for content in contents]
         return leaks
 
-    def _named(
+    def _to_leaks(
         self, pool: str, shares: str, copies: Sequence[Copy], names: Sequence[str]
     ) -> list[Leak]:
         return [
-            Leak(pool, names[copy.second], self.val.names[copy.first], shares, copy.likeness,
-                 copy.mirrored)
+            Leak(
+                pool,
+                names[copy.second],
+                self.val.names[copy.first],
+                shares,
+                copy.likeness,
+                copy.mirrored,
+            )
             for copy in copies
-        ]  # fmt: skip
+        ]
 
 
-def _copies_of_each(layouts: Maps, classes: np.ndarray) -> list[Copy]:
+def _copies_of_each(layouts: LayoutFingerprints, classes: np.ndarray) -> list[Copy]:
     """Copies among layouts, of which a set has many photographs each: looked at once."""
     places: dict[str, list[int]] = {}
     for place, one in enumerate(classes):
         places.setdefault(io.digest_array(one), []).append(place)
     users = list(places.values())
-    found = copied_layouts(layouts, maps(classes[rows[0]] for rows in users))
+    found = copied_layouts(layouts, fingerprint_layouts(classes[rows[0]] for rows in users))
     return [
         Copy(copy.first, place, copy.likeness, copy.mirrored)
-        for copy in found for place in users[copy.second]
-    ]  # fmt: skip
+        for copy in found
+        for place in users[copy.second]
+    ]
 
 
-def _printed(folder: SceneFolder) -> Prints:
-    return prints(
-        photo.permute(1, 2, 0).contiguous().numpy()
-        for batch in _batches(folder) for photo in batch
-    )  # fmt: skip
+def _image_fingerprints(folder: SceneFolder) -> ImageFingerprints:
+    return fingerprint_images(
+        photo.permute(1, 2, 0).contiguous().numpy() for batch in _batches(folder) for photo in batch
+    )
 
 
-def _mapped(folder: SceneFolder) -> Maps:
-    return maps(folder[[row]].layout.classes[0].numpy() for row in range(len(folder)))
+def _layout_fingerprints(folder: SceneFolder) -> LayoutFingerprints:
+    return fingerprint_layouts(
+        folder[[row]].layout.classes[0].numpy() for row in range(len(folder))
+    )
 
 
 def _batches(folder: SceneFolder) -> Iterator[Tensor]:
@@ -274,7 +293,7 @@ def _batches(folder: SceneFolder) -> Iterator[Tensor]:
         yield folder[start : start + _BATCH].image
 
 
-def _rounded(leak: Leak) -> dict[str, Any]:
+def _leak_facts(leak: Leak) -> dict[str, Any]:
     return {**asdict(leak), "likeness": leak.likeness and round(leak.likeness, 4)}
 
 

@@ -10,9 +10,9 @@ import torch
 
 from augflow import generators
 from augflow.core import hardware, io, seeding
-from augflow.core.disk import require_rooms
 from augflow.core.distributed import ALONE, Ranks
 from augflow.core.errors import ModelError, ParamsError
+from augflow.core.hardware import check_disk_spaces
 from augflow.core.tensors import device_of
 from augflow.data import visualize
 from augflow.data.scenes import SceneFolder, evenly
@@ -27,18 +27,22 @@ from augflow.stages.train import (
     needs,
 )
 from augflow.study.params import PredictorParams
+from augflow.study.results import Item, PredictorScores, Sampled
 from augflow.training import loop
 from augflow.training.memory import Budget
 from augflow.training.prediction import PredictionLearner, pixels
 
-KIND = "predictor"
-"""What the files of scores call themselves."""
-
 
 def train_predictor(
-    name: str, params: PredictorParams, prepared: Path, out: Path, *, run: Path, threads: int,
+    name: str,
+    params: PredictorParams,
+    prepared: Path,
+    out: Path,
+    *,
+    run: Path,
+    threads: int,
     ranks: Ranks = ALONE,
-) -> None:  # fmt: skip
+) -> None:
     """Trains a predictor, or goes on with a run that was killed, and writes it when it is done.
 
     `out` gets `weights.safetensors` (averaged where `training.ema` is set), `config.json`,
@@ -67,7 +71,7 @@ def train_predictor(
             "predictor's memory: set a number of rows, or null"
         )
     seeding.deterministic(schedule.seed, threads)
-    with ranks.together():
+    with ranks.raise_together():
         scenes, held_out = SceneFolder(prepared, "train"), SceneFolder(prepared, "val")
         predictor = CGlowPredictor(
             config_of(
@@ -79,36 +83,48 @@ def train_predictor(
         budget = Budget(free_for(ranks))
         learner = PredictionLearner(predictor.to(ranks.device), schedule)
         learner.join(ranks)
-        if ranks.leads:
-            require_rooms(needs(learner, run, out), f"training predictor {name}")
+        if ranks.is_main:
+            check_disk_spaces(needs(learner, run, out), f"training predictor {name}")
         first = loop.batch_rows(
             schedule.seed + 1, 0, min(schedule.init_scenes, len(scenes)), len(scenes)
         )
         learner.initialise(scenes.scenes(first))
         history = loop.fit(
-            learner, scenes,
-            steps=schedule.steps, batch_size=schedule.batch_size, seed=schedule.seed,
-            columns=learner.columns, names=scenes.names, run=run, save_every=schedule.save_every,
-            log_every=schedule.log_every, watch=_watch(learner, held_out, run / "samples"),
+            learner,
+            scenes,
+            steps=schedule.steps,
+            batch_size=schedule.batch_size,
+            seed=schedule.seed,
+            columns=learner.columns,
+            names=scenes.names,
+            run=run,
+            save_every=schedule.save_every,
+            log_every=schedule.log_every,
+            watch=_watch(learner, held_out, run / "samples"),
             budget=budget,
-        )  # fmt: skip
-        if ranks.leads:
+        )
+        if ranks.is_main:
             _write(out, name, params, learner, held_out, history, run / "samples")
 
 
 def _write(
-    out: Path, name: str, params: PredictorParams, learner: PredictionLearner,
-    held_out: SceneFolder, history: list[loop.Row], samples: Path,
-) -> None:  # fmt: skip
+    out: Path,
+    name: str,
+    params: PredictorParams,
+    learner: PredictionLearner,
+    held_out: SceneFolder,
+    history: list[loop.HistoryRow],
+    samples: Path,
+) -> None:
     with io.fresh_folder(out) as folder:
         facts = {
             "name": name,
             "preset": params.preset,
             "training": params.training.model_dump(mode="json"),
             "val_scenes": len(held_out),
-            **learner.measured(held_out.scenes()),
+            **learner.measure_held_out(held_out.scenes()),
         }
-        with learner.averaged() as best:
+        with learner.ema_weights() as best:
             generators.save(folder, NAME, best, facts)
         io.write_csv(folder / "history.csv", history, ("step", *learner.columns))
         copy_pages(samples, folder / "samples")
@@ -139,27 +155,25 @@ def score_predictor(
             f"{predictor}: trained on classes {', '.join(maker.table.names)}; "
             f"expected {', '.join(val.table.names)}; train it again"
         )
-    content = {
-        "kind": KIND,
-        "predictor": name,
-        "weights": generators.weights_digest(maker.state_dict()),
-        "classes": list(val.table.names),
-        "samples": [
-            {"samples": count, "items": _items(maker, val, count)}
+    PredictorScores(
+        predictor=name,
+        weights=generators.weights_digest(maker.state_dict()),
+        classes=list(val.table.names),
+        samples=[
+            Sampled(samples=count, items=_items(maker, val, count))
             for count in sorted({1, params.samples})
         ],
-    }
-    io.write_records(out, content)
+    ).write(out)
 
 
-def _items(maker: CGlowPredictor, val: SceneFolder, samples: int) -> list[dict[str, object]]:
-    items: list[dict[str, object]] = []
+def _items(maker: CGlowPredictor, val: SceneFolder, samples: int) -> list[Item]:
+    items = []
     for row, name in enumerate(val.names):
         scene = val.scenes([row])
         predicted = maker.predict(pixels(scene.image), samples)
         truth = scene.layout.classes.numpy()
         matrix = confusion_matrix(truth, predicted.numpy(), maker.table.count)
-        items.append({"name": name, "confusion": matrix.tolist()})
+        items.append(Item(name=name, confusion=matrix.tolist()))
     return items
 
 
@@ -169,16 +183,16 @@ def _watch(
     """What is measured on held-out scenes, and pictures, every so many steps."""
     params = learner.params
 
-    def watched(step: int) -> dict[str, float]:
+    def observe(step: int) -> dict[str, float]:
         last = step == params.steps
         if step % params.sample_every == 0 or last:
-            with learner.averaged() as predictor:
+            with learner.ema_weights() as predictor:
                 keep_page(folder / f"step_{step:06d}.png", _page(predictor, held_out))
         if step % params.eval_every and not last:
             return {}
-        return learner.measured(held_out.scenes(evenly(len(held_out), CURVE_SCENES)))
+        return learner.measure_held_out(held_out.scenes(evenly(len(held_out), CURVE_SCENES)))
 
-    return watched
+    return observe
 
 
 @torch.no_grad()
@@ -189,6 +203,6 @@ def _page(predictor: CGlowPredictor, held_out: SceneFolder) -> np.ndarray:
     maps = [scenes.layout.classes, predictor.predict(image, 1), predictor.predict(image)]
     rows = []
     for n, photo in enumerate(scenes.image):
-        tiles = [visualize.coloured(found[n].cpu().numpy(), held_out.table) for found in maps]
+        tiles = [visualize.colour_classes(found[n].cpu().numpy(), held_out.table) for found in maps]
         rows.append([photo.permute(1, 2, 0).numpy(), *tiles])
     return visualize.sheet(rows, scale=2)

@@ -11,16 +11,16 @@ import cv2
 import numpy as np
 
 from augflow.core import io
-from augflow.core.disk import require_room
 from augflow.core.errors import DataError, ParamsError
+from augflow.core.hardware import check_disk_space
 from augflow.data import boundaries, checks, readers
 from augflow.data.classes import IGNORE
 from augflow.data.params import DataParams, StreetsParams
 from augflow.data.readers.source import SPLITS, SourceScene, SourceSet
 from augflow.data.scenes import evenly, table_facts
-from augflow.study import image_sizes, sizes
+from augflow.study import disk_usage
 
-COLUMNS = ("name", "split", "drive", "photo", "labels", "instances", "boundary_source")
+SCENE_COLUMNS = ("name", "split", "drive", "photo", "labels", "instances", "boundary_source")
 _MADE = "streets.json"
 
 
@@ -60,8 +60,8 @@ def prepare(params: DataParams, out: Path) -> None:
     if params.reader == "streets":
         _make_streets(Path(params.root), params.streets or StreetsParams())
     source = readers.read(params)
-    needed = scene_sizes(source, params.size, out).scene.times(len(source.scenes)).need
-    require_room(out, needed, "preparing the scenes")
+    needed = scene_sizes(source, params.size, out).scene.times(len(source.scenes))
+    check_disk_space(out, needed, "preparing the scenes")
     with io.fresh_folder(out) as folder:
         present: dict[str, set[int]] = {split: set() for split in SPLITS}
         tallies = []
@@ -69,14 +69,14 @@ def prepare(params: DataParams, out: Path) -> None:
             examined = checks.examine(source, scene)
             tallies.append(examined.tally)
             if not examined.tally.faults:
-                made = prepared(source, examined, params.size)
+                made = prepare_scene(source, examined, params.size)
                 present[scene.split] |= set(np.unique(made.classes).tolist()) - {IGNORE}
                 _write(made, folder / scene.split, scene.name)
-        checks.require_sound(source, checks.report(source, tallies))
+        checks.require_sound(source, checks.check_report(source, tallies))
         _write_facts(source, params, present, folder)
 
 
-def prepared(source: SourceSet, examined: checks.Examined, size: tuple[int, int]) -> Prepared:
+def prepare_scene(source: SourceSet, examined: checks.Examined, size: tuple[int, int]) -> Prepared:
     """A scene without faults at the working size (height, width)."""
     if examined.photo is None or examined.classes is None:
         raise ValueError("a scene with faults cannot be prepared")
@@ -86,33 +86,35 @@ def prepared(source: SourceSet, examined: checks.Examined, size: tuple[int, int]
     return Prepared(
         image=_resized_photo(examined.photo, size),
         classes=_resized_ids(examined.classes, size),
-        boundary=boundaries.resized(boundaries.boundary_map(instances), size),
+        boundary=boundaries.resize_boundary(boundaries.boundary_map(instances), size),
     )
 
 
 def scene_sizes(
     source: SourceSet, size: tuple[int, int], out: Path, most: int = 4
-) -> image_sizes.Pictures:
+) -> disk_usage.SceneFiles:
     """What the files of a prepared scene take on the disk of `out`, measured on some scenes."""
     picked = [source.scenes[place] for place in evenly(len(source.scenes), most)]
     examined = [checks.examine(source, scene) for scene in picked] if source.scenes else []
     sound = [one for one in examined if not one.tally.faults]
-    made = [vars(prepared(source, one, size)) for one in sound]
+    made = [vars(prepare_scene(source, one, size)) for one in sound]
     things = source.table.things
     for one in made:
         one["instances"] = boundaries.guessed_instances(one["classes"], things).astype(np.uint16)
     name = max((scene.name for scene in source.scenes), key=len, default="")
-    return image_sizes.measured(made, name, source.table, out)
+    return disk_usage.measure_sizes(made, name, source.table, out)
 
 
-def painted_sizes(params: StreetsParams, root: Path) -> sizes.Amount:
+def painted_sizes(params: StreetsParams, root: Path) -> disk_usage.Amount:
     """What the files of an embedded scene take on the disk of `root`, measured on one."""
     from streetscenes import street_scene
     from streetscenes.export import names
 
     scene = street_scene(params.seed, names("train", 1)[0][1], params.size)
     maps = (scene.image, scene.labels, scene.instances)
-    return sum((sizes.one_file(image_sizes.encoded(one), root) for one in maps), sizes.Amount())
+    return sum(
+        (disk_usage.one_file(disk_usage.png_size(one), root) for one in maps), disk_usage.Amount()
+    )
 
 
 def require_fitting(size: tuple[int, int], levels: int) -> None:
@@ -142,7 +144,7 @@ def _make_streets(root: Path, params: StreetsParams) -> None:
         )
     counts = {"train": params.train, "val": params.val}
     scenes = painted_sizes(params, root).times(sum(counts.values()))
-    require_room(root, scenes.need, "painting the embedded scenes")
+    check_disk_space(root, scenes, "painting the embedded scenes")
     with io.fresh_folder(root) as folder:
         write_streets(folder, counts, params.size, params.seed)
         io.write_json(folder / _MADE, params.model_dump(mode="json"))
@@ -198,5 +200,5 @@ def _write_facts(
         "classes_present": {split: sorted(present[split]) for split in SPLITS},
         "counts": {split: len(source.of_split(split)) for split in SPLITS},
     }
-    io.write_csv(folder / "scenes.csv", rows, COLUMNS)
+    io.write_csv(folder / "scenes.csv", rows, SCENE_COLUMNS)
     io.write_json(folder / "dataset.json", facts)

@@ -7,22 +7,12 @@ from pathlib import Path
 
 from augflow.core import io
 from augflow.core.errors import AugflowError, DataError
-from augflow.report import (
-    charts,
-    claims,
-    explored,
-    forest,
-    gathering,
-    page,
-    pictures,
-    sampled,
-    slider,
-)
+from augflow.report import charts, claims, image_figures, page
 from augflow.report import evidence as evidences
-from augflow.report.answers import shown
+from augflow.report.answers import arms_to_show
 from augflow.report.evidence import Evidence
 from augflow.report.table import Table
-from augflow.report.tables import computed
+from augflow.report.tables import compute_tables
 from augflow.study.params import Params
 
 
@@ -37,13 +27,13 @@ def report(params: Params, study_dir: Path, out: Path) -> None:
     if out.exists() and any(out.iterdir()) and not (out / "claims.json").exists():
         raise DataError(f"{out}: holds files but no report; name an empty or a new folder")
     with io.fresh_folder(out) as folder:
-        gathering.gather(params, study_dir, folder)
+        evidences.gather(params, study_dir, folder)
         try:
             evidence = evidences.load(folder)
         except AugflowError as fault:
             # the copies carry the fault, the user's files are those of the study
             raise DataError(str(fault).replace(str(folder), str(study_dir))) from fault
-        tables = computed(evidence)
+        tables = compute_tables(evidence)
         for table in tables.values():
             table.write(folder)
         _draw_photographs(evidence, study_dir, folder)
@@ -62,23 +52,26 @@ def _draw_numbers(evidence: Evidence, tables: Mapping[str, Table], folder: Path)
     if "arms" in tables:
         charts.arms(tables, figures / "arms.png")
         if "comparisons" in tables:
-            forest.effects(evidence.params.arms, tables, figures / "effects.png")
+            charts.effects(evidence.params.arms, tables, figures / "effects.png")
         if evidence.segmenters:
-            names = {"judge", *shown(evidence.params.arms, tables)}
-            drawn = {run: history for run, history in evidence.segmenters.items()
-                     if run.rpartition("-")[0] in names or run in names}  # fmt: skip
+            names = {"judge", *arms_to_show(evidence.params.arms, tables)}
+            drawn = {
+                run: history
+                for run, history in evidence.segmenters.items()
+                if run.rpartition("-")[0] in names or run in names
+            }
             charts.segmenters(drawn, figures / "segmenters.png")
     if any(trained.has("val_bpd") for trained in evidence.generators.values()):
         charts.learning(evidence, figures / "learning.png")
 
 
 def _draw_photographs(evidence: Evidence, study_dir: Path, folder: Path) -> None:
-    prepared = pictures.Prepared(study_dir / "prepared", evidence.classes.palette)
+    prepared = image_figures.Prepared(study_dir / "prepared", evidence.classes.palette)
     figures = folder / "figures"
-    sampled.pages(evidence, study_dir, prepared, figures)
-    sampled.side_by_side(evidence, study_dir, prepared, figures / "systems.png")
-    slider.draw(evidence, study_dir, prepared, figures)
-    pictures.diversity(evidence, study_dir, prepared, figures / "diversity.png")
-    pictures.transfer(evidence, study_dir, prepared, figures / "transfer.png")
-    explored.figures(evidence.params, study_dir, prepared, figures)
-    pictures.contact_sheet(prepared, figures / "data.png")
+    image_figures.pages(evidence, study_dir, prepared, figures)
+    image_figures.side_by_side(evidence, study_dir, prepared, figures / "systems.png")
+    image_figures.slider(evidence, study_dir, prepared, figures)
+    image_figures.diversity_figure(evidence, study_dir, prepared, figures / "diversity.png")
+    image_figures.transfer_figure(evidence, study_dir, prepared, figures / "transfer.png")
+    image_figures.latents(evidence.params, study_dir, prepared, figures)
+    image_figures.contact_sheet(prepared, figures / "data.png")

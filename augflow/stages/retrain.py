@@ -10,32 +10,39 @@ import numpy as np
 import torch
 
 from augflow.core import hardware, io, seeding
-from augflow.core.devices import device
-from augflow.core.disk import Need, require_room
-from augflow.core.errors import DataError, ParamsError, nearest
+from augflow.core.distributed import device
+from augflow.core.errors import DataError, ParamsError, suggest
+from augflow.core.hardware import DiskUsage, check_disk_space
 from augflow.data.classes import ClassTable
 from augflow.data.scenes import Layout, Scene, SceneFolder, table_facts
 from augflow.data.synthetic import SyntheticSet, read_set, read_weights
-from augflow.segmentation.checkpoint import load_checkpoint
-from augflow.segmentation.learner import COLUMNS, SupervisedLearner
-from augflow.segmentation.mmseg_config import balanced, read_config
+from augflow.editing.cutouts import ObjectPool
+from augflow.segmentation.checkpoint import load_mmseg_checkpoint
+from augflow.segmentation.learner import STEP_COLUMNS, SupervisedLearner
+from augflow.segmentation.mmseg_config import balance_classes, read_config
 from augflow.segmentation.mmseg_model import MmsegSegmenter
-from augflow.segmentation.object_pool import ObjectPool
 from augflow.segmentation.params import SegmenterParams
-from augflow.study import sizes
+from augflow.study import disk_usage
 from augflow.study.params import ArmParams, Augment
 from augflow.training import loop
 from augflow.training.prefetch import Rows
-from augflow.training.sampler import Part, mixture
+from augflow.training.sampler import SceneRange, mixture
 
 REAL = "real"
 """The name under which an arm asks for the prepared training photographs."""
 
 
 def retrain(
-    prepared: Path, sets: Mapping[str, Path], arm: ArmParams, params: SegmenterParams,
-    seed: int, out: Path, run: Path, threads: int | None = None, later: Sequence[Path] = (),
-) -> None:  # fmt: skip
+    prepared: Path,
+    sets: Mapping[str, Path],
+    arm: ArmParams,
+    params: SegmenterParams,
+    seed: int,
+    out: Path,
+    run: Path,
+    threads: int | None = None,
+    later: Sequence[Path] = (),
+) -> None:
     """Trains a segmenter on an arm; `out` gets its weights, its config and `history.csv`.
 
     Every arm takes `params.steps` updates, whatever it trains on. The parts of an arm are laid end
@@ -70,29 +77,51 @@ def retrain(
     folder = SceneFolder(prepared, "train", arm.one_in)
     names, scenes, parts = _union(folder, sets, arm)
     pool = _pool(folder) if arm.augment == "copy_paste" else None
-    segmenter, history = trained(
-        names, scenes, folder.table, params, seed, run,
-        augment=arm.augment, pool=pool, strength=arm.strength, later=later,
+    segmenter, history = train_segmenter(
+        names,
+        scenes,
+        folder.table,
+        params,
+        seed,
+        run,
+        augment=arm.augment,
+        pool=pool,
+        strength=arm.strength,
+        later=later,
         rows_of=mixture(
-            parts, ratio=arm.ratio,
+            parts,
+            ratio=arm.ratio,
             first_share=arm.first_share if arm.schedule == "synthetic_first" else None,
-            steps=params.steps, batch_size=params.batch_size, seed=seed,
+            steps=params.steps,
+            batch_size=params.batch_size,
+            seed=seed,
         ),
-    )  # fmt: skip
+    )
     segmenter.training = {
-        **facts_of(arm), "photographs": len(scenes),
-        "seed": seed, "steps": params.steps, "batch_size": params.batch_size,
-    }  # fmt: skip
+        **facts_of(arm),
+        "photographs": len(scenes),
+        "seed": seed,
+        "steps": params.steps,
+        "batch_size": params.batch_size,
+    }
     with io.fresh_folder(out) as fresh:
         save(fresh, segmenter, history)
 
 
-def trained(
-    names: Sequence[str], scenes: Scene, table: ClassTable, params: SegmenterParams, seed: int,
-    run: Path | None = None, *, augment: Augment = "none",
-    pool: ObjectPool | None = None, strength: float = 1.0,
-    rows_of: Rows | None = None, later: Sequence[Path] = (),
-) -> tuple[MmsegSegmenter, list[loop.Row]]:  # fmt: skip
+def train_segmenter(
+    names: Sequence[str],
+    scenes: Scene,
+    table: ClassTable,
+    params: SegmenterParams,
+    seed: int,
+    run: Path | None = None,
+    *,
+    augment: Augment = "none",
+    pool: ObjectPool | None = None,
+    strength: float = 1.0,
+    rows_of: Rows | None = None,
+    later: Sequence[Path] = (),
+) -> tuple[MmsegSegmenter, list[loop.HistoryRow]]:
     """A segmenter trained on labelled photographs, and the history of its training.
 
     Args:
@@ -115,34 +144,40 @@ def trained(
     """
     config = read_config(params.config, table.count, params.trust_config)
     if params.balance_classes:
-        config = balanced(config, _pixels(scenes, table.count))
+        config = balance_classes(config, _pixels(scenes, table.count))
     segmenter = MmsegSegmenter(config, table.names, seeding.derive(seed, "segmenter"))
     if params.checkpoint is not None:
-        load_checkpoint(segmenter, params.checkpoint, new_classes=params.steps > 0)
+        load_mmseg_checkpoint(segmenter, params.checkpoint, new_classes=params.steps > 0)
     segmenter.to(device())
     learner = SupervisedLearner(segmenter, params, augment, pool, strength)
     if run is not None:
-        require_room(run, needs(learner, run, later), "training a segmenter")
+        check_disk_space(run, needs(learner, run, later), "training a segmenter")
     history = loop.fit(
-        learner, scenes,
-        steps=params.steps, batch_size=params.batch_size, seed=seed,
-        columns=COLUMNS, names=names, run=run, rows_of=rows_of,
-    )  # fmt: skip
+        learner,
+        scenes,
+        steps=params.steps,
+        batch_size=params.batch_size,
+        seed=seed,
+        columns=STEP_COLUMNS,
+        names=names,
+        run=run,
+        rows_of=rows_of,
+    )
     return segmenter, history
 
 
-def needs(learner: SupervisedLearner, run: Path, later: Sequence[Path] = ()) -> Need:
+def needs(learner: SupervisedLearner, run: Path, later: Sequence[Path] = ()) -> DiskUsage:
     """What trainings of networks like this one write: states to resume them, and the networks."""
     network = learner.segmenter.network
-    state = sizes.state_file(learner.state(), network.parameters(), run)
-    weights = sizes.weights_file(network.state_dict(), run)
-    return sizes.resumed(state, run, *later) + weights.times(1 + len(later)).need
+    state = disk_usage.state_file(learner.state(), network.parameters(), run)
+    weights = disk_usage.weights_file(network.state_dict(), run)
+    return disk_usage.resume_states(state, run, *later) + weights.times(1 + len(later))
 
 
-def save(folder: Path, segmenter: MmsegSegmenter, history: Sequence[loop.Row]) -> None:
+def save(folder: Path, segmenter: MmsegSegmenter, history: Sequence[loop.HistoryRow]) -> None:
     """Writes a trained segmenter and the history of its training into a folder."""
     segmenter.save(folder)
-    io.write_csv(folder / "history.csv", history, ("step", *COLUMNS))
+    io.write_csv(folder / "history.csv", history, ("step", *STEP_COLUMNS))
 
 
 def facts_of(arm: ArmParams) -> dict[str, Any]:
@@ -154,8 +189,11 @@ def facts_of(arm: ArmParams) -> dict[str, Any]:
 def _check(sets: Mapping[str, Path], arm: ArmParams, params: SegmenterParams) -> None:
     faults = []
     known = [REAL, *sorted(sets)]
-    faults += [f"train_on: no {name!r}; {nearest(name, known)}"
-               for name in arm.train_on if name not in known]  # fmt: skip
+    faults += [
+        f"train_on: no {name!r}; {suggest(name, known)}"
+        for name in arm.train_on
+        if name not in known
+    ]
     if params.batch_size < 2:
         faults.append("batch_size is 1, expected 2 or more: batch norm needs more than one scene")
     if params.steps == 0 and params.checkpoint is None:
@@ -175,11 +213,11 @@ def _pool(folder: SceneFolder) -> ObjectPool:
 
 def _union(
     folder: SceneFolder, sets: Mapping[str, Path], arm: ArmParams
-) -> tuple[list[str], Scene, list[Part]]:
+) -> tuple[list[str], Scene, list[SceneRange]]:
     """The names and scenes of all parts of an arm, in the order in which it names them."""
     names: list[str] = []
     scenes: list[Scene] = []
-    parts: list[Part] = []
+    parts: list[SceneRange] = []
     for part in arm.train_on:
         start = len(names)
         if part == REAL:
@@ -192,8 +230,8 @@ def _union(
             names += [f"{part}/{row.name}" for row in synthetic.rows]
             scenes.append(synthetic.scenes())
             weights = read_weights(sets[part], synthetic)
-        parts.append(Part(part, start, weights))
-    return names, joined(scenes), parts
+        parts.append(SceneRange(part, start, weights))
+    return names, join_scenes(scenes), parts
 
 
 def require_fitting(
@@ -221,7 +259,7 @@ def _pixels(scenes: Scene, count: int) -> list[int]:
     return [int(n) for n in np.bincount(ids, minlength=count)[:count]]
 
 
-def joined(parts: Sequence[Scene]) -> Scene:
+def join_scenes(parts: Sequence[Scene]) -> Scene:
     """Scenes end to end."""
     return Scene(
         torch.cat([part.image for part in parts]),

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from augflow.core import io
 from augflow.core.errors import DataError, ModelError
 from augflow.data.scenes import SceneFolder
 from augflow.data.synthetic import SyntheticSet, read_set
@@ -18,18 +16,21 @@ from augflow.editing.compose import sources_of
 from augflow.segmentation.evaluate import confusions
 from augflow.segmentation.mmseg_model import MmsegSegmenter, load_segmenter_for
 from augflow.stages.retrain import require_fitting
+from augflow.study.results import ArmScores, Item, ReferenceRows, References, Run, SetScores
 
 Named = tuple[str, str, int]
 """Name, layout and round of a photograph."""
 
-Item = dict[str, Any]
-"""One photograph: its name, layout, round, confusion matrix, and temperature where it has one."""
-
 
 def score_set(
-    prepared: Path, synthetic: Path, judge: Path, out: Path, threads: int | None = None, *,
+    prepared: Path,
+    synthetic: Path,
+    judge: Path,
+    out: Path,
+    threads: int | None = None,
+    *,
     trust_config: bool = False,
-) -> None:  # fmt: skip
+) -> None:
     """The judge looks at every photograph of a synthetic set.
 
     Ground truth is the layout that a photograph was made for, as the prepared folder holds it, or
@@ -51,24 +52,26 @@ def score_set(
     names = [(row.name, row.layout, row.round) for row in made.rows]
     scenes = made.scenes()
     items = _items(segmenter, scenes.image, scenes.layout.classes, names)
-    content = {
-        "kind": "set",
-        "set": made.facts.name,
-        "temperatures": list(made.facts.temperatures),
-        "classes": list(table.names),
-        "judge": segmenter.digest(),
-        "items": [
-            {**item, "temperature": row.temperature}
+    SetScores(
+        set=made.facts.name,
+        temperatures=list(made.facts.temperatures),
+        classes=list(table.names),
+        judge=segmenter.digest(),
+        items=[
+            item.model_copy(update={"temperature": row.temperature})
             for item, row in zip(items, made.rows, strict=True)
         ],
-    }
-    io.write_records(out, content)
+    ).write(out)
 
 
 def score_references(
-    prepared: Path, judge: Path, out: Path, threads: int | None = None, *,
+    prepared: Path,
+    judge: Path,
+    out: Path,
+    threads: int | None = None,
+    *,
     trust_config: bool = False,
-) -> None:  # fmt: skip
+) -> None:
     """The judge looks at photographs that no generator made, for the held-out layouts.
 
     `real` are the photographs themselves: the ceiling. `flat` is every class painted with the mean
@@ -93,27 +96,28 @@ def score_references(
     others = other_scenes(val.drives)
     images = {
         "real": scenes.image,
-        "flat": painted(classes, mean_colours(train)),
+        "flat": paint_classes(classes, mean_colours(train)),
         "wrong": scenes.image[others],
     }
     names = [(name, name, 0) for name in val.names]
     shown = {"wrong": [(val.names[n], name, 0) for n, name in zip(others, val.names, strict=True)]}
-    content = {
-        "kind": "references",
-        "classes": list(val.table.names),
-        "judge": segmenter.digest(),
-        "rows": {
-            kind: _items(segmenter, photos, classes, shown.get(kind, names))
-            for kind, photos in images.items()
-        },
+    rows = {
+        kind: _items(segmenter, photos, classes, shown.get(kind, names))
+        for kind, photos in images.items()
     }
-    io.write_records(out, content)
+    References(
+        classes=list(val.table.names), judge=segmenter.digest(), rows=ReferenceRows(**rows)
+    ).write(out)
 
 
 def score_arms(
-    prepared: Path, trained: Mapping[str, Path], out: Path, threads: int | None = None, *,
+    prepared: Path,
+    trained: Mapping[str, Path],
+    out: Path,
+    threads: int | None = None,
+    *,
     trust_config: bool = False,
-) -> None:  # fmt: skip
+) -> None:
     """Retrained networks look at the real held-out photographs.
 
     Args:
@@ -134,15 +138,15 @@ def score_arms(
     runs = {}
     for key in sorted(trained):
         segmenter = load_segmenter_for(trained[key], val.table, trust_config)
-        runs[key] = {
-            "arm": key.rpartition("-")[0],
-            "seed": segmenter.training["seed"],
-            "steps": segmenter.training["steps"],
-            "segmenter": segmenter.digest(),
-            "items": _items(segmenter, scenes.image, scenes.layout.classes, names),
-        }
+        runs[key] = Run(
+            arm=key.rpartition("-")[0],
+            seed=segmenter.training["seed"],
+            steps=segmenter.training["steps"],
+            segmenter=segmenter.digest(),
+            items=_items(segmenter, scenes.image, scenes.layout.classes, names),
+        )
     _check_equal_steps(runs)
-    io.write_records(out, {"kind": "arms", "classes": list(val.table.names), "runs": runs})
+    ArmScores(classes=list(val.table.names), runs=runs).write(out)
 
 
 def mean_colours(folder: SceneFolder) -> np.ndarray:
@@ -161,7 +165,7 @@ def mean_colours(folder: SceneFolder) -> np.ndarray:
     return np.rint(means).astype(np.uint8)
 
 
-def painted(classes: Tensor, colours: np.ndarray) -> Tensor:
+def paint_classes(classes: Tensor, colours: np.ndarray) -> Tensor:
     """Class maps as flat paint.
 
     Shapes:
@@ -196,7 +200,7 @@ def _items(
 ) -> list[Item]:
     matrices = confusions(segmenter, images, classes)
     return [
-        {"name": name, "layout": layout, "round": turn, "confusion": matrix.tolist()}
+        Item(name=name, layout=layout, round=turn, confusion=matrix.tolist())
         for (name, layout, turn), matrix in zip(names, matrices, strict=True)
     ]
 
@@ -242,8 +246,8 @@ def _refuse(faults: Sequence[str]) -> None:
         raise DataError("\n".join(f"{fault}; run synthesize again" for fault in faults))
 
 
-def _check_equal_steps(runs: Mapping[str, Mapping[str, Any]]) -> None:
-    steps = {key: run["steps"] for key, run in runs.items()}
+def _check_equal_steps(runs: Mapping[str, Run]) -> None:
+    steps = {key: run.steps for key, run in runs.items()}
     if len(set(steps.values())) > 1:
         shown = ", ".join(f"{key} {count}" for key, count in steps.items())
         raise ModelError(

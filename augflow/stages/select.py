@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from augflow.core import io, seeding
-from augflow.core.disk import require_room
 from augflow.core.errors import DataError, ParamsError
+from augflow.core.hardware import check_disk_space
 from augflow.data.classes import IGNORE
 from augflow.data.rarity import rarity
 from augflow.data.scenes import SceneFolder
@@ -21,11 +21,11 @@ from augflow.data.synthetic import (
     Decision,
     NewPhoto,
     SyntheticSet,
-    fill_set,
     read_set,
     write_decisions,
+    write_set,
 )
-from augflow.segmentation.evaluate import looks
+from augflow.segmentation.evaluate import iter_pixel_losses
 from augflow.segmentation.mmseg_model import MmsegSegmenter, load_segmenter_for
 from augflow.stages.judges import read_losses
 from augflow.stages.retrain import require_fitting
@@ -35,18 +35,26 @@ from augflow.stages.selection_rules import (
     decide,
     hardness,
     rarity_weights,
-    trusted,
+    trusted_labels,
 )
-from augflow.study import sizes
+from augflow.study import disk_usage
 from augflow.study.params import SelectionParams
 
 log = logging.getLogger("augflow")
 
 
 def select(
-    name: str, params: SelectionParams, source: Path, prepared: Path, judge: Path, out: Path, *,
-    chosen: Path | None = None, threads: int | None = None, trust_config: bool = False,
-) -> list[Decision]:  # fmt: skip
+    name: str,
+    params: SelectionParams,
+    source: Path,
+    prepared: Path,
+    judge: Path,
+    out: Path,
+    *,
+    chosen: Path | None = None,
+    threads: int | None = None,
+    trust_config: bool = False,
+) -> list[Decision]:
     """Writes the photographs of a set that are kept, with the labels that are, and all decisions.
 
     Args:
@@ -77,7 +85,7 @@ def select(
     _require_bits(name, params, made)
     degree = _temperature(params, chosen)
     most = most_kept([row.temperature for row in made.rows], degree)
-    require_room(out, kept_sizes(sizes.tree(source), most, len(made)).need, f"selection {name}")
+    check_disk_space(out, kept_sizes(disk_usage.tree(source), most, len(made)), f"selection {name}")
     segmenter = load_segmenter_for(judge, folder.table, trust_config)
     means = read_losses(judge, folder.table.names)
     candidates, masks = _candidates(segmenter, made, means, params)
@@ -91,14 +99,22 @@ def select(
     decisions, limits = decide(candidates, params, degree, weights)
     _require_some(name, decisions)
     facts = {
-        "selection": name, "set": made.facts.name, "judge": segmenter.digest(),
+        "selection": name,
+        "set": made.facts.name,
+        "judge": segmenter.digest(),
         "judge_one_in": segmenter.training.get("one_in", 1),
         "settings": params.model_dump(mode="json"),
         "thresholds": _numbers(limits, params, means, folder.table.names),
-    }  # fmt: skip
-    with io.fresh_folder(out) as fresh:
-        _write(fresh, name, made, decisions, masks)
-        write_decisions(fresh, decisions, facts)
+    }
+    kept = [n for n, one in enumerate(decisions) if one.kept]
+    found = {made.rows[n].temperature for n in kept}
+    degrees = tuple(degree for degree in made.facts.temperatures if degree in found)
+    write_set(
+        out,
+        dataclasses.replace(made.facts, name=name, temperatures=degrees),
+        (_photo(made, n, masks[n]) for n in kept),
+        lambda fresh, _: write_decisions(fresh, decisions, facts),
+    )
     _tell(name, decisions)
     return decisions
 
@@ -108,13 +124,12 @@ def most_kept(temperatures: Sequence[float], degree: float | None) -> int:
     return sum(degree in (None, one) for one in temperatures)
 
 
-def kept_sizes(source: sizes.Amount, most: int, photos: int) -> sizes.Amount:
+def kept_sizes(source: disk_usage.Amount, most: int, photos: int) -> disk_usage.Amount:
     """What a selected set takes at most that keeps so many of a set's photographs."""
     share = most / max(photos, 1)
     return dataclasses.replace(
-        source, size=round(source.size * share), distinct=round(source.distinct * share),
-        files=round(source.files * share),
-    )  # fmt: skip
+        source, size=round(source.size * share), distinct=round(source.distinct * share)
+    )
 
 
 def _candidates(
@@ -122,8 +137,10 @@ def _candidates(
 ) -> tuple[list[Candidate], list[np.ndarray]]:
     """All photographs of a set, and for each which labels are kept, packed to bits."""
     candidates, masks = [], []
-    for row, (seen, classes) in zip(made.rows, looks(segmenter, made.scenes()), strict=True):
-        kept = trusted(seen, classes, means, params.pixel_filter, params.ignore_band)
+    for row, (seen, classes) in zip(
+        made.rows, iter_pixel_losses(segmenter, made.scenes()), strict=True
+    ):
+        kept = trusted_labels(seen, classes, means, params.pixel_filter, params.ignore_band)
         known = np.count_nonzero(classes != IGNORE)
         share = float(np.count_nonzero(kept) / known) if known else 0.0
         candidates.append(Candidate(row, seen.agreement, share, hardness(classes, means)))
@@ -166,8 +183,10 @@ def _numbers(
     limits: Thresholds, params: SelectionParams, means: np.ndarray, names: Sequence[str]
 ) -> dict[str, Any]:
     """The numbers that decisions were made by, those that were not asked for left out."""
-    losses = {name: None if np.isnan(mean) else float(mean)
-              for name, mean in zip(names, means, strict=True)}  # fmt: skip
+    losses = {
+        name: None if np.isnan(mean) else float(mean)
+        for name, mean in zip(names, means, strict=True)
+    }
     found = {key: value for key, value in dataclasses.asdict(limits).items() if value is not None}
     if "bits" in found:
         found["bits"] = [
@@ -175,20 +194,11 @@ def _numbers(
             for degree, (low, high) in found["bits"].items()
         ]
     if params.pixel_filter is not None:
-        found["pixel_loss"] = {name: None if loss is None else params.pixel_filter * loss
-                               for name, loss in losses.items()}  # fmt: skip
+        found["pixel_loss"] = {
+            name: None if loss is None else params.pixel_filter * loss
+            for name, loss in losses.items()
+        }
     return {**found, "class_loss": losses}
-
-
-def _write(
-    folder: Path, name: str, made: SyntheticSet, decisions: Sequence[Decision],
-    masks: Sequence[np.ndarray],
-) -> None:  # fmt: skip
-    kept = [n for n, one in enumerate(decisions) if one.kept]
-    degrees = tuple(d for d in made.facts.temperatures
-                    if any(made.rows[n].temperature == d for n in kept))  # fmt: skip
-    facts = dataclasses.replace(made.facts, name=name, temperatures=degrees)
-    fill_set(folder, facts, (_photo(made, n, masks[n]) for n in kept))
 
 
 def _photo(made: SyntheticSet, n: int, packed: np.ndarray) -> NewPhoto:
@@ -198,11 +208,19 @@ def _photo(made: SyntheticSet, n: int, packed: np.ndarray) -> NewPhoto:
     mask = np.unpackbits(packed, count=size[0] * size[1]).reshape(size).astype(bool)
     instances = made.instances
     return NewPhoto(
-        name=row.name, layout=row.layout, split=row.split, city=city, image=made.image[n],
+        name=row.name,
+        layout=row.layout,
+        split=row.split,
+        city=city,
+        image=made.image[n],
         classes=np.where(mask, made.classes[n], IGNORE).astype(np.uint8),
-        temperature=row.temperature, round=row.round, seed=row.seed, content=row.content,
-        log_p_bpd=row.log_p_bpd, instances=None if instances is None else instances[n],
-    )  # fmt: skip
+        temperature=row.temperature,
+        round=row.round,
+        seed=row.seed,
+        content=row.content,
+        log_p_bpd=row.log_p_bpd,
+        instances=None if instances is None else instances[n],
+    )
 
 
 def _tell(name: str, decisions: Sequence[Decision]) -> None:
@@ -210,5 +228,11 @@ def _tell(name: str, decisions: Sequence[Decision]) -> None:
     share = float(np.mean([one.trusted for one in kept]))
     reasons = Counter(one.reason for one in decisions if not one.kept)
     shown = "".join(f", {reason} {count}" for reason, count in sorted(reasons.items()))
-    log.info("%s: %d of %d photographs kept%s; %.0f %% of their labels kept",
-             name, len(kept), len(decisions), shown, 100 * share)  # fmt: skip
+    log.info(
+        "%s: %d of %d photographs kept%s; %.0f %% of their labels kept",
+        name,
+        len(kept),
+        len(decisions),
+        shown,
+        100 * share,
+    )

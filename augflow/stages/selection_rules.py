@@ -22,12 +22,12 @@ import numpy as np
 from augflow.data.classes import IGNORE
 from augflow.data.rarity import Rarity
 from augflow.data.synthetic import Decision, SetRow
-from augflow.segmentation.evaluate import Look
+from augflow.segmentation.evaluate import PixelLosses
 from augflow.study.params import SelectionParams
 
 
-def trusted(
-    seen: Look, classes: np.ndarray, means: np.ndarray, factor: float | None, band: int
+def trusted_labels(
+    seen: PixelLosses, classes: np.ndarray, means: np.ndarray, factor: float | None, band: int
 ) -> np.ndarray:
     """Which labels of a photograph are kept, (H, W) bool; False where there is none.
 
@@ -223,15 +223,23 @@ def _of_hard_layouts(candidates: Sequence[Candidate], left: Sequence[int]) -> tu
         groups[candidates[n].row.layout].append(n)
     ranked = sorted(groups.values(), key=lambda group: (-candidates[group[0]].hardness, group[0]))
     most, count = max(map(len, ranked)), len(ranked)
-    kept = [n for rank, group in enumerate(ranked)
-            for n in group[: -(-most * (count - rank) // count)]]  # fmt: skip
+    kept = [
+        n for rank, group in enumerate(ranked) for n in group[: -(-most * (count - rank) // count)]
+    ]
     return kept, most
 
 
 def _decision(one: Candidate, reason: str, weight: float | None) -> Decision:
     row = one.row
     return Decision(
-        name=row.name, layout=row.layout, round=row.round, temperature=row.temperature,
-        kept=not reason, reason=reason, weight=weight, agreement=one.agreement,
-        trusted=one.trusted, log_p_bpd=row.log_p_bpd,
-    )  # fmt: skip
+        name=row.name,
+        layout=row.layout,
+        round=row.round,
+        temperature=row.temperature,
+        kept=not reason,
+        reason=reason,
+        weight=weight,
+        agreement=one.agreement,
+        trusted=one.trusted,
+        log_p_bpd=row.log_p_bpd,
+    )

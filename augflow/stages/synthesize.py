@@ -12,16 +12,15 @@ import numpy as np
 
 from augflow import generators
 from augflow.core import hardware, seeding
-from augflow.core.disk import require_room
 from augflow.core.errors import DataError, ParamsError
+from augflow.core.hardware import check_disk_space
 from augflow.data.scenes import Layout, SceneFolder, evenly
 from augflow.data.synthetic import NewPhoto, SetFacts, write_set
-from augflow.editing.compose import LayoutMaker, mark_of, numbers
-from augflow.editing.pools import ScenePool
+from augflow.editing.compose import LayoutDataset, LayoutMaker, mark_of, numbers
 from augflow.generators import weights_digest
 from augflow.generators.base import Generator
-from augflow.generators.sampling import Photograph, photo_seed, sampled_at
-from augflow.study import image_sizes, sizes
+from augflow.generators.sampling import GeneratedImage, image_seed, sample_at_temperatures
+from augflow.study import disk_usage
 from augflow.study.params import SetParams
 
 log = logging.getLogger("augflow")
@@ -57,15 +56,15 @@ def synthesize(
     """
     hardware.keep_pages()
     seeding.deterministic(params.seed, threads)
-    maker = generators.load_maker(generator)
+    maker = generators.load(generator)
     scenes = SceneFolder(prepared, params.layouts)
     _require_likelihood(name, params, maker)
     facts = set_facts(name, maker, scenes, params.temperatures, params.rounds)
     facts = replace(facts, new_layouts=params.new_layouts)
-    asked = _asked(name, scenes, params)
+    asked = _layouts_of(name, scenes, params)
     names = layout_names(scenes, params)
-    require_room(
-        out, set_sizes(image_sizes.pictures(prepared), params, len(names), out).need, f"set {name}"
+    check_disk_space(
+        out, set_sizes(disk_usage.scene_files(prepared), params, len(names), out), f"set {name}"
     )
     rows = write_set(out, facts, _photos(maker, asked, params))
     degrees = ", ".join(f"{degree:g}" for degree in params.temperatures)
@@ -73,13 +72,11 @@ def synthesize(
 
 
 def set_sizes(
-    found: image_sizes.Pictures, params: SetParams, layouts: int, out: Path
-) -> sizes.Amount:
+    found: disk_usage.SceneFiles, params: SetParams, layouts: int, out: Path
+) -> disk_usage.Amount:
     """What a set for so many layouts takes on the disk of `out`."""
     each = len(params.temperatures) * params.rounds
-    return image_sizes.photo_set(
-        found, layouts * each, layouts, out, params.new_layouts is not None
-    )
+    return disk_usage.image_set(found, layouts * each, layouts, out, params.new_layouts is not None)
 
 
 def set_facts(
@@ -120,7 +117,7 @@ def layout_maker(scenes: SceneFolder, params: SetParams) -> LayoutMaker:
     new = params.new_layouts
     if new is None:
         raise ValueError("expected params with new_layouts")
-    pool = ScenePool(scenes, _pool_rows(len(scenes), params))
+    pool = LayoutDataset(scenes, _pool_rows(len(scenes), params))
     return LayoutMaker(pool, new.boost, new.seed, pool.strength())
 
 
@@ -153,24 +150,30 @@ def _photos(maker: Generator, asked: Iterator[Asked], params: SetParams) -> Iter
     degrees = params.temperatures
     for item in asked:
         layout, name = item.layout, item.name
-        drawn = [photo_seed(params.seed, name, number) for number in range(params.drawn)]
-        made = sampled_at(maker, layout, drawn, degrees)
+        drawn = [image_seed(params.seed, name, number) for number in range(params.draws_per_layout)]
+        made = sample_at_temperatures(maker, layout, drawn, degrees)
         for index, (degree, photos) in enumerate(zip(degrees, made, strict=True)):
-            for number, place in enumerate(_kept(photos, params)):
+            for number, place in enumerate(_select_images(photos, params)):
                 yield NewPhoto(
-                    name=photo_name(name, index, len(degrees), number), layout=name,
-                    split=params.layouts, city=item.drive, image=photos[place].image,
-                    classes=layout.classes[0].numpy(), temperature=degree, round=number,
-                    seed=drawn[place], log_p_bpd=photos[place].log_p_bpd,
+                    name=photo_name(name, index, len(degrees), number),
+                    layout=name,
+                    split=params.layouts,
+                    city=item.drive,
+                    image=photos[place].image,
+                    classes=layout.classes[0].numpy(),
+                    temperature=degree,
+                    round=number,
+                    seed=drawn[place],
+                    log_p_bpd=photos[place].log_p_bpd,
                     instances=item.instances,
-                )  # fmt: skip
+                )
 
 
 def _pool_rows(count: int, params: SetParams) -> range:
     return range(0, count, params.one_in)
 
 
-def _asked(name: str, scenes: SceneFolder, params: SetParams) -> Iterator[Asked]:
+def _layouts_of(name: str, scenes: SceneFolder, params: SetParams) -> Iterator[Asked]:
     """The layouts of a set; new ones are made one by one."""
     rows = used_rows(len(scenes), params)
     if params.new_layouts is None:
@@ -183,11 +186,11 @@ def _asked(name: str, scenes: SceneFolder, params: SetParams) -> Iterator[Asked]
     except DataError as fault:
         raise DataError(f"params.yaml: sets.{name}.new_layouts: {fault}") from fault
     drives = {scenes.names[row]: scenes.drives[row] for row in rows}
-    made = (maker.made(*pair) for pair in numbers(list(drives), params.new_layouts.ratio))
+    made = (maker.make(*pair) for pair in numbers(list(drives), params.new_layouts.ratio))
     return (Asked(new.name, drives[new.source], new.layout, new.ids) for new in made)
 
 
-def _kept(photos: Sequence[Photograph], params: SetParams) -> list[int]:
+def _select_images(photos: Sequence[GeneratedImage], params: SetParams) -> list[int]:
     """The places of the photographs that go into the set: all, or the likeliest by rank."""
     if params.best_of is None:
         return list(range(len(photos)))

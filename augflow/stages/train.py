@@ -15,13 +15,14 @@ import torch
 
 from augflow import generators
 from augflow.core import hardware, io, seeding
-from augflow.core.disk import Need, require_rooms
 from augflow.core.distributed import ALONE, Ranks
+from augflow.core.hardware import DiskUsage, check_disk_spaces
 from augflow.core.tensors import device_of
 from augflow.data import visualize
 from augflow.data.scenes import SceneFolder, evenly
+from augflow.flows.density import nearest_uint8
 from augflow.generators.base import Generator
-from augflow.study import sizes
+from augflow.study import disk_usage
 from augflow.study.params import GeneratorParams
 from augflow.training import loop
 from augflow.training.learner import GeneratorLearner
@@ -36,9 +37,15 @@ CURVE_SCENES, SAMPLED_LAYOUTS, SAMPLE_TEMPERATURES = 48, 6, (0.0, 0.5, 0.8, 1.0)
 
 
 def train(
-    name: str, params: GeneratorParams, prepared: Path, out: Path, *, run: Path, threads: int,
+    name: str,
+    params: GeneratorParams,
+    prepared: Path,
+    out: Path,
+    *,
+    run: Path,
+    threads: int,
     ranks: Ranks = ALONE,
-) -> None:  # fmt: skip
+) -> None:
     """Trains a generator, or goes on with a run that was killed, and writes it when it is done.
 
     `out` gets `weights.safetensors` (averaged weights where `training.ema` is set), `config.json`,
@@ -61,35 +68,42 @@ def train(
     """
     hardware.keep_pages()
     seeding.deterministic(params.training.seed, threads)
-    with ranks.together():
+    with ranks.raise_together():
         scenes = SceneFolder(prepared, "train", params.one_in)
         held_out = SceneFolder(prepared, "val")
         config = generators.config_of(params, scenes.size)
-        generator = generators.built(params.system, config, scenes.table, params.training.seed)
+        generator = generators.build(params.system, config, scenes.table, params.training.seed)
         budget = Budget(free_for(ranks), cache(lambda rows: step_memory(generator, rows).total))
         generator.to(ranks.device)
         learner = learner_of(generator, params.training)
         learner.join(ranks)
-        learner.micro_batch = learner.micro_batch or fitting(learner, budget)
-        if ranks.leads:
-            require_rooms(needs(learner, run, out), f"training generator {name}")
+        learner.micro_batch = learner.micro_batch or auto_micro_batch(learner, budget)
+        if ranks.is_main:
+            check_disk_spaces(needs(learner, run, out), f"training generator {name}")
         initialise(learner, scenes, params.training)
         history = loop.fit(
-            learner, scenes,
-            steps=params.training.steps, batch_size=params.training.batch_size,
-            seed=params.training.seed, columns=learner.columns, names=scenes.names, run=run,
-            save_every=params.training.save_every, log_every=params.training.log_every,
-            watch=_Watch(learner, held_out, params.training, run / "samples"), budget=budget,
-        )  # fmt: skip
-        if ranks.leads:
+            learner,
+            scenes,
+            steps=params.training.steps,
+            batch_size=params.training.batch_size,
+            seed=params.training.seed,
+            columns=learner.columns,
+            names=scenes.names,
+            run=run,
+            save_every=params.training.save_every,
+            log_every=params.training.log_every,
+            watch=_Watch(learner, held_out, params.training, run / "samples"),
+            budget=budget,
+        )
+        if ranks.is_main:
             _write(out, name, params, learner, held_out, history, run / "samples")
 
 
-def needs(learner: GeneratorLearner, run: Path, out: Path) -> dict[Path, Need]:
+def needs(learner: GeneratorLearner, run: Path, out: Path) -> dict[Path, DiskUsage]:
     """What a training writes: the state to resume it, and in the end the generator."""
-    state = sizes.state_file(learner.state(), learner.weights.values(), run)
-    weights = sizes.weights_file(learner.generator.state_dict(), out)
-    return {run: sizes.resumed(state, run), out: weights.need}
+    state = disk_usage.state_file(learner.state(), learner.weights.values(), run)
+    weights = disk_usage.weights_file(learner.generator.state_dict(), out)
+    return {run: disk_usage.resume_states(state, run), out: weights}
 
 
 def free_for(ranks: Ranks) -> int | None:
@@ -99,7 +113,7 @@ def free_for(ranks: Ranks) -> int | None:
     return None if free is None else free // shared
 
 
-def fitting(learner: GeneratorLearner, budget: Budget) -> int | None:
+def auto_micro_batch(learner: GeneratorLearner, budget: Budget) -> int | None:
     """How many rows of a batch fit at once, where `training.micro_batch` is `auto`.
 
     None are all rows: those that fit, that nobody knows anything of, or that have to stay together.
@@ -108,20 +122,27 @@ def fitting(learner: GeneratorLearner, budget: Budget) -> int | None:
         return None
     ranks, whole = learner.ranks, learner.whole_batches()
     rows = -(-learner.params.batch_size // ranks.count)
-    known = [most for most in ranks.gathered(budget.largest(rows)) if most is not None]
+    known = [most for most in ranks.all_gather(budget.largest(rows)) if most is not None]
     chosen = rows if whole else max(min(known, default=rows), 1)
-    if ranks.leads:
+    if ranks.is_main:
         log.info(
             "training.micro_batch: auto takes %d of %d rows at once (%s)",
-            chosen, rows, whole or budget.sizes(chosen),
-        )  # fmt: skip
+            chosen,
+            rows,
+            whole or budget.sizes(chosen),
+        )
     return chosen if chosen < rows else None
 
 
 def _write(
-    out: Path, name: str, params: GeneratorParams, learner: GeneratorLearner,
-    held_out: SceneFolder, history: list[loop.Row], samples: Path,
-) -> None:  # fmt: skip
+    out: Path,
+    name: str,
+    params: GeneratorParams,
+    learner: GeneratorLearner,
+    held_out: SceneFolder,
+    history: list[loop.HistoryRow],
+    samples: Path,
+) -> None:
     generator = learner.generator
     with io.fresh_folder(out) as folder:
         facts = {
@@ -130,12 +151,12 @@ def _write(
             "training": params.training.model_dump(mode="json"),
             **({"one_in": params.one_in} if params.one_in > 1 else {}),
             "likelihood": generator.likelihood,
-            "bound": generator.bound,
+            "bound": generator.is_upper_bound,
             "val_scenes": len(held_out),
-            **learner.measured(held_out.scenes()),
+            **learner.measure_held_out(held_out.scenes()),
         }
         facts = {key: None if _is_lost(value) else value for key, value in facts.items()}
-        with learner.averaged() as best:
+        with learner.ema_weights() as best:
             generators.save(folder, params.system, best, facts)
         io.write_csv(folder / "history.csv", history, ("step", *learner.columns))
         if samples.exists():
@@ -149,7 +170,7 @@ def _is_lost(value: object) -> bool:
 
 def initialise(learner: GeneratorLearner, scenes: SceneFolder, params: TrainingParams) -> None:
     """What a learner does before the first step: looks at all scenes, and begins with a few."""
-    learner.attend(scenes)
+    learner.on_fit_start(scenes)
     count = min(params.init_scenes, len(scenes))
     learner.initialise(scenes.scenes(loop.batch_rows(params.seed + 1, 0, count, len(scenes))))
 
@@ -167,16 +188,16 @@ class _Watch:
         last = step == self.params.steps
         measures = {}
         if step % self.params.eval_every == 0 or last:
-            measures = self._measured()
+            measures = self._measure()
         if step % self.params.sample_every == 0 or last:
-            with self.learner.averaged() as generator:
+            with self.learner.ema_weights() as generator:
                 page = sample_sheet(generator, self.held_out)
             keep_page(self.samples / f"step_{step:06d}.png", page)
         return measures
 
-    def _measured(self) -> dict[str, float]:
+    def _measure(self) -> dict[str, float]:
         rows = evenly(len(self.held_out), CURVE_SCENES)
-        return self.learner.measured(self.held_out.scenes(rows))
+        return self.learner.measure_held_out(self.held_out.scenes(rows))
 
 
 def keep_page(path: Path, page: np.ndarray) -> None:
@@ -198,12 +219,15 @@ def sample_sheet(generator: Generator, held_out: SceneFolder) -> np.ndarray:
     scenes = held_out.scenes(rows)
     conditions = generator.condition(scenes.layout.to(device_of(generator)))
     columns = [
-        [visualize.coloured(classes.numpy(), held_out.table) for classes in scenes.layout.classes],
+        [
+            visualize.colour_classes(classes.numpy(), held_out.table)
+            for classes in scenes.layout.classes
+        ],
         [image.permute(1, 2, 0).numpy() for image in scenes.image],
     ]
     for temperature in SAMPLE_TEMPERATURES:
         noise = seeding.Noise([seeding.derive(0, "sheet", row) for row in rows])
         samples = generator.sample(conditions, noise, temperature)
-        pixels = (samples * 255).round().byte().cpu()
+        pixels = nearest_uint8(samples).cpu()
         columns.append([one.permute(1, 2, 0).numpy() for one in pixels])
     return visualize.sheet(list(zip(*columns, strict=True)), scale=2)

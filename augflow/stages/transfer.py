@@ -10,13 +10,13 @@ import numpy as np
 
 from augflow import generators
 from augflow.core import hardware, seeding
-from augflow.core.disk import require_room
+from augflow.core.hardware import check_disk_space
 from augflow.data.scenes import SceneFolder, evenly
 from augflow.data.synthetic import NewPhoto, write_set
 from augflow.generators.base import Generator
-from augflow.generators.sampling import transferred
+from augflow.generators.sampling import transfer_image
 from augflow.stages.synthesize import set_facts
-from augflow.study import image_sizes
+from augflow.study import disk_usage
 from augflow.study.params import TransferParams
 
 log = logging.getLogger("augflow")
@@ -46,13 +46,13 @@ def transfer(
     """
     hardware.keep_pages()
     seeding.deterministic(params.seed, threads)
-    maker = generators.load_maker(generator)
+    maker = generators.load(generator)
     layouts = SceneFolder(prepared, params.layouts)
     contents = SceneFolder(prepared, params.contents)
     facts = set_facts(name, maker, layouts, (1.0,), 1)
     count = min(params.limit or len(layouts), len(layouts))
-    take = image_sizes.photo_set(image_sizes.pictures(prepared), count, count, out)
-    require_room(out, take.need, f"transfer {name}")
+    take = disk_usage.image_set(disk_usage.scene_files(prepared), count, count, out)
+    check_disk_space(out, take, f"transfer {name}")
     rows = write_set(out, facts, _photos(maker, layouts, contents, params))
     log.info("%s: %d photographs transferred", name, len(rows))
 
@@ -102,9 +102,14 @@ def _photos(
         elsewhere = others & (drives != layouts.drives[row])
         allowed = elsewhere if elsewhere.any() else others
         best = best_content(layout.classes[0].numpy(), maps, allowed, layouts.table.count)
-        photo = transferred(maker, contents.scenes([best]), layout, params.latents)
+        photo = transfer_image(maker, contents.scenes([best]), layout, params.latents)
         yield NewPhoto(
-            name=f"{name}_from_{contents.names[best]}", layout=name, split=params.layouts,
-            city=layouts.drives[row], image=photo.image, classes=layout.classes[0].numpy(),
-            content=contents.names[best], log_p_bpd=photo.log_p_bpd,
-        )  # fmt: skip
+            name=f"{name}_from_{contents.names[best]}",
+            layout=name,
+            split=params.layouts,
+            city=layouts.drives[row],
+            image=photo.image,
+            classes=layout.classes[0].numpy(),
+            content=contents.names[best],
+            log_p_bpd=photo.log_p_bpd,
+        )

@@ -6,93 +6,100 @@ stage's output, as outputs are to be equal wherever they are made.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 from augflow.core import hardware, io
-from augflow.core.devices import Used, asked, by_itself
+from augflow.core.distributed import Used, by_itself, requested_devices
 from augflow.core.errors import DataError
 from augflow.data.synthetic import DECISIONS
+from augflow.study.runs import folder_digest
 
-if TYPE_CHECKING:
-    from augflow.study.params import Params
-    from augflow.study.project import Project
+ENVIRONMENT_FILE = "environment.json"
 
-FILE = "environment.json"
+_CONTENT = ("config.json", "claims.json", DECISIONS, "manifest.csv")
+"""Files that have the digests of all else in their folder."""
+
+ComputedOn = Literal["processor", "device", "devices"]
+"""The processor whatever was asked for; or one device, or all of them, of the environment."""
 
 
-def record(project: Project, *only: Path, used: Used | None = None) -> None:
-    """Writes down the machine of every artefact of the study.
+@dataclass(frozen=True)
+class Artefact:
+    """What a stage makes on a machine that is recorded.
+
+    Attributes:
+        path: a file or folder.
+        computed_on: what its stage uses.
+    """
+
+    path: Path
+    computed_on: ComputedOn
+
+    def digest(self) -> str | None:
+        """The digest of a file, a folder, or of the file of a folder that stands for all of it."""
+        for place in (*(self.path / name for name in _CONTENT), self.path):
+            if place.is_file():
+                return io.digest_file(place)
+        return folder_digest(self.path) if self.path.is_dir() else None
+
+    def machine(self, threads: int, used: Used | None = None) -> dict[str, str]:
+        """The fingerprint of this machine and of what is used of it, by default what is asked."""
+        if used is None:
+            used = {
+                "processor": Used,
+                "device": lambda: by_itself().by_name,
+                "devices": lambda: requested_devices().by_name,
+            }[self.computed_on]()
+        return hardware.fingerprint(threads, used.device, used.processes)
+
+
+def update_environment(
+    root: Path,
+    threads: int,
+    artefacts: Mapping[str, Artefact],
+    *only: Path,
+    used: Used | None = None,
+) -> None:
+    """Writes down the machine of every artefact of a study.
 
     An artefact that is as it was at the last record keeps its machine; one that is new or other was
     made here. Artefacts of other studies keep their entries.
 
     Args:
-        project: whose artefacts they are.
+        root: the project's folder.
+        threads: intra-op threads of the study.
+        artefacts: by their paths below `root`.
         only: those that this process has just made; all that are there by default.
         used: what they were made on; by default what their stages use in this environment.
     """
-    path = project.root / FILE
-    fresh = {_key(one, project.root) for one in only}
-    with io.in_turn(project.root / ".augflow" / "machines"):
-        known = read_record(path)
+    fresh = {path.relative_to(root).as_posix() for path in only}
+    with io.blocking_lock(root / ".augflow" / "machines"):
+        known = read_environment(root)
         made, machines = dict(known["made"]), dict(known["machines"])
-        for name, artefact in artefacts_of(project).items():
+        for name, artefact in artefacts.items():
             if fresh and name not in fresh:
                 continue
-            content = content_of(artefact.telling)
+            content = artefact.digest()
             is_known = made.get(name, {}).get("content") == content and not fresh
             if content is not None and not is_known:
-                facts = _facts(project, used or artefact.used())
+                facts = artefact.machine(threads, used)
                 key = io.digest_bytes(io.json_bytes(facts))
                 made[name], machines[key] = {"content": content, "machine": key}, facts
         needed = {entry["machine"] for entry in made.values()}
         machines = {key: facts for key, facts in machines.items() if key in needed}
-        io.write_json(path, {"machines": machines, "made": made})
+        io.write_json(root / ENVIRONMENT_FILE, {"machines": machines, "made": made})
 
 
-class Machines:
-    """The record of a project, and what of it this machine makes again bit by bit."""
-
-    def __init__(self, project: Project) -> None:
-        """Reads the record.
-
-        Raises:
-            DataError: there is one, but it is not JSON.
-        """
-        self._project, self._record = project, read_record(project.root / FILE)
-        self._artefacts = artefacts_of(project)
-
-    def here(self, artefact: Path) -> bool:
-        """Whether an artefact was made on a machine, and devices, that its stage uses here."""
-        name = _key(artefact, self._project.root)
-        entry, known = self._record["made"].get(name), self._artefacts.get(name)
-        if entry is None or known is None:
-            return False
-        facts = self._record["machines"].get(entry["machine"])
-        return bool(facts == _facts(self._project, known.used()))
-
-    def all_here(self, project: Project) -> bool:
-        """Whether all artefacts of a study, gone or there, were made on such a machine."""
-        made = [name for name, artefact in self._artefacts.items()
-                if artefact.telling.exists() or name in self._record["made"]]  # fmt: skip
-        return bool(made) and all(self.here(project.root / name) for name in made)
-
-
-def _facts(project: Project, used: Used) -> dict[str, str]:
-    """The fingerprint of this machine and of what is used of it."""
-    return hardware.fingerprint(project.params.threads, used.device, used.processes)
-
-
-def read_record(path: Path) -> dict[str, Any]:
-    """The record, empty where there is none.
+def read_environment(root: Path) -> dict[str, Any]:
+    """The record of a project, empty where there is none.
 
     Raises:
         DataError: it is not JSON, or no such record.
     """
+    path = root / ENVIRONMENT_FILE
     found = io.read_json(path) if path.exists() else {"machines": {}, "made": {}}
     lists = [found.get(name) for name in ("machines", "made")] if isinstance(found, dict) else []
     if not lists or not all(isinstance(one, dict) for one in lists):
@@ -101,71 +108,3 @@ def read_record(path: Path) -> dict[str, Any]:
         if not isinstance(entry, dict) or not {"content", "machine"} <= entry.keys():
             raise DataError(f"{path}: {artefact}: no machine; restore the file, or delete it")
     return found
-
-
-@dataclass(frozen=True)
-class _Artefact:
-    """What a stage makes.
-
-    Attributes:
-        telling: the file or folder whose content stands for all of it.
-        used: what its stage uses on this machine, as the environment has it.
-    """
-
-    telling: Path
-    used: Callable[[], Used]
-
-
-def artefacts_of(project: Project) -> dict[str, _Artefact]:
-    """All artefacts of a study by their path."""
-    params = project.params
-    judges = map(project.judge_of, params.judges)
-    segmenters = [project.judge_folder, *judges, *project.segmenters.values()]
-    sets = [project.synthetic(name) for name in (*params.sets, *params.transfers)]
-    learned = [*map(project.generator, params.generators),
-               *map(project.predictor, params.predictors)]  # fmt: skip
-    looked = map(project.score, (*params.sets, "references", "arms"))
-    painted = map(project.score, further_scores(params))
-    shared = {path: path / "config.json" for path in learned}
-    alone = {
-        **{path: path / "config.json" for path in segmenters},
-        **{path: path / DECISIONS for path in map(project.selected, params.selections)},
-        **{path: path for path in (*looked, *map(project.choice, params.choices))},
-    }
-    on_processor = {
-        project.prepared: project.prepared,
-        **{path: path / "manifest.csv" for path in sets},
-        **{path: path for path in painted},
-        project.reports: project.reports / "claims.json",
-    }
-    kinds: list[tuple[dict[Path, Path], Callable[[], Used]]] = [
-        (on_processor, Used), (shared, cache(lambda: asked().used)),
-        (alone, cache(lambda: by_itself().used)),
-    ]  # fmt: skip
-    return {
-        _key(path, project.root): _Artefact(telling, used)
-        for kind, used in kinds for path, telling in kind.items()
-    }  # fmt: skip
-
-
-def further_scores(params: Params) -> list[str]:
-    """The names of score files beside those of sets, references and arms."""
-    diverse = params.diversity.generators if params.diversity else ()
-    return [
-        *(f"diversity/{name}" for name in diverse),
-        *(f"predictors/{name}" for name in params.predictors),
-        *(["attributes"] if params.attributes else []),
-    ]
-
-
-def _key(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix()
-
-
-def content_of(path: Path) -> str | None:
-    """A digest of a file or folder; None where there is none."""
-    from augflow.study.runs import folder_digest
-
-    if not path.exists():
-        return None
-    return folder_digest(path) if path.is_dir() else io.digest_file(path)

@@ -19,10 +19,10 @@ from augflow.core.config import (
     Several,
     Temperature,
     Whole,
-    checked,
     no_doubles,
+    validate_section,
 )
-from augflow.core.errors import ParamsError, nearest
+from augflow.core.errors import ParamsError, suggest
 from augflow.data.params import DataParams, NewLayoutsParams
 from augflow.segmentation.params import SegmenterParams
 from augflow.training.params import TrainingParams
@@ -70,14 +70,14 @@ class SetParams(Section):
     limit: Count | None = None
 
     @property
-    def drawn(self) -> int:
+    def draws_per_layout(self) -> int:
         """How many photographs are drawn per layout and temperature."""
         return self.best_of or self.rounds
 
     @model_validator(mode="after")
     def _keeps_what_it_draws(self) -> SetParams:
         no_doubles("temperatures", self.temperatures)
-        if self.drawn < self.rounds:
+        if self.draws_per_layout < self.rounds:
             raise ValueError(
                 f"best_of is {self.best_of}, expected {self.rounds} (rounds) or more: "
                 "no more photographs can be kept than are drawn"
@@ -194,12 +194,12 @@ class ArmParams(Section):
     first_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
 
     @property
-    def made(self) -> str | None:
+    def synthetic_source(self) -> str | None:
         """The synthetic set or selection, if there is one."""
         return next((name for name in self.train_on if name != "real"), None)
 
     @property
-    def mixed(self) -> bool:
+    def is_mixed(self) -> bool:
         """Whether it joins real and synthetic photographs."""
         return len(self.train_on) > 1
 
@@ -219,7 +219,7 @@ class ArmParams(Section):
     def _mixes_only_what_it_has(self) -> ArmParams:
         plain = {"ratio": None, "schedule": "joint"}
         given = [name for name, usual in plain.items() if getattr(self, name) != usual]
-        if given and not self.mixed:
+        if given and not self.is_mixed:
             raise ValueError(
                 f"{' and '.join(given)}: says how real and synthetic photographs are mixed; "
                 "leave it out, or train on both"
@@ -389,30 +389,43 @@ class Params(Section):
         generators, sets = sorted(self.generators), sorted(self.sets)
         uses: list[tuple[str, str, list[str]]] = []
         uses += [(f"sets.{k}.generator", s.generator, generators) for k, s in self.sets.items()]
-        uses += [(f"transfers.{k}.generator", s.generator, generators)
-                 for k, s in self.transfers.items()]  # fmt: skip
+        uses += [
+            (f"transfers.{k}.generator", s.generator, generators) for k, s in self.transfers.items()
+        ]
         uses += [(f"choices.{k}.set", choice.set, sets) for k, choice in self.choices.items()]
         for key, one in self.selections.items():
-            uses += [(f"selections.{key}.set", one.set, sets),
-                     (f"selections.{key}.judge", one.judge, sorted(self.judges))]  # fmt: skip
+            uses += [
+                (f"selections.{key}.set", one.set, sets),
+                (f"selections.{key}.judge", one.judge, sorted(self.judges)),
+            ]
         for key, arm in self.arms.items():
             selected = arm.reads.startswith("selected/")
             known = sorted(self.selections) if selected else ["real", *sets]
-            uses += [(f"arms.{key}.train_on", name, known) for name in arm.train_on
-                     if name != "real"]  # fmt: skip
+            uses += [
+                (f"arms.{key}.train_on", name, known) for name in arm.train_on if name != "real"
+            ]
         uses += [("report.sweep", name, sets) for name in self.report.sweep]
-        uses += [("diversity.generators", name, generators)
-                 for name in (self.diversity.generators if self.diversity else ())]  # fmt: skip
-        uses += [("attributes.generators", name, generators)
-                 for name in (self.attributes.generators if self.attributes else ())]  # fmt: skip
-        uses += [("explore.generators", name, generators)
-                 for name in (self.explore.generators if self.explore else ())]  # fmt: skip
+        uses += [
+            ("diversity.generators", name, generators)
+            for name in (self.diversity.generators if self.diversity else ())
+        ]
+        uses += [
+            ("attributes.generators", name, generators)
+            for name in (self.attributes.generators if self.attributes else ())
+        ]
+        uses += [
+            ("explore.generators", name, generators)
+            for name in (self.explore.generators if self.explore else ())
+        ]
         compared = sorted(self.sets[n].generator for n in self.report.sweep if n in self.sets)
         uses += [("report.configurations", name, compared) for name in self.report.configurations]
-        uses += [("report.released", name, compared)
-                 for pair in self.report.released.items() for name in pair]  # fmt: skip
+        uses += [
+            ("report.released", name, compared)
+            for pair in self.report.released.items()
+            for name in pair
+        ]
         wrong = [
-            f"{where}: no {name!r}; {nearest(name, known)}"
+            f"{where}: no {name!r}; {suggest(name, known)}"
             for where, name, known in uses
             if name not in known
         ]
@@ -441,7 +454,7 @@ class Params(Section):
         choices = {f"chosen/{name}.json": choice for name, choice in self.choices.items()}
         if one.temperature == "chosen":
             if one.reads not in choices:
-                faults.append(f"reads: {one.reads!r}; {nearest(one.reads, sorted(choices))}")
+                faults.append(f"reads: {one.reads!r}; {suggest(one.reads, sorted(choices))}")
             elif choices[one.reads].set != one.set:
                 faults.append(f"reads: {one.reads} is about set {choices[one.reads].set}")
         elif one.reads != "prepared":
@@ -456,18 +469,18 @@ class Params(Section):
         """Nothing behind an arm has seen more training scenes than the arm has."""
         faults = []
         for key, arm in self.arms.items():
-            if arm.made is None:
+            if arm.synthetic_source is None:
                 continue
-            selection = self.selections.get(arm.made)
-            behind = self.sets[selection.set if selection else arm.made]
+            selection = self.selections.get(arm.synthetic_source)
+            behind = self.sets[selection.set if selection else arm.synthetic_source]
             if behind.layouts != "train":
                 faults.append(
-                    f"arms.{key}.train_on: {arm.made} has layouts of {behind.layouts}; an arm "
-                    "trains on training layouts alone"
+                    f"arms.{key}.train_on: {arm.synthetic_source} has layouts of {behind.layouts}; "
+                    "an arm trains on training layouts alone"
                 )
             seen = {f"generators.{behind.generator}": self.generators[behind.generator].one_in}
             if not arm.more_layouts:
-                seen[f"sets.{selection.set if selection else arm.made}"] = behind.one_in
+                seen[f"sets.{selection.set if selection else arm.synthetic_source}"] = behind.one_in
             if selection:
                 seen[f"judges.{selection.judge}"] = self.judges[selection.judge].one_in
             faults += [
@@ -485,8 +498,10 @@ class Params(Section):
         """The sets of the sweep: a generator each, all on the same layouts."""
         swept = {name: self.sets[name] for name in self.report.sweep if name in self.sets}
         no_doubles("report.sweep: generators", [section.generator for section in swept.values()])
-        places = {name: f"{section.layouts}, limit {section.limit}, one in {section.one_in}"
-                  for name, section in swept.items()}  # fmt: skip
+        places = {
+            name: f"{section.layouts}, limit {section.limit}, one in {section.one_in}"
+            for name, section in swept.items()
+        }
         new = [name for name, section in swept.items() if section.new_layouts is not None]
         if new:
             raise ValueError(
@@ -509,4 +524,4 @@ def load(path: Path = Path("params.yaml")) -> Params:
 
     if not path.exists():
         raise ParamsError(f"{path}: no such file; run in a project folder (augflow init makes one)")
-    return checked(Params, yaml.read(path), str(path))
+    return validate_section(Params, yaml.read(path), str(path))

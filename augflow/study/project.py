@@ -36,7 +36,12 @@ class Project:
         return self.root / "data" / self.params.study
 
     @property
-    def prepared(self) -> Path:
+    def checked_file(self) -> Path:
+        """What says that the parameters are sound; its place depends on none of them."""
+        return self.root / "data" / "checked.json"
+
+    @property
+    def prepared_folder(self) -> Path:
         """The prepared scenes."""
         return self.data / "prepared"
 
@@ -57,7 +62,7 @@ class Project:
         """The folder of a synthetic or transferred set."""
         return self.data / "synthetic" / name
 
-    def selected(self, name: str) -> Path:
+    def selected_folder(self, name: str) -> Path:
         """The folder of a selected set."""
         return self.data / "selected" / name
 
@@ -82,12 +87,13 @@ class Project:
     def segmenters(self) -> dict[str, Path]:
         """The folder of every retrained segmenter, by `ARM-SEED`."""
         seeds = self.params.retrain.seeds
-        return {f"{arm}-{seed}": self.segmenter(arm, seed) for arm in self.params.arms
-                for seed in seeds}  # fmt: skip
+        return {
+            f"{arm}-{seed}": self.segmenter(arm, seed) for arm in self.params.arms for seed in seeds
+        }
 
     def sets_of(self, arm: ArmParams) -> dict[str, Path]:
         """The folder of the synthetic or selected set that an arm trains on, if any, by name."""
-        return {arm.made: self.data / arm.reads} if arm.made else {}
+        return {arm.synthetic_source: self.data / arm.reads} if arm.synthetic_source else {}
 
     def trusts(self, network: Path) -> bool:
         """Whether the user trusts what the config of a segmenter, by its folder, names."""
@@ -110,7 +116,7 @@ class Project:
         if missing:
             raise DataError(f"{', '.join(missing)}: not there yet; run `dvc repro {stage}` first")
 
-    def explored(self, name: str) -> Path:
+    def explored_folder(self, name: str) -> Path:
         """What stage explore shows of a generator."""
         return self.data / "explored" / name
 
@@ -122,7 +128,7 @@ class Project:
             from augflow.data.scenes import prepared_facts
             from augflow.segmentation.mmseg_config import read_config
 
-            count = prepared_facts(self.prepared)[0].count
+            count = prepared_facts(self.prepared_folder)[0].count
             read = read_config(params.config, count, params.trust_config)
             found.append(io.digest_bytes(io.json_bytes(read.facts())))
         return found

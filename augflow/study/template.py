@@ -12,11 +12,11 @@ from typing import Any
 
 from augflow import __version__
 from augflow.core import io
-from augflow.core.errors import AugflowError, DataError, ParamsError, nearest
+from augflow.core.errors import AugflowError, DataError, ParamsError, suggest
 from augflow.data import readers
 from augflow.study.params import Params, load
 
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).parents[1]
 VERSION_FILE = "augflow.version"
 """Stands for the code of the installed package where a stage's dependencies are listed."""
 
@@ -63,7 +63,7 @@ class Source:
             ParamsError: no such preset; lists the known ones.
         """
         if name not in self.presets:
-            raise ParamsError(f"no preset {name!r}; {nearest(name, list(self.presets))}")
+            raise ParamsError(f"no preset {name!r}; {suggest(name, list(self.presets))}")
         return self.presets[name]
 
 
@@ -93,7 +93,7 @@ def create(preset: str, data: Path | None, target: Path) -> Params:
     params = load(path)
     faults = [*_data_faults(preset, params, data), *_target_faults(target, data)]
     if faults:
-        raise _joined(faults)
+        raise _join_faults(faults)
     text = path.read_text(encoding="utf-8")
     if data is not None:
         text = _with_root(text, os.path.relpath(data.resolve(), target.resolve()))
@@ -104,7 +104,7 @@ def create(preset: str, data: Path | None, target: Path) -> Params:
 def pipeline(text: str, made: bool) -> str:
     """`dvc.yaml` for a project outside the source tree.
 
-    What stages depend on in the source tree, files below `augflow/`, becomes `augflow.version`.
+    What stages depend on in the source tree, its code, becomes `augflow.version`.
 
     Args:
         text: the source tree's `dvc.yaml`.
@@ -115,13 +115,15 @@ def pipeline(text: str, made: bool) -> str:
     content = yaml.safe_load(text)
     for stage in content["stages"].values():
         stage = stage.get("do", stage)
-        kept = [path for path in stage["deps"] if not path.startswith("augflow/")]
+        kept = [
+            path for path in stage["deps"] if path.split("/")[0] not in ("augflow", "streetscenes")
+        ]
         stage["deps"] = [VERSION_FILE, *kept]
     if not made:
         prepare = content["stages"]["prepare"]
         prepare["outs"].remove("data/${study}/raw")
         prepare["deps"].append("${data.root}")
-    return yaml.dump(content, Dumper=_indented(), sort_keys=False, width=100)
+    return yaml.dump(content, Dumper=_indenting_dumper(), sort_keys=False, width=100)
 
 
 def _data_faults(preset: str, params: Params, data: Path | None) -> list[AugflowError]:
@@ -160,7 +162,7 @@ def _target_faults(target: Path, data: Path | None) -> list[AugflowError]:
     return [DataError(f"{target}: holds {names}{more}; name a new or an empty folder")]
 
 
-def _joined(faults: list[AugflowError]) -> AugflowError:
+def _join_faults(faults: list[AugflowError]) -> AugflowError:
     return type(faults[0])("; ".join(str(fault) for fault in faults))
 
 
@@ -180,15 +182,22 @@ def _write(origin: Source, preset: str, text: str, target: Path) -> None:
     params = load(target / "params.yaml")
     graph = pipeline((origin.root / "dvc.yaml").read_text("utf-8"), params.data.reader == "streets")
     readme = _README.format(
-        study=params.study, title=params.report.title, preset=preset, root=params.data.root,
+        study=params.study,
+        title=params.report.title,
+        preset=preset,
+        root=params.data.root,
         version=VERSION_FILE,
-    )  # fmt: skip
+    )
     config = _DVC_CONFIG if _in_git(target) else _DVC_CONFIG + _NO_GIT
     contents = {
-        "dvc.yaml": graph, "README.md": readme, VERSION_FILE: f"augflow {__version__}\n",
-        ".gitignore": _GITIGNORE, ".dvcignore": _DVCIGNORE, ".dvc/config": config,
+        "dvc.yaml": graph,
+        "README.md": readme,
+        VERSION_FILE: f"augflow {__version__}\n",
+        ".gitignore": _GITIGNORE,
+        ".dvcignore": _DVCIGNORE,
+        ".dvc/config": config,
         ".dvc/.gitignore": "/config.local\n/tmp\n/cache\n",
-    }  # fmt: skip
+    }
     for name, content in contents.items():
         io.atomic_write(target / name, content.encode())
 
@@ -198,7 +207,7 @@ def _in_git(folder: Path) -> bool:
     return any((parent / ".git").exists() for parent in (place, *place.parents))
 
 
-def _indented() -> Any:
+def _indenting_dumper() -> Any:
     """A YAML dumper that indents lists, as `dvc.yaml` files are written."""
     import yaml
 

@@ -22,16 +22,18 @@ from augflow.data.label_maps import (
     known_classes,
     label_files,
     map_files,
-    placed,
+    prefix_errors,
 )
 from augflow.data.scenes import saved_table
-from augflow.editing.apply import applied, redrawn
+from augflow.editing.apply import apply_edit, redraw_boundary
 from augflow.editing.edit_schema import EditList, Origin, Paste, read_edits
-from augflow.editing.objects import ObjectMap, guessed, with_ids
+from augflow.editing.objects import ObjectMap, guess_objects, with_ids
+from augflow.tools.output_folder import require_output_folder
 
-LABELS, INSTANCES, BOUNDARY, PREVIEW, EDITS = (
-    "_gtFine_labelIds.png", "_gtFine_instanceIds.png", "_boundary.png", "_preview.png", "edits.yaml"
-)  # fmt: skip
+LABELS, INSTANCES = "_gtFine_labelIds.png", "_gtFine_instanceIds.png"
+BOUNDARY, PREVIEW, EDITS = "_boundary.png", "_preview.png", "edits.yaml"
+EDIT_OUTPUTS = (LABELS, INSTANCES, BOUNDARY, PREVIEW, EDITS)
+"""Endings of the names of what is written."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,14 @@ class Source:
 
 
 def edit_layout(
-    layout: Path, edits: Path, out: Path, table: ClassTable, *,
-    labels: Labels = "auto", maps: Path | None = None,
-) -> list[str]:  # fmt: skip
+    layout: Path,
+    edits: Path,
+    out: Path,
+    table: ClassTable,
+    *,
+    labels: Labels = "auto",
+    maps: Path | None = None,
+) -> list[str]:
     """Writes edited label maps, with what `augflow synth --layouts OUT --boundary OUT` reads.
 
     For every layout: published ids; 16-bit instance ids, or a boundary map where a boundary map
@@ -75,7 +82,8 @@ def edit_layout(
         ParamsError: the edit list is missing or no list.
         DataError: with every fault of every file and edit, or because `out` must not be written to.
     """
-    check_out(out, [path for path in (layout, edits, maps) if path is not None])
+    inputs = [path for path in (layout, edits, maps) if path is not None]
+    require_output_folder(out, inputs, EDITS, lambda name: name.endswith(EDIT_OUTPUTS))
     if edits.is_file():
         yaml.read(edits)
     listed = read_edits(edits, table)
@@ -84,7 +92,7 @@ def edit_layout(
     wrong = list(listed.faults.items())
     with io.fresh_folder(out) as folder:
         for source in sources:
-            after, boundary, found = _edited(source, listed, others)
+            after, boundary, found = _apply_edits(source, listed, others)
             wrong += [(n, f"{text} (layout {source.name})") for n, text in found.items()]
             if not (faults or wrong):
                 _write(folder, source, after, boundary)
@@ -110,26 +118,6 @@ def table_of(generator: Path) -> ClassTable:
     return saved_table(config)
 
 
-def check_out(out: Path, inputs: list[Path]) -> None:
-    """Refuses to write where something would be lost; an older output of this stage is replaced.
-
-    Raises:
-        DataError: `out` is, holds or lies in an input, or holds files of another kind.
-    """
-    here = out.resolve()
-    for given in (path.resolve() for path in (*inputs, Path.cwd())):
-        inside = given in here.parents and given != Path.cwd().resolve()
-        if here == given or here in given.parents or inside:
-            raise DataError(f"{out}: is, holds or lies in {given}; give another folder with --out")
-    if out.exists() and not out.is_dir():
-        raise DataError(f"{out}: is a file; give a folder with --out")
-    names = sorted(path.name for path in out.iterdir()) if out.exists() else []
-    own = (LABELS, INSTANCES, BOUNDARY, PREVIEW, EDITS)
-    strange = [name for name in names if EDITS not in names or not name.endswith(own)]
-    if strange:
-        raise DataError(f"{out}: holds {', '.join(strange[:5])}; give a new folder with --out")
-
-
 def _sources(
     layout: Path, table: ClassTable, labels: Labels, maps: Path | None
 ) -> tuple[list[Source], Labels, list[str]]:
@@ -137,15 +125,15 @@ def _sources(
     faults = Faults()
     paths, faults.lines = label_files(layout)
     named = None
-    with faults.gathered():
+    with faults.collect():
         named = named_maps(layout, maps)
     pixels, sources = {}, []
     for name, path in paths.items():
-        with faults.gathered():
+        with faults.collect():
             pixels[name] = io.read_ids(path)
     kind = labels if labels != "auto" else kind_of(paths, pixels, table)
     for name, ids in pixels.items():
-        with faults.gathered(), placed(paths[name]):
+        with faults.collect(), prefix_errors(paths[name]):
             if named is not None and name not in named:
                 raise DataError(f"no map of that name in {maps}; add it, or leave --boundary out")
             sources.append(source_of(name, paths[name], ids, table, kind, (named or {}).get(name)))
@@ -177,7 +165,7 @@ def source_of(
     """
     classes = known_classes(path, ids, table, kind)
     raw = ids if kind == "label_ids" and ids.ndim == 2 else table.raw_ids[classes]
-    objects, boundary = guessed(classes, table), None
+    objects, boundary = guess_objects(classes, table), None
     if edges is not None:
         given = io.read_ids(edges)
         if given.shape != classes.shape:
@@ -222,19 +210,19 @@ def _other(
     return source.objects
 
 
-def _edited(
+def _apply_edits(
     source: Source, listed: EditList, others: Mapping[Origin, ObjectMap]
 ) -> tuple[ObjectMap, np.ndarray | None, dict[int, str]]:
     """The objects and the boundary after all edits, and the faults by the edit's number."""
     objects, boundary, faults = source.objects, source.boundary, {}
     for number, edit in listed.edits.items():
         try:
-            after = applied(objects, edit, others)
+            after = apply_edit(objects, edit, others)
         except DataError as fault:
             faults[number] = str(fault)
             continue
         if boundary is not None:
-            boundary = redrawn(boundary, objects, after)
+            boundary = redraw_boundary(boundary, objects, after)
         objects = after
     return objects, boundary, faults
 
@@ -248,16 +236,15 @@ def _write(folder: Path, source: Source, after: ObjectMap, boundary: np.ndarray 
         io.write_png(folder / f"{source.name}{INSTANCES}", after.ids.astype(np.uint16))
     else:
         io.write_png(folder / f"{source.name}{BOUNDARY}", _grey(boundary))
-    edges = source.boundary, boundary
-    rows = list(zip(*(_tiles(*pair) for pair in zip((before, after), edges, strict=True)),
-                    strict=True))  # fmt: skip
+    shown = (_tiles(before, source.boundary), _tiles(after, boundary))
+    rows = list(zip(*shown, strict=True))
     io.write_png(folder / f"{source.name}{PREVIEW}", visualize.sheet(rows, gap=4))
 
 
 def _tiles(objects: ObjectMap, boundary: np.ndarray | None) -> Iterator[np.ndarray]:
     """The class map in colours, and the boundary map."""
     edges = boundary_map(objects.ids).astype(np.float32) if boundary is None else boundary
-    yield visualize.coloured(objects.classes, objects.table)
+    yield visualize.colour_classes(objects.classes, objects.table)
     yield _grey(edges)
 
 

@@ -9,10 +9,18 @@ from typing import Any
 import numpy as np
 
 from augflow.core import io
-from augflow.tools.provenance.home import SYNTHETIC, Home, home_of
-from augflow.tools.provenance.judged import Judged, judged
-from augflow.tools.provenance.located import Located, located
-from augflow.tools.provenance.selections import Selection, read_selection, selections_of
+from augflow.tools.provenance.context import (
+    SYNTHETIC,
+    JudgedSet,
+    LocatedImage,
+    Selection,
+    SetContext,
+    find_image,
+    read_judged_set,
+    read_selection,
+    selections_of,
+    set_context,
+)
 
 
 def explain(photo: Path) -> dict[str, Any]:
@@ -26,12 +34,12 @@ def explain(photo: Path) -> dict[str, Any]:
         DataError: not a photograph of a set, or a record of it is damaged. Changed pixels are no
             error: `pixels.unchanged` tells.
     """
-    here = located(photo)
-    home = home_of(here.folder)
+    here = find_image(photo)
+    home = set_context(here.folder)
     own = read_selection(here.folder)
     name = own.set if own else here.folder.absolute().name
     source = home.data / SYNTHETIC / name if own and home.data else here.folder
-    row, found = here.row, io.digest_array(here.pixels())
+    row, found = here.row, io.digest_array(io.read_photo(here.path))
     return {
         "photo": str(photo),
         "set": {"name": name, "folder": str(source)},
@@ -45,8 +53,8 @@ def explain(photo: Path) -> dict[str, Any]:
         "attributes": dict(here.facts.attributes),
         "log_p_bpd": _finite(row.log_p_bpd),
         "pixels": {"recorded": row.digest, "found": found, "unchanged": found == row.digest},
-        "judge": _judge(judged(home, name), here),
-        "selections": [_decided(one, row.name) for one in _selections(home, name, own)],
+        "judge": _judge(read_judged_set(home, name), here),
+        "selections": [_decision_facts(one, row.name) for one in _selections(home, name, own)],
     }
 
 
@@ -54,17 +62,20 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and np.isfinite(value) else None
 
 
-def _generator(home: Home, digest: str) -> dict[str, Any]:
-    maker = home.maker(digest)
+def _generator(home: SetContext, digest: str) -> dict[str, Any]:
+    maker = home.generator(digest)
     if maker is None:
         return {"digest": digest, "name": "", "system": "", "preset": "", "folder": ""}
     return {
-        "digest": digest, "name": maker.name, "system": maker.system, "preset": maker.preset,
+        "digest": digest,
+        "name": maker.name,
+        "system": maker.system,
+        "preset": maker.preset,
         "folder": str(maker.folder),
-    }  # fmt: skip
+    }
 
 
-def _selections(home: Home, name: str, own: Selection | None) -> list[Selection]:
+def _selections(home: SetContext, name: str, own: Selection | None) -> list[Selection]:
     """Those of the study; the one that the photograph lies in also where it lies elsewhere."""
     found = selections_of(home, name)
     if own is not None and own.name not in {one.name for one in found}:
@@ -72,7 +83,7 @@ def _selections(home: Home, name: str, own: Selection | None) -> list[Selection]
     return found
 
 
-def _judge(scores: Judged | None, here: Located) -> dict[str, Any] | None:
+def _judge(scores: JudgedSet | None, here: LocatedImage) -> dict[str, Any] | None:
     """The share of each class's labelled pixels that the judge reads as that class."""
     if scores is None or here.row.name not in scores.matrices:
         return None
@@ -91,7 +102,7 @@ def _judge(scores: Judged | None, here: Located) -> dict[str, Any] | None:
     }
 
 
-def _decided(selection: Selection, name: str) -> dict[str, Any]:
+def _decision_facts(selection: Selection, name: str) -> dict[str, Any]:
     head = {"name": selection.name, "judge": selection.judge}
     decision = selection.decisions.get(name)
     if decision is None:

@@ -3,35 +3,38 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from augflow.core import io
-from augflow.core.disk import require_room
-from augflow.core.errors import DataError, ParamsError, nearest
+from augflow.core.errors import DataError, ParamsError, suggest
+from augflow.core.hardware import check_disk_space
 from augflow.data.scenes import SceneFolder
 from augflow.data.synthetic import FACTS, SetRow, SyntheticSet, read_set
 from augflow.data.synthetic.manifest import label_path
 from augflow.stages.retrain import require_fitting
-from augflow.study import sizes
+from augflow.stages.runner import STAGES
+from augflow.study import disk_usage
 from augflow.study.params import SetParams
 from augflow.study.project import Project
 from augflow.tools.formats import FORMATS, Labelled, Package, Placed
 from augflow.tools.formats.card import Story, card
-from augflow.tools.formats.package import REAL, REAL_VAL, SYNTHETIC
-from augflow.tools.provenance import home as homes
-from augflow.tools.provenance.home import Home, home_of
-from augflow.tools.provenance.judged import judged
-from augflow.tools.provenance.selections import Selection, read_selection
+from augflow.tools.formats.folders import REAL, REAL_VAL, SYNTHETIC
+from augflow.tools.provenance import context
+from augflow.tools.provenance.context import (
+    Selection,
+    SetContext,
+    read_judged_set,
+    read_selection,
+    set_context,
+)
 
 CARD, MANIFEST = "README.md", "manifest.csv"
-COLUMNS = (
-    "part", "name", "photo", "labels", "layout", "split", "content", "temperature", "seed",
-    "round", "generator", "log_p_bpd", "weight", "digest",
-)  # fmt: skip
+ORIGIN = ("layout", "split", "content", "temperature", "seed", "round", "generator", "log_p_bpd")
+EXPORT_COLUMNS = ("part", "name", "photo", "labels", *ORIGIN, "weight", "digest")
 
 
 def export(which: str, form: str, out: Path, *, real: bool = False) -> list[Placed]:
@@ -53,32 +56,33 @@ def export(which: str, form: str, out: Path, *, real: bool = False) -> list[Plac
             its disk has no room.
     """
     if form not in FORMATS:
-        raise ParamsError(f"--format: no {form!r}; {nearest(form, list(FORMATS))}")
-    _check_out(out)
+        raise ParamsError(f"--format: no {form!r}; {suggest(form, list(FORMATS))}")
+    _require_new_folder(out)
     folder = set_folder(which)
-    made, home, selection = read_set(folder), home_of(folder), read_selection(folder)
+    made, home, selection = read_set(folder), set_context(folder), read_selection(folder)
     parts = {SYNTHETIC: _synthetic(folder, made)}
     if real:
         parts |= _real(folder, made, home, form)
     package = Package(made.facts.table, made.facts.size, parts, _weights(selection, made.rows))
     copied = [folder, *(_splits(home, form) if real else ())]
-    need = sum((sizes.tree(path) for path in copied), sizes.NOTHING).need
-    require_room(out, need, f"the export of {folder.name}")
+    need = sum((disk_usage.tree(path) for path in copied), disk_usage.Amount())
+    check_disk_space(out, need, f"the export of {folder.name}")
     with io.fresh_folder(out) as fresh:
-        placed = FORMATS[form](fresh, package)
+        placed = FORMATS[form].write(fresh, package)
         rows = _manifest(placed, made.rows, package)
-        io.write_csv(fresh / MANIFEST, rows, COLUMNS)
-        text = card(_story(folder, made, home, selection), package, form)
+        io.write_csv(fresh / MANIFEST, rows, EXPORT_COLUMNS)
+        text = card(_story(folder, made, home, selection), package, FORMATS[form].about)
         io.atomic_write(fresh / CARD, text.encode())
     return placed
 
 
-def _splits(home: Home, form: str) -> list[Path]:
+def _splits(home: SetContext, form: str) -> list[Path]:
     """The folders of the real scenes that an export has."""
-    if home.prepared is None:
+    if home.prepared_folder is None:
         return []
     return [
-        home.prepared / split for split in (("train", "val") if form == "mmseg" else ("train",))
+        home.prepared_folder / split
+        for split in (("train", "val") if form == "mmseg" else ("train",))
     ]
 
 
@@ -88,7 +92,7 @@ def set_folder(which: str) -> Path:
     Raises:
         DataError: no such set; names the nearest.
     """
-    path, known = Path(which), _known()
+    path, known = Path(which), _known_sets()
     if which in known:
         return known[which]
     if (path / FACTS).is_file():
@@ -96,17 +100,20 @@ def set_folder(which: str) -> Path:
     if path.is_dir():
         raise DataError(f"{path}: holds no {FACTS}; give the folder of a synthetic set")
     _require_made(which)
-    near = nearest(which, sorted(known)) if known else "no project with sets is here"
+    near = suggest(which, sorted(known)) if known else "no project with sets is here"
     raise DataError(f"no set or folder {which!r}; {near}")
 
 
-def _known() -> dict[str, Path]:
+def _known_sets() -> dict[str, Path]:
     """The sets and selections that there are in the project here; a set goes before a selection."""
     if not Path("params.yaml").is_file():
         return {}
     data = Project().data
-    found = [path.parent for kind in (homes.SELECTED, homes.SYNTHETIC)
-             for path in sorted((data / kind).glob(f"*/{FACTS}"))]  # fmt: skip
+    found = [
+        path.parent
+        for kind in (context.SELECTED, context.SYNTHETIC)
+        for path in sorted((data / kind).glob(f"*/{FACTS}"))
+    ]
     return {folder.name: folder for folder in found}
 
 
@@ -115,17 +122,12 @@ def _require_made(which: str) -> None:
     if not Path("params.yaml").is_file():
         return
     project = Project()
-    stages: dict[str, Mapping[str, Any]] = {
-        "synthesize": project.params.sets, "transfer": project.params.transfers,
-        "select": project.params.selections,
-    }  # fmt: skip
-    for stage, sections in stages.items():
-        if which in sections:
-            kind = homes.SELECTED if stage == "select" else homes.SYNTHETIC
-            project.require(f"{stage}@{which}", project.data / kind / which)
+    for name in ("synthesize", "transfer", "select"):
+        if which in STAGES[name].keys(project.params):
+            project.require(f"{name}@{which}", *STAGES[name].outputs(project, which))
 
 
-def _check_out(out: Path) -> None:
+def _require_new_folder(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise DataError(f"{out}: is a file; give a folder with --out")
     found = sorted(path.name for path in out.iterdir()) if out.exists() else []
@@ -143,23 +145,30 @@ def _synthetic(folder: Path, made: SyntheticSet) -> list[Labelled]:
     known = all(path.is_file() for path in paths)
     return [
         Labelled(
-            row.name, row.photo.split("/")[2], image, classes,
+            row.name,
+            row.photo.split("/")[2],
+            image,
+            classes,
             io.read_ids(path).astype(np.int32) if known else None,
         )
         for row, image, classes, path in zip(
             made.rows, made.image, made.classes, paths, strict=True
         )
-    ]  # fmt: skip
+    ]
 
 
-def _real(folder: Path, made: SyntheticSet, home: Home, form: str) -> dict[str, list[Labelled]]:
-    if home.prepared is None:
+def _real(
+    folder: Path, made: SyntheticSet, home: SetContext, form: str
+) -> dict[str, list[Labelled]]:
+    if home.prepared_folder is None:
         raise DataError(
             f"{folder}: no prepared scenes belong to it, so none can be written beside it; leave "
             "--real out, or export a set of the project"
         )
     splits = {REAL: "train", **({REAL_VAL: "val"} if form == "mmseg" else {})}
-    return {part: _scenes(folder, made, home.prepared, split) for part, split in splits.items()}
+    return {
+        part: _scenes(folder, made, home.prepared_folder, split) for part, split in splits.items()
+    }
 
 
 def _scenes(folder: Path, made: SyntheticSet, prepared: Path, split: str) -> list[Labelled]:
@@ -169,8 +178,9 @@ def _scenes(folder: Path, made: SyntheticSet, prepared: Path, split: str) -> lis
     images = scenes.image.permute(0, 2, 3, 1).numpy()
     maps = scenes.layout.classes.numpy()
     # folder names of the Cityscapes layout hold no underscore
-    cities = [re.sub(r"[^A-Za-z0-9-]+", "-", drive).strip("-") or "scenes"
-              for drive in source.drives]  # fmt: skip
+    cities = [
+        re.sub(r"[^A-Za-z0-9-]+", "-", drive).strip("-") or "scenes" for drive in source.drives
+    ]
     return [Labelled(*facts) for facts in zip(source.names, cities, images, maps, strict=True)]
 
 
@@ -184,11 +194,15 @@ def _manifest(
     placed: Sequence[Placed], rows: Sequence[SetRow], package: Package
 ) -> list[dict[str, Any]]:
     known = {row.name: vars(row) for row in rows}
-    images = {(part, photo.name): photo.image for part, photos in package.parts.items()
-              for photo in photos}  # fmt: skip
+    images = {
+        (part, photo.name): photo.image
+        for part, photos in package.parts.items()
+        for photo in photos
+    }
     lines = []
     for one in placed:
-        line = dict.fromkeys(COLUMNS) | {"digest": io.digest_array(images[one.part, one.name])}
+        digest = io.digest_array(images[one.part, one.name])
+        line = dict.fromkeys(EXPORT_COLUMNS) | {"digest": digest}
         if one.part == SYNTHETIC:
             line |= known[one.name] | {"weight": package.weights.get(one.name, 1.0)}
         else:
@@ -197,29 +211,42 @@ def _manifest(
     return lines
 
 
-def _story(folder: Path, made: SyntheticSet, home: Home, selection: Selection | None) -> Story:
+def _story(
+    folder: Path, made: SyntheticSet, home: SetContext, selection: Selection | None
+) -> Story:
     facts, own = made.facts, folder.absolute().name
     source = selection.set if selection else own
-    section, maker = home.section(source), home.maker(facts.generator)
-    seen = judged(home, source)
+    section, maker = home.section(source), home.generator(facts.generator)
+    seen = read_judged_set(home, source)
     fits = seen is not None and seen.classes == facts.table.names
-    dataset = io.read_json(home.prepared / "dataset.json") if home.prepared else {}
+    dataset = io.read_json(home.prepared_folder / "dataset.json") if home.prepared_folder else {}
     return Story(
-        own, source, home.study, str(dataset.get("reader", "")), facts.generator, maker, made.rows,
-        facts.attributes, section.best_of if isinstance(section, SetParams) else None, selection,
-        seen.pooled(row.name for row in made.rows) if seen is not None and fits else None,
-        seen.judge if seen else "", _diversity(home, maker.name if maker else ""),
-    )  # fmt: skip
+        own,
+        source,
+        home.study,
+        str(dataset.get("reader", "")),
+        facts.generator,
+        maker,
+        made.rows,
+        facts.attributes,
+        section.best_of if isinstance(section, SetParams) else None,
+        selection,
+        seen.pool(row.name for row in made.rows) if seen is not None and fits else None,
+        seen.judge if seen else "",
+        _diversity(home, maker.name if maker else ""),
+    )
 
 
-def _diversity(home: Home, maker: str) -> dict[float, float]:
+def _diversity(home: SetContext, maker: str) -> dict[float, float]:
     """Temperature -> mean perceptual distance of the generator's photographs of one layout."""
     path = home.scores(f"diversity/{maker}") if maker else None
     if path is None:
         return {}
     try:
-        return {float(level["temperature"]): float(level["mean"]["perceptual"]["overall"])
-                for level in io.read_json(path)["temperatures"]}  # fmt: skip
+        return {
+            float(level["temperature"]): float(level["mean"]["perceptual"]["overall"])
+            for level in io.read_json(path)["temperatures"]
+        }
     except (KeyError, TypeError, ValueError) as fault:
         raise DataError(
             f"{path}: not scores of diversity ({fault}); run diversity again"

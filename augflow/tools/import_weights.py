@@ -7,20 +7,25 @@ from typing import Literal
 
 from augflow import generators
 from augflow.core import io
-from augflow.core.errors import DataError
 from augflow.data.boundaries import Filter
 from augflow.data.classes import ClassTable
 from augflow.generators.base import Generator
 from augflow.tools import checkpoints
+from augflow.tools.output_folder import require_output_folder
 
-OWN = {"weights.safetensors", "config.json"}
+GENERATOR_FILES = {"weights.safetensors", "config.json"}
 
 
 def import_weights(
-    origin: Literal["glow2", "pix2pix"], file: Path, out: Path, table: ClassTable,
-    size: tuple[int, int], *, boundary: Literal["v1", "v2"] = "v1",
+    origin: Literal["glow2", "pix2pix"],
+    file: Path,
+    out: Path,
+    table: ClassTable,
+    size: tuple[int, int],
+    *,
+    boundary: Literal["v1", "v2"] = "v1",
     boundary_filter: Filter = "bicubic",
-) -> Generator:  # fmt: skip
+) -> Generator:
     """Reads a checkpoint and writes `weights.safetensors` and `config.json` to `out`.
 
     Args:
@@ -33,11 +38,11 @@ def import_weights(
         boundary_filter: how that map was made smaller.
 
     Raises:
-        DataError: `out` holds other things than a generator.
+        DataError: `out` must not be written to: it holds other things than a generator.
         ModelError: the file is damaged, holds more than tensors, or does not fit.
         ParamsError: the size does not fit the network.
     """
-    _check_out(out)
+    require_output_folder(out, [file], "config.json", GENERATOR_FILES.__contains__)
     generator: Generator
     if origin == "glow2":
         generator = checkpoints.read_glow2(file, table, size, boundary, boundary_filter)
@@ -53,11 +58,3 @@ def import_weights(
     with io.fresh_folder(out) as folder:
         generators.save(folder, system, generator, facts)
     return generator
-
-
-def _check_out(out: Path) -> None:
-    """Only a generator's folder is replaced."""
-    there = [path.name for path in out.iterdir()] if out.exists() else []
-    other = sorted(set(there) - OWN)
-    if other:
-        raise DataError(f"{out}: holds {other[0]!r}, which is no generator's; name a new folder")

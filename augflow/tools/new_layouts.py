@@ -11,26 +11,25 @@ import cv2
 import numpy as np
 
 from augflow.core import io
-from augflow.core.disk import require_room
 from augflow.core.errors import DataError, Faults
+from augflow.core.hardware import check_disk_space
 from augflow.data import boundaries, visualize
 from augflow.data.classes import ClassTable
-from augflow.data.label_maps import Labels, kind_of, label_files, placed
+from augflow.data.label_maps import Labels, kind_of, label_files, prefix_errors
 from augflow.data.params import NewLayoutsParams
 from augflow.data.scenes import SceneFolder, evenly
-from augflow.editing.compose import LayoutMaker, NewLayout, numbers
-from augflow.editing.objects import ObjectMap, pieces
-from augflow.editing.pools import SAMPLE, ScenePool
-from augflow.study import image_sizes, sizes
-from augflow.tools import synth
+from augflow.editing.compose import SAMPLE, LayoutDataset, LayoutMaker, NewLayout, numbers
+from augflow.editing.objects import ObjectMap, connected_components
+from augflow.study import disk_usage
 from augflow.tools.edit_layout import Source, named_maps, source_of
+from augflow.tools.output_folder import require_output_folder
 
 LABELS, INSTANCES, BOUNDARY = "labels", "instances", "boundary"
 """Folders of what is written; what a file holds is said by the ending of its name too."""
 
 LIST, SHEET = "layouts.csv", "contact_sheet.png"
-COLUMNS = ("name", "source", "done")
-OWN = {LABELS, INSTANCES, BOUNDARY, LIST, SHEET}
+LIST_COLUMNS = ("name", "source", "done")
+LAYOUT_OUTPUTS = {LABELS, INSTANCES, BOUNDARY, LIST, SHEET}
 
 SHEET_ROWS, SHEET_COLUMNS, SHEET_SIDE = 12, 5, 256
 """Of the contact sheet: how many sources it shows, how many new ones of each, and the width of its
@@ -41,7 +40,7 @@ KEPT = 32
 
 
 @dataclass
-class Share:
+class ClassShare:
     """What some layouts have of a class.
 
     Attributes:
@@ -62,7 +61,7 @@ class Share:
         self.layouts += 1
         self.pixels += int(np.count_nonzero(mask))
         self.known += int(np.count_nonzero(layout.classes < layout.table.count))
-        self.objects += sum(1 for _ in pieces(layout, mask)) if mask.any() else 0
+        self.objects += sum(1 for _ in connected_components(layout, mask)) if mask.any() else 0
 
     @property
     def share(self) -> float:
@@ -80,13 +79,13 @@ class Made:
     """The shares of boosted classes in the layouts that were there, and in those that were made."""
 
     classes: tuple[str, ...]
-    before: dict[str, Share] = field(default_factory=dict)
-    after: dict[str, Share] = field(default_factory=dict)
+    before: dict[str, ClassShare] = field(default_factory=dict)
+    after: dict[str, ClassShare] = field(default_factory=dict)
 
-    def count(self, shares: dict[str, Share], layout: ObjectMap) -> None:
+    def count(self, shares: dict[str, ClassShare], layout: ObjectMap) -> None:
         """Counts one more layout, before or after."""
         for name in self.classes:
-            shares.setdefault(name, Share()).add(layout, layout.table.names.index(name))
+            shares.setdefault(name, ClassShare()).add(layout, layout.table.names.index(name))
 
 
 class FolderPool(Mapping[str, ObjectMap]):
@@ -101,16 +100,16 @@ class FolderPool(Mapping[str, ObjectMap]):
         faults, self._table = Faults(), table
         self._paths, faults.lines = label_files(folder)
         self._maps = None
-        with faults.gathered():
+        with faults.collect():
             self._maps = named_maps(folder, maps)
         self._kind: Labels = labels
         if labels == "auto":
             self._kind = kind_of(self._paths, self._values(), table)
         self._read: Callable[[str], Source] = lru_cache(KEPT)(self._source)
         for name in self._paths:
-            with faults.gathered():
+            with faults.collect():
                 self._read(name)
-        faults.tell()
+        faults.raise_if_any()
 
     def __getitem__(self, name: str) -> ObjectMap:
         """A layout with its objects."""
@@ -127,8 +126,11 @@ class FolderPool(Mapping[str, ObjectMap]):
     def strength(self) -> float:
         """How strong edges of boundary maps are: the median over some that were given, else 1."""
         sources = [self._read(name) for name in _spread(list(self), SAMPLE)]
-        found = [boundaries.strength(source.boundary, source.objects.ids) for source in sources
-                 if source.boundary is not None]  # fmt: skip
+        found = [
+            boundaries.strength(source.boundary, source.objects.ids)
+            for source in sources
+            if source.boundary is not None
+        ]
         return float(np.median(found)) if found else 1.0
 
     def _values(self) -> dict[str, np.ndarray]:
@@ -145,16 +147,21 @@ class FolderPool(Mapping[str, ObjectMap]):
     def _source(self, name: str) -> Source:
         path, edges = self._paths[name], (self._maps or {}).get(name)
         ids = io.read_ids(path)
-        with placed(path):
+        with prefix_errors(path):
             if self._maps is not None and edges is None:
                 raise DataError("no map of that name; add it, or leave --maps out")
             return source_of(name, path, ids, self._table, self._kind, edges)
 
 
 def layouts_of_folder(
-    folder: Path, params: NewLayoutsParams, out: Path, table: ClassTable, *,
-    labels: Labels = "auto", maps: Path | None = None,
-) -> Made:  # fmt: skip
+    folder: Path,
+    params: NewLayoutsParams,
+    out: Path,
+    table: ClassTable,
+    *,
+    labels: Labels = "auto",
+    maps: Path | None = None,
+) -> Made:
     """Writes new label maps made out of those of a folder, see `write_layouts`.
 
     Args:
@@ -170,7 +177,8 @@ def layouts_of_folder(
         DataError: with every fault of every file; a class has no objects; or because `out` must
             not be written to.
     """
-    check_out(out, [path for path in (folder, maps) if path is not None])
+    inputs = [path for path in (folder, maps) if path is not None]
+    require_output_folder(out, inputs, LIST, LAYOUT_OUTPUTS.__contains__)
     pool = FolderPool(folder, table, labels, maps)
     return write_layouts(pool, params, out, pool.strength())
 
@@ -182,9 +190,9 @@ def layouts_of_scenes(prepared: Path, params: NewLayoutsParams, out: Path) -> Ma
         DataError: the prepared folder cannot be read; a class has no objects; or because `out` must
             not be written to.
     """
-    check_out(out, [prepared])
+    require_output_folder(out, [prepared], LIST, LAYOUT_OUTPUTS.__contains__)
     scenes = SceneFolder(prepared, "train")
-    pool = ScenePool(scenes, range(len(scenes)))
+    pool = LayoutDataset(scenes, range(len(scenes)))
     return write_layouts(pool, params, out, pool.strength())
 
 
@@ -212,42 +220,32 @@ def write_layouts(
     shown: dict[str, list[np.ndarray]] = {
         name: [] for name in _spread(list(dict.fromkeys(source for source, _ in pairs)), SHEET_ROWS)
     }
-    require_room(out, _layout_sizes(pool, out).times(len(pairs)).need, f"{len(pairs)} new layouts")
+    check_disk_space(out, _layout_sizes(pool, out).times(len(pairs)), f"{len(pairs)} new layouts")
     for layout in pool.values():
         made.count(made.before, layout)
     with io.fresh_folder(out) as folder:
         for source, number in pairs:
-            new = maker.made(source, number)
+            new = maker.make(source, number)
             _write(folder, new, maker.table)
             made.count(made.after, ObjectMap(new.classes, new.ids, maker.table))
-            rows.append({column: getattr(new, column) for column in COLUMNS})
+            rows.append({column: getattr(new, column) for column in LIST_COLUMNS})
             if len(shown.get(source, range(SHEET_COLUMNS))) < SHEET_COLUMNS:
                 shown[source].append(new.classes)
-        io.write_csv(folder / LIST, rows, COLUMNS)
+        io.write_csv(folder / LIST, rows, LIST_COLUMNS)
         tiles = [[pool[name].classes, *maps] for name, maps in shown.items()]
         io.write_png(folder / SHEET, _sheet(tiles, maker.table))
     return made
 
 
-def check_out(out: Path, inputs: list[Path]) -> None:
-    """Refuses to write where something would be lost, as `augflow synth` does.
-
-    Raises:
-        DataError: `out` is, holds or lies in an input, or holds files of another kind.
-    """
-    for given in inputs:
-        synth.check_out(out, given, OWN, LIST)
-
-
-def _layout_sizes(pool: Mapping[str, ObjectMap], out: Path) -> sizes.Amount:
+def _layout_sizes(pool: Mapping[str, ObjectMap], out: Path) -> disk_usage.Amount:
     """What the files of a new layout take, those of the largest of some layouts of the pool."""
     found = []
-    for name in _spread(list(pool), image_sizes.SAMPLE):
+    for name in _spread(list(pool), disk_usage.SAMPLE):
         ids, classes = pool[name].ids, pool[name].classes
         maps = (classes, ids.astype(np.uint16), boundaries.boundary_map(ids).astype(np.uint8) * 255)
-        each = [sizes.one_file(image_sizes.encoded(one), out) for one in maps]
-        found.append(sum(each, sizes.NOTHING))
-    return max(found, key=lambda one: one.size, default=sizes.NOTHING)
+        each = [disk_usage.one_file(disk_usage.png_size(one), out) for one in maps]
+        found.append(sum(each, disk_usage.Amount()))
+    return max(found, key=lambda one: one.size, default=disk_usage.Amount())
 
 
 def _spread(names: list[str], count: int) -> list[str]:
@@ -267,8 +265,9 @@ def _sheet(rows: list[list[np.ndarray]], table: ClassTable) -> np.ndarray:
     height, width = rows[0][0].shape
     times = SHEET_SIDE / width
     size = max(1, round(width * times)), max(1, round(height * times))
-    return visualize.sheet([
-        [visualize.coloured(cv2.resize(tile, size, interpolation=cv2.INTER_NEAREST_EXACT), table)
-         for tile in row]
-        for row in rows
-    ])  # fmt: skip
+
+    def tile(classes: np.ndarray) -> np.ndarray:
+        resized = cv2.resize(classes, size, interpolation=cv2.INTER_NEAREST_EXACT)
+        return visualize.colour_classes(resized, table)
+
+    return visualize.sheet([[tile(classes) for classes in row] for row in rows])

@@ -11,17 +11,18 @@ import numpy as np
 import torch
 
 from augflow import generators
-from augflow.core import hardware, io, listing, seeding
+from augflow.core import hardware, io, seeding
 from augflow.core.errors import DataError, Faults
 from augflow.data import label_maps, visualize
 from augflow.data.classes import ClassTable
 from augflow.data.label_maps import Labels
 from augflow.generators.c_glow_predictor import CGlowPredictor, load
 from augflow.metrics import Scores, confusion_matrix, scores
+from augflow.tools.output_folder import require_output_folder
 from augflow.training.prediction import pixels
 
 MAPS, SHEET, FACTS = "labels", "contact_sheet.png", "predictions.json"
-OWN = {MAPS, SHEET, FACTS}
+PREDICTION_OUTPUTS = {MAPS, SHEET, FACTS}
 SHEET_ROWS, THREADS = 24, 2
 SUFFIXES = (".png", ".jpg", ".jpeg")
 PHOTO_ENDING = "_leftImg8bit"
@@ -50,9 +51,15 @@ class Predictions:
 
 
 def predict_photos(
-    images: Path, predictor: Path, out: Path, *, samples: int, truth: Path | None = None,
-    labels: Labels = "auto", threads: int = THREADS,
-) -> Predictions:  # fmt: skip
+    images: Path,
+    predictor: Path,
+    out: Path,
+    *,
+    samples: int,
+    truth: Path | None = None,
+    labels: Labels = "auto",
+    threads: int = THREADS,
+) -> Predictions:
     """Writes the class map of every photograph of a folder, and a contact sheet.
 
     A map has its photograph's size and holds published ids. It is scored in that size: what is
@@ -72,7 +79,7 @@ def predict_photos(
             written to.
         ModelError: the predictor cannot be read.
     """
-    _check_out(out, images)
+    require_output_folder(out, [images], FACTS, PREDICTION_OUTPUTS.__contains__)
     hardware.keep_pages()
     seeding.deterministic(0, threads)
     maker = load(predictor)
@@ -81,7 +88,7 @@ def predict_photos(
     rows: list[list[np.ndarray]] = []
     with io.fresh_folder(out) as folder:
         for photo in photos:
-            found = predicted(maker, photo.image, samples)
+            found = predict_classes(maker, photo.image, samples)
             io.write_png(folder / MAPS / f"{photo.name}.png", maker.table.raw_ids[found])
             items.append(_item(photo, found, maker.table.count))
             if len(rows) < SHEET_ROWS:
@@ -94,10 +101,10 @@ def predict_photos(
             "items": items,
         }
         io.write_records(folder / FACTS, facts)
-    return Predictions(len(photos), _scored(items) if truth is not None else None)
+    return Predictions(len(photos), _pool_scores(items) if truth is not None else None)
 
 
-def predicted(maker: CGlowPredictor, image: np.ndarray, samples: int) -> np.ndarray:
+def predict_classes(maker: CGlowPredictor, image: np.ndarray, samples: int) -> np.ndarray:
     """The class map of a photograph in the photograph's size, (H, W) uint8 train ids."""
     small = cv2.resize(image, maker.size[::-1], interpolation=cv2.INTER_AREA)
     batch = pixels(torch.from_numpy(small).permute(2, 0, 1)[None].contiguous())
@@ -113,10 +120,12 @@ def photo_files(folder: Path) -> tuple[dict[str, Path], list[str]]:
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; give a folder of photographs with --images")
-    paths, faults = listing.images_below(folder, SUFFIXES)
+    paths, faults = io.images_below(folder, SUFFIXES)
     if not paths and not faults:
         raise DataError(f"{folder}: holds no photograph; expected {', '.join(SUFFIXES)} files")
-    found, wrong = listing.named(folder, paths, lambda path: path.stem.removesuffix(PHOTO_ENDING))
+    found, wrong = io.index_by_name(
+        folder, paths, lambda path: path.stem.removesuffix(PHOTO_ENDING)
+    )
     return found, faults + wrong
 
 
@@ -124,20 +133,20 @@ def _photos(images: Path, truth: Path | None, table: ClassTable, labels: Labels)
     faults = Faults()
     paths: dict[str, Path] = {}
     truths: dict[str, Path] = {}
-    with faults.gathered():
+    with faults.collect():
         paths, faults.lines = photo_files(images)
     if truth is not None:
-        with faults.gathered():
+        with faults.collect():
             truths, wrong = label_maps.label_files(truth)
             faults.lines += wrong
     maps = _maps(truths, table, labels, faults)
     photos = []
     for name, path in paths.items():
-        with faults.gathered():
+        with faults.collect():
             photos.append(Photo(name, io.read_photo(path), maps.get(name)))
-            with label_maps.placed(path):
+            with label_maps.prefix_errors(path):
                 _require_pair(photos[-1], truth, name in truths)
-    faults.tell()
+    faults.raise_if_any()
     return photos
 
 
@@ -147,11 +156,11 @@ def _maps(
     """The class maps of label maps in their own sizes, by core name."""
     decoded, found = {}, {}
     for name, path in paths.items():
-        with faults.gathered():
+        with faults.collect():
             decoded[name] = io.read_ids(path)
     kind = labels if labels != "auto" else label_maps.kind_of(dict(paths), decoded, table)
     for name, ids in decoded.items():
-        with faults.gathered(), label_maps.placed(paths[name]):
+        with faults.collect(), label_maps.prefix_errors(paths[name]):
             found[name] = label_maps.known_classes(paths[name], ids, table, kind)
     return found
 
@@ -173,7 +182,7 @@ def _item(photo: Photo, found: np.ndarray, count: int) -> dict[str, object]:
     return {"name": photo.name, "confusion": matrix.tolist()}
 
 
-def _scored(items: list[dict[str, object]]) -> Scores:
+def _pool_scores(items: list[dict[str, object]]) -> Scores:
     return scores(np.sum([np.asarray(item["confusion"]) for item in items], axis=0))
 
 
@@ -184,21 +193,5 @@ def _tiles(photo: Photo, found: np.ndarray, maker: CGlowPredictor) -> list[np.nd
     for classes in (found, photo.truth):
         if classes is not None:
             small = cv2.resize(classes, size, interpolation=cv2.INTER_NEAREST_EXACT)
-            tiles.append(visualize.coloured(small, maker.table))
+            tiles.append(visualize.colour_classes(small, maker.table))
     return tiles
-
-
-def _check_out(out: Path, images: Path) -> None:
-    """Refuses to write where something would be lost; older predictions are replaced."""
-    here, there = out.resolve(), images.resolve()
-    if here == there or here in there.parents or there in here.parents or here == Path.cwd():
-        raise DataError(
-            f"{out}: is the current folder, or is, holds or lies in the photographs' folder "
-            f"{images}; give another with --out"
-        )
-    if out.exists() and not out.is_dir():
-        raise DataError(f"{out}: is a file; give a folder with --out")
-    found = {path.name for path in out.iterdir()} if out.exists() else set()
-    strange = sorted(found - OWN) if FACTS in found else sorted(found)
-    if strange:
-        raise DataError(f"{out}: holds {', '.join(strange[:5])}; give a new folder with --out")

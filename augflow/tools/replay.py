@@ -18,11 +18,25 @@ from augflow.data.synthetic import MANIFEST
 from augflow.data.synthetic.manifest import label_path
 from augflow.stages.synthesize import layout_maker
 from augflow.study.params import SetParams, TransferParams
-from augflow.tools.provenance.home import SYNTHETIC, Home, Maker, home_of, maker_of
-from augflow.tools.provenance.located import Located, located
-from augflow.tools.provenance.origins import origin_recipe, read_origin
-from augflow.tools.provenance.remaking import Drawn, Moved, Recipe, Splits, remade
-from augflow.tools.provenance.selections import read_selection
+from augflow.tools.provenance.context import (
+    SYNTHETIC,
+    GeneratorRecord,
+    LocatedImage,
+    SetContext,
+    find_image,
+    read_generator_record,
+    read_selection,
+    set_context,
+)
+from augflow.tools.provenance.remaking import (
+    Drawn,
+    Moved,
+    Recipe,
+    Splits,
+    origin_recipe,
+    read_origin,
+    replay_image,
+)
 from augflow.tools.synth import THREADS
 
 
@@ -72,14 +86,14 @@ def replay(photo: Path, generator: Path | None = None) -> Replay:
         DataError: not a photograph of a set, or it cannot be made again: says why.
         ModelError: the generator cannot be read.
     """
-    here = located(photo)
-    home = home_of(here.folder)
-    stored = here.pixels()
+    here = find_image(photo)
+    home = set_context(here.folder)
+    stored = io.read_photo(here.path)
     maker = _maker(here, home, generator)
     plan = _plan(here, home)
     hardware.keep_pages()
     deterministic(0, plan.threads)
-    made = remade(generators.load(maker.folder), plan.recipe).image
+    made = replay_image(generators.load_unchecked(maker.folder), plan.recipe).image
     if made.shape != stored.shape:
         raise DataError(
             f"{photo}: is {stored.shape[0]}x{stored.shape[1]} now, made again "
@@ -88,52 +102,57 @@ def replay(photo: Path, generator: Path | None = None) -> Replay:
     apart = np.abs(made.astype(np.int64) - stored).max(axis=2)
     recorded = here.row.digest
     found = Replay(
-        made, int(apart.max()), float((apart > 0).mean()), io.digest_array(stored) != recorded,
+        made,
+        int(apart.max()),
+        float((apart > 0).mean()),
+        io.digest_array(stored) != recorded,
         io.digest_array(made) == recorded,
-    )  # fmt: skip
+    )
     if plan.doubt and not found.equal and not found.as_recorded:
         raise _cannot(here, plan.doubt)
     return found
 
 
-def _maker(here: Located, home: Home, folder: Path | None) -> Maker:
+def _maker(here: LocatedImage, home: SetContext, folder: Path | None) -> GeneratorRecord:
     digest = here.row.generator
     if folder is None:
-        found = home.maker(digest)
+        found = home.generator(digest)
         if found is None:
-            known = ", ".join(f"{maker.name} ({maker.digest})" for maker in home.makers())
+            known = ", ".join(f"{maker.name} ({maker.digest})" for maker in home.generators())
             raise _cannot(
-                here, f"no generator here has the digest {digest} of the one that made it (found: "
-                f"{known or 'none'}); give its folder with --generator"
-            )  # fmt: skip
+                here,
+                f"no generator here has the digest {digest} of the one that made it (found: "
+                f"{known or 'none'}); give its folder with --generator",
+            )
         return found
-    given = maker_of(folder)
+    given = read_generator_record(folder)
     if given.digest != digest:
         raise _cannot(
-            here, f"{folder} has the digest {given.digest}, the generator that made it {digest}; "
-            "give the folder of that one with --generator"
-        )  # fmt: skip
+            here,
+            f"{folder} has the digest {given.digest}, the generator that made it {digest}; "
+            "give the folder of that one with --generator",
+        )
     return given
 
 
-def _plan(here: Located, home: Home) -> _Plan:
+def _plan(here: LocatedImage, home: SetContext) -> _Plan:
     """From the record of a user's own set, the study's prepared scenes, or the set's labels."""
     name, source = _source(here, home)
     origin = read_origin(source) if source else None
     if source is not None and origin is not None:
         return _Plan(origin_recipe(source, here.facts, origin, here.row), origin.threads)
     threads = home.project.params.threads if home.data and home.project else THREADS
-    splits = Splits(home.prepared) if home.prepared else None
+    splits = Splits(home.prepared_folder) if home.prepared_folder else None
     section = home.section(name)
     if splits is not None and isinstance(section, SetParams) and section.new_layouts is not None:
         maker = layout_maker(splits.split(section.layouts), section)
-        layout, doubt = maker.named(here.row.layout).layout, ""
+        layout, doubt = maker.from_name(here.row.layout).layout, ""
     else:
         layout, doubt = _layout(here, source, splits)
     return _Plan(Recipe(layout, _latents(here, home, name, splits)), threads, doubt)
 
 
-def _source(here: Located, home: Home) -> tuple[str, Path | None]:
+def _source(here: LocatedImage, home: SetContext) -> tuple[str, Path | None]:
     """Name and folder of the set that a photograph was made in; None where it is not there."""
     selection = read_selection(here.folder)
     if selection is None:
@@ -142,29 +161,33 @@ def _source(here: Located, home: Home) -> tuple[str, Path | None]:
     return selection.set, folder if folder is not None and folder.is_dir() else None
 
 
-def _latents(here: Located, home: Home, name: str, splits: Splits | None) -> Drawn | Moved:
+def _latents(
+    here: LocatedImage, home: SetContext, name: str, splits: Splits | None
+) -> Drawn | Moved:
     row = here.row
     if not row.content:
         return Drawn(row.seed, row.temperature)
     section = home.section(name)
     if not isinstance(section, TransferParams) or splits is None:
         raise _cannot(
-            here, f"its content was moved from {row.content}, and neither the set nor a transfer "
-            f"{name!r} in params.yaml, with prepared scenes, says how; make the set again"
-        )  # fmt: skip
+            here,
+            f"its content was moved from {row.content}, and neither the set nor a transfer "
+            f"{name!r} in params.yaml, with prepared scenes, says how; make the set again",
+        )
     return splits.latents(section, row)
 
 
-def _layout(here: Located, source: Path | None, splits: Splits | None) -> tuple[Layout, str]:
+def _layout(here: LocatedImage, source: Path | None, splits: Splits | None) -> tuple[Layout, str]:
     """The layout of a photograph, and a doubt where its boundary map had to be guessed."""
     row = here.row
     if splits is not None and row.layout in _names(splits, row.split):
         return splits.scene(row.split, row.layout).layout, ""
     if source is None:
         raise _cannot(
-            here, f"its layout {row.layout!r} is no prepared scene, and the set that it was "
-            "selected from, whose labels are whole, is not there"
-        )  # fmt: skip
+            here,
+            f"its layout {row.layout!r} is no prepared scene, and the set that it was "
+            "selected from, whose labels are whole, is not there",
+        )
     labels = source / label_path(row.photo, "labelIds")
     instances = source / label_path(row.photo, "instanceIds")
     if not labels.is_file():
@@ -188,5 +211,5 @@ def _names(splits: Splits, split: str) -> list[str]:
     return [row["name"] for row in rows if row["split"] == split]
 
 
-def _cannot(here: Located, why: str) -> DataError:
+def _cannot(here: LocatedImage, why: str) -> DataError:
     return DataError(f"{here.path}: cannot be made again ({MANIFEST} of {here.folder}): {why}")

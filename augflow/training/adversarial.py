@@ -9,20 +9,18 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from augflow.core import seeding
-from augflow.core.distributed import Part, Ranks
+from augflow.core.distributed import MicroBatch, Ranks
 from augflow.core.tensors import device_of
 from augflow.data.scenes import Layout, Scene
 from augflow.generators.base import Planes
-from augflow.generators.batch_norm import BatchStatistics
-from augflow.generators.pix2pix import AdversarialGenerator, Opponent
-from augflow.training.batches import HELD_OUT, flipped, kept, photo_noise, pieces, uniform
+from augflow.generators.pix2pix import PATCHES, BatchNorm, BatchStatistics, Pix2Pix
+from augflow.training.batches import EVAL_BATCH, cache_single, iter_batches, photo_noise, uniform
 from augflow.training.learner import GeneratorLearner
-from augflow.training.nonfinite import culprit
+from augflow.training.nonfinite import first_nonfinite_module
 from augflow.training.params import TrainingParams
-from augflow.training.patch_gan import PatchGAN
 
 
 class AdversarialLearner(GeneratorLearner):
@@ -36,20 +34,24 @@ class AdversarialLearner(GeneratorLearner):
         equations 1 to 4 and section 3.3.
     """
 
-    generator: AdversarialGenerator
+    generator: Pix2Pix
     columns = (
-        "loss", "loss_discriminator", "l1", "grad_norm", "learning_rate", "val_distance",
-    )  # fmt: skip
+        "loss",
+        "loss_discriminator",
+        "l1",
+        "grad_norm",
+        "learning_rate",
+        "val_distance",
+    )
 
-    def __init__(self, generator: Any, params: TrainingParams) -> None:
+    def __init__(self, generator: Pix2Pix, params: TrainingParams) -> None:
         """Makes the discriminator from `params.seed`."""
-        opponent = generator.opponent
+        config = self.config = generator.config
         with seeding.torch_seeded(seeding.derive(params.seed, "discriminator")):
             self.discriminator = PatchGAN(
-                generator.planes_count + 3, opponent.patch, opponent.width, opponent.batch_norm
+                generator.planes_count + 3, config.patch, config.patch_width, config.norm == "batch"
             )
         self.discriminator.to(device_of(generator))
-        self.opponent: Opponent = opponent
         networks = {"generator": generator, "discriminator": self.discriminator}
         super().__init__(generator, params, networks)
 
@@ -63,43 +65,41 @@ class AdversarialLearner(GeneratorLearner):
 
     def whole_batches(self) -> str | None:
         """See `Learner.whole_batches`."""
-        if not self.opponent.batch_norm:
+        if self.config.norm == "instance":
             return None
         return "batch norm looks at the whole batch: leave it null, or set norm: instance"
 
-    def step(self, scene: Scene, rng: np.random.Generator, step: int) -> dict[str, float]:
-        """See `Learner.step`.
-
-        Raises:
-            NotFiniteError: before the weights in question are touched.
-        """
-        if self.params.flip:
-            scene = flipped(scene, rng)
-        if self.opponent.jitter:
-            scene = jittered(scene, self.opponent.jitter, rng)
-        rate = self.set_rate(step)
+    def update(self, scene: Scene, rng: np.random.Generator, step: int) -> dict[str, float]:
+        """See `GeneratorLearner.update`."""
+        if self.config.jitter:
+            scene = random_jitter(scene, self.config.jitter, rng)
         coins = [uniform((len(scene), *s), rng) for s in self.generator.latent_shapes()]
         parts = self.parts(len(scene))
-        pair = kept(lambda part: self._pair(part, scene, coins), parts)
-        judged = self.descend(
-            "discriminator", parts, step, lambda part: self._judged(pair(part), part.share),
-            lambda part: culprit(self.discriminator, lambda: self._judged(pair(part), part.share)),
-        )  # fmt: skip
+        pair = cache_single(lambda part: self._pair(part, scene, coins), parts)
+
+        def judge(part: MicroBatch) -> dict[str, Tensor]:
+            return self._discriminator_losses(pair(part), part.share)
+
+        judged = self.optimizer_step(
+            "discriminator",
+            parts,
+            step,
+            judge,
+            lambda part: first_nonfinite_module(self.discriminator, lambda: judge(part)),
+        )
         self.discriminator.requires_grad_(False)
-        numbers = self.descend(
-            "generator", parts, step, lambda part: self._made(pair(part), part.share),
-            lambda part: culprit(
-                self.generator, lambda: self.generator.paint(pair(part).coins, pair(part).planes)
+        numbers = self.optimizer_step(
+            "generator",
+            parts,
+            step,
+            lambda part: self._generator_losses(pair(part), part.share),
+            lambda part: first_nonfinite_module(
+                self.generator,
+                lambda: self.generator.decode_latents(pair(part).coins, pair(part).planes),
             ),
-        )  # fmt: skip
+        )
         self.discriminator.requires_grad_(True)
-        self.follow(step)
-        return {
-            **numbers,
-            "loss_discriminator": judged["loss"],
-            "l1": numbers["l1"] * 128,
-            "learning_rate": rate,
-        }
+        return {**numbers, "loss_discriminator": judged["loss"], "l1": numbers["l1"] * 128}
 
     def discriminator_loss(self, planes: Tensor, real: Tensor, fake: Tensor) -> Tensor:
         """Half the cross-entropy of taking photographs for photographs and fakes for fakes.
@@ -121,33 +121,33 @@ class AdversarialLearner(GeneratorLearner):
         """
         distance = F.l1_loss(fake, real)
         passed = self._against(planes, fake, 1.0)
-        return passed + self.opponent.l1_weight * distance, distance
+        return passed + self.config.l1_weight * distance, distance
 
     @staticmethod
-    def evaluate(generator: Any, scene: Scene, batch: int = HELD_OUT) -> dict[str, float]:
+    def evaluate(generator: Any, scene: Scene, batch: int = EVAL_BATCH) -> dict[str, float]:
         """Mean absolute distance to held-out photographs, in 8-bit grey values, fixed coins."""
         total = 0.0
-        for start, part in pieces(scene, batch, device_of(generator)):
+        for start, part in iter_batches(scene, batch, device_of(generator)):
             noise = photo_noise(start, len(part))
             made = generator.sample(generator.condition(part.layout), noise, 1.0)
-            error = (made * 2 - 1 - _signed(part)).abs().mean((1, 2, 3)) * 128
+            error = (made * 2 - 1 - _to_signed(part)).abs().mean((1, 2, 3)) * 128
             total += float(error.double().sum())
         return {"val_distance": total / len(scene)}
 
-    def _pair(self, part: Part, scene: Scene, coins: Sequence[Tensor]) -> _Pair:
+    def _pair(self, part: MicroBatch, scene: Scene, coins: Sequence[Tensor]) -> _Pair:
         """The photographs of a part of a batch, and what the generator makes in their place."""
-        own, *drawn = self.taken(part, scene, *coins)
+        own, *drawn = self.rows_on_device(part, scene, *coins)
         conditions = self.generator.condition(own.layout)
         with self.precision():
             fake = 2 * self.generator.paint_together(drawn, conditions) - 1
-        return _Pair(conditions, tuple(drawn), _signed(own), fake)
+        return _Pair(conditions, tuple(drawn), _to_signed(own), fake)
 
-    def _judged(self, pair: _Pair, share: float) -> dict[str, Tensor]:
+    def _discriminator_losses(self, pair: _Pair, share: float) -> dict[str, Tensor]:
         with self.precision():
             loss = self.discriminator_loss(pair.planes.values, pair.real, pair.fake.detach())
         return {"loss": share * loss}
 
-    def _made(self, pair: _Pair, share: float) -> dict[str, Tensor]:
+    def _generator_losses(self, pair: _Pair, share: float) -> dict[str, Tensor]:
         with self.precision():
             loss, distance = self.generator_loss(pair.planes.values, pair.real, pair.fake)
         return {"loss": share * loss, "l1": share * distance}
@@ -167,12 +167,12 @@ class _Pair:
     fake: Tensor
 
 
-def _signed(scene: Scene) -> Tensor:
+def _to_signed(scene: Scene) -> Tensor:
     """Photographs in [-1, 1], 8-bit values at the centres of their bins."""
     return (scene.image.float() + 0.5) / 128 - 1
 
 
-def jittered(scene: Scene, rows: int, rng: np.random.Generator) -> Scene:
+def random_jitter(scene: Scene, rows: int, rng: np.random.Generator) -> Scene:
     """Scenes enlarged by so many rows, and columns in proportion, each cut to size at random.
 
     Photographs are enlarged bicubically, boundary maps bilinearly, classes to the nearest.
@@ -196,3 +196,57 @@ def jittered(scene: Scene, rows: int, rng: np.random.Generator) -> Scene:
     image = cut(scene.image, "bicubic").round().clamp(0, 255).to(torch.uint8)
     classes = cut(scene.layout.classes[:, None], "nearest-exact")[:, 0].to(torch.uint8)
     return Scene(image, Layout(classes, cut(scene.layout.boundary[:, None], "bilinear")[:, 0]))
+
+
+class PatchGAN(nn.Module):
+    """The discriminator judges overlapping patches of a photograph with its layout.
+
+    Convolutions 4x4: some that halve, one that does not, one to a judgement per patch.
+
+    References:
+        Isola et al. 2017, sections 3.2.2 and 6.1.2.
+    """
+
+    def __init__(self, inputs: int, patch: int, width: int, batch_norm: bool) -> None:
+        """Draws the weights from N(0, 0.02).
+
+        Args:
+            inputs: channels of layout and photograph together.
+            patch: a key of `PATCHES`.
+            width: channels after the first convolution; they double up to eight times that.
+            batch_norm: batch normalisation, or instance normalisation without weights.
+        """
+        super().__init__()
+        layers: list[nn.Module] = [nn.Conv2d(inputs, width, 4, 2, 1), nn.LeakyReLU(0.2)]
+        before = width
+        for number in range(1, PATCHES[patch] + 1):
+            after = width * min(2**number, 8)
+            stride = 2 if number < PATCHES[patch] else 1
+            layers += [nn.Conv2d(before, after, 4, stride, 1, bias=not batch_norm)]
+            layers += [_norm(after, batch_norm), nn.LeakyReLU(0.2)]
+            before = after
+        layers.append(nn.Conv2d(before, 1, 4, 1, 1))
+        self.layers = nn.Sequential(*layers)
+        self.apply(_initialise)
+
+    def forward(self, pairs: Tensor) -> Tensor:
+        """How real each patch looks, as logits.
+
+        Shapes:
+            pairs: (N, inputs, H, W), the layout's planes followed by the photograph.
+            returns: (N, 1, h, w).
+        """
+        return self.layers(pairs)
+
+
+def _norm(channels: int, batch_norm: bool) -> nn.Module:
+    return BatchNorm(channels) if batch_norm else nn.InstanceNorm2d(channels)
+
+
+def _initialise(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv2d):
+        nn.init.normal_(module.weight, 0, 0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, BatchNorm):
+        nn.init.normal_(module.weight, 1, 0.02)

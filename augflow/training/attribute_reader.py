@@ -10,12 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from augflow.core import seeding
-from augflow.core.distributed import Part
+from augflow.core.distributed import MicroBatch
 from augflow.core.tensors import device_of
 from augflow.data.attributes import Attributes, brightness
 from augflow.data.scenes import Layout, Scene
 from augflow.generators.base import class_planes
-from augflow.training.batches import flipped, uniform
+from augflow.training.batches import uniform
 from augflow.training.learner import GeneratorLearner
 from augflow.training.params import TrainingParams
 
@@ -92,29 +92,23 @@ class AttributeLearner(GeneratorLearner):
     def __init__(
         self, reader: AttributeReader, attributes: Attributes, params: TrainingParams
     ) -> None:
-        """Sets up the optimizer."""
-        super().__init__(reader, params)
+        """Sets up the optimizer; scenes are mirrored whatever `params.flip` says."""
+        super().__init__(reader, params.model_copy(update={"flip": True}))
         self.attributes = attributes
 
-    def step(self, scene: Scene, rng: np.random.Generator, step: int) -> dict[str, float]:
-        """See `Learner.step`."""
-        scene = flipped(scene, rng)
-        rate = self.set_rate(step)
+    def update(self, scene: Scene, rng: np.random.Generator, step: int) -> dict[str, float]:
+        """See `GeneratorLearner.update`."""
         light = 0.9 + 0.2 * uniform((len(scene), 1, 1, 1), rng)
         much = self.attributes.of_layout(scene.layout)
         known = float(_shares(scene.layout, self.generator.out.out_channels).sum().clamp(min=1))
 
-        def losses(part: Part) -> dict[str, Tensor]:
-            own, lit, wanted = self.taken(part, scene, light, much)
+        def losses(part: MicroBatch) -> dict[str, Tensor]:
+            own, lit, wanted = self.rows_on_device(part, scene, light, much)
             logits, where = self.generator((own.image.float() / 255 * lit).clamp(max=1))
             loss = F.binary_cross_entropy_with_logits(logits[:, -wanted.shape[1] :], wanted)
             return {"loss": part.share * loss + _of_pixels(where, own.layout, known)}
 
-        numbers = self.descend(
-            "generator", self.parts(len(scene)), step, losses, lambda part: "the attribute reader"
-        )
-        self.follow(step)
-        return {**numbers, "learning_rate": rate}
+        return self.optimizer_step("generator", self.parts(len(scene)), step, losses)
 
 
 def _of_pixels(where: Tensor, layout: Layout, known: float) -> Tensor:

@@ -11,16 +11,16 @@ import torch
 from torch import Tensor
 
 from augflow.core import seeding
-from augflow.core.distributed import Part
+from augflow.core.distributed import MicroBatch
 from augflow.data.scenes import Layout, Scene
 
 T = TypeVar("T")
 
-HELD_OUT = 16
+EVAL_BATCH = 16
 """How many held-out scenes are looked at at once."""
 
 
-def flipped(scene: Scene, rng: np.random.Generator) -> Scene:
+def random_flip(scene: Scene, rng: np.random.Generator) -> Scene:
     """Each scene mirrored left to right, or not, by a coin of its own."""
     coins = torch.from_numpy(rng.random(len(scene)) < 0.5).to(scene.image.device)
     image = torch.where(coins[:, None, None, None], scene.image.flip(-1), scene.image)
@@ -44,13 +44,15 @@ def photo_noise(start: int, count: int) -> seeding.Noise:
     return seeding.Noise([seeding.derive(0, "held out", start + n) for n in range(count)])
 
 
-def pieces(scene: Scene, batch: int, device: torch.device) -> Iterator[tuple[int, Scene]]:
+def iter_batches(scene: Scene, batch: int, device: torch.device) -> Iterator[tuple[int, Scene]]:
     """Scenes on a device, so many at once, each with the place of its first one."""
     for start in range(0, len(scene), batch):
         yield start, scene[start : start + batch].to(device)
 
 
-def kept(make: Callable[[Part], T], parts: Sequence[Part]) -> Callable[[Part], T]:
+def cache_single(
+    make: Callable[[MicroBatch], T], parts: Sequence[MicroBatch]
+) -> Callable[[MicroBatch], T]:
     """`make`, which of a single part is asked only once.
 
     Two networks that learn in turn look at the same photographs. If there are several parts, those

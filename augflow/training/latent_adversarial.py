@@ -11,23 +11,29 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from augflow.core.distributed import Part
+from augflow.core.distributed import MicroBatch
 from augflow.core.tensors import device_of
 from augflow.data.scenes import Scene, Scenes
-from augflow.flows.density import bits_per_dim, dequantized
-from augflow.generators.caglow_encoder import Told
-from augflow.generators.caglow_supervision import Findings
+from augflow.flows.density import bits_per_dim, dequantize
+from augflow.generators.caglow import EncoderCondition, Findings
 from augflow.generators.class_fractions import (
     class_accuracy,
+    class_fractions,
     class_loss,
-    class_shares,
+    known_fraction,
     known_pixels,
-    known_share,
 )
-from augflow.training.batches import HELD_OUT, flipped, kept, normal, photo_noise, pieces, uniform
+from augflow.training.batches import (
+    EVAL_BATCH,
+    cache_single,
+    iter_batches,
+    normal,
+    photo_noise,
+    uniform,
+)
 from augflow.training.learner import schedule
 from augflow.training.likelihood import LikelihoodLearner
-from augflow.training.nonfinite import culprit
+from augflow.training.nonfinite import first_nonfinite_module
 from augflow.training.params import TrainingParams
 
 LOSSES = ("discriminator", "encoder", "classifier", "decoder", "matching", "latents")
@@ -45,9 +51,16 @@ class LatentAdversarialLearner(LikelihoodLearner):
 
     generator: Any
     columns = (
-        "loss", "bpd_target", *LOSSES, "grad_norm", "learning_rate",
-        "round_trip", "val_bpd", "val_bpd_given", "val_classes",
-    )  # fmt: skip
+        "loss",
+        "bpd_target",
+        *LOSSES,
+        "grad_norm",
+        "learning_rate",
+        "round_trip",
+        "val_bpd",
+        "val_bpd_given",
+        "val_classes",
+    )
 
     def __init__(self, generator: Any, params: TrainingParams) -> None:
         """Sets up an optimizer each for the flow, the encoder and the supervision block."""
@@ -56,29 +69,19 @@ class LatentAdversarialLearner(LikelihoodLearner):
         super().__init__(generator, params, networks)
         self.border = round(generator.config.flow_share * params.steps)
 
-    def attend(self, scenes: Scenes) -> None:
+    def on_fit_start(self, scenes: Scenes) -> None:
         """Measures which photographs are dark and bright, and how many are."""
         self.generator.measure_light(scenes[:].image)
 
-    def step(self, scene: Scene, rng: np.random.Generator, step: int) -> dict[str, float]:
-        """See `Learner.step`.
-
-        Raises:
-            NotFiniteError: before the weights are touched.
-        """
-        if self.params.flip:
-            scene = flipped(scene, rng)
-        rate = self.set_rate(step)
+    def update(self, scene: Scene, rng: np.random.Generator, step: int) -> dict[str, float]:
+        """See `GeneratorLearner.update`."""
         noise = uniform(tuple(scene.image.shape), rng)
         if step < self.border:
             planes = noise.new_zeros(len(scene), 0, *scene.layout.size)
-            numbers = self.learned("flow", scene, noise, planes, step)  # equation 9
-        else:
-            if step == self.border:
-                self._freeze()
-            numbers = self._encoder_step(scene, noise, rng, step)
-        self.follow(step)
-        return {**numbers, "learning_rate": rate}
+            return self.train_step("flow", scene, noise, planes, step)  # equation 9
+        if step == self.border:
+            self._freeze()
+        return self._encoder_step(scene, noise, rng, step)
 
     def set_rate(self, step: int, optimizer: str | None = None) -> float:
         """Sets the learning rate by the schedule of the stage that a step belongs to."""
@@ -93,7 +96,7 @@ class LatentAdversarialLearner(LikelihoodLearner):
         return rate
 
     @staticmethod
-    def evaluate(generator: Any, scene: Scene, batch: int = HELD_OUT) -> dict[str, float]:
+    def evaluate(generator: Any, scene: Scene, batch: int = EVAL_BATCH) -> dict[str, float]:
         """The flow's numbers; bits given layout and light; how well classes are read back.
 
         `val_bpd_given` are the bits of photographs when the encoder's Gaussians, all codes in the
@@ -102,7 +105,7 @@ class LatentAdversarialLearner(LikelihoodLearner):
         """
         flow = LikelihoodLearner.evaluate(generator, scene, batch)
         bits, right, known = 0.0, 0.0, 0
-        for start, part in pieces(scene, batch, device_of(generator)):
+        for start, part in iter_batches(scene, batch, device_of(generator)):
             gain, accuracy = _held_out(generator, part, start)
             pixels = known_pixels(part.layout.classes, generator.table.count)
             bits, right, known = bits + gain * len(part), right + accuracy * pixels, known + pixels
@@ -129,39 +132,41 @@ class LatentAdversarialLearner(LikelihoodLearner):
         shapes = generator.target.shape.latents(scene.layout.size)
         draws = [normal((len(scene), *shape), rng) for shape in shapes]
         codes = 2 * uniform((len(scene), generator.config.codes), rng) - 1
-        batch = kept(lambda part: self._batch(part, scene, noise, draws, codes), parts)
+        batch = cache_single(lambda part: self._batch(part, scene, noise, draws, codes), parts)
 
-        def totalled(losses: dict[str, Tensor]) -> dict[str, Tensor]:
+        def with_total(losses: dict[str, Tensor]) -> dict[str, Tensor]:
             return {"loss": lambdas.total(losses), **losses}
 
-        judged = self.descend(
-            "block", parts, step, lambda part: totalled(self._judged(batch(part))),
-            lambda part: culprit(generator, lambda: self._judged(batch(part))),
-        )  # fmt: skip
-        made = self.descend(
-            "encoder", parts, step, lambda part: totalled(self._made(batch(part))),
-            lambda part: culprit(
+        judged = self.optimizer_step(
+            "block", parts, step, lambda part: with_total(self._block_losses(batch(part)))
+        )
+        made = self.optimizer_step(
+            "encoder",
+            parts,
+            step,
+            lambda part: with_total(self._encoder_losses(batch(part))),
+            lambda part: first_nonfinite_module(
                 generator, lambda: generator.encoder(batch(part).noise, batch(part).told)
             ),
-        )  # fmt: skip
+        )
         return {**judged, **made, **{name: judged[name] for name in ("classifier", "decoder")}}
 
     def _batch(
-        self, part: Part, scene: Scene, noise: Tensor, draws: Sequence[Tensor], codes: Tensor
+        self, part: MicroBatch, scene: Scene, noise: Tensor, draws: Sequence[Tensor], codes: Tensor
     ) -> _Batch:
         """Real latents of a part of a batch, and what the encoder makes for its conditions."""
         generator = self.generator
-        own, spread, code, *drawn = self.taken(part, scene, noise, codes, *draws)
-        real = generator.standardised(dequantized(own.image, spread))
+        own, spread, code, *drawn = self.rows_on_device(part, scene, noise, codes, *draws)
+        real = generator.target_latents(dequantize(own.image, spread))
         attributes = generator.light_of(own.image)
-        shares = class_shares(own.layout.classes, generator.table.count, len(real))
+        shares = class_fractions(own.layout.classes, generator.table.count, len(real))
         with self.precision():
-            told = generator.told(own.layout, attributes, code)
+            told = generator.encode_condition(own.layout, attributes, code)
             fake = generator.encoder(drawn, told)
-        known = known_share(scene.layout.classes, generator.table.count, part.rows)
+        known = known_fraction(scene.layout.classes, generator.table.count, part.rows)
         return _Batch(real, fake, tuple(drawn), told, shares, part.share, known)
 
-    def _judged(self, batch: _Batch) -> dict[str, Tensor]:
+    def _block_losses(self, batch: _Batch) -> dict[str, Tensor]:
         """What the supervision block's three heads minimise."""
         with self.precision():
             real = self.generator.block(batch.real)
@@ -172,13 +177,15 @@ class LatentAdversarialLearner(LikelihoodLearner):
             "decoder": batch.share * decoder_loss(fake, batch.told.codes),
         }
 
-    def _made(self, batch: _Batch) -> dict[str, Tensor]:
+    def _encoder_losses(self, batch: _Batch) -> dict[str, Tensor]:
         """What the encoder minimises."""
         with self.precision():
             with torch.no_grad():
                 real = self.generator.block(batch.real)
             fake = self.generator.block(batch.fake)
-            gaussians = self.generator.encoder.gaussians(batch.real, batch.told.unsaid())
+            gaussians = self.generator.encoder.gaussians(
+                batch.real, batch.told.with_central_codes()
+            )
         return {
             "encoder": batch.share * encoder_loss(fake),
             "classifier": batch.classifier_loss(fake),
@@ -199,7 +206,7 @@ class _Batch:
     real: tuple[Tensor, ...]
     fake: tuple[Tensor, ...]
     noise: tuple[Tensor, ...]
-    told: Told
+    told: EncoderCondition
     shares: tuple[Tensor, ...]
     share: float
     known: float
@@ -235,9 +242,12 @@ def encoder_loss(fake: Findings) -> Tensor:
 
 
 def classifier_loss(
-    found: Findings, shares: Sequence[Tensor], attributes: Tensor,
-    known: float = 1.0, share: float = 1.0,
-) -> Tensor:  # fmt: skip
+    found: Findings,
+    shares: Sequence[Tensor],
+    attributes: Tensor,
+    known: float = 1.0,
+    share: float = 1.0,
+) -> Tensor:
     """Cross-entropy of classes, the mean over levels, and binary cross-entropy of attributes.
 
     Of a part of a batch, weighted by its share of the batch's known pixels and of its rows.
@@ -291,10 +301,12 @@ def latent_loss(real: Sequence[Tensor], gaussians: Sequence[tuple[Tensor, Tensor
 def _held_out(generator: Any, scene: Scene, start: int) -> tuple[float, float]:
     """Bits per dimension that layout and light save, and the classifier's accuracy."""
     noise = photo_noise(start, len(scene)).uniform(*scene.image.shape[1:])
-    image = dequantized(scene.image, torch.from_numpy(noise).to(scene.image.device))
-    real = generator.standardised(image)
+    image = dequantize(scene.image, torch.from_numpy(noise).to(scene.image.device))
+    real = generator.target_latents(image)
     codes = image.new_zeros(len(scene), generator.config.codes)
-    told: Told = generator.told(scene.layout, generator.light_of(scene.image), codes)
+    told: EncoderCondition = generator.encode_condition(
+        scene.layout, generator.light_of(scene.image), codes
+    )
     saved = torch.stack(
         [
             (0.5 * z.square() - 0.5 * ((z - mean) * (-log_sd).exp()).square() - log_sd).sum(
@@ -304,5 +316,5 @@ def _held_out(generator: Any, scene: Scene, start: int) -> tuple[float, float]:
         ]
     ).sum(0)
     bits = -bits_per_dim(saved, generator.dims)
-    shares = class_shares(scene.layout.classes, generator.table.count, 1)
+    shares = class_fractions(scene.layout.classes, generator.table.count, 1)
     return float(bits.mean()), class_accuracy(generator.block(real).classes[0], shares[0])

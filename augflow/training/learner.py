@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from augflow.core.distributed import ALONE, Part, Ranks
+from augflow.core.distributed import ALONE, MicroBatch, Ranks
 from augflow.core.errors import ModelError, ParamsError
-from augflow.core.tensors import device_of, fitting
+from augflow.core.tensors import device_of, require_like
 from augflow.data.scenes import Scene, Scenes
-from augflow.training.batches import HELD_OUT
-from augflow.training.nonfinite import UNSEEN, steepest
+from augflow.training.batches import EVAL_BATCH, random_flip
+from augflow.training.nonfinite import UNSEEN, first_nonfinite_module, largest_gradient
 from augflow.training.params import TrainingParams
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Learner(Protocol):
         ...
 
     def state(self) -> dict[str, Tensor]:
-        """Everything that the next step depends on."""
+        """Everything that the next step depends on: the tensors themselves, which it changes."""
         ...
 
     def restore(self, state: dict[str, Tensor]) -> None:
@@ -60,14 +60,69 @@ class NotFiniteError(ModelError):
     rows: Sequence[int] | None = None
 
 
-class GeneratorLearner:
+class NetworkStates:
+    """Networks that have an optimizer each, Adam or AdamW, and all of them as plain tensors.
+
+    Attributes:
+        networks: what has an optimizer of its own, by name.
+        optimizers: by the same names.
+    """
+
+    networks: dict[str, nn.Module]
+    optimizers: dict[str, torch.optim.Optimizer]
+
+    def state(self) -> dict[str, Tensor]:
+        """See `Learner.state`."""
+        tensors = {f"weights.{name}": p.detach() for name, p in self._weights().items()}
+        tensors |= {f"buffers.{name}": value for name, value in self._buffers().items()}
+        for name, p in self._weights().items():
+            moments = self.optimizers[name.partition(".")[0]].state.get(p, {})
+            tensors |= {f"adam.{key}.{name}": value for key, value in moments.items()}
+        return tensors
+
+    @torch.no_grad()
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """See `Learner.restore`.
+
+        Raises:
+            KeyError: the state lacks a tensor.
+            ValueError: a tensor is of another shape or type.
+        """
+        for name, p in self._weights().items():
+            p.copy_(require_like(state, f"weights.{name}", p))
+        for name, value in self._buffers().items():
+            value.copy_(require_like(state, f"buffers.{name}", value))
+        for name, p in self._weights().items():
+            likes = {"step": torch.zeros(()), "exp_avg": p, "exp_avg_sq": p}
+            if any(f"adam.{key}.{name}" in state for key in likes):
+                self.optimizers[name.partition(".")[0]].state[p] = {
+                    key: require_like(state, f"adam.{key}.{name}", like).to(p.device, copy=True)
+                    for key, like in likes.items()
+                }
+
+    def _weights(self) -> dict[str, nn.Parameter]:
+        return {
+            f"{network}.{name}": p
+            for network, module in self.networks.items()
+            for name, p in module.named_parameters()
+        }
+
+    def _buffers(self) -> dict[str, Tensor]:
+        return {
+            f"{network}.{name}": value
+            for network, module in self.networks.items()
+            for name, value in module.named_buffers()
+        }
+
+
+class GeneratorLearner(NetworkStates):
     """A learner of a generator, by one Adam per network.
 
-    Subclasses say how a batch is learned from (`step`), before the first one (`initialise`), and
-    what is measured on held-out scenes (`measured`).
+    Subclasses say how a batch is learned from (`update`), before the first one (`initialise`), and
+    what is measured on held-out scenes (`measure_held_out`).
 
-    A step draws its coins and noise for the whole batch, on the processor. `descend` then works
-    through this rank's parts of it, each moved to the generator's device (`taken`).
+    A step draws its coins and noise for the whole batch, on the processor. `optimizer_step` then
+    works through this rank's parts of it, each moved to the generator's device (`rows_on_device`).
 
     Attributes:
         columns: the numbers of a row of the history.
@@ -104,11 +159,7 @@ class GeneratorLearner:
                 "micro_batch to a few rows if memory is short"
             )
         self.networks = dict(networks or {"generator": generator})
-        self.weights = {
-            f"{network}.{name}": p
-            for network, module in self.networks.items()
-            for name, p in module.named_parameters()
-        }
+        self.weights = self._weights()
         self.optimizers = {
             network: torch.optim.Adam(
                 module.parameters(), lr=params.learning_rate, betas=params.betas, fused=True
@@ -139,20 +190,33 @@ class GeneratorLearner:
     def initialise(self, scene: Scene) -> None:
         """Whatever depends on data before the first step; `scene` holds `init_scenes` scenes."""
 
-    def attend(self, scenes: Scenes) -> None:
+    def on_fit_start(self, scenes: Scenes) -> None:
         """Told of the whole training set, before `initialise` and before a state is restored."""
 
     def step(self, scene: Scene, rng: np.random.Generator, step: int) -> dict[str, float]:
-        """See `Learner.step`."""
+        """See `Learner.step`.
+
+        Raises:
+            NotFiniteError: before the weights are touched.
+        """
+        if self.params.flip:
+            scene = random_flip(scene, rng)
+        rate = self.set_rate(step)
+        numbers = self.update(scene, rng, step)
+        self.update_ema(step)
+        return {**numbers, "learning_rate": rate}
+
+    def update(self, scene: Scene, rng: np.random.Generator, step: int) -> dict[str, float]:
+        """Updates the weights by a batch, mirrored already if it is to be; the numbers to log."""
         raise NotImplementedError
 
-    def measured(self, scene: Scene) -> dict[str, float]:
+    def measure_held_out(self, scene: Scene) -> dict[str, float]:
         """What `evaluate` measures on held-out scenes, with the averaged weights."""
-        with self.averaged() as generator:
-            return self.evaluate(generator, scene, min(HELD_OUT, self.micro_batch or HELD_OUT))
+        with self.ema_weights() as generator:
+            return self.evaluate(generator, scene, min(EVAL_BATCH, self.micro_batch or EVAL_BATCH))
 
     @staticmethod
-    def evaluate(generator: Any, scene: Scene, batch: int = HELD_OUT) -> dict[str, float]:
+    def evaluate(generator: Any, scene: Scene, batch: int = EVAL_BATCH) -> dict[str, float]:
         """Numbers of the history and of the record; a function of weights and scenes alone.
 
         `batch` scenes at most are looked at at once.
@@ -161,42 +225,18 @@ class GeneratorLearner:
 
     def state(self) -> dict[str, Tensor]:
         """See `Learner.state`."""
-        tensors = {f"weights.{name}": p.detach() for name, p in self.weights.items()}
-        for name, value in self._buffers().items():
-            tensors[f"buffers.{name}"] = value
-        for name, moments in self._moments().items():
-            for key, value in moments.items():
-                tensors[f"adam.{key}.{name}"] = value
-        for name, value in (self.average or {}).items():
-            tensors[f"average.{name}"] = value
-        return tensors
+        average = {f"average.{name}": value for name, value in (self.average or {}).items()}
+        return super().state() | average
 
     @torch.no_grad()
     def restore(self, state: dict[str, Tensor]) -> None:
-        """See `Learner.restore`.
-
-        Raises:
-            KeyError: the state lacks a tensor.
-            ValueError: a tensor is of another shape or type.
-        """
-        for name, p in self.weights.items():
-            p.copy_(fitting(state, f"weights.{name}", p))
-        for name, value in self._buffers().items():
-            value.copy_(fitting(state, f"buffers.{name}", value))
-        for network, optimizer in self.optimizers.items():
-            for name, p in self.networks[network].named_parameters():
-                likes = {"step": torch.zeros(()), "exp_avg": p, "exp_avg_sq": p}
-                if any(f"adam.{key}.{network}.{name}" in state for key in likes):
-                    optimizer.state[p] = {
-                        key: fitting(state, f"adam.{key}.{network}.{name}", like)
-                        .to(p.device, copy=True)
-                        for key, like in likes.items()
-                    }  # fmt: skip
+        """See `NetworkStates.restore`."""
+        super().restore(state)
         for name, value in (self.average or {}).items():
-            value.copy_(fitting(state, f"average.{name}", value))
+            value.copy_(require_like(state, f"average.{name}", value))
 
     @contextmanager
-    def averaged(self) -> Iterator[Any]:
+    def ema_weights(self) -> Iterator[Any]:
         """The generator as it is used: averaged weights, evaluation mode, while this lasts."""
         generator: Generator = self.generator
         own = {name: p.detach().clone() for name, p in generator.named_parameters()}
@@ -217,18 +257,22 @@ class GeneratorLearner:
                     group["lr"] = rate
         return rate
 
-    def parts(self, batch: int) -> list[Part]:
+    def parts(self, batch: int) -> list[MicroBatch]:
         """The parts in which this rank works through its rows of a batch."""
         return self.ranks.parts(batch, self.micro_batch)
 
-    def taken(self, part: Part, *values: Any) -> list[Any]:
+    def rows_on_device(self, part: MicroBatch, *values: Any) -> list[Any]:
         """A part's rows of scenes and tensors of a batch, on the generator's device."""
         return [value[part.rows].to(self.device) for value in values]
 
-    def descend(
-        self, network: str, parts: Sequence[Part], step: int,
-        losses: Callable[[Part], dict[str, Tensor]], culprit: Callable[[Part], str],
-    ) -> dict[str, float]:  # fmt: skip
+    def optimizer_step(
+        self,
+        network: str,
+        parts: Sequence[MicroBatch],
+        step: int,
+        losses: Callable[[MicroBatch], dict[str, Tensor]],
+        blame: Callable[[MicroBatch], str] | None = None,
+    ) -> dict[str, float]:
         """One update of a network's weights against a loss of all ranks' parts of a batch.
 
         Args:
@@ -236,8 +280,9 @@ class GeneratorLearner:
             parts: this rank's parts, of which one after the other is differentiated.
             step: for messages.
             losses: scalars by name, `loss` among them: what a part adds to those of the batch (a
-                mean over its rows times `Part.share`, say).
-            culprit: names the layer that is to blame for a loss of a part that is not finite.
+                mean over its rows times `MicroBatch.share`, say).
+            blame: names the layer that is to blame for a loss of a part that is not finite; by
+                default the first of the generator whose output is not.
 
         Returns:
             The batch's numbers by the same names, and `grad_norm`.
@@ -246,18 +291,18 @@ class GeneratorLearner:
             NotFiniteError: before the weights are touched.
         """
         self.optimizers[network].zero_grad(set_to_none=True)
-        numbers = self._summed(network, self._differentiated(parts, losses))
+        numbers = self._reduce_gradients(network, self._accumulate_gradients(parts, losses))
         if not np.isfinite(numbers["loss"]):
-            blamed = self._blamed(parts, culprit)
+            blamed = self._nonfinite_module(parts, blame or self._first_in(losses))
             raise NotFiniteError(
                 f"step {step}: the loss is {numbers['loss']}, first seen in {blamed}"
             )
-        norm = self._clipped(network, step)
+        norm = self._clip_gradients(network, step)
         self.optimizers[network].step()
         return {**numbers, "grad_norm": norm}
 
     @torch.no_grad()
-    def follow(self, step: int) -> None:
+    def update_ema(self, step: int) -> None:
         """Moves the average towards the generator's weights, faster during the first steps."""
         if self.average is None or self.params.ema is None:
             return
@@ -266,7 +311,7 @@ class GeneratorLearner:
         torch._foreach_lerp_(list(self.average.values()), weights, 1 - decay)
 
     @torch.no_grad()
-    def restart_average(self) -> None:
+    def reset_ema(self) -> None:
         """Sets the average to the weights as they are, after an initialisation."""
         for name, p in self.generator.named_parameters():
             if self.average is not None:
@@ -276,8 +321,8 @@ class GeneratorLearner:
         """The context in which networks run in `params.precision`."""
         return self.ranks.autocast(self.params.precision, self.device)
 
-    def _differentiated(
-        self, parts: Sequence[Part], losses: Callable[[Part], dict[str, Tensor]]
+    def _accumulate_gradients(
+        self, parts: Sequence[MicroBatch], losses: Callable[[MicroBatch], dict[str, Tensor]]
     ) -> dict[str, float]:
         """Adds up gradients and numbers of this rank's parts.
 
@@ -296,12 +341,12 @@ class GeneratorLearner:
                 numbers[name] = numbers[name] + number if name in numbers else number
         return numbers
 
-    def _summed(self, network: str, numbers: dict[str, float]) -> dict[str, float]:
+    def _reduce_gradients(self, network: str, numbers: dict[str, float]) -> dict[str, float]:
         """Adds up gradients and numbers of all ranks."""
         if self.ranks.count == 1:
             return numbers
         weights = list(self.networks[network].parameters())
-        told = self.ranks.gathered((numbers, [p.grad is not None for p in weights]))
+        told = self.ranks.all_gather((numbers, [p.grad is not None for p in weights]))
         reached = [any(flags) for flags in zip(*(flags for _, flags in told), strict=True)]
         for p, reaches in zip(weights, reached, strict=True):
             if reaches and p.grad is None:  # a rank without rows has none
@@ -310,34 +355,26 @@ class GeneratorLearner:
         names = max((found for found, _ in told), key=len)
         return {name: sum(found.get(name, 0.0) for found, _ in told) for name in names}
 
-    def _blamed(self, parts: Sequence[Part], culprit: Callable[[Part], str]) -> str:
-        """The layer to blame in the first part, of any rank, that has one."""
-        own = next((name for name in map(culprit, parts) if name != UNSEEN), UNSEEN)
-        return next((name for name in self.ranks.gathered(own) if name != UNSEEN), UNSEEN)
+    def _first_in(
+        self, losses: Callable[[MicroBatch], dict[str, Tensor]]
+    ) -> Callable[[MicroBatch], str]:
+        return lambda part: first_nonfinite_module(self.generator, lambda: losses(part))
 
-    def _clipped(self, network: str, step: int) -> float:
+    def _nonfinite_module(
+        self, parts: Sequence[MicroBatch], blame: Callable[[MicroBatch], str]
+    ) -> str:
+        """The layer to blame in the first part, of any rank, that has one."""
+        own = next((name for name in map(blame, parts) if name != UNSEEN), UNSEEN)
+        return next((name for name in self.ranks.all_gather(own) if name != UNSEEN), UNSEEN)
+
+    def _clip_gradients(self, network: str, step: int) -> float:
         limit = self.params.clip_norm or float("inf")
         module = self.networks[network]
         norm = torch.nn.utils.clip_grad_norm_(module.parameters(), limit, foreach=True)
         if not torch.isfinite(norm):
-            name = steepest(module)
+            name = largest_gradient(module)
             raise NotFiniteError(f"step {step}: the gradient of {name} is not finite")
         return float(norm)
-
-    def _moments(self) -> dict[str, dict[str, Tensor]]:
-        return {
-            f"{network}.{name}": optimizer.state.get(p, {})
-            for network, optimizer in self.optimizers.items()
-            for name, p in self.networks[network].named_parameters()
-        }
-
-    def _buffers(self) -> dict[str, Tensor]:
-        modules: dict[str, nn.Module] = {"generator": self.generator, **self.networks}
-        return {
-            f"{network}.{name}": value
-            for network, module in modules.items()
-            for name, value in module.named_buffers()
-        }
 
 
 def schedule(params: TrainingParams, step: int) -> float:

@@ -4,10 +4,9 @@ from typing import Any
 
 from augflow.generators import Generator
 from augflow.training.adversarial import AdversarialLearner
-from augflow.training.classification import ClassifyingLearner
 from augflow.training.latent_adversarial import LatentAdversarialLearner
 from augflow.training.learner import GeneratorLearner
-from augflow.training.likelihood import LikelihoodLearner
+from augflow.training.likelihood import ClassifyingLearner, LikelihoodLearner
 from augflow.training.nearest import NearestLearner
 from augflow.training.params import TrainingParams
 from augflow.training.regression import RegressionLearner

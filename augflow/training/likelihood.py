@@ -1,22 +1,22 @@
-"""Maximum likelihood: how flows learn."""
+"""Maximum likelihood, alone or beside a classifier: how flows learn."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from augflow.core import seeding
-from augflow.core.distributed import Part
+from augflow.core.distributed import MicroBatch
 from augflow.core.tensors import device_of
 from augflow.data.scenes import Layout, Scene
-from augflow.flows.density import bits_per_dim, dequantized, discrete_log_prob
+from augflow.flows.density import bits_per_dim, dequantize, discrete_log_prob
+from augflow.generators.class_fractions import known_fraction, known_pixels
 from augflow.generators.likelihood import LikelihoodGenerator, content_noise
-from augflow.training.batches import HELD_OUT, flipped, photo_noise, pieces, uniform
+from augflow.training.batches import EVAL_BATCH, iter_batches, photo_noise, uniform
 from augflow.training.learner import GeneratorLearner
-from augflow.training.nonfinite import culprit
 
 ROUND_TRIP_SCENES = 8
 
@@ -26,8 +26,14 @@ class LikelihoodLearner(GeneratorLearner):
 
     generator: LikelihoodGenerator
     columns: ClassVar[tuple[str, ...]] = (
-        "loss", "bpd_target", "bpd_source", "grad_norm", "learning_rate", "round_trip", "val_bpd",
-    )  # fmt: skip
+        "loss",
+        "bpd_target",
+        "bpd_source",
+        "grad_norm",
+        "learning_rate",
+        "round_trip",
+        "val_bpd",
+    )
 
     def initialise(self, scene: Scene) -> None:
         """Data-dependent initialisation of every actnorm from a batch, before the first step."""
@@ -35,25 +41,16 @@ class LikelihoodLearner(GeneratorLearner):
         noise = uniform(tuple(scene.image.shape), rng).to(self.device)
         planes = content_noise(scene.layout, self.generator.planes_count).to(self.device)
         scene = scene.to(self.device)
-        self.generator.initialise(dequantized(scene.image, noise), scene.layout, planes)
-        self.restart_average()
+        self.generator.initialise(dequantize(scene.image, noise), scene.layout, planes)
+        self.reset_ema()
 
-    def step(self, scene: Scene, rng: np.random.Generator, step: int) -> dict[str, float]:
-        """See `Learner.step`.
-
-        Raises:
-            NotFiniteError: before the weights are touched.
-        """
-        if self.params.flip:
-            scene = flipped(scene, rng)
-        rate = self.set_rate(step)
+    def update(self, scene: Scene, rng: np.random.Generator, step: int) -> dict[str, float]:
+        """See `GeneratorLearner.update`."""
         noise = uniform(tuple(scene.image.shape), rng)
         planes = uniform((len(scene), self.generator.planes_count, *scene.layout.size), rng)
-        numbers = self.learned("generator", scene, noise, planes, step)
-        self.follow(step)
-        return {**numbers, "learning_rate": rate}
+        return self.train_step("generator", scene, noise, planes, step)
 
-    def learned(
+    def train_step(
         self, network: str, scene: Scene, noise: Tensor, planes: Tensor, step: int
     ) -> dict[str, float]:
         """One update towards the likelihood of a batch, photographs and planes under given noise.
@@ -62,25 +59,22 @@ class LikelihoodLearner(GeneratorLearner):
             NotFiniteError: before the weights are touched.
         """
 
-        def losses(part: Part) -> dict[str, Tensor]:
-            own, spread, source = self.taken(part, scene, noise, planes)
-            image = dequantized(own.image, spread)
+        def losses(part: MicroBatch) -> dict[str, Tensor]:
+            own, spread, source = self.rows_on_device(part, scene, noise, planes)
+            image = dequantize(own.image, spread)
             extra = self.extra_share(part, scene.layout)
             with self.precision():
                 return self._losses(image, own.layout, source, part.share, extra)
 
-        return self.descend(
-            network, self.parts(len(scene)), step, losses,
-            lambda part: culprit(self.generator, lambda: losses(part)),
-        )  # fmt: skip
+        return self.optimizer_step(network, self.parts(len(scene)), step, losses)
 
-    def extra_share(self, part: Part, layout: Layout) -> float:
+    def extra_share(self, part: MicroBatch, layout: Layout) -> float:
         """What a part's further terms (`Terms.extra`) count in those of the whole batch."""
         return part.share
 
     @staticmethod
     def evaluate(
-        generator: LikelihoodGenerator, scene: Scene, batch: int = HELD_OUT
+        generator: LikelihoodGenerator, scene: Scene, batch: int = EVAL_BATCH
     ) -> dict[str, float]:
         """Bits per dimension, and the round-trip error on some of the scenes, spread evenly."""
         picks = np.linspace(0, len(scene) - 1, min(ROUND_TRIP_SCENES, len(scene)))
@@ -109,23 +103,49 @@ class LikelihoodLearner(GeneratorLearner):
         return {"loss": loss, **numbers}
 
 
+class ClassifyingLearner(LikelihoodLearner):
+    """Maximum likelihood beside a classifier that reads the layout back from the latents.
+
+    References:
+        Kingma and Dhariwal 2018, "Glow"; CAGlow (Liu et al. 2019), section 1, on CGlow.
+    """
+
+    generator: Any
+    columns = (*LikelihoodLearner.columns, "classification", "val_classes")
+
+    def extra_share(self, part: MicroBatch, layout: Layout) -> float:
+        """The classification loss is a mean over known pixels."""
+        return known_fraction(layout.classes, self.generator.table.count, part.rows)
+
+    @staticmethod
+    def evaluate(generator: Any, scene: Scene, batch: int = EVAL_BATCH) -> dict[str, float]:
+        """The flow's numbers, and the share of pixels whose class is read from the latents."""
+        right, known, count = 0.0, 0, generator.table.count
+        for start, part in iter_batches(scene, batch, device_of(generator)):
+            noise = photo_noise(start, len(part)).uniform(*part.image.shape[1:])
+            pixels = known_pixels(part.layout.classes, count)
+            right, known = right + generator.class_accuracy(part, noise) * pixels, known + pixels
+        numbers = LikelihoodLearner.evaluate(generator, scene, batch)
+        return {**numbers, "val_classes": right / max(known, 1)}
+
+
 @torch.no_grad()
-def held_out_bits(generator: LikelihoodGenerator, scenes: Scene, batch: int = HELD_OUT) -> float:
+def held_out_bits(generator: LikelihoodGenerator, scenes: Scene, batch: int = EVAL_BATCH) -> float:
     """Mean conditional bits per dimension over scenes, one fixed dequantization draw each."""
     total, device = 0.0, device_of(generator)
-    for start, part in pieces(scenes, batch, device):
+    for start, part in iter_batches(scenes, batch, device):
         noise = photo_noise(start, len(part)).uniform(*part.image.shape[1:])
-        image = dequantized(part.image, torch.from_numpy(noise).to(device))
+        image = dequantize(part.image, torch.from_numpy(noise).to(device))
         conditions = generator.condition(part.layout)
         total += float(generator.bits_per_dim(image, conditions).double().sum())
     return total / len(scenes)
 
 
 @torch.no_grad()
-def round_trip(generator: LikelihoodGenerator, scenes: Scene, batch: int = HELD_OUT) -> float:
+def round_trip(generator: LikelihoodGenerator, scenes: Scene, batch: int = EVAL_BATCH) -> float:
     """The largest error of decode(encode(x)) over scenes, in 8-bit grey values."""
     errors = []
-    for _, part in pieces(scenes, batch, device_of(generator)):
+    for _, part in iter_batches(scenes, batch, device_of(generator)):
         image = (part.image.float() + 0.5) / 256
         conditions = generator.condition(part.layout)
         back = generator.decode(generator.encode(image, conditions), conditions)

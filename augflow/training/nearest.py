@@ -11,14 +11,13 @@ import torch
 from torch import Tensor
 
 from augflow.core import seeding
-from augflow.core.distributed import Part
-from augflow.core.tensors import fitting
+from augflow.core.distributed import MicroBatch
+from augflow.core.tensors import require_like
 from augflow.data.rarity import Rarity, rarity, rarity_mask, rebalanced_batch
 from augflow.data.scenes import Scene, Scenes
 from augflow.generators.imle import NearestConfig
-from augflow.training.batches import HELD_OUT, flipped
+from augflow.training.batches import EVAL_BATCH, random_flip
 from augflow.training.learner import GeneratorLearner, NotFiniteError
-from augflow.training.nonfinite import culprit
 from augflow.training.params import TrainingParams
 from augflow.training.perceptual import Measure, held_out_distances, measure
 
@@ -66,7 +65,7 @@ class NearestLearner(GeneratorLearner):
         self.choices = torch.zeros(self.config.set_size, dtype=torch.int64)
         self._set: SceneSet | None = None
 
-    def attend(self, scenes: Scenes) -> None:
+    def on_fit_start(self, scenes: Scenes) -> None:
         """Keeps the scenes, balances the features' layers, and finds out which looks are rare."""
         self.scenes, self._set = scenes, None
         self.measure = measure(self.config, scenes, self.device)
@@ -87,19 +86,16 @@ class NearestLearner(GeneratorLearner):
         places = rng.choice(size, min(len(scene), size), replace=False).tolist()
         rate = self.set_rate(step)
 
-        def losses(part: Part) -> dict[str, Tensor]:
+        def losses(part: MicroBatch) -> dict[str, Tensor]:
             with self.precision():
                 return {"loss": part.share * self.loss(epoch, places[part.rows])}
 
         try:
-            numbers = self.descend(
-                "generator", self.parts(len(places)), step, losses,
-                lambda part: culprit(self.generator, lambda: losses(part)),
-            )  # fmt: skip
+            numbers = self.optimizer_step("generator", self.parts(len(places)), step, losses)
         except NotFiniteError as fault:
             fault.rows = self.members(epoch).rows[places].tolist()
             raise
-        self.follow(step)
+        self.update_ema(step)
         return {**numbers, "learning_rate": rate}
 
     @torch.no_grad()
@@ -110,7 +106,7 @@ class NearestLearner(GeneratorLearner):
         """
         own = range(self.ranks.rank, self.config.set_size, self.ranks.count)
         nearest = {place: int(self.distances(epoch, place).argmin()) for place in own}
-        for found in self.ranks.gathered(nearest):
+        for found in self.ranks.all_gather(nearest):
             for place, number in found.items():
                 self.choices[place] = number
 
@@ -122,7 +118,9 @@ class NearestLearner(GeneratorLearner):
         conditions = self.generator.condition(one.layout).rows([0] * count)
         names = [self._name(epoch, place, number) for number in range(count)]
         with self.precision():
-            painted = self.generator.paint(self.generator.draw(seeding.Noise(names)), conditions)
+            painted = self.generator.decode_latents(
+                self.generator.draw(seeding.Noise(names)), conditions
+            )
             return self.measure(painted, one.image / 255, members.mask([place], self.device))
 
     def loss(self, epoch: int, places: Sequence[int]) -> Tensor:
@@ -131,7 +129,7 @@ class NearestLearner(GeneratorLearner):
         scene = members.scene[places].to(self.device)
         names = [self._name(epoch, place, int(self.choices[place])) for place in places]
         latents = self.generator.draw(seeding.Noise(names))
-        painted = self.generator.paint(latents, self.generator.condition(scene.layout))
+        painted = self.generator.decode_latents(latents, self.generator.condition(scene.layout))
         return self.measure(painted, scene.image / 255, members.mask(places, self.device)).mean()
 
     def members(self, epoch: int) -> SceneSet:
@@ -141,7 +139,7 @@ class NearestLearner(GeneratorLearner):
             rows = self._rows(rng)
             scene = self.scenes[rows.tolist()]
             if self.params.flip:
-                scene = flipped(scene, rng)
+                scene = random_flip(scene, rng)
             self._set = SceneSet(epoch, rows, scene, self._masks(rows, scene))
         return self._set
 
@@ -152,10 +150,10 @@ class NearestLearner(GeneratorLearner):
     def restore(self, state: dict[str, Tensor]) -> None:
         """See `Learner.restore`."""
         super().restore(state)
-        self.choices.copy_(fitting(state, "nearest.choices", self.choices))
+        self.choices.copy_(require_like(state, "nearest.choices", self.choices))
 
     @staticmethod
-    def evaluate(generator: Any, scene: Scene, batch: int = HELD_OUT) -> dict[str, float]:
+    def evaluate(generator: Any, scene: Scene, batch: int = EVAL_BATCH) -> dict[str, float]:
         """See `held_out_distances`, which looks at scenes one by one."""
         return held_out_distances(generator, scene)
 
@@ -186,4 +184,4 @@ class NearestLearner(GeneratorLearner):
             self.generator.restart_encoder(seeding.derive(self.params.seed, "restart"))
             self.generator.to(device)
             self.optimizers["generator"].state.clear()
-            self.restart_average()
+            self.reset_ema()

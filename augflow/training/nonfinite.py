@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 UNSEEN = "the loss itself"
-"""What `culprit` says when every layer's output is finite."""
+"""What `first_nonfinite_module` says when every layer's output is finite."""
 
 
-def culprit(module: nn.Module, run: Callable[[], object]) -> str:
+def first_nonfinite_module(module: nn.Module, run: Callable[[], object]) -> str:
     """The first module whose output is not finite, in the order of the forward pass."""
     found: list[str] = []
     hooks = [
@@ -38,7 +38,7 @@ def _finder(name: str, found: list[str]) -> Callable[[object, object, object], N
     return hook
 
 
-def steepest(module: nn.Module) -> str:
+def largest_gradient(module: nn.Module) -> str:
     """The weight with the largest gradient; one that is not a number counts as largest."""
     sizes = {
         name: float(p.grad.abs().max().nan_to_num(nan=float("inf")))

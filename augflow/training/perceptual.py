@@ -14,7 +14,7 @@ from torch import Tensor
 from augflow.core import seeding
 from augflow.core.tensors import device_of
 from augflow.data.scenes import Scenes
-from augflow.generators.cascade import PerceptualConfig
+from augflow.generators.crn import PerceptualConfig
 from augflow.metrics.features import Features, features
 from augflow.metrics.perceptual import balanced_weights, difference_maps, distance
 

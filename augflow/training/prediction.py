@@ -10,14 +10,13 @@ import torch
 from torch import Tensor
 
 from augflow.core import seeding
-from augflow.core.distributed import Part
+from augflow.core.distributed import MicroBatch
 from augflow.core.tensors import device_of
 from augflow.data.classes import ClassTable
 from augflow.data.scenes import Scene
 from augflow.metrics import confusion_matrix, scores
-from augflow.training.batches import HELD_OUT, flipped, photo_noise, uniform
+from augflow.training.batches import EVAL_BATCH, photo_noise, uniform
 from augflow.training.learner import GeneratorLearner
-from augflow.training.nonfinite import culprit
 
 
 class Predictor(Protocol):
@@ -67,34 +66,22 @@ class PredictionLearner(GeneratorLearner):
         scene = scene.to(self.device)
         spread = _spread(self.generator, scene, noise)
         self.generator.initialise(spread, pixels(scene.image))
-        self.restart_average()
+        self.reset_ema()
 
-    def step(self, scene: Scene, rng: np.random.Generator, step: int) -> dict[str, float]:
-        """See `Learner.step`.
-
-        Raises:
-            NotFiniteError: before the weights are touched.
-        """
-        if self.params.flip:
-            scene = flipped(scene, rng)
-        rate = self.set_rate(step)
+    def update(self, scene: Scene, rng: np.random.Generator, step: int) -> dict[str, float]:
+        """See `GeneratorLearner.update`."""
         noise = uniform(_shape(self.generator, scene), rng)
 
-        def losses(part: Part) -> dict[str, Tensor]:
+        def losses(part: MicroBatch) -> dict[str, Tensor]:
             with self.precision():
-                bits = _bits(self.generator, *self.taken(part, scene, noise))
+                bits = _bits(self.generator, *self.rows_on_device(part, scene, noise))
                 return {"loss": part.share * bits.mean()}
 
-        numbers = self.descend(
-            "generator", self.parts(len(scene)), step, losses,
-            lambda part: culprit(self.networks["generator"], lambda: losses(part)),
-        )  # fmt: skip
-        self.follow(step)
-        return {**numbers, "learning_rate": rate}
+        return self.optimizer_step("generator", self.parts(len(scene)), step, losses)
 
     @staticmethod
     @torch.no_grad()
-    def evaluate(generator: Predictor, scene: Scene, batch: int = HELD_OUT) -> dict[str, float]:
+    def evaluate(generator: Predictor, scene: Scene, batch: int = EVAL_BATCH) -> dict[str, float]:
         """Bits per dimension from one fixed draw each, and the IoU of one sample each.
 
         Whatever `batch` says, photographs are looked at one by one.

@@ -16,7 +16,7 @@ Fetch = Callable[[int], Scene]
 
 
 @contextmanager
-def ahead(scenes: Scenes, rows: Rows, steps: int, *, pinned: bool) -> Iterator[Fetch]:
+def prefetch(scenes: Scenes, rows: Rows, steps: int, *, pinned: bool) -> Iterator[Fetch]:
     """Lends what gives the scenes of each of `steps` steps, in their order.
 
     A thread of its own gets those of the next step meanwhile, and has ended when this does. Scenes
@@ -31,7 +31,7 @@ def ahead(scenes: Scenes, rows: Rows, steps: int, *, pinned: bool) -> Iterator[F
 
     def fetch(step: int) -> Scene:
         found = scenes[rows(step)]
-        return found.pinned() if pinned else found
+        return found.pin_memory() if pinned else found
 
     if isinstance(scenes, Scene):
         yield fetch
@@ -39,11 +39,11 @@ def ahead(scenes: Scenes, rows: Rows, steps: int, *, pinned: bool) -> Iterator[F
     with ThreadPoolExecutor(1, thread_name_prefix="augflow-scenes") as thread:
         coming: dict[int, Future[Scene]] = {}
 
-        def awaited(step: int) -> Scene:
+        def wait_for(step: int) -> Scene:
             found = coming.pop(step, None) or thread.submit(fetch, step)
             scene = found.result()
             if step + 1 < steps:
                 coming[step + 1] = thread.submit(fetch, step + 1)
             return scene
 
-        yield awaited
+        yield wait_for

@@ -17,16 +17,15 @@ from torch import Tensor
 
 from augflow import generators
 from augflow.core.config import Memory as Mode
-from augflow.core.errors import ParamsError, nearest
+from augflow.core.errors import ParamsError, suggest
 from augflow.data.classes import ClassTable
 from augflow.data.scenes import Layout
-from augflow.flows.density import dequantized
+from augflow.flows.density import dequantize
 from augflow.generators.base import Generator
 from augflow.generators.likelihood import LikelihoodGenerator
-from augflow.generators.presets import configured
+from augflow.generators.presets import make_config
 from augflow.training.memory import Budget
-from augflow.training.operations import Operations
-from augflow.training.peak import PeakBytes
+from augflow.training.meta_modes import META, Operations, PeakBytes
 
 MOST_ROWS = 4096
 """No more rows at once are looked for."""
@@ -97,9 +96,13 @@ class Description:
 
 
 def describe(
-    system: str, preset: str, table: ClassTable, size: tuple[int, int] | None = None,
-    batch: int = 1, mode: Mode = "store",
-) -> Description:  # fmt: skip
+    system: str,
+    preset: str,
+    table: ClassTable,
+    size: tuple[int, int] | None = None,
+    batch: int = 1,
+    mode: Mode = "store",
+) -> Description:
     """Describes a system under a preset.
 
     Args:
@@ -115,7 +118,7 @@ def describe(
             one of its `modes`.
     """
     generator = on_meta(system, preset, table, size)
-    costs = _costs(generator, batch, mode)
+    flops, flops_forward, memory = _costs(generator, batch, mode)
     return Description(
         system=system,
         preset=preset,
@@ -124,11 +127,11 @@ def describe(
         parameters=sum(p.numel() for p in generator.parameters()),
         parts=parameters_by_part(generator),
         latents=generator.latent_shapes(),
-        flops=costs.flops,
-        flops_forward=costs.flops_forward,
+        flops=flops,
+        flops_forward=flops_forward,
         batch=batch,
         mode=mode,
-        memory=costs.memory,
+        memory=memory,
     )
 
 
@@ -154,7 +157,7 @@ def step_memory(generator: Generator, batch: int, mode: Mode | None = None) -> M
     own: Mode = getattr(generator, "memory", "store")
     maker: Any = type(generator)
     twin = _twin(maker, generator.config, generator.table)
-    return _costs(twin, batch, mode or own).memory
+    return _costs(twin, batch, mode or own)[2]
 
 
 def fitting_rows(generator: Generator, mode: Mode, free: int) -> int:
@@ -181,10 +184,10 @@ def on_meta(
     """
     row = generators.system(system)
     overrides = {} if size is None else {"size": size}
-    config = configured(row.config, row.presets, preset, overrides)
+    config = make_config(row.config, row.presets, preset, overrides)
     try:
         with torch.device("meta"):
-            generator = generators.built(system, config, table)
+            generator = generators.build(system, config, table)
     except ValueError as fault:
         height, width = config.size
         raise ParamsError(f"size {height}x{width}: {fault}; take a larger size") from fault
@@ -206,17 +209,10 @@ def _part(name: str) -> str:
     return next(known, name.partition(".")[0])
 
 
-@dataclass(frozen=True)
-class _Costs:
-    flops: int
-    flops_forward: int
-    memory: Memory
-
-
-def _costs(generator: Generator, batch: int, mode: Mode) -> _Costs:
-    """What a training step on the meta device costs."""
+def _costs(generator: Generator, batch: int, mode: Mode) -> tuple[int, int, Memory]:
+    """Operations of a training step on the meta device, those forward, and its memory."""
     if mode not in modes(generator):
-        raise ParamsError(f"memory: no {mode!r} for this system; {nearest(mode, modes(generator))}")
+        raise ParamsError(f"memory: no {mode!r} for this system; {suggest(mode, modes(generator))}")
     if isinstance(generator, LikelihoodGenerator):
         generator.memory = mode
     weights = list(generator.parameters())
@@ -224,12 +220,12 @@ def _costs(generator: Generator, batch: int, mode: Mode) -> _Costs:
     for p, gradient in zip(weights, gradients, strict=True):
         p.grad = gradient
     apart = [*weights, *gradients]
-    with Operations() as done, PeakBytes(torch.device("meta"), apart) as held:
+    with Operations() as done, PeakBytes(META, apart) as held:
         loss = _loss(generator, batch)
         forward = done.total
         loss.backward()
     own = sum(p.numel() * p.element_size() for p in weights)
-    return _Costs(done.total, forward, Memory(own, own, 2 * own, held.most))
+    return done.total, forward, Memory(own, own, 2 * own, held.most)
 
 
 def _loss(generator: Generator, batch: int) -> Tensor:
@@ -240,15 +236,13 @@ def _loss(generator: Generator, batch: int) -> Tensor:
     """
     size = generator.size
     with torch.device("meta"):
-        layout = Layout(
-            torch.zeros(batch, *size, dtype=torch.uint8), torch.zeros(batch, *size)
-        )  # fmt: skip
+        layout = Layout(torch.zeros(batch, *size, dtype=torch.uint8), torch.zeros(batch, *size))
         if not isinstance(generator, LikelihoodGenerator):
             latents = [torch.zeros(batch, *shape) for shape in generator.latent_shapes()]
-            return generator.paint(latents, generator.condition(layout)).sum()
+            return generator.decode_latents(latents, generator.condition(layout)).sum()
         image = torch.zeros(batch, 3, *size, dtype=torch.uint8)
         noise = torch.zeros(batch, 3, *size)
         planes = torch.zeros(batch, generator.planes_count, *size)
-        terms = generator.terms(dequantized(image, noise), layout, planes)
+        terms = generator.terms(dequantize(image, noise), layout, planes)
         loss = terms.target if terms.source is None else terms.target + terms.source
         return -loss.sum() + sum(terms.extra.values())

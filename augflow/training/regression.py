@@ -8,12 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from augflow.core.distributed import Part
+from augflow.core.distributed import MicroBatch
 from augflow.data.scenes import Scene, Scenes
 from augflow.generators.crn import RegressionConfig
-from augflow.training.batches import HELD_OUT, flipped
+from augflow.training.batches import EVAL_BATCH
 from augflow.training.learner import GeneratorLearner
-from augflow.training.nonfinite import culprit
 from augflow.training.params import TrainingParams
 from augflow.training.perceptual import Measure, held_out_distances, measure
 
@@ -36,31 +35,19 @@ class RegressionLearner(GeneratorLearner):
         super().__init__(generator, params)
         self.config: RegressionConfig = generator.config
 
-    def attend(self, scenes: Scenes) -> None:
+    def on_fit_start(self, scenes: Scenes) -> None:
         """Balances the layers of the features on the training photographs."""
         self.measure = measure(self.config, scenes, self.device)
 
-    def step(self, scene: Scene, rng: np.random.Generator, step: int) -> dict[str, float]:
-        """See `Learner.step`.
+    def update(self, scene: Scene, rng: np.random.Generator, step: int) -> dict[str, float]:
+        """See `GeneratorLearner.update`."""
 
-        Raises:
-            NotFiniteError: before the weights are touched.
-        """
-        if self.params.flip:
-            scene = flipped(scene, rng)
-        rate = self.set_rate(step)
-
-        def losses(part: Part) -> dict[str, Tensor]:
-            (own,) = self.taken(part, scene)
+        def losses(part: MicroBatch) -> dict[str, Tensor]:
+            (own,) = self.rows_on_device(part, scene)
             with self.precision():
                 return {"loss": part.share * self.loss(own)}
 
-        numbers = self.descend(
-            "generator", self.parts(len(scene)), step, losses,
-            lambda part: culprit(self.generator, lambda: losses(part)),
-        )  # fmt: skip
-        self.follow(step)
-        return {**numbers, "learning_rate": rate}
+        return self.optimizer_step("generator", self.parts(len(scene)), step, losses)
 
     def loss(self, scene: Scene) -> Tensor:
         """(1 - w) sum_p min_k d_pk + w mean_k sum_p d_pk, averaged over scenes.
@@ -82,6 +69,6 @@ class RegressionLearner(GeneratorLearner):
         return ((1 - weight) * nearest + weight * mean).mean()
 
     @staticmethod
-    def evaluate(generator: Any, scene: Scene, batch: int = HELD_OUT) -> dict[str, float]:
+    def evaluate(generator: Any, scene: Scene, batch: int = EVAL_BATCH) -> dict[str, float]:
         """See `held_out_distances`, which looks at scenes one by one."""
         return held_out_distances(generator, scene)

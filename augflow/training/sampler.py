@@ -17,7 +17,7 @@ from augflow.training.prefetch import Rows
 
 
 @dataclass(frozen=True)
-class Part:
+class SceneRange:
     """Scenes that lie next to each other in a training list, from row `start` on.
 
     `weights` say how often each is drawn relative to the others.
@@ -43,7 +43,7 @@ class Part:
 
 
 @lru_cache(maxsize=8)
-def _round(part: Part, seed: int, turn: int) -> np.ndarray:
+def _round(part: SceneRange, seed: int, turn: int) -> np.ndarray:
     rng = seeding.generator(seed, "mixture", part.name, turn)
     count = len(part.weights)
     if part.even:
@@ -54,9 +54,14 @@ def _round(part: Part, seed: int, turn: int) -> np.ndarray:
 
 
 def mixture(
-    parts: Sequence[Part], *, ratio: float | None, first_share: float | None, steps: int,
-    batch_size: int, seed: int,
-) -> Rows | None:  # fmt: skip
+    parts: Sequence[SceneRange],
+    *,
+    ratio: float | None,
+    first_share: float | None,
+    steps: int,
+    batch_size: int,
+    seed: int,
+) -> Rows | None:
     """What the steps of an arm draw; None where the whole list is drawn from evenly.
 
     Of the places of all batches, counted through, a share of `ratio / (1 + ratio)` is synthetic,
@@ -75,23 +80,23 @@ def mixture(
     if made is None or (first_share is None and ratio is None and made.even):
         return None
     if real is None:
-        return _drawn(seed, batch_size, lambda place: (made, place))
+        return _rows_by_step(seed, batch_size, lambda place: (made, place))
     if first_share is not None:
         turn = round(first_share * steps) * batch_size
-        return _drawn(
+        return _rows_by_step(
             seed, batch_size, lambda place: (made, place) if place < turn else (real, place - turn)
         )
     ratio = ratio or len(made.weights) / len(real.weights)
     share = ratio / (1 + ratio)
 
-    def mixed(place: int) -> tuple[Part, int]:
+    def mix(place: int) -> tuple[SceneRange, int]:
         before, after = int(place * share), int((place + 1) * share)
         return (made, before) if after > before else (real, place - before)
 
-    return _drawn(seed, batch_size, mixed)
+    return _rows_by_step(seed, batch_size, mix)
 
 
-def _drawn(seed: int, size: int, at: Callable[[int], tuple[Part, int]]) -> Rows:
+def _rows_by_step(seed: int, size: int, at: Callable[[int], tuple[SceneRange, int]]) -> Rows:
     def rows_of(step: int) -> list[int]:
         rows = []
         for place in range(step * size, (step + 1) * size):

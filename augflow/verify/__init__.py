@@ -7,14 +7,15 @@ the report says is counted again.
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
+from importlib.util import module_from_spec, spec_from_file_location
+from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
-from augflow.verify.findings import EXIT_CODES, Check, Finding, State, state_of
-from augflow.verify.written import facts, markdown, write
+from augflow.verify.check import EXIT_CODES, Check, Finding, State, facts, markdown, state_of, write
 
 if TYPE_CHECKING:
     from augflow.study.project import Project
@@ -22,9 +23,17 @@ if TYPE_CHECKING:
 Level = Literal[0, 1, 2, 3]
 
 __all__ = [
-    "EXIT_CODES", "Check", "Finding", "Level", "State", "facts", "markdown", "state_of",
-    "verify", "write",
-]  # fmt: skip
+    "EXIT_CODES",
+    "Check",
+    "Finding",
+    "Level",
+    "State",
+    "facts",
+    "markdown",
+    "state_of",
+    "verify",
+    "write",
+]
 
 
 def verify(project: Project, level: Level = 0, jobs: int = 1) -> Iterator[Check]:
@@ -37,7 +46,7 @@ def verify(project: Project, level: Level = 0, jobs: int = 1) -> Iterator[Check]
     The others need the reports alone, and `dvc.lock` for what is not there. Level 2 runs the whole
     pipeline in a clean copy of the project; elsewhere numbers are compared within bands that a
     calibration measured. Level 3 counts the numbers of the report again, by other code, from the
-    matrices of single photographs, and reads its sentences word for word.
+    matrices of single images, and reads its sentences word for word.
 
     Args:
         project: of the study.
@@ -47,13 +56,78 @@ def verify(project: Project, level: Level = 0, jobs: int = 1) -> Iterator[Check]
     Raises:
         ParamsError: `params.yaml` is missing or wrong.
     """
-    groups = {
-        0: (_intact,), 1: (_intact, _replayed),
-        2: (_reported, partial(_rebuilt, jobs=jobs)), 3: (_reported, _recounted),
-    }  # fmt: skip
     with _own_cache():
-        for group in groups[level]:
-            yield from (c for c in group(project) if c.compared or c.absent or c.notes)
+        for check in _checks(project, level, jobs):
+            if check.compared or check.absent or check.notes:
+                yield check
+
+
+def _checks(project: Project, level: Level, jobs: int) -> Iterator[Check]:
+    from augflow.verify.lock import check_lock
+    from augflow.verify.machines import check_environment
+    from augflow.verify.records import check_choices, check_models, check_selected
+    from augflow.verify.replay import replay_checks
+    from augflow.verify.reports import check_reports
+    from augflow.verify.scores import check_scores
+    from augflow.verify.sets import check_sets
+    from augflow.verify.tolerances import check_rebuilt
+    from augflow.verify.workspace import Workspace
+
+    space = Workspace(project)
+    if level >= 2:
+        yield check_reports(space)
+        if level == 2:
+            yield check_rebuilt(project, jobs)
+        else:
+            yield from check_claims(project)
+        return
+    yield check_lock(project)
+    for check in (
+        check_models,
+        check_sets,
+        check_choices,
+        check_selected,
+        check_scores,
+        check_reports,
+    ):
+        yield check(space)
+    yield check_environment(project)
+    if level == 1:
+        yield from replay_checks(Workspace(project))
+
+
+def check_claims(project: Project) -> Iterator[Check]:
+    """The tables of the study's report from its scores, then its sentences from its tables."""
+    from augflow.verify.reports import check_sentences
+
+    folder, oracle = project.reports, _load_oracle()
+    report = oracle.Report(folder)
+    for title, count in oracle.PARTS.items():
+        check = Check(f"claims: {title}")
+        if check.has(folder / "claims.json"):
+            with check.reading(folder):
+                for where, expected, got, holds in count(report):
+                    check.add(None if holds else Finding(where, expected, got))
+        yield check
+    check = Check("claims: sentences")
+    if check.has(folder / "claims.json"):
+        with check.reading(folder):
+            check_sentences(check, folder)
+    yield check
+
+
+def _load_oracle() -> ModuleType:
+    """`tests/oracles/recount.py`, which counts a report again and imports nothing of augflow."""
+    from augflow.study.template import source
+
+    path = source().root / "tests" / "oracles" / "recount.py"
+    spec = spec_from_file_location("augflow_recount", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
 
 
 @contextmanager
@@ -69,68 +143,3 @@ def _own_cache() -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = before
-
-
-def _intact(project: Project) -> Iterator[Check]:
-    from augflow.verify.chosen import check_choices
-    from augflow.verify.lock import check_lock
-    from augflow.verify.machines import check_environment
-    from augflow.verify.models import check_models
-    from augflow.verify.reports import check_reports
-    from augflow.verify.scores import check_scores
-    from augflow.verify.selected import check_selected
-    from augflow.verify.sets import check_sets
-    from augflow.verify.workspace import Workspace
-
-    space = Workspace(project)
-    yield check_lock(project)
-    for check in (
-        check_models, check_sets, check_choices, check_selected, check_scores, check_reports,
-    ):  # fmt: skip
-        yield check(space)
-    yield check_environment(project)
-
-
-def _replayed(project: Project) -> Iterator[Check]:
-    from augflow.core import seeding
-    from augflow.study.environment import Machines
-    from augflow.verify import (
-        chosen,
-        remade_looks,
-        remade_numbers,
-        remade_photos,
-        remade_scenes,
-        selected,
-        trained_again,
-    )
-    from augflow.verify.workspace import Workspace
-
-    seeding.deterministic(project.params.verify.seed, project.params.threads)
-    space, machines = Workspace(project), Machines(project)
-    for check in (
-        remade_scenes.check_scenes, remade_numbers.check_training, remade_photos.check_photos,
-        remade_photos.check_transfers, chosen.check_again, selected.check_again,
-        remade_numbers.check_matrices, remade_looks.check_leaks, remade_looks.check_costs,
-        remade_looks.check_diversity, remade_looks.check_attributes, remade_looks.check_explored,
-        trained_again.check_trainings, remade_numbers.check_report,
-    ):  # fmt: skip
-        yield check(space, machines)
-
-
-def _reported(project: Project) -> Iterator[Check]:
-    from augflow.verify.reports import check_reports
-    from augflow.verify.workspace import Workspace
-
-    yield check_reports(Workspace(project))
-
-
-def _rebuilt(project: Project, jobs: int) -> Iterator[Check]:
-    from augflow.verify.rebuilt import check_rebuilt
-
-    yield check_rebuilt(project, jobs)
-
-
-def _recounted(project: Project) -> Iterator[Check]:
-    from augflow.verify.recounted import check_claims
-
-    yield from check_claims(project)

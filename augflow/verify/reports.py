@@ -7,10 +7,10 @@ from pathlib import Path
 
 from augflow.core import io
 from augflow.core.errors import DataError
-from augflow.study.params import Params
+from augflow.study.params import Params, load
 from augflow.verify.cached import md5
-from augflow.verify.findings import Check, Finding
-from augflow.verify.lock import leaves, recorded_digests
+from augflow.verify.check import Check, Finding, around
+from augflow.verify.lock import Lock, leaves
 from augflow.verify.workspace import Workspace
 
 _PARAMS = "params.yaml"
@@ -37,39 +37,30 @@ def check_reports(space: Workspace) -> Check:
                 check.add(Finding(where, found.expected, found.found))
     if (project.reports / "claims.json").exists():
         _check_copies(check, space)
-        _check_params(check, space)
-        if project.prepared.exists():
+        kept = project.reports / "evidence" / _PARAMS
+        with check.reading(kept):
+            check.each(f"{kept.as_posix()}: ", _values(project.params), _values(load(kept)))
+        if project.prepared_folder.exists():
             _check_gathered(check, space)
     return check
 
 
 def _check_copies(check: Check, space: Workspace) -> None:
     """The scores of the report are those of the study."""
-    folder, recorded = space.project.reports / "scores", {}
-    with check.reading(space.project.root / "dvc.lock"):
-        recorded = recorded_digests(space.project.root)
+    project, recorded = space.project, {}
+    with check.reading(project.root / "dvc.lock"):
+        recorded = dict(Lock.read(project.root).outs)
+    folder = project.reports / "scores"
     for copy in sorted(folder.rglob("*.json")):
-        path = space.project.score(copy.relative_to(folder).with_suffix("").as_posix())
+        path = project.score(copy.relative_to(folder).with_suffix("").as_posix())
         where = f"{copy.as_posix()}, a copy of {path.as_posix()}"
-        digest = recorded.get(path.relative_to(space.project.root).as_posix())
+        digest = recorded.get(path.relative_to(project.root).as_posix())
         if path.exists():
             check.same(where, *(f"content {io.digest_file(p)}" for p in (path, copy)))
         elif digest is not None:
             check.same(f"{where} (dvc.lock)", f"md5 {digest}", f"md5 {md5(copy)}")
         else:
             check.lacks(f"{path.as_posix()}, or its digest in dvc.lock")
-
-
-def _check_params(check: Check, space: Workspace) -> None:
-    """The parameters of the report are those of the project."""
-    from augflow.study.params import load
-
-    where = space.project.reports / "evidence" / _PARAMS
-    with check.reading(where):
-        expected, got = (_values(params) for params in (space.project.params, load(where)))
-        for name in sorted(expected.keys() | got.keys()):
-            values = (side.get(name, "nothing") for side in (expected, got))
-            check.same(f"{where.as_posix()}: {name}", *values)
 
 
 def _values(params: Params) -> dict[str, str]:
@@ -79,12 +70,12 @@ def _values(params: Params) -> dict[str, str]:
 
 def _check_gathered(check: Check, space: Workspace) -> None:
     """The rest of the evidence is what stage report finds in the study's folders."""
-    from augflow.report import gathering
+    from augflow.report import evidence
 
     project, kept = space.project, space.project.reports / "evidence"
     with tempfile.TemporaryDirectory() as scratch, check.reading(project.data):
         try:
-            gathering.gather(project.params, project.data, Path(scratch))
+            evidence.gather(project.params, project.data, Path(scratch))
         except DataError as fault:
             where = str(fault).partition(": ")[0]
             if Path(where).exists():
@@ -96,3 +87,20 @@ def _check_gathered(check: Check, space: Workspace) -> None:
             texts = (side.get(name) for side in (fresh, stored))
             shown = [f"content {text}" if text else "no such file" for text in texts]
             check.same(f"{(kept / name).as_posix()}, gathered from {project.data}", *shown)
+
+
+def check_sentences(check: Check, folder: Path) -> None:
+    """The pages of a report word for word, written again from its evidence."""
+    from augflow.report import evidence as evidences
+    from augflow.report import page
+    from augflow.report.tables import compute_tables
+
+    evidence = evidences.load(folder)
+    tables = compute_tables(evidence)
+    for name, write in (("report.md", page.markdown_page), ("report.html", page.html_page)):
+        expected = write(evidence, tables, folder).decode().splitlines()
+        got = (folder / name).read_text(encoding="utf-8").splitlines()
+        check.same(f"{name}: lines", len(expected), len(got))
+        for number, (ours, theirs) in enumerate(zip(expected, got, strict=False), 1):
+            texts = around(ours, theirs)
+            check.add(None if ours == theirs else Finding(f"{name}: line {number}", *texts))

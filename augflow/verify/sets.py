@@ -2,171 +2,142 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby, zip_longest
 
 from augflow.core import io
-from augflow.data.scenes import SceneFolder
-from augflow.data.synthetic import (
-    FACTS,
-    MANIFEST,
-    SetFacts,
-    SetRow,
-    SyntheticSet,
-    read_facts,
-    read_set,
-)
+from augflow.data.synthetic import FACTS, MANIFEST, SetFacts, SetRow, read_facts, read_set
 from augflow.data.synthetic.manifest import label_path
-from augflow.generators.sampling import photo_seed
+from augflow.generators.sampling import image_seed
 from augflow.stages.synthesize import layout_names, photo_name
 from augflow.study.params import SetParams, TransferParams
-from augflow.verify.findings import Check, Finding
+from augflow.verify.check import Check, Finding
 from augflow.verify.workspace import Workspace, recorded_digest
 
+Section = SetParams | TransferParams
 Rows = Sequence[SetRow]
 
 
 def check_sets(space: Workspace) -> Check:
-    """Pixels, labels, seeds, temperatures, generators, and that no photograph is missing."""
-    check = Check("synthetic sets")
-    prepared = check.has(space.project.prepared)
+    """Pixels, labels, seeds, temperatures, generators, and that no image is missing."""
+    check, params = Check("synthetic sets"), space.project.params
+    prepared = check.has(space.project.prepared_folder)
     for name in space.set_names:
         folder = space.project.synthetic(name)
         if not check.has(folder) or not prepared:
             continue
-        # what the manifest says is checked even where a photograph is damaged
+        # what the manifest says is checked even where an image is damaged
         with check.reading(folder):
-            _check_manifest(check, space, name)
+            section = params.sets.get(name) or params.transfers[name]
+            _check_manifest(check, space, name, section)
         with check.reading(folder):
-            made = read_set(folder)
-            check.compared += len(made)
-            _check_labels(check, space, made)
+            _check_labels(check, space, name)
     return check
 
 
-def _check_manifest(check: Check, space: Workspace, name: str) -> None:
-    params, folder = space.project.params, space.project.synthetic(name)
-    section = params.sets.get(name) or params.transfers[name]
-    facts, rows, where = read_facts(folder), space.rows(name), str(folder / MANIFEST)
-    scenes = space.split(section.layouts)
+def _check_manifest(check: Check, space: Workspace, name: str, section: Section) -> None:
+    """Every row says what it can but say; of the likeliest images, what their ranks allow."""
+    folder = space.project.synthetic(name)
+    facts, rows, where = read_facts(folder), space.rows(name), f"{folder / MANIFEST}"
     _check_facts(check, space, name, section, facts)
-    _check_rows(check, where, section, facts, rows)
-    if isinstance(section, SetParams):
-        _check_drawn(check, where, section, scenes, rows)
+    common: dict[str, object] = {"generator": facts.generator, "split": section.layouts}
+    if isinstance(section, TransferParams):
+        _check_contents(check, space, where, section, rows)
+        alone = common | {"temperature": facts.temperatures[0]}
+        wanted: dict[str, dict[str, object]] = {row.name: alone for row in rows}
     else:
-        _check_moved(check, where, section, len(scenes), space.split(section.contents), rows)
-
-
-def _check_facts(
-    check: Check, space: Workspace, name: str, section: SetParams | TransferParams, facts: SetFacts
-) -> None:
-    where = space.project.synthetic(name) / FACTS
-    check.same(f"{where}: set", name, facts.name)
-    check.same(f"{where}: size", space.split(section.layouts).size, facts.size)
-    if isinstance(section, SetParams):
-        check.same(f"{where}: temperatures", section.temperatures, facts.temperatures)
-        check.same(f"{where}: rounds", section.rounds, facts.rounds)
-        check.same(f"{where}: new_layouts", section.new_layouts, facts.new_layouts)
-    maker = space.project.generator(section.generator)
-    if check.has(maker):
-        check.same(f"{where}: generator", recorded_digest(maker), facts.generator)
-
-
-def _check_rows(
-    check: Check, where: str, section: SetParams | TransferParams, facts: SetFacts, rows: Rows
-) -> None:
+        wanted = {key: common | values for key, values in _iter_samples(space, section)}
+        found = {row.name: "a photograph" for row in rows}
+        check.each(f"{where}: ", dict.fromkeys(wanted, "a photograph"), found, "none")
+        _check_order(check, where, [key for key in wanted if key in found], rows)
+        if section.best_of is not None:
+            _check_ranks(check, where, section, rows)
     for row in rows:
-        check.same(f"{where}: {row.name}: generator", facts.generator, row.generator)
-        check.same(f"{where}: {row.name}: split", section.layouts, row.split)
-        if row.temperature not in facts.temperatures:
-            expected = f"one of {', '.join(map(str, facts.temperatures))}"
-            place = f"{where}: {row.name}: temperature"
-            check.add(Finding(place, expected, str(row.temperature)))
+        expected = wanted.get(row.name, {})
+        check.each(f"{where}: {row.name}: ", expected, {key: getattr(row, key) for key in expected})
 
 
-def _check_drawn(
-    check: Check, where: str, section: SetParams, scenes: SceneFolder, rows: Rows
-) -> None:
-    """One photograph per layout, temperature and round, each from a seed that belongs to it."""
-    wanted = {
-        (layout, degree, turn)
-        for layout in layout_names(scenes, section)
-        for degree in section.temperatures for turn in range(section.rounds)
-    }  # fmt: skip
-    listed = {(row.layout, row.temperature, row.round) for row in rows}
-    for layout, degree, turn in sorted(wanted - listed):
-        place = f"{where}: {layout}, temperature {degree:g}, round {turn}"
-        check.add(Finding(place, "a photograph", "none"))
-    for layout, degree, turn in sorted(listed - wanted):
-        place = f"{where}: {layout}, temperature {degree:g}, round {turn}"
-        check.add(Finding(place, "no photograph", "one"))
-    _check_order(check, where, section, layout_names(scenes, section), rows)
-    if section.best_of is None:
-        for row in rows:
-            seed = photo_seed(section.seed, row.layout, row.round)
-            check.same(f"{where}: {row.name}: seed", seed, row.seed)
-    else:
-        _check_ranks(check, where, section, rows)
+def _iter_samples(space: Workspace, section: SetParams) -> Iterator[tuple[str, dict[str, object]]]:
+    """One image per layout, temperature and round, in the order they are made in."""
+    temperatures = section.temperatures
+    for layout in layout_names(space.split(section.layouts), section):
+        for number, temperature in enumerate(temperatures):
+            for turn in range(section.rounds):
+                row: dict[str, object] = {
+                    "layout": layout,
+                    "temperature": temperature,
+                    "round": turn,
+                }
+                if section.best_of is None:
+                    row["seed"] = image_seed(section.seed, layout, turn)
+                yield photo_name(layout, number, len(temperatures), turn), row
 
 
-def _check_order(
-    check: Check, where: str, section: SetParams, layouts: Sequence[str], rows: Rows
-) -> None:
-    """The rows of wanted photographs stand under their names in the order they were made in."""
-    degrees = section.temperatures
-    made = {
-        (layout, degree, turn): photo_name(layout, number, len(degrees), turn)
-        for layout in layouts for number, degree in enumerate(degrees)
-        for turn in range(section.rounds)
-    }  # fmt: skip
-    places = {(row.layout, row.temperature, row.round): row.name for row in rows}
-    wanted = [name for place, name in made.items() if place in places]
-    listed = [row.name for row in rows if (row.layout, row.temperature, row.round) in made]
-    check.compared += len(listed)
-    for number, (ours, theirs) in enumerate(zip_longest(wanted, listed), start=1):
+def _check_order(check: Check, where: str, wanted: Sequence[str], rows: Rows) -> None:
+    names = [row.name for row in rows if row.name in set(wanted)]
+    check.compared += len(names)
+    for number, (ours, theirs) in enumerate(zip_longest(wanted, names), start=1):
         if ours != theirs:
             check.add(Finding(f"{where}: photograph {number}", str(ours), str(theirs)))
             break
 
 
+def _check_facts(
+    check: Check, space: Workspace, name: str, section: Section, facts: SetFacts
+) -> None:
+    where = f"{space.project.synthetic(name) / FACTS}: "
+    expected = {"name": name, "size": space.split(section.layouts).size}
+    if isinstance(section, SetParams):
+        expected |= {
+            key: getattr(section, key) for key in ("temperatures", "rounds", "new_layouts")
+        }
+    generator = space.project.generator(section.generator)
+    if check.has(generator):
+        expected["generator"] = recorded_digest(generator)
+    check.each(where, expected, {key: getattr(facts, key) for key in expected})
+
+
 def _check_ranks(check: Check, where: str, section: SetParams, rows: Rows) -> None:
-    """Each photograph is one of those that were drawn, none twice, and likelier than the next."""
+    """Each image is one of those that were sampled, none twice, and likelier than the next."""
     ranked = sorted(rows, key=lambda row: (row.layout, row.temperature, row.round))
     for (layout, degree), group in groupby(ranked, key=lambda row: (row.layout, row.temperature)):
         kept = list(group)
-        drawn = {photo_seed(section.seed, layout, number) for number in range(section.drawn)}
+        seeds = {
+            image_seed(section.seed, layout, number) for number in range(section.draws_per_layout)
+        }
         for row in kept:
-            if row.seed not in drawn:
-                expected = f"the seed of one of {section.drawn} photographs"
+            if row.seed not in seeds:
+                expected = f"the seed of one of {section.draws_per_layout} photographs"
                 check.add(Finding(f"{where}: {row.name}: seed", expected, str(row.seed)))
         place = f"{where}: {layout}, temperature {degree:g}"
         check.same(f"{place}: seeds", len(kept), len({row.seed for row in kept}))
         bits = [row.log_p_bpd for row in kept]
-        known = [value for value in bits if value is not None]
-        check.same(f"{place}: bits by rank", sorted(known), bits)
+        known = sorted(value for value in bits if value is not None)
+        check.same(f"{place}: bits by rank", known, bits)
 
 
-def _check_moved(
-    check: Check, where: str, section: TransferParams, count: int, contents: SceneFolder, rows: Rows
+def _check_contents(
+    check: Check, space: Workspace, where: str, section: TransferParams, rows: Rows
 ) -> None:
-    """As many photographs as were asked for, each with the content of some scene."""
+    """As many images as were asked for, each with the content of some scene."""
+    count, known = len(space.split(section.layouts)), space.split(section.contents).names
     check.same(f"{where}: photographs", min(count, section.limit or count), len(rows))
-    known = set(contents.names)
     for row in rows:
         if row.content not in known:
             expected = f"a scene of {section.contents}"
             check.add(Finding(f"{where}: {row.name}: content", expected, repr(row.content)))
 
 
-def _check_labels(check: Check, space: Workspace, made: SyntheticSet) -> None:
-    folder = space.project.synthetic(made.facts.name)
+def _check_labels(check: Check, space: Workspace, name: str) -> None:
+    """Pixels have the digests of the manifest, and labels are those of the layouts."""
+    folder = space.project.synthetic(name)
+    made = read_set(folder)
+    check.compared += len(made)
     for row, classes in zip(made.rows, made.classes, strict=True):
         where = folder / label_path(row.photo, "labelIds")
         with check.reading(where):
-            layout = space.layout_of(made.facts.name, row)
-            check.pixels(where, layout.classes[0].numpy(), classes)
-        if space.has_new_layouts(made.facts.name):
+            check.pixels(where, space.layout_of(name, row).classes[0].numpy(), classes)
+        if space.has_new_layouts(name):
             where = folder / label_path(row.photo, "instanceIds")
             with check.reading(where):
-                ids = space.new_layout(made.facts.name, row.layout).ids
-                check.pixels(where, ids, io.read_ids(where))
+                check.pixels(where, space.new_layout(name, row.layout).ids, io.read_ids(where))

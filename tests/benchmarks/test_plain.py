@@ -43,7 +43,7 @@ def colours(layout):
 def test_samples_are_equal(both, layout, colours):
     plain, ours = both
     noise = ours.draw(Noise([3]))
-    found = ours.paint(noise, ours.condition(layout)) * 256 / 255
+    found = ours.decode_latents(noise, ours.condition(layout)) * 256 / 255
     torch.testing.assert_close(plain.sample(colours, noise), found, atol=2e-4, rtol=1e-3)
 
 

@@ -26,7 +26,7 @@ def maker(tmp_path_factory, prepared):
         size=(32, 48), steps=(1, 1), width=8, floor=0.05, actnorm="log", encoder_widths=(4, 4),
         block_widths=(4, 4),
     )  # fmt: skip
-    made = generators.built("caglow", config, SceneFolder(prepared, "train").table, 0)
+    made = generators.build("caglow", config, SceneFolder(prepared, "train").table, 0)
     with_light = made.state_dict()
     with_light["encoder.told.1.weight"][:, 0] = 5.0
     with_light["encoder.out.1.bias"].zero_()

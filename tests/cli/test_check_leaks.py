@@ -41,7 +41,7 @@ def project(done, tmp_path, monkeypatch):
 
 def write(project, name, split, count):
     """Photographs that are the mirror images of those whose layouts they are made for."""
-    scenes = SceneFolder(project.prepared, split)
+    scenes = SceneFolder(project.prepared_folder, split)
     facts = SetFacts(name, "feed", (0.8,), 1, scenes.table, scenes.size)
     batch = scenes.scenes(range(count))
     write_set(project.synthetic(name), facts, [
@@ -69,7 +69,7 @@ def test_leaks_exit_1_and_stand_in_the_table(project):
     assert result.exit_code == 1
     lines = [line for line in result.stdout.splitlines() if "layout of" in line]
     assert len(lines) == 2
-    names = SceneFolder(project.prepared, "val").names
+    names = SceneFolder(project.prepared_folder, "val").names
     assert names[0] in lines[0]
     leaks = io.read_json(project.root / "found.json")["leaks"]
     assert result.stdout.count("more") >= 2
@@ -88,7 +88,7 @@ def test_what_is_not_there_yet_is_told(project):
     result = run()
     assert result.exit_code == 0
     assert "more: not there yet, so not looked at" in result.stdout
-    shutil.rmtree(project.prepared)
+    shutil.rmtree(project.prepared_folder)
     missing = run()
     assert missing.exit_code == 2
     assert "run `dvc repro prepare` first" in missing.stderr

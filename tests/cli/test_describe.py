@@ -10,7 +10,7 @@ from augflow.cli import app
 from augflow.core import hardware
 from augflow.core.errors import ParamsError
 from augflow.data.classes import table
-from augflow.generators.presets import FULL_GLOW, configured
+from augflow.generators.presets import FULL_GLOW, make_config
 from augflow.training.profile import (
     describe,
     fitting_rows,
@@ -205,8 +205,8 @@ def test_one_row_more_than_fits_does_not(mode, monkeypatch):
 @pytest.mark.parametrize("system", ["full_glow", "glow"])
 def test_parts_and_latents_leave_nothing_out(system):
     row = generators.SYSTEMS[system]
-    config = configured(row.config, row.presets, "tiny", {})
-    real = generators.built(system, config, CITYSCAPES)
+    config = make_config(row.config, row.presets, "tiny", {})
+    real = generators.build(system, config, CITYSCAPES)
     found = describe(system, "tiny", CITYSCAPES)
     assert found.parameters == sum(p.numel() for p in real.parameters())
     assert found.parts == parameters_by_part(real)

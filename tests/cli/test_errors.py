@@ -16,7 +16,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from augflow.cli import app
-from augflow.cli.errors import reported
+from augflow.cli.errors import report_faults
 from augflow.core import io
 from tests.tiny_study import PARAMS
 
@@ -30,7 +30,7 @@ SCRIPT = LIMITED + "import runpy; runpy.run_path({script!r}, run_name='__main__'
 
 def ended(fault, capsys):
     """The line and the exit code of a command in which a fault is raised."""
-    with pytest.raises(SystemExit) as end, reported():
+    with pytest.raises(SystemExit) as end, report_faults():
         raise fault
     line = capsys.readouterr().err
     assert line.startswith("augflow: ")
@@ -105,12 +105,15 @@ def test_no_memory_is_one_line(capsys, fault, words):
 
 @pytest.mark.parametrize("fault", [RuntimeError("ours"), ValueError("ours"), KeyError("ours")])
 def test_any_other_fault_keeps_its_traceback(fault):
-    with pytest.raises(type(fault)), reported():
+    with pytest.raises(type(fault)), report_faults():
         raise fault
 
 
 def test_who_reads_our_output_and_goes_hears_no_more():
-    endless = "from augflow.cli.errors import reported\nwith reported():\n while 1: print('word')"
+    endless = (
+        "from augflow.cli.errors import report_faults\n"
+        "with report_faults():\n while 1: print('word')"
+    )
     ran = subprocess.Popen(
         [sys.executable, "-c", endless], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
@@ -124,7 +127,7 @@ def test_who_reads_our_output_and_goes_hears_no_more():
 def test_a_fault_of_ours_while_a_missing_file_is_handled_keeps_its_traceback():
     fault = RuntimeError("ours")
     fault.__context__ = FileNotFoundError(errno.ENOENT, "No such file", "x")
-    with pytest.raises(RuntimeError, match="ours"), reported():
+    with pytest.raises(RuntimeError, match="ours"), report_faults():
         raise fault
 
 

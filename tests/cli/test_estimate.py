@@ -15,12 +15,12 @@ from typer.testing import CliRunner
 
 from augflow.cli import app
 from augflow.cli.estimate import duration
-from augflow.core.disk import binary
-from augflow.estimate import clock
-from augflow.study import sizes
+from augflow.core.hardware import binary
+from augflow.estimate import estimate, throughput
+from augflow.study import disk_usage
 from augflow.study.project import Project
 from tests import tiny_study
-from tests.mini_network import MINI
+from tests.mini_network import MINI, MINI_PY
 
 WITHIN = 1.25
 """Disk is told within this factor."""
@@ -44,12 +44,12 @@ def told(*words):
 def before(tmp_path_factory):
     """What is told of the tiny study before there is anything but its parameters."""
     root = tmp_path_factory.mktemp("before")
-    (root / "mini.py").write_text(MINI)
+    (root / "mini.json").write_text(MINI)
     (root / "params.yaml").write_text(yaml.safe_dump(tiny_study.PARAMS, sort_keys=False))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         found = told("--no-timing")
-        assert sorted(path.name for path in root.iterdir()) == ["mini.py", "params.yaml"]
+        assert sorted(path.name for path in root.iterdir()) == ["mini.json", "params.yaml"]
     return found
 
 
@@ -63,7 +63,9 @@ def outputs(project):
 def written(paths):
     found = (Path(path) for path in paths)
     return sum(
-        sizes.tree(path).size if path.is_dir() else sizes.one_file(path.stat().st_size, path).size
+        disk_usage.tree(path).size
+        if path.is_dir()
+        else disk_usage.one_file(path.stat().st_size, path).size
         for path in found
     )
 
@@ -93,7 +95,7 @@ def test_the_cache_is_what_dvc_has_kept(before, whole_study):
     others = {hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() for path in report}
     cache = [path for path in (whole_study / ".dvc" / "cache" / "files").rglob("*")
              if path.is_file() and path.parent.name + path.name not in others]  # fmt: skip
-    kept = sum(sizes.one_file(path.stat().st_size, path.parent).size for path in cache)
+    kept = sum(disk_usage.one_file(path.stat().st_size, path.parent).size for path in cache)
     assert before["cache_copies"]
     assert kept / WITHIN < before["total"]["cache"] < WITHIN * kept
 
@@ -132,7 +134,7 @@ def test_nothing_is_left_of_a_study_that_is_made(study):
 
 
 def test_the_table_shows_the_numbers_of_the_json(before, tmp_path, monkeypatch):
-    (tmp_path / "mini.py").write_text(MINI)
+    (tmp_path / "mini.json").write_text(MINI)
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(tiny_study.PARAMS))
     monkeypatch.chdir(tmp_path)
     result = run("--no-timing")
@@ -151,7 +153,7 @@ def test_the_table_shows_the_numbers_of_the_json(before, tmp_path, monkeypatch):
 
 
 def test_a_disk_that_cannot_hold_it_is_one_line_and_exit_2(before, tmp_path, monkeypatch):
-    (tmp_path / "mini.py").write_text(MINI)
+    (tmp_path / "mini.json").write_text(MINI)
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(tiny_study.PARAMS))
     monkeypatch.chdir(tmp_path)
     result = run("--no-timing", "--disk", "1MiB")
@@ -167,12 +169,11 @@ def test_a_disk_that_cannot_hold_it_is_one_line_and_exit_2(before, tmp_path, mon
 
 @pytest.mark.usefixtures("free_threads")
 def test_seconds_follow_from_operations_and_rates(tmp_path, monkeypatch):
-    (tmp_path / "mini.py").write_text(MINI)
+    (tmp_path / "mini.json").write_text(MINI)
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(tiny_study.PARAMS))
     monkeypatch.chdir(tmp_path)
-    for kind in ("training", "photograph", "predictor", "network", "look", "reader", "features"):
-        monkeypatch.setattr(clock, f"{kind}_rate", lambda *given: 1e6)
-    monkeypatch.setattr(clock, "starting", lambda segmenting: 2.0 if segmenting else 1.0)
+    monkeypatch.setattr(throughput.Throughput, "rate", lambda self, kind: 1e6)
+    monkeypatch.setattr(estimate, "start_seconds", lambda segmenting: 2.0 if segmenting else 1.0)
     found = told()
     rows = {row["stage"]: row for row in found["stages"]}
     for stage, start in {
@@ -192,7 +193,7 @@ def test_without_data_it_says_what_is_missing(tmp_path, monkeypatch):
     content = {**tiny_study.PARAMS, "data": {
         "reader": "cityscapes", "root": "nowhere", "size": [32, 48], "levels": 2,
     }}  # fmt: skip
-    (tmp_path / "mini.py").write_text(MINI)
+    (tmp_path / "mini.json").write_text(MINI)
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
     monkeypatch.chdir(tmp_path)
     found = told("--no-timing")
@@ -210,8 +211,8 @@ def test_a_config_that_is_trusted_is_gone_through(tmp_path, monkeypatch):
     networks = [content["judge"], *content["judges"].values(), content["retrain"]["segmenter"]]
     networks += [choice["segmenter"] for choice in content["choices"].values()]
     for section in networks:
-        section["trust_config"] = True
-    (tmp_path / "mini.py").write_text(MINI + "\nimport os\nhome = os.sep\n")
+        section |= {"config": "mini.py", "trust_config": True}
+    (tmp_path / "mini.py").write_text(MINI_PY)
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
     monkeypatch.chdir(tmp_path)
     rows = {row["stage"]: row for row in told("--no-timing")["stages"]}
@@ -223,7 +224,7 @@ def test_data_that_cannot_be_read_are_said_to_be_there(tmp_path, monkeypatch):
         "reader": "cityscapes", "root": "here", "size": [32, 48], "levels": 2,
     }}  # fmt: skip
     (tmp_path / "here").mkdir()
-    (tmp_path / "mini.py").write_text(MINI)
+    (tmp_path / "mini.json").write_text(MINI)
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
     monkeypatch.chdir(tmp_path)
     result = run("--no-timing")
@@ -233,7 +234,7 @@ def test_data_that_cannot_be_read_are_said_to_be_there(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("content", ["{}", '{"classes": 3, "size": [1, 2]}', "[" * 100_000])
 def test_a_damaged_record_of_scenes_is_one_line(tmp_path, monkeypatch, content):
-    (tmp_path / "mini.py").write_text(MINI)
+    (tmp_path / "mini.json").write_text(MINI)
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(tiny_study.PARAMS))
     prepared = tmp_path / "data/mini/prepared"
     prepared.mkdir(parents=True)
@@ -254,7 +255,7 @@ def test_durations_are_said_as_people_say_them(seconds, text):
 
 
 def test_a_cache_that_links_holds_no_second_copy(study):
-    from augflow.estimate.disks import cache_of
+    from augflow.estimate.estimate import cache_of
 
     assert cache_of(study.root) == (study.root.absolute() / ".dvc/cache/files/md5", True)
     tiny_study.dvc(study.root, "config", "cache.type", "hardlink")

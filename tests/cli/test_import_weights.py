@@ -19,7 +19,7 @@ def test_a_full_glow_can_be_loaded_afterwards(tmp_path):
     done = run(path, "--from", "glow2", "--out", tmp_path / "made", "--size", "20x24",
                "--boundary", "v2")  # fmt: skip
     assert done.exit_code == 0, done.output
-    made = generators.load(tmp_path / "made")
+    made = generators.load_unchecked(tmp_path / "made")
     assert made.size == (20, 24)
     assert made.config.boundary == "v2"
     assert made.table == table("cityscapes")
@@ -32,7 +32,7 @@ def test_a_pix2pix_can_be_loaded_afterwards_and_is_replaced_by_the_next(tmp_path
     for _ in range(2):
         done = run(*words)
         assert done.exit_code == 0, done.output
-    made = generators.load(tmp_path / "made")
+    made = generators.load_unchecked(tmp_path / "made")
     assert made.table == table("idd_lite")
     assert made.latents == "dropout"
 

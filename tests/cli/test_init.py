@@ -14,6 +14,7 @@ from augflow import __version__, generators
 from augflow.cli import app
 from augflow.data import readers
 from augflow.stages.prepare import require_fitting
+from augflow.stages.runner import STAGES
 from augflow.study import params
 from augflow.study.template import source
 
@@ -149,10 +150,7 @@ def test_every_project_is_one_that_dvc_reads(project):
     assert len(lines) == len(PRESETS)
     for preset, line in zip(PRESETS, lines, strict=True):
         study = params.load(source().preset(preset))
-        stages = 8 + len(study.generators) + 2 * len(study.sets) + len(study.transfers)
-        stages += len(study.judges) + len(study.choices) + len(study.selections)
-        stages += len(study.arms) + len(study.diversity.generators)
-        stages += len(study.explore.generators) + len(study.predictors)
+        stages = sum(len(stage.keys(study)) for stage in STAGES.values())
         assert line.startswith(f"{stages} True True"), line
         assert "'analytics': False" in line
         assert "'check_update': False" in line

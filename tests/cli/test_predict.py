@@ -46,7 +46,7 @@ def test_label_maps_have_the_photographs_size_and_published_ids(predict, tmp_pat
     assert result.exit_code == 0, result.output
     assert "2 label maps" in result.output
     assert "IoU" not in result.output
-    published = {row.id for row in CITY.trained}
+    published = {row.id for row in CITY.train_rows}
     for name in NAMES:
         ids = io.read_ids(tmp_path / "out" / "labels" / f"{name}.png")
         assert ids.shape == (HEIGHT, WIDTH)
@@ -119,7 +119,7 @@ def test_folders_of_others_are_not_written_to(predict, four_scenes, tmp_path):
     assert "holds diary.txt" in result.output
     inside = predict("--out", four_scenes / "leftImg8bit" / "val" / "deep")
     assert inside.exit_code == 2
-    assert "give another with --out" in inside.output
+    assert "give another folder with --out" in inside.output
 
 
 def test_without_a_project_the_predictor_must_be_given(four_scenes, tmp_path, monkeypatch):

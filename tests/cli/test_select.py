@@ -19,13 +19,13 @@ def project(study):
 
 
 def test_the_command_makes_what_the_stage_makes(project):
-    before = io.digest_tree(project.selected("strict"))
-    shutil.rmtree(project.selected("strict"))
+    before = io.digest_tree(project.selected_folder("strict"))
+    shutil.rmtree(project.selected_folder("strict"))
     result = run("strict")
     assert result.exit_code == 0, result.output
     assert "strict: selected, in data/mini/selected/strict" in result.output
     assert "agreement" in result.output
-    assert io.digest_tree(project.selected("strict")) == before
+    assert io.digest_tree(project.selected_folder("strict")) == before
 
 
 def test_without_a_name_all_are_made(project):

@@ -44,7 +44,7 @@ def plain():
 def done(tmp_path_factory):
     """A study whose generators, scores and report were made by the commands."""
     root = tmp_path_factory.mktemp("done")
-    (root / "mini.py").write_text(MINI)
+    (root / "mini.json").write_text(MINI)
     (root / "params.yaml").write_text(yaml.safe_dump(content()))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)

@@ -1,10 +1,14 @@
-"""Memory that is left: the system's word, the control groups' limits, and faults for want of it."""
+"""Memory and disk that are left: the system's word, limits, and faults for want of it."""
+
+import shutil
 
 import numpy as np
 import pytest
 import torch
 
 from augflow.core import hardware
+from augflow.core.errors import DataError
+from augflow.core.hardware import DiskUsage, check_disk_space, check_disk_spaces
 
 CPU = torch.device("cpu")
 
@@ -13,13 +17,6 @@ def test_some_memory_is_free_here():
     free = hardware.free_memory(CPU)
     assert free is not None
     assert 2**20 < free < 2**50
-
-
-def test_the_system_says_what_is_available(tmp_path):
-    path = tmp_path / "meminfo"
-    path.write_text("MemTotal:  1000 kB\nMemFree:  10 kB\nMemAvailable:  700 kB\n")
-    assert hardware._available(path) == 700 * 1024
-    assert hardware._available(tmp_path / "absent") is None
 
 
 @pytest.mark.parametrize(
@@ -49,7 +46,8 @@ def test_a_control_group_leaves_its_limit_less_what_is_used(
 
 
 def test_the_least_that_anybody_leaves_is_free(monkeypatch):
-    monkeypatch.setattr(hardware, "_available", lambda: 500)
+    system = type("Memory", (), {"available": 500})
+    monkeypatch.setattr(hardware.psutil, "virtual_memory", lambda: system)
     monkeypatch.setattr(hardware, "_left_by_groups", lambda: [400, 9000])
     assert hardware.free_memory(CPU) == 400
     monkeypatch.setattr(hardware, "_left_by_groups", list)
@@ -79,3 +77,44 @@ def test_the_peak_of_a_piece_of_work_is_what_it_holds_at_most():
     assert before > 0
     peak = hardware.peak_of(work)
     assert peak is None or 2**24 < peak < 2**27
+
+
+def test_a_folder_that_is_not_there_is_on_the_disk_of_the_one_above(tmp_path):
+    assert hardware.nearest_existing_parent(tmp_path / "a" / "b") == tmp_path
+    assert hardware.disk_id(tmp_path / "a") == tmp_path.stat().st_dev
+    assert 0 < hardware.free_disk_bytes(tmp_path / "a" / "b") <= shutil.disk_usage(tmp_path).total
+
+
+def test_what_fits_passes_and_what_does_not_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(hardware, "free_disk_bytes", lambda folder: 5 * 2**20)
+    check_disk_space(tmp_path / "out", DiskUsage(5 * 2**20), "set x")
+    with pytest.raises(DataError) as caught:
+        check_disk_space(tmp_path / "out", DiskUsage(6 * 2**20), "set x")
+    [line] = str(caught.value).splitlines()
+    assert line.startswith(f"{tmp_path / 'out'}: set x takes about 6 MiB, but 5 MiB are free")
+    assert "make room" in line
+
+
+def test_folders_of_one_disk_share_its_room(tmp_path, monkeypatch):
+    monkeypatch.setattr(hardware, "free_disk_bytes", lambda folder: 10)
+    needs = {tmp_path / "a": DiskUsage(6), tmp_path / "b": DiskUsage(6)}
+    for folder, need in needs.items():
+        check_disk_space(folder, need, "one")
+    with pytest.raises(DataError, match="takes about 12 B, but 10 B are free"):
+        check_disk_spaces(needs, "both")
+    monkeypatch.setattr(hardware, "disk_id", lambda folder: 1 if folder.name == "a" else 2)
+    check_disk_spaces(needs, "on two disks")
+
+
+def test_a_file_that_may_not_be_as_large_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(hardware, "largest_file", lambda: 1024)
+    check_disk_space(tmp_path, DiskUsage(4096, largest=1024), "files")
+    with pytest.raises(DataError, match=r"a file of about 2 KiB, .* larger than 1 KiB .*ulimit -f"):
+        check_disk_space(tmp_path, DiskUsage(4096, largest=2048), "files")
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (3 * 2**40, "3 TiB")]
+)
+def test_sizes_have_binary_units(size, text):
+    assert hardware.binary(size) == text

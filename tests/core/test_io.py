@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +50,7 @@ def order(monkeypatch):
         return target
 
     monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "sync", lambda: seen.append("all"))
     monkeypatch.setattr(Path, "replace", renamed)
     return seen
 
@@ -65,7 +65,7 @@ def test_a_new_name_is_on_the_disk_when_a_write_returns(tmp_path, order):
     order.clear()
     with io.fresh_folder(tmp_path / "set") as folder:
         (folder / "b.txt").write_bytes(b"b")
-    assert order[-2:] == [f"rename {folder.name} set", f"sync {tmp_path.name}"]
+    assert order[-3:] == ["all", f"rename {folder.name} set", f"sync {tmp_path.name}"]
 
 
 def test_files_move_up_a_name_the_last_one_first(tmp_path, order):
@@ -79,19 +79,29 @@ def test_files_move_up_a_name_the_last_one_first(tmp_path, order):
     assert names(tmp_path) == ["c"]
 
 
-class NoExchange:
-    """A C library without the calls that Linux has."""
-
-
-@pytest.mark.parametrize("exchanging", [True, False])
-def test_a_fresh_folder_replaces_the_old_one_whole(tmp_path, monkeypatch, exchanging):
-    if not exchanging:
-        monkeypatch.setattr(io.ctypes, "CDLL", lambda *_, **__: NoExchange())
+def test_a_fresh_folder_replaces_the_old_one_whole(tmp_path):
     out = tmp_path / "out"
     for name in ("first", "second"):
         with io.fresh_folder(out) as folder:
             (folder / name).touch()
     assert names(out) == ["second"]
+    assert names(tmp_path) == ["out"]
+
+
+def test_a_signal_between_the_two_renames_puts_the_old_folder_back(tmp_path, monkeypatch):
+    out, rename = tmp_path / "out", Path.replace
+    with io.fresh_folder(out) as folder:
+        (folder / "kept").touch()
+
+    def interrupted(path, target):
+        if path.suffix == ".part":
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt), io.fresh_folder(out):
+        pass
+    assert names(out) == ["kept"]
     assert names(tmp_path) == ["out"]
 
 
@@ -129,24 +139,6 @@ def test_a_file_in_the_place_of_a_folder_is_refused_and_stays(tmp_path):
     ):
         pass
     assert (tmp_path / "out").read_text() == "mine"
-    assert names(tmp_path) == ["out"]
-
-
-def test_a_folder_is_replaced_at_once(tmp_path, monkeypatch):
-    out = tmp_path / "out"
-    with io.fresh_folder(out) as folder:
-        (folder / "old").touch()
-    seen = []
-    real = io._clear
-
-    def looking(path):
-        seen.append(names(out))
-        real(path)
-
-    with io.fresh_folder(out) as folder:
-        (folder / "new").touch()
-        monkeypatch.setattr(io, "_clear", looking)
-    assert seen == [["new"]]
     assert names(tmp_path) == ["out"]
 
 
@@ -208,59 +200,6 @@ def test_equal_pixels_give_equal_files(tmp_path):
     for name in ("a.png", "b.png"):
         io.write_png(tmp_path / name, PHOTO[:, ::-1])
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
-
-
-def test_a_photo_is_turned_upright_and_loses_its_alpha(tmp_path):
-    exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned clockwise by 90 degrees
-    Image.fromarray(PHOTO).save(tmp_path / "turned.png", exif=exif)
-    Image.fromarray(PHOTO).convert("RGBA").save(tmp_path / "alpha.png")
-    assert (io.read_photo(tmp_path / "turned.png") == np.rot90(PHOTO, -1)).all()
-    assert (io.read_photo(tmp_path / "alpha.png") == PHOTO).all()
-
-
-def test_a_palette_png_gives_its_indices(tmp_path):
-    indices = PHOTO[..., 0] % 4
-    image = Image.fromarray(indices).convert("P")
-    image.putpalette([200, 0, 0, 0, 200, 0, 0, 0, 200, 9, 9, 9])
-    image.save(tmp_path / "a.png")
-    assert (io.read_ids(tmp_path / "a.png") == indices).all()
-
-
-def encoded(kind, pixels=PHOTO):
-    stream = BytesIO()
-    Image.fromarray(pixels).save(stream, kind)
-    return stream.getvalue()
-
-
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"not an image", encoded("PNG")[:-400], encoded("JPEG")[:-200]],
-    ids=["empty", "text", "truncated png", "truncated jpeg"],
-)
-@pytest.mark.parametrize("read", [io.read_photo, io.read_ids])
-def test_a_broken_image_is_an_error_that_names_it(tmp_path, content, read):
-    path = tmp_path / "broken.png"
-    path.write_bytes(content)
-    with pytest.raises(DataError, match=r"broken\.png"):
-        read(path)
-
-
-def test_a_missing_image_is_an_error(tmp_path):
-    with pytest.raises(DataError, match="no such file"):
-        io.read_photo(tmp_path / "a.png")
-
-
-def test_a_sixteen_bit_image_is_no_photo(tmp_path):
-    io.write_png(tmp_path / "a.png", PHOTO[..., 0].astype(np.uint16) * 257)
-    with pytest.raises(DataError, match="8-bit"):
-        io.read_photo(tmp_path / "a.png")
-
-
-def test_grey_with_alpha_holds_no_ids(tmp_path):
-    Image.fromarray(PHOTO[..., 0]).convert("LA").save(tmp_path / "a.png")
-    with pytest.raises(DataError, match="LA"):
-        io.read_ids(tmp_path / "a.png")
 
 
 def test_a_table_is_read_as_it_was_written(tmp_path):
@@ -353,27 +292,29 @@ def test_a_tree_is_digested_file_by_file(tmp_path):
 
 def test_a_held_folder_is_held_once(tmp_path):
     with (
-        io.held(tmp_path),
+        io.exclusive_lock(tmp_path),
         pytest.raises(BusyError, match=f"process {os.getpid()}"),
-        io.held(tmp_path),
+        io.exclusive_lock(tmp_path),
     ):
         pass
-    with io.held(tmp_path):
+    with io.exclusive_lock(tmp_path):
         pass
+    assert names(tmp_path) == []
 
 
 def test_the_lock_of_a_killed_process_is_taken_over(tmp_path):
     code = (
-        "import pathlib, sys, time; from augflow.core.io import held\n"
-        "with held(pathlib.Path(sys.argv[1])):\n    print('held', flush=True); time.sleep(60)"
+        "import pathlib, sys, time; from augflow.core.io import exclusive_lock\n"
+        "with exclusive_lock(pathlib.Path(sys.argv[1])):\n"
+        "    print('held', flush=True); time.sleep(60)"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True
     ) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
-        with pytest.raises(BusyError, match=f"process {other.pid}"), io.held(tmp_path):
+        with pytest.raises(BusyError, match=f"process {other.pid}"), io.exclusive_lock(tmp_path):
             pass
         other.send_signal(signal.SIGKILL)
-    with io.held(tmp_path):
+    with io.exclusive_lock(tmp_path):
         pass

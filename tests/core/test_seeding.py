@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from augflow.core.seeding import Noise, derive, deterministic, exact, generator, torch_seeded
@@ -13,6 +13,7 @@ from augflow.core.seeding import Noise, derive, deterministic, exact, generator,
 names = st.lists(st.text(max_size=6), max_size=4)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 2**62), names, names)
 def test_different_chains_of_names_give_different_seeds(seed, one, other):
     assert (derive(seed, *one) == derive(seed, *other)) == (one == other)

@@ -16,9 +16,9 @@ from augflow.core.signals import Stopped
 STAGE = """
 import sys, time
 from pathlib import Path
-from augflow import files
-from augflow.cli.errors import reported
-with reported(), files.fresh_folder(Path("out")) as folder:
+from augflow.core import io
+from augflow.cli.errors import report_faults
+with report_faults(), io.fresh_folder(Path("out")) as folder:
     (folder / "begun").touch()
     print("begun", flush=True)
     time.sleep(60)
@@ -27,9 +27,9 @@ with reported(), files.fresh_folder(Path("out")) as folder:
 STEPPING = """
 import time
 from pathlib import Path
-from augflow import stopping
-from augflow.cli.errors import reported
-with reported(), stopping.deferred() as asked:
+from augflow.core import signals
+from augflow.cli.errors import report_faults
+with report_faults(), signals.defer_signal() as asked:
     print("begun", flush=True)
     for _ in range(40):
         time.sleep(0.1)
@@ -46,7 +46,7 @@ subprocess.Popen(["sh", "-c", sys.argv[1] + " -c '" + sys.argv[2] + "'; true"]).
 def test_a_signal_raises_and_the_old_handler_comes_back(number):
     before = signal.getsignal(number)
     message = r"^stopped; start again to go on$"
-    with pytest.raises(Stopped, match=message) as caught, signals.heeded():  # noqa: PT012
+    with pytest.raises(Stopped, match=message) as caught, signals.raise_on_signal():  # noqa: PT012
         os.kill(os.getpid(), number)
         time.sleep(1)
     assert caught.value.exit_code == 128 + number
@@ -56,7 +56,7 @@ def test_a_signal_raises_and_the_old_handler_comes_back(number):
 def test_a_signal_that_is_ignored_stays_ignored():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with signals.heeded():
+        with signals.raise_on_signal():
             os.kill(os.getpid(), signal.SIGINT)
             assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
@@ -65,7 +65,7 @@ def test_a_signal_that_is_ignored_stays_ignored():
 
 def test_the_first_signal_waits_and_the_second_does_not():
     seen = []
-    with pytest.raises(Stopped), signals.deferred() as asked:  # noqa: PT012
+    with pytest.raises(Stopped), signals.defer_signal() as asked:  # noqa: PT012
         seen.append(asked())
         os.kill(os.getpid(), signal.SIGTERM)
         seen.append(asked())
@@ -76,7 +76,7 @@ def test_the_first_signal_waits_and_the_second_does_not():
 
 def test_a_signal_that_nobody_has_heeded_is_raised_at_the_end():
     done = []
-    with pytest.raises(Stopped), signals.deferred():  # noqa: PT012
+    with pytest.raises(Stopped), signals.defer_signal():  # noqa: PT012
         os.kill(os.getpid(), signal.SIGTERM)
         done.append(True)
     assert done == [True]
@@ -86,7 +86,7 @@ def test_another_thread_than_the_main_one_leaves_signals_alone():
     found = []
 
     def work():
-        with signals.heeded(), signals.deferred() as asked:
+        with signals.raise_on_signal(), signals.defer_signal() as asked:
             found.append(asked())
 
     thread = threading.Thread(target=work)

@@ -40,7 +40,7 @@ def test_areas_leave_unknown_pixels_out():
 def test_much_of_a_class_is_more_than_the_median_and_constant_classes_have_no_attribute():
     layout = layouts([0, 0, 1, 3], [0, 1, 1, 3], [1, 1, 2, 3])
     scene = Scene(grey(10, 100, 200)[:, :, :1, :4], layout)
-    found = Attributes.measured(scene, ["road", "car", "sky", "tree"])
+    found = Attributes.measure(scene, ["road", "car", "sky", "tree"])
     # medians: road 1/4, car 2/4, sky 0, tree 1/4; no layout has more than 1/2 of car
     assert found.names == ("dark", "bright", "much road", "much sky")
     assert found.of(scene).tolist() == [[1, 0, 1, 0], [0, 0, 0, 0], [0, 1, 0, 1]]

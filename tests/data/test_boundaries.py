@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from augflow.data.boundaries import boundary_map, guessed_instances, pyramid, resized
 from augflow.core.errors import DataError
+from augflow.data.boundaries import boundary_map, guessed_instances, pyramid, resize_boundary
 
 id_maps = arrays(
     np.int32, array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.integers(0, 2)
@@ -77,7 +77,7 @@ def test_thousands_of_components_never_run_into_the_next_class():
 
 @given(bit_maps)
 def test_a_boundary_at_its_own_size_stays_what_it_is(bits):
-    assert (resized(bits, bits.shape) == 255 * bits.astype(int)).all()
+    assert (resize_boundary(bits, bits.shape) == 255 * bits.astype(int)).all()
 
 
 @given(st.integers(8, 300), st.integers(4, 16))
@@ -85,7 +85,7 @@ def test_a_line_one_pixel_wide_never_vanishes(length, size):
     for position in (0, length // 3, length - 1):
         bits = np.zeros((length, 8), bool)
         bits[position] = True
-        small = resized(bits, (min(size, length), 4))
+        small = resize_boundary(bits, (min(size, length), 4))
         assert (small.max(axis=0) > 0).all()
 
 
@@ -95,19 +95,19 @@ def test_every_pixel_that_a_line_reaches_stays_above_zero(position):
     bits[position] = True
     # of 4 pixels of height 75, pixel n reaches 75 to both sides of its centre
     reached = [abs(position + 0.5 - 75 * (n + 0.5)) < 75 for n in range(4)]
-    assert (resized(bits, (4, 4)) > 0).all(axis=1).tolist() == reached
+    assert (resize_boundary(bits, (4, 4)) > 0).all(axis=1).tolist() == reached
 
 
 def test_a_full_boundary_stays_full_and_an_empty_one_empty():
-    assert (resized(np.ones((37, 21), bool), (8, 16)) == 255).all()
-    assert (resized(np.zeros((37, 21), bool), (8, 16)) == 0).all()
+    assert (resize_boundary(np.ones((37, 21), bool), (8, 16)) == 255).all()
+    assert (resize_boundary(np.zeros((37, 21), bool), (8, 16)) == 0).all()
 
 
 def test_halving_spreads_a_line_over_its_triangle():
     bits = np.zeros((16, 16), bool)
     bits[:, 5] = True
     # column n weighs pixels 2n-1 .. 2n+2 with 1/8, 3/8, 3/8, 1/8: pixel 5 is in columns 2 and 3
-    assert resized(bits, (8, 8))[4].tolist() == [0, 0, 96, 32, 0, 0, 0, 0]
+    assert resize_boundary(bits, (8, 8))[4].tolist() == [0, 0, 96, 32, 0, 0, 0, 0]
 
 
 def test_the_pyramid_has_the_size_of_every_level():

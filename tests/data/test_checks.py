@@ -9,13 +9,13 @@ import pytest
 from PIL import Image
 
 from augflow.core import io
+from augflow.core.errors import DataError
+from augflow.data import checks
 from augflow.data.boundaries import boundary_map
 from augflow.data.classes import table
-from augflow.data import checks
+from augflow.data.params import DataParams
 from augflow.data.readers import read
 from augflow.data.readers.source import Fault
-from augflow.core.errors import DataError
-from augflow.data.params import (DataParams)
 
 NAME = "betaburg_000000_000019"
 PHOTO = f"leftImg8bit/train/betaburg/{NAME}_leftImg8bit.png"
@@ -64,9 +64,7 @@ def test_a_sound_data_set_has_no_fault(four_scenes):
 def test_shares_are_those_of_the_label_files(four_scenes):
     counts = np.zeros(256, int)
     for path in (four_scenes / "gtFine" / "val").rglob("*_labelIds.png"):
-        ids, pixels = np.unique(
-            table("cityscapes").from_raw(io.read_ids(path)), return_counts=True
-        )
+        ids, pixels = np.unique(table("cityscapes").from_raw(io.read_ids(path)), return_counts=True)
         counts[ids] += pixels
     assert (checked(four_scenes).pixels["val"] == counts).all()
 
@@ -323,9 +321,9 @@ def test_an_unsound_data_set_is_refused_with_a_line_per_fault(root):
 def test_many_faults_of_one_remedy_become_one_row():
     many = [Fault(f"{n}.png", f"class id {n} unknown", "correct it") for n in range(30)]
     single = Fault("x.png", "an empty file", "restore the file")
-    rows = checks.summarised([*many, single])
+    rows = checks.summarise([*many, single])
     assert [row.where for row in rows] == ["0.png and 29 more", "x.png"]
-    assert checks.summarised(many[:20]) == many[:20]
+    assert checks.summarise(many[:20]) == many[:20]
 
 
 @pytest.fixture

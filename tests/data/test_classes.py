@@ -3,15 +3,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from augflow.data.classes import IGNORE, TABLES, ClassRow, ClassTable, table
 from augflow.core.errors import DataError, ParamsError
+from augflow.data.classes import IGNORE, TABLES, ClassRow, ClassTable, table
 
 every_table = pytest.mark.parametrize("name", sorted(TABLES))
 
 
 @every_table
 def test_train_ids_count_from_zero_without_gaps(name):
-    assert [row.train_id for row in table(name).trained] == list(range(table(name).count))
+    assert [row.train_id for row in table(name).train_rows] == list(range(table(name).count))
 
 
 @every_table
@@ -50,7 +50,7 @@ def test_cityscapes_learns_its_nineteen_classes_in_the_published_order():
         "person rider car truck bus train motorcycle bicycle"
     )
     assert table("cityscapes").names == tuple(n.replace("-", " ") for n in names.split())
-    assert [row.id for row in table("cityscapes").trained] == [
+    assert [row.id for row in table("cityscapes").train_rows] == [
         7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33,
     ]  # fmt: skip
 

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from augflow.data.decoded import Pixels, root
+from augflow.data.decoded import PixelCache, root
 
 SHAPES = {"image": (3, 3, 4, 6), "classes": (3, 4, 6)}
 
@@ -29,7 +29,7 @@ class Source:
             yield row
 
     def open(self, place="train", digest=None):
-        found = Pixels(place, digest or (lambda: self.digest), SHAPES, self.rows).arrays()
+        found = PixelCache(place, digest or (lambda: self.digest), SHAPES, self.rows).arrays()
         assert found.keys() == self.truth.keys()
         assert all(np.array_equal(found[name], self.truth[name]) for name in SHAPES)
         return found
@@ -184,7 +184,7 @@ def test_what_cannot_be_read_is_left_to_decoding(caches):
 
 TOGETHER = """
 import sys, time
-from tests.test_decoded import Source
+from tests.data.test_decoded import Source
 class Slow(Source):
     def rows(self, name):
         for row in super().rows(name):

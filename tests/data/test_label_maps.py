@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from augflow.data import boundaries, label_maps
 from augflow.core import io
-from augflow.data.classes import table
 from augflow.core.errors import DataError
+from augflow.data import boundaries, label_maps
+from augflow.data.classes import table
 
 CITY = table("cityscapes")
 SIZE = (16, 24)

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from augflow.core import io
-from augflow.data.classes import TABLES, table
 from augflow.core.errors import DataError
+from augflow.data.classes import TABLES, table
 from augflow.data.scenes import Layout, Scene, SceneFolder, saved_table, table_facts, table_from
 
 

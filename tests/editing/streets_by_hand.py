@@ -10,9 +10,19 @@ from augflow.editing.objects import ObjectMap
 CITY = table("cityscapes")
 ROAD, SIDEWALK, BUILDING, POLE, SIGN, SKY, PERSON, RIDER, CAR, BICYCLE = (
     CITY.names.index(name)
-    for name in ("road", "sidewalk", "building", "pole", "traffic sign", "sky", "person", "rider",
-                 "car", "bicycle")
-)  # fmt: skip
+    for name in (
+        "road",
+        "sidewalk",
+        "building",
+        "pole",
+        "traffic sign",
+        "sky",
+        "person",
+        "rider",
+        "car",
+        "bicycle",
+    )
+)
 SIZE = (100, 160)
 HORIZON = 40
 

@@ -8,8 +8,8 @@ import pytest
 from augflow.core.errors import DataError
 from augflow.data.boundaries import boundary_map
 from augflow.data.classes import table
-from augflow.editing.compose import LayoutMaker, mark_of, new_layouts, numbers, sources_of
-from augflow.editing.objects import ObjectMap, pieces, with_ids
+from augflow.editing.compose import LayoutMaker, mark_of, numbers, sources_of
+from augflow.editing.objects import ObjectMap, connected_components, with_ids
 from streetscenes import street_scene
 
 STREETS = table("streets")
@@ -27,6 +27,12 @@ def pool():
     return found
 
 
+def new_layouts(pool, boost, ratio, seed=0, strength=1.0, sources=None):
+    maker = LayoutMaker(pool, boost, seed, strength)
+    for source, number in numbers(sources or list(pool), ratio):
+        yield maker.make(source, number)
+
+
 @pytest.fixture(scope="module")
 def made(pool):
     return list(new_layouts(pool, ["person", "pole", "bus"], 2, seed=4))
@@ -35,8 +41,10 @@ def made(pool):
 def counted(layouts, index):
     """The share of pixels and the objects per layout."""
     masks = [layout.classes == index for layout in layouts]
-    found = [sum(1 for _ in pieces(layout, mask)) if mask.any() else 0
-             for layout, mask in zip(layouts, masks, strict=True)]  # fmt: skip
+    found = [
+        sum(1 for _ in connected_components(layout, mask)) if mask.any() else 0
+        for layout, mask in zip(layouts, masks, strict=True)
+    ]
     return np.mean(masks), np.mean(found)
 
 
@@ -76,7 +84,7 @@ def test_no_person_is_in_the_sky(made):
 def test_each_depends_on_its_own_name_alone(pool, made):
     maker = LayoutMaker(pool, ["person", "pole", "bus"], seed=4)
     for new in (made[0], made[9], made[-1]):
-        again = maker.named(new.name)
+        again = maker.from_name(new.name)
         assert again.done == new.done
         assert np.array_equal(again.ids, new.ids)
     some = list(new_layouts(pool, ["person", "pole", "bus"], 1, seed=4, sources=["s9"]))
@@ -100,9 +108,15 @@ def test_what_was_done_is_said(made):
 
 @pytest.mark.parametrize(
     ("count", "ratio", "expected"),
-    [(4, 2, [2, 2, 2, 2]), (4, 0.5, [0, 1, 0, 1]), (3, 1.5, [2, 1, 2]), (10, 0.1, [0] * 5 + [1] +
-     [0] * 4), (3, 1 / 3, [0, 1, 0]), (3, 0.01, [0, 1, 0])],
-)  # fmt: skip
+    [
+        (4, 2, [2, 2, 2, 2]),
+        (4, 0.5, [0, 1, 0, 1]),
+        (3, 1.5, [2, 1, 2]),
+        (10, 0.1, [0] * 5 + [1] + [0] * 4),
+        (3, 1 / 3, [0, 1, 0]),
+        (3, 0.01, [0, 1, 0]),
+    ],
+)
 def test_new_ones_are_evenly_spread_and_rounded_up(count, ratio, expected):
     names = [str(n) for n in range(count)]
     pairs = list(numbers(names, ratio))
@@ -133,7 +147,7 @@ def test_classes_that_are_not_there_are_refused(pool):
 def test_a_name_that_none_can_have_is_refused(pool, name):
     maker = LayoutMaker(pool, ["person"])
     with pytest.raises(DataError, match="is no new layout of these"):
-        maker.named(name)
+        maker.from_name(name)
 
 
 def test_a_single_layout_is_pool_enough(pool):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from augflow.core.errors import DataError
-from augflow.editing.cutouts import stocked
+from augflow.editing.cutouts import collect_cutouts
 from tests.editing import streets_by_hand as hand
 from tests.editing.streets_by_hand import (
     BICYCLE,
@@ -26,7 +26,7 @@ def pool():
 
 
 def test_cutouts_know_where_they_stood_and_on_what(pool):
-    stock = stocked(pool, CITY, [CAR, PERSON, SIGN])
+    stock = collect_cutouts(pool, CITY, [CAR, PERSON, SIGN])
     cars, people = stock.cutouts[CAR], stock.cutouts[PERSON]
     assert [cut.source for cut in cars] == list(pool)
     depths = [foot / 100 - 0.4 for foot in range(54, 94, 4)]
@@ -55,7 +55,7 @@ def test_cutouts_know_where_they_stood_and_on_what(pool):
     ids=["side", "below", "hidden", "flat", "in the air", "large"],
 )
 def test_what_is_cut_off_hidden_tiny_or_in_the_air_is_not_cut_out(pool, boxes):
-    stock = stocked({**pool, "more": street(*boxes)}, CITY, [CAR])
+    stock = collect_cutouts({**pool, "more": street(*boxes)}, CITY, [CAR])
     nearest = [cut for cut in stock.cutouts[CAR] if cut.source == "more"]
     # of the pair the nearer one stands whole
     assert [cut.depth for cut in nearest] == pytest.approx([0.5] * (len(boxes) - 1), abs=0.05)
@@ -63,7 +63,7 @@ def test_what_is_cut_off_hidden_tiny_or_in_the_air_is_not_cut_out(pool, boxes):
 
 def test_a_rider_is_cut_out_with_the_bicycle(pool):
     ridden = street((RIDER, 50, 90, 60, 96), (BICYCLE, 60, 88, 70, 100))
-    stock = stocked({**pool, "ridden": ridden}, CITY, [RIDER, BICYCLE])
+    stock = collect_cutouts({**pool, "ridden": ridden}, CITY, [RIDER, BICYCLE])
     (cut,) = stock.cutouts[RIDER]
     assert set(np.unique(cut.classes[cut.numbers > 0])) == {RIDER, BICYCLE}
     assert set(np.unique(cut.numbers)) == {0, 1, 2}
@@ -80,13 +80,13 @@ def test_a_rider_is_cut_out_with_the_bicycle(pool):
 )
 def test_a_class_without_objects_is_named_with_those_that_have_some(pool, index, words):
     with pytest.raises(DataError, match=words):
-        stocked(pool, CITY, [index])
+        collect_cutouts(pool, CITY, [index])
 
 
 def test_all_classes_that_cannot_be_boosted_are_named(pool):
     more = {**pool, "more": street((BICYCLE, 60, 0, 70, 10))}
     with pytest.raises(DataError) as caught:
-        stocked(more, CITY, [RIDER, BICYCLE, CAR])
+        collect_cutouts(more, CITY, [RIDER, BICYCLE, CAR])
     lines = str(caught.value).splitlines()
     assert len(lines) == 2
     assert "hold no rider" in lines[0]

@@ -44,8 +44,10 @@ def test_each_kind_of_edit_is_read(tmp_path):
         ("recolour: {object: {class: cra}, to: road}", "no class 'cra'; known: road, "),
         ("recolour: {object: {class: car}, to: raod}", "did you mean 'road'"),
         ("remove: {object: {at: [0.5, 0.5]}, fill: raod}", "did you mean 'road'"),
-        ("add: {clas: car, shape: {rectangle: {centre: [0, 0], size: [1, 1]}}}",
-         "known: class, shape; did you mean 'class'"),
+        (
+            "add: {clas: car, shape: {rectangle: {centre: [0, 0], size: [1, 1]}}}",
+            "known: class, shape; did you mean 'class'",
+        ),
         ("add: {class: car, shape: {}}", "expected one of ellipse, rectangle, polygon, got none"),
         ("add: {class: car, shape: {rectangle: {centre: [0, 0], size: [0, 1]}}}", "greater than 0"),
         ("add: {class: car, shape: {polygon: [[0, 0], [1, 1]]}}", "at least 3"),
@@ -54,11 +56,13 @@ def test_each_kind_of_edit_is_read(tmp_path):
         ("remove: {object: {at: [0.5, 0.5], largest: true}}", "largest goes with class"),
         ("paste: {object: {class: car}, instances: ids.png}", "instances goes with from"),
         ("move: {object: {class: car}, by: [.nan, 0]}", "move.by.0: Input should be a finite"),
-        ("{move: {object: {class: car}, by: [0, 1]}, remove: {object: {class: car}}}",
-         "got move and remove"),
+        (
+            "{move: {object: {class: car}, by: [0, 1]}, remove: {object: {class: car}}}",
+            "got move and remove",
+        ),
         ("7", "expected a mapping, got int"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_item_says_what_is_wrong_and_others_are_read(tmp_path, item, words):
     assert words in fault(tmp_path, item)
 
@@ -78,14 +82,17 @@ def test_a_missing_file_is_named(tmp_path):
     ("text", "words"),
     [
         ("- remove: {object: !!python/name:os.system }", "of tag !!python/name:os.system"),
-        ("- remove: {object: {class: car}, fill: road, fill: pole}", "key 'fill' is already in"),
-        ("- &a [x, x, x]\n" + "\n".join(f"- &a{n} [{', '.join(['*a'] * 9)}]" for n in range(1))
-         + "".join(f"\n- &a{n + 1} [{', '.join([f'*a{n}'] * 9)}]" for n in range(9)),
-         "aliases repeat so much"),
+        ("- remove: {object: {class: car}, fill: road, fill: pole}", 'duplicate key "fill"'),
+        (
+            "- &a [x, x, x]\n"
+            + "\n".join(f"- &a{n} [{', '.join(['*a'] * 9)}]" for n in range(1))
+            + "".join(f"\n- &a{n + 1} [{', '.join([f'*a{n}'] * 9)}]" for n in range(9)),
+            "aliases repeat so much",
+        ),
         ("- " + "[" * 99 + "]" * 99, "levels deep"),
-        ("- {on: 1}", "not as text; put it in quotes"),
+        ("- {1: 1}", "not as text; put it in quotes"),
     ],
-)  # fmt: skip
+)
 def test_only_plain_yaml_is_read(tmp_path, text, words):
     with pytest.raises(ParamsError, match=r"edits\.yaml: ") as fault:
         read(tmp_path, text)

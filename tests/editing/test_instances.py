@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from augflow.editing.instances import belonging, numbered, standing, with_own_ids
+from augflow.editing.instances import group_riders, number_objects, object_instances, with_own_ids
 from tests.editing.streets_by_hand import (
     BICYCLE,
     CAR,
@@ -17,20 +17,24 @@ from tests.editing.streets_by_hand import (
 
 
 def together(layout, upright=()):
-    return belonging(standing(numbered(layout, upright)), CITY.things)
+    return group_riders(object_instances(number_objects(layout, upright)), CITY.things)
 
 
 def test_a_sign_goes_with_its_pole():
     layout = street((POLE, 20, 50, 60, 52), (SIGN, 20, 48, 28, 54), (POLE, 30, 90, 58, 91))
-    picture = numbered(layout, (POLE, SIGN))
+    picture = number_objects(layout, (POLE, SIGN))
     assert len(np.unique(picture.objects)) == 3
     assert picture.objects[22, 48] == picture.objects[59, 51] != picture.objects[57, 90]
-    assert not numbered(layout).objects.any()
+    assert not number_objects(layout).objects.any()
 
 
 def test_a_rider_belongs_to_what_is_ridden_and_a_person_behind_a_car_to_nothing():
-    layout = street((RIDER, 50, 60, 60, 66), (BICYCLE, 60, 58, 70, 70),
-                    (PERSON, 50, 110, 60, 114), (CAR, 60, 100, 75, 140))  # fmt: skip
+    layout = street(
+        (RIDER, 50, 60, 60, 66),
+        (BICYCLE, 60, 58, 70, 70),
+        (PERSON, 50, 110, 60, 114),
+        (CAR, 60, 100, 75, 140),
+    )
     found = together(layout)
     assert sorted(len(one.numbers) for one in found) == [1, 1, 2]
     pair = next(one for one in found if len(one.numbers) == 2)
@@ -56,10 +60,14 @@ def test_objects_at_the_edge_are_cut_off_and_at_the_top_they_are_not():
 
 
 def test_every_thing_has_an_id_of_its_own_and_stuff_that_of_its_class():
-    layout = street((CAR, 60, 50, 70, 70), (CAR, 60, 70, 70, 90), (POLE, 20, 100, 60, 102),
-                    (PERSON, 55, 20, 70, 24))  # fmt: skip
+    layout = street(
+        (CAR, 60, 50, 70, 70),
+        (CAR, 60, 70, 70, 90),
+        (POLE, 20, 100, 60, 102),
+        (PERSON, 55, 20, 70, 24),
+    )
     layout.classes[95:] = 255
-    found = with_own_ids(numbered(layout, (POLE,)), CITY)
+    found = with_own_ids(number_objects(layout, (POLE,)), CITY)
     things = np.isin(found.classes, CITY.things)
     assert np.unique(found.ids[things]).tolist() == [24000, 26000, 26001]
     assert (found.ids[~things] == CITY.raw_ids[found.classes[~things]]).all()

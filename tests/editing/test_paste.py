@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 
 from augflow.editing.cutouts import Cutout
-from augflow.editing.instances import numbered
-from augflow.editing.paste import Place, pasted
+from augflow.editing.instances import number_objects
+from augflow.editing.paste import Place, paste_cutout
 from tests.editing.streets_by_hand import CAR, PERSON, POLE, ROAD, street
 
 HORIZON = 0.4
 
 
 def cutout(height=10, width=20, foot=0.6, index=CAR):
-    numbers = np.ones((height, width), np.int32)
+    classes, numbers = np.full((height, width), index, np.uint8), np.ones((height, width), np.int32)
     return Cutout(
-        "s", np.full((height, width), index, np.uint8), numbers, foot - HORIZON, 0.5, ROAD, 100
+        "s", classes, numbers, (round(100 * foot) - height, 40), (100, 100), ROAD, HORIZON
     )
 
 
@@ -23,8 +23,8 @@ def on(foot, column, **more):
 
 
 def put(layout, place, cut=None, upright=()):
-    picture = numbered(layout, upright)
-    found = pasted(picture, cut or cutout(), place, HORIZON, ROAD)
+    picture = number_objects(layout, upright)
+    found = paste_cutout(picture, cut or cutout(), place, HORIZON, ROAD)
     return None if found is None else (found, found.objects > picture.objects.max())
 
 

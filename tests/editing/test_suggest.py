@@ -3,9 +3,9 @@
 import numpy as np
 
 from augflow.data.classes import table
-from augflow.editing.apply import applied
-from augflow.editing.objects import guessed
-from augflow.editing.suggest import OTHER, largest_object, suggested
+from augflow.editing.apply import apply_edit
+from augflow.editing.objects import guess_objects
+from augflow.editing.suggest import OTHER, largest_object, suggest_edits
 
 CITY = table("cityscapes")
 ROAD, SIDEWALK, BUILDING, SKY, PERSON, CAR = (
@@ -19,14 +19,14 @@ def street(*objects):
     classes[:12], classes[12:24], classes[24:31] = SKY, BUILDING, SIDEWALK
     for index, (top, left, bottom, right) in objects:
         classes[top:bottom, left:right] = index
-    return guessed(classes, CITY)
+    return guess_objects(classes, CITY)
 
 
 def walked(picture, other):
     """The pictures after every suggestion."""
     made = []
-    for step in suggested(picture, other):
-        picture = applied(picture, step.edit, {OTHER: other})
+    for step in suggest_edits(picture, other):
+        picture = apply_edit(picture, step.edit, {OTHER: other})
         made.append(picture)
     return made
 
@@ -34,7 +34,7 @@ def walked(picture, other):
 def test_the_largest_object_goes_a_class_turns_and_an_object_comes():
     picture = street((CAR, (28, 5, 34, 15)), (PERSON, (26, 40, 34, 43)))
     other = street((CAR, (30, 42, 38, 56)))
-    steps = suggested(picture, other)
+    steps = suggest_edits(picture, other)
     # the sidewalk covers nearest to 15 % of the picture, the road is nearest to its height
     assert [step.text for step in steps] == ["car removed", "sidewalk to road", "car added"]
     gone, turned, added = walked(picture, other)
@@ -67,8 +67,8 @@ def test_an_object_in_the_form_of_a_ring_is_found_by_a_pixel_of_its_own():
 
 
 def test_a_layout_without_objects_gets_what_it_can():
-    assert [step.text for step in suggested(street(), street())] == ["sidewalk to road"]
-    flat = guessed(np.full((40, 60), SKY, np.uint8), CITY)
-    assert suggested(flat, flat) == []
-    unknown = guessed(np.full((40, 60), 255, np.uint8), CITY)
-    assert suggested(unknown, unknown) == []
+    assert [step.text for step in suggest_edits(street(), street())] == ["sidewalk to road"]
+    flat = guess_objects(np.full((40, 60), SKY, np.uint8), CITY)
+    assert suggest_edits(flat, flat) == []
+    unknown = guess_objects(np.full((40, 60), 255, np.uint8), CITY)
+    assert suggest_edits(unknown, unknown) == []

@@ -36,8 +36,8 @@ _ONE_PATH = {"os.remove": 1, "os.mkdir": 2, "os.rmdir": 1, "os.truncate": None}
 _TWO_PATHS = ("os.rename", "os.link", "os.symlink")
 _GROWING = {"open", "os.mkdir", "os.rename", "os.link", "os.symlink"}
 """What a full disk refuses; to take files away it needs no room."""
-EXCHANGE, FLUSH, SYNC = "exchange", "flush", "sync"
-"""Two folders change places; all is written to the disk; one file is."""
+FLUSH, SYNC = "flush", "sync"
+"""All is written to the disk; one file is."""
 _SIGNALS = {"kill": signal.SIGKILL, "power": signal.SIGKILL, "term": signal.SIGTERM,
             "int": signal.SIGINT, "stop": signal.SIGSTOP}  # fmt: skip
 _ERRORS = {"full": errno.ENOSPC, "readonly": errno.EROFS}
@@ -96,13 +96,17 @@ class Changes:
         """Begins; there is no end to it before that of the process."""
         if self._fault and self._fault.kind == "limit":
             resource.setrlimit(resource.RLIMIT_FSIZE, (int(self._fault.at),) * 2)
-        real = os.fsync
+        fsync, sync = os.fsync, os.sync
 
-        def fsync(opened: int) -> None:
-            real(opened)
+        def fsync_and_tell(opened: int) -> None:
+            fsync(opened)
             self._write(SYNC, str(Path(f"/proc/self/fd/{opened}").readlink()))
 
-        os.fsync = fsync
+        def sync_and_tell() -> None:
+            sync()
+            self._write(FLUSH)
+
+        os.fsync, os.sync = fsync_and_tell, sync_and_tell
         sys.addaudithook(self._heard)
 
     def _heard(self, event: str, args: tuple[object, ...]) -> None:
@@ -111,16 +115,12 @@ class Changes:
         self._inside.now = True
         try:
             operation = self._operation(event, args)
-            if operation == (FLUSH,):
-                self._write(FLUSH)
-            elif operation is not None:
+            if operation is not None:
                 self._before(operation)
         finally:
             self._inside.now = False
 
     def _operation(self, event: str, args: tuple[object, ...]) -> Operation | None:
-        if event == "ctypes.dlsym":
-            return {"renameat2": (EXCHANGE,), "syncfs": (FLUSH,)}.get(str(args[1]))
         if event == "open":
             paths = (self._path(args[0]),) if int(args[2]) & _WRITING else ()
         elif event in _ONE_PATH:
@@ -172,10 +172,8 @@ class Changes:
 def names(operation: Operation) -> bool:
     """Whether something gets the name under which it is looked for, and so counts as whole."""
     event, *paths = operation
-    if event == EXCHANGE:
-        return True
     return event == "os.rename" and not any(
-        part.endswith(".part") for part in Path(paths[-1]).parts
+        part.endswith((".part", ".old")) for part in Path(paths[-1]).parts
     )
 
 

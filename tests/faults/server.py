@@ -29,7 +29,7 @@ _THIRD = ("torch._dynamo", "mmseg.models", "mmengine.config", "mmengine.logging"
           "mmseg.structures", "albumentations", "matplotlib.backends.backend_agg",
           "matplotlib.layout_engine", "pandas", "jinja2", "sklearn.cluster", "scipy.stats",
           "matplotlib.figure", "matplotlib.style", "matplotlib.projections", "augflow.cli.errors",
-          "augflow.data.readers", "streetscenes", "augflow.core.devices", "augflow.verify",
+          "augflow.data.readers", "streetscenes", "augflow.core.distributed", "augflow.verify",
           "PIL.BmpImagePlugin", "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PpmImagePlugin",
           "rich.console", "rich.progress", "safetensors.torch", "lightning_fabric")  # fmt: skip
 

@@ -25,6 +25,7 @@ _GENERATORS = {
 }  # fmt: skip
 
 STAGES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "check": ("check.py", ("data/checked.json",)),
     "prepare": ("prepare.py", (f"{DATA}/raw", f"{DATA}/prepared")),
     "train@flow": ("train.py flow", (f"{DATA}/generators/flow",)),
     "train@gan": ("train.py gan", (f"{DATA}/generators/gan",)),
@@ -32,7 +33,7 @@ STAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "predict@maps": ("predict.py maps", (f"{DATA}/predictors/maps",
                                          f"{DATA}/scores/predictors/maps.json")),
     "judge": ("judge.py", (f"{DATA}/segmenters/judge",)),
-    "judges@own": ("judge.py own", (f"{DATA}/judges/own",)),
+    "judges@own": ("judges.py own", (f"{DATA}/judges/own",)),
     "synthesize@most": ("synthesize.py most", (f"{DATA}/synthetic/most",)),
     "transfer@moved": ("transfer.py moved", (f"{DATA}/synthetic/moved",)),
     "diversity@flow": ("diversity.py flow", (f"{DATA}/scores/diversity/flow.json",)),
@@ -43,9 +44,9 @@ STAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "leaks": ("leaks.py", (f"{DATA}/scores/leaks.json",)),
     "costs": ("costs.py", (f"{DATA}/scores/costs.json",)),
     "retrain@picked": ("retrain.py picked", (f"{DATA}/segmenters/picked",)),
-    "score_references": ("score.py references", (f"{DATA}/scores/references.json",)),
-    "score@most": ("score.py set most", (f"{DATA}/scores/most.json",)),
-    "score_arms": ("score.py arms", (f"{DATA}/scores/arms.json",)),
+    "score_references": ("score_references.py", (f"{DATA}/scores/references.json",)),
+    "score@most": ("score.py most", (f"{DATA}/scores/most.json",)),
+    "score_arms": ("score_arms.py", (f"{DATA}/scores/arms.json",)),
     "report": ("report.py", ("reports/mini", "environment.json")),
 }  # fmt: skip
 """What a stage runs and what it makes, in an order in which each finds what it reads."""
@@ -77,5 +78,5 @@ def params(**changes: object) -> dict[str, object]:
 def lay(root: Path, **changes: object) -> None:
     """Writes the project folder, of which no stage has run yet."""
     root.mkdir(parents=True)
-    (root / "mini.py").write_text(MINI)
+    (root / "mini.json").write_text(MINI)
     (root / "params.yaml").write_text(yaml.safe_dump(params(**changes), sort_keys=False))

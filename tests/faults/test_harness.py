@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.injected import EXCHANGE, FLUSH, SYNC, Fault, changes, names, unsynced
+from tests.faults.injected import FLUSH, SYNC, Fault, changes, names, unsynced
 from tests.faults.runs import Ended
 from tests.faults.study import HOME, STAGES
 from tests.faults.trials import FaultError, Study
@@ -161,7 +161,7 @@ def test_what_waits_for_the_disk_follows_files_to_their_new_names():
 
 def test_a_name_is_given_outside_of_what_is_written_aside():
     assert names(("os.rename", "/p/.a.1.part", "/p/a"))
-    assert names((EXCHANGE,))
+    assert not names(("os.rename", "/p/a", "/p/.a.1.old"))
     assert not names(("os.rename", "/p/.a.1.part/.x.1.part", "/p/.a.1.part/x"))
     assert not names(("open", "/p/a"))
 

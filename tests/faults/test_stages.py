@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults.moments import few, many
+from tests.faults.round import disturb
 from tests.faults.study import HOME, STAGES, UNKNOWN_TO_DVC, lay
-from tests.faults.tally import Tally
 from tests.faults.trials import hit
 
 
@@ -44,7 +44,6 @@ def test_a_stage_comes_through_a_few_faults(study, stage):
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_comes_through_twenty_kills_and_ten_other_faults(study, stage):
     nothing, old = (study.undisturbed(stage, before) for before in ("nothing", "old"))
-    tally = Tally()
-    tally.disturb(study, stage, many(stage, nothing, old))
-    assert not tally.failures, "\n\n".join(tally.failures)
-    assert tally.injected[stage].total() >= 20
+    counts, failures = disturb(study, stage, many(stage, nothing, old))
+    assert not failures, "\n\n".join(failures)
+    assert counts.total() >= 20

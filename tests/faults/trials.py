@@ -23,7 +23,7 @@ Tree = dict[str, str] | None
 """Digests by relative path, of folders `folder`; None where there is nothing."""
 
 _PIXELS = ".augflow/cache"
-_ASIDE = re.compile(r"^\..+(\.\d+\.part(\.old)?|\.lock)$")
+_ASIDE = re.compile(r"^\..+(\.\d+\.(part|old)|\.lock(\.owner)?)$")
 _EXIT = {"kill": -9, "power": -9, "term": 143, "int": 130, "full": 2, "readonly": 2, "limit": 2}
 """What a run under a fault ends with, if not with 0 as the fault came too late."""
 
@@ -119,8 +119,8 @@ class Study:
         return STAGES[stage][1]
 
     def state(self, stage: str) -> dict[str, Tree]:
-        """What is at those places."""
-        return {out: tree(self.root / out) for out in self.outputs(stage)}
+        """What is at those places, or put aside in the moment before a new one comes there."""
+        return {out: tree(_place(self.root / out)) for out in self.outputs(stage)}
 
     def outputs_are_whole(self, stage: str) -> bool:
         """Whether a stage's outputs are those of an undisturbed run."""
@@ -232,7 +232,7 @@ class Study:
             path.as_posix() for path in below
             if path.parent == Path(".augflow/runs") or (
                 _ASIDE.match(path.name)
-                and not (path.suffix == ".lock" and path.is_relative_to(_PIXELS))
+                and not (".lock" in path.name and path.is_relative_to(_PIXELS))
             )
         ]  # fmt: skip
 
@@ -273,6 +273,11 @@ def differing(one: Tree, other: Tree) -> str:
         return "absent" if one is None else "present"
     paths = sorted(path for path in {*one, *other} if one.get(path) != other.get(path))
     return ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
+
+
+def _place(out: Path) -> Path:
+    """An output, or the older one that was put aside where there is none."""
+    return out if out.exists() else next(out.parent.glob(f".{out.name}.*.old"), out)
 
 
 def _digest(path: Path) -> str:

@@ -30,11 +30,11 @@ def test_one_bit_less_per_dimension_doubles_the_density_in_each():
 def test_quantized_undoes_dequantized():
     pixels = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
     for noise in (0.0, 0.5, 1 - 2**-15):
-        spread = density.dequantized(pixels, torch.full((1, 1, 16, 16), noise))
+        spread = density.dequantize(pixels, torch.full((1, 1, 16, 16), noise))
         assert spread.max() < 1
-        assert torch.equal(density.quantized(spread), pixels)
+        assert torch.equal(density.quantize(spread), pixels)
 
 
 def test_values_outside_the_range_fall_in_the_nearest_bin():
     image = torch.tensor([-3.0, 0.0, 0.999999, 1.0, 7.0]).reshape(1, 1, 1, 5)
-    assert density.quantized(image).flatten().tolist() == [0, 0, 255, 255, 255]
+    assert density.quantize(image).flatten().tolist() == [0, 0, 255, 255, 255]

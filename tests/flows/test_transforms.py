@@ -19,28 +19,33 @@ def normal(*shape, seed=0):
     return torch.randn(*shape, generator=rng(seed), dtype=torch.float64)
 
 
+def lu(channels=6):
+    return [factor.double()[0] for factor in T.random_lu(1, channels, rng())]
+
+
 def actnorm():
-    return T.ActNorm(), T.ActNormParams(
-        normal(3, 6).exp() * normal(3, 6, seed=1).sign(), normal(3, 6)
-    )
+    params = T.ActNormParams(normal(3, 6).exp() * normal(3, 6, seed=1).sign(), normal(3, 6))
+    return lambda x: (params(x), params.log_det(20)), params.inverse
 
 
 def conv():
-    permutation, sign, lower, upper, log_s = (f.double() for f in T.random_lu(6, rng()))
+    permutation, sign, lower, upper, log_s = lu()
     noise = 0.1 * normal(3, 6, 6)
     params = T.LU(permutation, sign).matrix(lower + noise, upper + noise, log_s + noise[:, 0])
-    return T.InvertibleConv(), params
+    return lambda x: (params(x), 20 * params.log_det), params.inverse
 
 
-def coupling(floor):
-    return T.AffineCoupling(floor), T.CouplingParams(normal(*SHAPE), normal(*SHAPE, seed=1))
+def affine(transform):
+    params = T.CouplingParams(normal(*SHAPE), normal(*SHAPE, seed=1))
+    return lambda x: transform(x, params), lambda z: transform.inverse(z, params)
 
 
 CASES = {
     "actnorm": actnorm,
     "conv": conv,
-    "coupling": lambda: coupling(0.0),
-    "coupling with floor": lambda: coupling(0.1),
+    "coupling": lambda: affine(T.AffineCoupling()),
+    "coupling with floor": lambda: affine(T.AffineCoupling(0.1)),
+    "soft clamped": lambda: affine(T.SoftClampedAffine()),
 }
 
 
@@ -50,24 +55,32 @@ def case(request):
 
 
 def test_inverse_undoes_forward(case):
-    transform, params = case
+    forward, inverse = case
     x = normal(*SHAPE, seed=7)
-    z, _ = transform(x, params)
-    torch.testing.assert_close(transform.inverse(z, params), x)
+    torch.testing.assert_close(inverse(forward(x)[0]), x)
 
 
 def test_log_det_is_that_of_the_jacobian_per_sample(case):
-    transform, params = case
+    forward, _ = case
     x = normal(*SHAPE, seed=7)
-    _, log_det = transform(x, params)
-    jacobian = torch.autograd.functional.jacobian(lambda v: transform(v, params)[0], x)
+    _, log_det = forward(x)
+    jacobian = torch.autograd.functional.jacobian(lambda v: forward(v)[0], x)
     for n in range(len(x)):
         square = jacobian[n, :, :, :, n].reshape(120, 120)
         torch.testing.assert_close(log_det[n], torch.linalg.slogdet(square)[1])
 
 
+def test_actnorm_and_matrix_in_one_product_are_those_one_after_the_other():
+    permutation, sign, lower, upper, log_s = lu()
+    params = T.LU(permutation, sign).matrix(lower[None], upper[None], log_s[None])
+    act, x = T.ActNormParams(normal(3, 6).exp(), normal(3, 6, seed=1)), normal(*SHAPE, seed=7)
+    z = params(act(x))
+    torch.testing.assert_close(act.before(params.weight)(x), z)
+    torch.testing.assert_close(act.inverse_after(T.inverses(params.weight))(z), x)
+
+
 def test_random_lu_is_a_rotation():
-    permutation, sign, lower, upper, log_s = (f.double() for f in T.random_lu(5, rng()))
+    permutation, sign, lower, upper, log_s = lu(5)
     params = T.LU(permutation, sign).matrix(lower, upper, log_s)
     torch.testing.assert_close(
         params.weight @ params.weight.T, torch.eye(5, dtype=torch.float64), atol=1e-5, rtol=0
@@ -78,11 +91,11 @@ def test_random_lu_is_a_rotation():
 
 
 def test_entries_outside_the_triangles_are_not_read():
-    permutation, sign, lower, upper, log_s = T.random_lu(4, rng())
-    lu = T.LU(permutation, sign)
+    permutation, sign, lower, upper, log_s = lu(4)
+    made = T.LU(permutation, sign)
     packed = lower + upper + torch.diag_embed(log_s)
     assert torch.equal(
-        lu.matrix(packed, packed, log_s).weight, lu.matrix(lower, upper, log_s).weight
+        made.matrix(packed, packed, log_s).weight, made.matrix(lower, upper, log_s).weight
     )
 
 

@@ -22,7 +22,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 CORPUS = Path(__file__).parents[1] / "data" / "fuzz"
-ENDINGS = (".png", ".jpg", ".yaml", ".csv", ".json", ".cfg", ".pt", ".safetensors")
+ENDINGS = (".png", ".jpg", ".yaml", ".csv", ".json", ".pt", ".safetensors")
 LARGEST = 4096
 """Bytes of a changed file."""
 
@@ -75,7 +75,7 @@ def fuzz(ending: str, corpus: Path, keep: Path, minutes: float, seed: int) -> No
     import atheris
 
     warnings.simplefilter("ignore")  # Pillow's, on metadata
-    with atheris.instrument_imports(include=["augflow", "PIL", "yaml"]):
+    with atheris.instrument_imports(include=["augflow", "PIL", "ruamel"]):
         from tests.fuzz import readers
 
     readers.warm([ending])

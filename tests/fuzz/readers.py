@@ -32,7 +32,7 @@ from augflow.data.label_maps import read_layouts
 from augflow.data.scenes import prepared_facts
 from augflow.data.synthetic import read_decisions, read_facts, read_rows
 from augflow.editing.edit_schema import read_edits
-from augflow.generators import load as load_generator
+from augflow.generators import load_unchecked as load_generator
 from augflow.segmentation.mmseg_config import read_config
 from augflow.segmentation.mmseg_model import load_segmenter
 from augflow.study.params import load
@@ -72,8 +72,8 @@ READERS: dict[str, tuple[Reader, ...]] = {
     ".csv": (beside("manifest.csv", read_rows), beside("selection.csv", read_decisions)),
     ".json": (beside("dataset.json", prepared_facts), beside("set.json", read_facts),
               beside("config.json", load_generator, "weights.safetensors"),
-              beside("config.json", load_segmenter, "weights.safetensors")),
-    ".cfg": (beside("config.py", lambda folder: read_config(str(folder / "config.py"), 8)),),
+              beside("config.json", load_segmenter, "weights.safetensors"),
+              lambda path: read_config(str(path), 8)),
     ".pt": (tensors_of,),
     ".safetensors": (read_weights,),
 }  # fmt: skip

@@ -9,7 +9,7 @@ from augflow.data.classes import table
 from augflow.data.scenes import Layout, Scene
 from augflow.generators.c_flow import CFlowConfig
 from augflow.generators.c_glow import CondGlowConfig
-from augflow.generators.caflow_presets import CAFlowConfig
+from augflow.generators.caflow import CAFlowConfig
 from augflow.generators.caglow import CAGlowConfig
 from augflow.generators.cglow import CGlowConfig
 from augflow.generators.crn import CrnConfig
@@ -78,9 +78,7 @@ VARIANTS = {
     "crn": ("crn", CrnConfig(**CASCADE, outputs=3)),
     "crn, one output": ("crn", CrnConfig(**CASCADE)),
     "imle": ("imle", ImleConfig(**IMLE_SMALL, style=3, noise=2, noise_grid=(2, 3))),
-    "imle, noise per pixel": ("imle", ImleConfig(**IMLE_SMALL)),
     "full_glow ours": ("full_glow", FullGlowConfig(**OURS)),
-    "full_glow ours v2": ("full_glow", FullGlowConfig(**{**OURS, "boundary": "v2"})),
     "full_glow ours, no maps": ("full_glow", FullGlowConfig(**{**OURS, "boundary": "none"})),
     "full_glow paper": ("full_glow", FullGlowConfig(**{**PAPER, "size": (24, 24)})),
     "dual_glow": ("dual_glow", DualGlowConfig(**TOWERS, prior_features=8)),
@@ -117,10 +115,6 @@ VARIANTS = {
         ),
     ),
     "c_glow v1": ("c_glow", CondGlowConfig(**RAW, conv_channels=8, linear_width=8, features=6)),
-    "c_glow v2": (
-        "c_glow",
-        CondGlowConfig(**{**RAW, "steps": (2, 3), "boundary": "none"}, conv_channels=3),
-    ),
     "c_glow paper": ("c_glow", CondGlowConfig(size=SIZE, steps=(2, 2), width=16, conv_channels=8)),
     "c_glow released": (
         "c_glow",
@@ -142,14 +136,13 @@ VARIANTS = {
         "caglow",
         CAGlowConfig(**GLOW_SMALL, **ENCODER, spectral=True, weights={"latents": 1.0}),
     ),
-    "caglow paper": ("caglow", CAGlowConfig(**GLOW_SMALL, **ENCODER)),
 }
 
 
 FLOWS = {
     key: row
     for key, row in VARIANTS.items()
-    if issubclass(LEARNERS[generators.SYSTEMS[row[0]].maker.learner], LikelihoodLearner)
+    if issubclass(LEARNERS[generators.SYSTEMS[row[0]].generator.learner], LikelihoodLearner)
 }
 
 
@@ -172,4 +165,4 @@ def fitted(scene, size):
 
 def built(variant, seed=0):
     name, config = variant
-    return generators.built(name, config, table("idd_lite"), seed)
+    return generators.build(name, config, table("idd_lite"), seed)

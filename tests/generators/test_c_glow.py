@@ -5,12 +5,11 @@ import torch
 import torch.nn.functional as F
 
 from augflow.core import seeding
-from augflow.core.errors import ParamsError
 from augflow.core.seeding import Noise
 from augflow.data.classes import table
-from augflow.flows.raw_conditioner import RawConditioner, RawFeatures, RawHead, RawShape
+from augflow.flows.conditioners import RawConditioner, RawShape
 from augflow.generators.c_glow import C_GLOW, CondGlow, CondGlowConfig
-from augflow.generators.presets import configured
+from augflow.generators.presets import make_config
 from augflow.generators.raw_glow import RELEASED
 from augflow.training.likelihood import LikelihoodLearner
 from augflow.training.params import TrainingParams
@@ -50,24 +49,16 @@ def after_steps(generator):
      (256, V2, 76.5)],
 )  # fmt: skip
 def test_released_versions_1_and_2_have_as_many_parameters_as_the_code(side, overrides, millions):
-    config = configured(CondGlowConfig, C_GLOW, "released", {**overrides, "size": (side, side)})
+    config = make_config(CondGlowConfig, C_GLOW, "released", {**overrides, "size": (side, side)})
     with torch.device("meta"):
         generator = CondGlow(config, table("cityscapes"))
     count = sum(p.numel() for p in generator.parameters()) / 1e6
     assert count == pytest.approx(millions, rel=0.005)
 
 
-@pytest.mark.parametrize("preset", C_GLOW)
-def test_every_preset_can_be_built(preset):
-    config = configured(CondGlowConfig, C_GLOW, preset, {})
-    with torch.device("meta"):
-        generator = CondGlow(config, table("cityscapes"))
-    assert generator.size == config.size
-
-
 def test_version_1_is_shallower_with_wider_conditioning_networks():
     for one, two in (("v1", "v2"), ("v1_tiny", "v2_tiny"), ("v1_small", "v2_small")):
-        shallow, deep = (configured(CondGlowConfig, C_GLOW, name, {}) for name in (one, two))
+        shallow, deep = (make_config(CondGlowConfig, C_GLOW, name, {}) for name in (one, two))
         assert sum(shallow.steps) < sum(deep.steps)
         assert shallow.conv_channels > deep.conv_channels
         assert shallow.linear_width > deep.linear_width
@@ -109,29 +100,33 @@ def test_unknown_pixels_show_in_no_plane_and_boundaries_in_one_of_their_own():
     generator = built()
     layout = scenes(1).layout
     layout.classes[0, :2] = 255
-    planes = generator.planes(layout)
+    planes = generator.plan(layout).maps[0]
     assert planes.shape == (1, 8, *SIZE)
     assert (planes[0, :7, :2] == 0).all()
     assert (planes[0, :7, 2:].sum(0) == 1).all()
     assert torch.equal(planes[:, 7], layout.boundary)
 
 
+def conditioner(steps=2, size=SIZE, **shape):
+    rng = torch.Generator().manual_seed(1)
+    return RawConditioner(RawShape("log", 0.02, **shape), steps, 12, 4, 3, size, 2, rng)
+
+
 @pytest.mark.parametrize("padding", [0, 1])
 def test_kernels_of_downscaling_convolutions_are_twice_the_padding_and_the_stride(padding):
-    shape = RawShape(4, 3, padding)
-    head = RawHead(2, 5, 6, (20, 28), shape)
-    assert [conv.weight.shape[-1] for conv in head.convs] == [2 * padding + 2] * 3
-    assert head(torch.rand(3, 5, 20, 28)).shape == (2, 3, 6)
-    features = RawFeatures(2, 5, 7, 4, shape)
-    assert features.down.weight.shape[-1] == 2 * padding + 4
-    assert features(torch.rand(3, 5, 20, 28)).shape == (3, 2 * 7, 5, 7)
+    made = conditioner(size=(20, 28), convs=4, hidden=3, padding=padding)
+    assert [conv.weight.shape[-1] for conv in made.conv.convs] == [2 * padding + 2] * 3
+    assert made.coupling.down.weight.shape[-1] == 2 * padding + 2
+    steps = made(None, torch.rand(3, 3, 20, 28)).steps
+    assert [step.conv.weight.shape for step in steps] == [(3, 12, 12)] * 2
+    assert [step.features.shape for step in steps] == [(3, 4, 10, 14)] * 2
 
 
 def test_stacked_networks_are_those_of_the_single_steps():
     torch.manual_seed(0)
-    head = RawHead(3, 2, 4, (16, 24), RawShape(5, 6, 1))
+    head = conditioner(steps=3, convs=5, hidden=6).actnorm
     torch.nn.init.normal_(head.last)
-    planes = torch.rand(2, 2, 16, 24)
+    planes = torch.rand(2, 3, *SIZE)
     stacked = head(planes)
     for k in range(3):
         maps = planes
@@ -154,16 +149,12 @@ def test_log_determinants_are_those_of_the_matrices(matrix):
             torch.testing.assert_close(step.conv.log_det.double(), expected, atol=1e-4, rtol=1e-4)
 
 
-def test_matrices_start_as_rotations():
-    rng = torch.Generator().manual_seed(1)
-    for matrix in ("lu", "free"):
-        conditioner = RawConditioner(
-            2, 12, 3, SIZE, 2, rng, shape=RawShape(4, 4, matrix=matrix), features=4,
-            actnorm="log", min_std=0.02,
-        )  # fmt: skip
-        weight = conditioner._matrices(conditioner.conv(torch.rand(1, 3, *SIZE))).weight
-        square = weight @ weight.transpose(-1, -2)
-        torch.testing.assert_close(square, torch.eye(12).expand_as(square), atol=1e-5, rtol=0)
+@pytest.mark.parametrize("matrix", ["lu", "free"])
+def test_matrices_start_as_rotations(matrix):
+    made = conditioner(convs=4, hidden=4, matrix=matrix)
+    weight = made.matrices(torch.rand(1, 3, *SIZE)).weight
+    square = weight @ weight.transpose(-1, -2)
+    torch.testing.assert_close(square, torch.eye(12).expand_as(square), atol=1e-5, rtol=0)
 
 
 def test_initialisation_makes_the_first_actnorm_standardise():
@@ -171,7 +162,7 @@ def test_initialisation_makes_the_first_actnorm_standardise():
     learner = LikelihoodLearner(generator, FEW)
     learner.initialise(scenes(8))
     image = (scenes(8).image.float() + 0.5) / 256
-    params = generator.params(scenes(8).layout)[0].levels
+    params, _ = generator.plan(scenes(8).layout).params()
     first = generator.target.encode(image, params, traced=True).traces[0].actnorm[0]
     std, mean = torch.std_mean(first, dim=(0, 2, 3))
     assert mean.abs().max() < 0.05
@@ -185,9 +176,4 @@ def test_a_tanh_over_everything_goes_with_no_initialisation_from_data():
 
 def test_planes_that_cannot_be_halved_three_times_are_refused():
     with pytest.raises(ValueError, match="4x24 cannot be halved"):
-        RawHead(1, 3, 2, (4, 24), RawShape())
-
-
-def test_a_size_that_levels_cannot_halve_names_the_next():
-    with pytest.raises(ParamsError, match="16x24 and 20x24"):
-        built(size=(18, 24))
+        conditioner(size=(4, 24))

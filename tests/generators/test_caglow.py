@@ -11,9 +11,8 @@ from augflow.core import seeding
 from augflow.core.errors import ParamsError
 from augflow.core.seeding import Noise
 from augflow.data.classes import table
-from augflow.generators.caglow import CAGlowConfig, Lambdas
-from augflow.generators.caglow_supervision import Findings
-from augflow.generators.sampling import transferred
+from augflow.generators.caglow import CAGlowConfig, Findings, Lambdas
+from augflow.generators.sampling import transfer_image
 from augflow.training import latent_adversarial as losses
 from augflow.training import loop
 from augflow.training.learners import learner_of
@@ -26,11 +25,11 @@ NAMES = [str(n) for n in range(16)]
 def made(steps=12, spectral=True, **weights):
     torch.set_num_threads(1)
     config = CAGlowConfig(**GLOW_SMALL, **ENCODER, spectral=spectral, weights=weights)
-    generator = generators.built("caglow", config, table("idd_lite"))
+    generator = generators.build("caglow", config, table("idd_lite"))
     params = TrainingParams(steps=steps, batch_size=4, learning_rate=3e-3, ema=0.9, flip=True)
     learner = learner_of(generator, params)
     scene = scenes(16)
-    learner.attend(scene)
+    learner.on_fit_start(scene)
     learner.initialise(scene)
     return learner, scene
 
@@ -163,12 +162,12 @@ def test_an_untrained_encoder_hands_its_noise_on():
     generator, scene = made()[0].generator, scenes(2)
     conditions = generator.condition(scene.layout)
     latents = generator.draw(Noise([1, 2]))
-    plain = generators.built("glow", _plain(generator.config), generator.table)
+    plain = generators.build("glow", _plain(generator.config), generator.table)
     plain.load_state_dict(
         {k: v for k, v in generator.state_dict().items() if k.startswith(("target.", "target_p"))}
     )
-    expected = plain.decode_noise(latents[:2], plain.condition(scene.layout))
-    assert torch.allclose(generator.decode_noise(latents, conditions), expected, atol=1e-5)
+    expected = plain.decode_latents(latents[:2], plain.condition(scene.layout))
+    assert torch.allclose(generator.decode_latents(latents, conditions), expected, atol=1e-5)
 
 
 def _plain(config):
@@ -179,19 +178,19 @@ def _plain(config):
 
 def test_noise_told_from_a_photograph_makes_it_again_after_training(trained):
     learner, scene = trained
-    with learner.averaged() as generator:
+    with learner.ema_weights() as generator:
         conditions, image = generator.condition(scene.layout), image_of(scene)
         latents = generator.encode_noise(image, conditions)
         assert [tuple(part.shape[1:]) for part in latents] == list(generator.latent_shapes())
-        back = generator.decode_noise(latents, conditions)
+        back = generator.decode_latents(latents, conditions)
     assert float((back - image).abs().max()) < 0.5 / 256
 
 
 def test_carried_latents_keep_the_photograph_and_carried_noise_follows_the_layout(trained):
     learner, scene = trained
-    with learner.averaged() as generator:
-        same = transferred(generator, scene[[0]], scene[[1]].layout, "z").image
-        moved = transferred(generator, scene[[0]], scene[[1]].layout, "eps").image
+    with learner.ema_weights() as generator:
+        same = transfer_image(generator, scene[[0]], scene[[1]].layout, "z").image
+        moved = transfer_image(generator, scene[[0]], scene[[1]].layout, "eps").image
     own = scene.image[0].permute(1, 2, 0).numpy()
     assert np.abs(same.astype(int) - own).max() <= 1
     assert np.abs(moved.astype(int) - own).mean() > 2
@@ -199,7 +198,7 @@ def test_carried_latents_keep_the_photograph_and_carried_noise_follows_the_layou
 
 def test_the_classifier_reads_classes_from_latents_and_the_layout_is_worth_bits(trained):
     learner, scene = trained
-    numbers = learner.measured(scene)
+    numbers = learner.measure_held_out(scene)
     areas = torch.bincount(scene.layout.classes.flatten().long()).double()
     assert numbers["val_classes"] > float(areas.max() / areas.sum())
     assert numbers["val_bpd_given"] < numbers["val_bpd"] - 0.02
@@ -207,7 +206,7 @@ def test_the_classifier_reads_classes_from_latents_and_the_layout_is_worth_bits(
 
 def test_asking_for_light_changes_the_sample_and_asking_for_what_was_drawn_does_not(trained):
     learner, scene = trained
-    with learner.averaged() as generator:
+    with learner.ema_weights() as generator:
         layout = scene[[0]].layout
         dark, bright = (
             generator.sample(generator.condition(layout, {name: True}), Noise([7]), 0.8)

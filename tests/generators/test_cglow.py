@@ -10,14 +10,14 @@ from augflow.core import seeding
 from augflow.data.classes import table
 from augflow.data.scenes import Layout
 from augflow.generators.cglow import CGlowConfig
-from augflow.generators.class_fractions import class_accuracy, class_loss, class_shares
+from augflow.generators.class_fractions import class_accuracy, class_fractions, class_loss
 from augflow.training.learners import learner_of
 from augflow.training.params import TrainingParams
 from tests.generators.conftest import GLOW_SMALL, SIZE, scenes
 
 
 def cglow(**changes):
-    return generators.built("cglow", CGlowConfig(**GLOW_SMALL, **changes), table("idd_lite"))
+    return generators.build("cglow", CGlowConfig(**GLOW_SMALL, **changes), table("idd_lite"))
 
 
 def flat(index):
@@ -27,9 +27,8 @@ def flat(index):
 def means(generator, layout):
     """The mean of each level's prior where nothing was kept."""
     found = []
-    for prior, level in zip(
-        generator.target.priors, generator.params(layout)[0].levels, strict=True
-    ):
+    levels, _ = generator.plan(layout).params()
+    for prior, level in zip(generator.target.priors, levels, strict=True):
         h, w = SIZE[0] >> (len(found) + 1), SIZE[1] >> (len(found) + 1)
         kept = torch.zeros(1, prior.conv.weight.shape[1] - prior.features, h, w)
         like = torch.zeros(1, prior.conv.weight.shape[0] // 2, h, w)
@@ -59,7 +58,7 @@ def test_the_top_option_leaves_the_other_priors_without_the_layout():
 
 def test_shares_of_a_cell_are_those_of_its_pixels_and_unknown_ones_count_as_nothing():
     classes = torch.tensor([[[0, 0, 1, 255], [0, 2, 255, 255]]], dtype=torch.uint8)
-    (shares,) = class_shares(classes, 3, 1)
+    (shares,) = class_fractions(classes, 3, 1)
     assert torch.equal(shares[0, :, 0], torch.tensor([[0.75, 0.0], [0.0, 0.25], [0.25, 0.0]]))
 
 
@@ -84,11 +83,11 @@ def test_training_makes_the_layout_worth_bits_and_the_classes_readable():
     generator, scene = cglow(priors="all", class_weight=0.5), scenes(16)
     learner = learner_of(generator, TrainingParams(steps=60, learning_rate=3e-3))
     learner.initialise(scene)
-    before = learner.measured(scene)["val_classes"]
+    before = learner.measure_held_out(scene)["val_classes"]
     for step in range(60):
         rows = [(4 * step + n) % 16 for n in range(4)]
         learner.step(scene[rows], seeding.generator(0, step), step)
-    assert learner.measured(scene)["val_classes"] > max(before, 0.6)
+    assert learner.measure_held_out(scene)["val_classes"] > max(before, 0.6)
     image = (scene.image.float() + 0.5) / 256
     own = generator.bits_per_dim(image, generator.condition(scene.layout)).mean()
     wrong = generator.condition(scene.layout[[*range(1, 16), 0]])

@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from augflow.core.errors import DataError
+from augflow import generators
+from augflow.core.errors import DataError, ParamsError
 from augflow.core.seeding import Noise
-from augflow.generators import SYSTEMS, load, save
-from augflow.generators.sampling import sampled
+from augflow.data.classes import table
+from augflow.generators import SYSTEMS, load_unchecked, save
+from augflow.generators.presets import make_config
+from augflow.generators.sampling import sample_images
 from augflow.training import loop
 from augflow.training.learners import LEARNERS, learner_of
 from augflow.training.likelihood import LikelihoodLearner
@@ -25,7 +28,7 @@ def learner(variant, **changes):
     )
     made = learner_of(generator, params)
     scene = fitted(scenes(8), generator.size)
-    made.attend(scene)
+    made.on_fit_start(scene)
     made.initialise(scene)
     return made, scene
 
@@ -52,7 +55,7 @@ def test_every_system_has_a_variant():
 def test_samples_have_shape_and_range_and_follow_their_seeds(fit):
     made, _, _ = fit
     scene = fitted(scenes(3), made.generator.size)
-    with made.averaged() as generator:
+    with made.ema_weights() as generator:
         conditions = generator.condition(scene.layout)
         first, again, other = (
             generator.sample(conditions, Noise(s), 1.0) for s in ([1, 2, 3], [1, 2, 3], [4, 5, 6])
@@ -69,7 +72,7 @@ def test_samples_have_shape_and_range_and_follow_their_seeds(fit):
 def test_rows_of_a_batch_do_not_influence_each_other(fit):
     made, _, _ = fit
     scene = fitted(scenes(4), made.generator.size)
-    with made.averaged() as generator:
+    with made.ema_weights() as generator:
         conditions = generator.condition(scene.layout)
         whole = generator.sample(conditions, Noise([1, 2, 3, 4]), 0.7)
         for n in range(4):
@@ -82,9 +85,9 @@ def test_rows_of_a_batch_do_not_influence_each_other(fit):
 def test_a_photograph_is_the_same_bytes_whatever_is_made_beside_it(fit):
     made, _, _ = fit
     layout = fitted(scenes(1), made.generator.size).layout
-    with made.averaged() as generator:
-        several = sampled(generator, layout, [3, 4, 5], 0.8)
-        alone = sampled(generator, layout, [4], 0.8)
+    with made.ema_weights() as generator:
+        several = sample_images(generator, layout, [3, 4, 5], 0.8)
+        alone = sample_images(generator, layout, [4], 0.8)
     np.testing.assert_array_equal(several[1].image, alone[0].image)
     assert several[1].log_p_bpd == alone[0].log_p_bpd
     assert (alone[0].log_p_bpd is None) == (made.generator.likelihood == "none")
@@ -93,10 +96,10 @@ def test_a_photograph_is_the_same_bytes_whatever_is_made_beside_it(fit):
 def test_saved_and_loaded_generators_make_the_same_photographs(fit, tmp_path):
     made, _, (name, _) = fit
     layout = fitted(scenes(1), made.generator.size).layout
-    with made.averaged() as generator:
+    with made.ema_weights() as generator:
         save(tmp_path, name, generator, {})
-        before = sampled(generator, layout, [1], 0.8)[0]
-    after = sampled(load(tmp_path), layout, [1], 0.8)[0]
+        before = sample_images(generator, layout, [1], 0.8)[0]
+    after = sample_images(load_unchecked(tmp_path), layout, [1], 0.8)[0]
     np.testing.assert_array_equal(before.image, after.image)
 
 
@@ -129,13 +132,48 @@ def test_histories_hold_what_the_learner_says(fit):
 def test_held_out_numbers_are_columns_of_the_history(fit):
     made, _, _ = fit
     scene = fitted(scenes(3, seed=1), made.generator.size)
-    measured = made.measured(scene)
+    measured = made.measure_held_out(scene)
     assert measured
     assert set(measured) <= set(made.columns)
-    assert measured == made.measured(scene)
+    assert measured == made.measure_held_out(scene)
 
 
-def test_likelihood_and_learner_agree(variant):
-    generator = built(variant)
-    likely = issubclass(LEARNERS[SYSTEMS[variant[0]].maker.learner], LikelihoodLearner)
-    assert not likely or generator.likelihood != "none"
+@pytest.mark.parametrize("name", VARIANTS)
+def test_likelihood_and_learner_agree(name):
+    row = SYSTEMS[VARIANTS[name][0]].generator
+    assert not issubclass(LEARNERS[row.learner], LikelihoodLearner) or row.likelihood != "none"
+
+
+@pytest.mark.parametrize(
+    ("name", "preset"), [(name, preset) for name, row in SYSTEMS.items() for preset in row.presets]
+)
+def test_every_preset_can_be_built(name, preset):
+    row = SYSTEMS[name]
+    config = make_config(row.config, row.presets, preset, {})
+    with torch.device("meta"):
+        assert generators.build(name, config, table("cityscapes")).size == config.size
+
+
+HALVED = {"steps": (1, 1, 1), "width": 4}
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("full_glow", {"size": (30, 48), **HALVED}, "3 levels .*24x48 and 32x48"),
+        ("glow", {"size": (48, 30), **HALVED}, "48x24 and 48x32"),
+        ("c_glow", {"size": (4, 24), **HALVED}, "8x24 and 8x24"),
+        ("caflow", {"size": (48, 72), "last": "squeeze"}, "last: squeeze, .*48x64 and 48x80"),
+        ("pix2pix", {"size": (20, 24), "patch": 16}, "16x24 and 24x24, or set downs to less"),
+        ("imle", {"size": (26, 48), "widths": (8, 8, 8)}, r"3 modules \(widths\).*24x48 and 28x48"),
+    ],
+)
+def test_a_size_that_cannot_be_halved_so_often_names_the_next(name, changes, message):
+    def build():
+        row = SYSTEMS[name]
+        preset = next(preset for preset in row.presets if preset.endswith("tiny"))
+        config = make_config(row.config, row.presets, preset, changes)
+        generators.build(name, config, table("idd_lite"))
+
+    with pytest.raises(ParamsError, match=message):
+        build()

@@ -18,9 +18,9 @@ CONFIG = {"size": SIZE, "widths": (8, 8), "features": ("pixels",)}
 
 def learner(scene, **changes):
     torch.set_num_threads(1)
-    generator = generators.built("crn", CrnConfig(**CONFIG, **changes), table("idd_lite"))
+    generator = generators.build("crn", CrnConfig(**CONFIG, **changes), table("idd_lite"))
     made = RegressionLearner(generator, TrainingParams(steps=100, batch_size=8, learning_rate=1e-2))
-    made.attend(scene)
+    made.on_fit_start(scene)
     return made
 
 
@@ -45,7 +45,7 @@ def test_one_output_needs_no_noise():
 def test_with_one_output_the_loss_is_the_distance():
     scene = scenes(4)
     made = learner(scene)
-    painted = made.generator.paint((), made.generator.condition(scene.layout))
+    painted = made.generator.decode_latents((), made.generator.condition(scene.layout))
     expected = made.measure(painted, scene.image / 255).mean()
     torch.testing.assert_close(made.loss(scene), expected, rtol=1e-5, atol=1e-6)
 
@@ -79,6 +79,6 @@ def test_outputs_part_where_a_layout_has_two_looks():
 
 def test_held_out_numbers_tell_several_outputs_from_one():
     scene = scenes(6)
-    one, several = (learner(scene, outputs=k).measured(scene) for k in (1, 4))
+    one, several = (learner(scene, outputs=k).measure_held_out(scene) for k in (1, 4))
     assert one["val_nearest"] == one["val_distance"]
     assert several["val_nearest"] < several["val_distance"]

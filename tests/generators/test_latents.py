@@ -10,7 +10,7 @@ import torch
 from augflow.core.errors import ModelError
 from augflow.core.seeding import Noise
 from augflow.generators import latents
-from augflow.generators.sampling import sampled, transferred
+from augflow.generators.sampling import sample_images, transfer_image
 from tests.generators.conftest import VARIANTS, built, scenes
 
 SHAPES = ((3, 4, 5), (6, 2, 2))
@@ -94,42 +94,44 @@ def flow():
 
 def test_drawn_latents_give_the_photograph_of_their_seed(flow):
     layout = scenes(1).layout
-    made = latents.painted(flow, [latents.drawn(flow, 7, 0.8)], layout)[0]
-    (expected,) = sampled(flow, layout, [7], 0.8)
+    made = latents.decode_images(flow, [latents.sample_latents(flow, 7, 0.8)], layout)[0]
+    (expected,) = sample_images(flow, layout, [7], 0.8)
     assert np.array_equal(made.image, expected.image)
     assert made.log_p_bpd == expected.log_p_bpd
 
 
 def test_encoded_latents_give_the_photograph_back_and_move_as_content_does(flow):
     content, other = scenes(2)[[0]], scenes(2)[[1]].layout
-    given = latents.encoded(flow, content)
-    (again,) = latents.painted(flow, [given], content.layout)
+    given = latents.encode_latents(flow, content)
+    (again,) = latents.decode_images(flow, [given], content.layout)
     assert np.array_equal(again.image, content.image[0].permute(1, 2, 0).numpy())
-    (moved,) = latents.painted(flow, [given], other)
-    assert np.array_equal(moved.image, transferred(flow, content, other, "eps").image)
+    (moved,) = latents.decode_images(flow, [given], other)
+    assert np.array_equal(moved.image, transfer_image(flow, content, other, "eps").image)
 
 
 def test_a_photograph_does_not_depend_on_what_else_is_painted(flow):
     layout = scenes(1).layout
-    way = latents.path((latents.drawn(flow, 1, 1.0), latents.drawn(flow, 2, 1.0)), 4, "spherical")
-    all_of_it = latents.painted(flow, way, layout)
-    (alone,) = latents.painted(flow, way[2:3], layout)
+    way = latents.path(
+        (latents.sample_latents(flow, 1, 1.0), latents.sample_latents(flow, 2, 1.0)), 4, "spherical"
+    )
+    all_of_it = latents.decode_images(flow, way, layout)
+    (alone,) = latents.decode_images(flow, way[2:3], layout)
     assert np.array_equal(all_of_it[2].image, alone.image)
 
 
 def test_coins_have_no_path_and_no_encoding():
     generator = built(COINS).eval()
     with pytest.raises(ModelError, match="draws coins"):
-        latents.drawn(generator, 0, 1.0)
+        latents.sample_latents(generator, 0, 1.0)
     with pytest.raises(ModelError, match="give a seed"):
-        latents.encoded(generator, scenes(1))
+        latents.encode_latents(generator, scenes(1))
 
 
 def test_generators_without_likelihood_have_paths_all_the_same():
     generator = built(VARIANTS["imle"]).eval()
-    ends = latents.drawn(generator, 1, 1.0), latents.drawn(generator, 2, 1.0)
-    made = latents.painted(generator, latents.path(ends, 3, "linear"), scenes(1).layout)
+    ends = latents.sample_latents(generator, 1, 1.0), latents.sample_latents(generator, 2, 1.0)
+    made = latents.decode_images(generator, latents.path(ends, 3, "linear"), scenes(1).layout)
     assert [photo.log_p_bpd for photo in made] == [None] * 3
     assert not np.array_equal(made[0].image, made[2].image)
     with pytest.raises(ModelError, match="give a seed"):
-        latents.encoded(generator, scenes(1))
+        latents.encode_latents(generator, scenes(1))

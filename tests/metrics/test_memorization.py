@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from augflow.metrics.memorization import QUANTILES, Nearest, Surroundings, nearer
+from augflow.metrics.memorization import QUANTILES, Nearest, TrainNeighbours, fraction_closer
 from streetscenes import street_scene
 
 SIZE = (48, 72)
@@ -19,7 +19,7 @@ def photos():
 
 @pytest.fixture(scope="module")
 def around(photos):
-    return Surroundings(photos[:16].split(5))
+    return TrainNeighbours(photos[:16].split(5))
 
 
 def noisy(photos):
@@ -35,7 +35,7 @@ def test_a_training_photograph_is_its_own_nearest(around, photos):
 
 def test_the_nearest_is_that_of_a_plain_search(around, photos):
     found = around.nearest([photos[16:]])
-    points = around._placed(around._layers([photos[16:]])).numpy()
+    points = around._embed(around._layers([photos[16:]])).numpy()
     apart = np.linalg.norm(points[:, None] - around._points.numpy()[None], axis=2)
     assert found.places.tolist() == apart.argmin(1).tolist()
     assert found.distances == pytest.approx(apart.min(1), rel=1e-4)
@@ -58,21 +58,21 @@ def test_memorised_photographs_are_nearer_than_real_ones(around, photos):
     real = around.nearest([photos[16:]])
     memorised = around.nearest([noisy(photos[:8])])
     assert memorised.places.tolist() == list(range(8))
-    assert nearer(memorised, real, 0.0) == 1
-    assert nearer(real, real, 0.0) == 0
+    assert fraction_closer(memorised, real, 0.0) == 1
+    assert fraction_closer(real, real, 0.0) == 0
 
 
 def test_shares_are_those_counted_on_paper():
     real = Nearest(np.array([1.0, 2.0, 3.0, 4.0, 5.0]), np.zeros(5, int))
     made = Nearest(np.array([0.5, 1.5, 2.5, 3.5]), np.zeros(4, int))
-    assert nearer(made, real, 0.0) == 0.25
-    assert nearer(made, real, 0.5) == 0.75
+    assert fraction_closer(made, real, 0.0) == 0.25
+    assert fraction_closer(made, real, 0.5) == 0.75
     assert real.quantiles()[0] == 1
     assert real.quantiles()[QUANTILES.index(0.5)] == 3
     assert real.quantiles()[-1] == 5
 
 
 def test_one_training_photograph_is_enough(photos):
-    found = Surroundings([photos[:1]]).nearest([photos[:2]])
+    found = TrainNeighbours([photos[:1]]).nearest([photos[:2]])
     assert found.distances[0] == pytest.approx(0, abs=1e-6)
     assert found.distances[1] > 0

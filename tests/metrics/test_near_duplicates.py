@@ -9,9 +9,9 @@ from augflow.metrics.near_duplicates import (
     LIMITS,
     copied_layouts,
     copied_photographs,
+    fingerprint_images,
+    fingerprint_layouts,
     likeness,
-    maps,
-    prints,
 )
 from streetscenes import street_scene
 
@@ -67,14 +67,14 @@ ANEW = {
 @pytest.mark.parametrize("anew", ANEW.values(), ids=ANEW)
 def test_every_copied_photograph_is_found_and_nothing_else(photos, anew):
     copies = [anew(photo) for photo in photos[3:9]]
-    found = copied_photographs(prints(photos), prints(copies))
+    found = copied_photographs(fingerprint_images(photos), fingerprint_images(copies))
     assert [(copy.first, copy.second) for copy in found] == [(n + 3, n) for n in range(6)]
     assert all(LIMITS.photograph <= copy.likeness <= 1.0001 for copy in found)
 
 
 def test_a_copy_says_whether_it_is_mirrored(photos):
-    copies = prints([photos[0], np.ascontiguousarray(photos[1][:, ::-1])])
-    found = copied_photographs(prints(photos), copies)
+    copies = fingerprint_images([photos[0], np.ascontiguousarray(photos[1][:, ::-1])])
+    found = copied_photographs(fingerprint_images(photos), copies)
     assert [(copy.first, copy.mirrored) for copy in found] == [(0, False), (1, True)]
 
 
@@ -84,7 +84,7 @@ def test_every_copied_layout_is_found_and_nothing_else(layouts, scale, mirrored)
     copies = [zoomed(layout, scale, cv2.INTER_NEAREST) for layout in layouts[3:9]]
     if mirrored:
         copies = [np.ascontiguousarray(layout[:, ::-1]) for layout in copies]
-    found = copied_layouts(maps(layouts), maps(copies))
+    found = copied_layouts(fingerprint_layouts(layouts), fingerprint_layouts(copies))
     assert [(copy.first, copy.second) for copy in found] == [(n + 3, n) for n in range(6)]
     assert {copy.mirrored for copy in found} == {mirrored}
 
@@ -92,34 +92,34 @@ def test_every_copied_layout_is_found_and_nothing_else(layouts, scale, mirrored)
 def test_nearly_empty_layouts_accuse_nobody():
     empty = np.zeros((2, *SIZE), np.uint8)
     empty[:, 60:] = 1
-    assert copied_layouts(maps(empty[:1]), maps(empty[1:])) == []
+    assert copied_layouts(fingerprint_layouts(empty[:1]), fingerprint_layouts(empty[1:])) == []
     assert (empty[0] == empty[1]).all()
 
 
 def test_flat_photographs_accuse_nobody():
     flat = np.full((1, *SIZE, 3), 90, np.uint8)
-    assert copied_photographs(prints(flat), prints(flat)) == []
+    assert copied_photographs(fingerprint_images(flat), fingerprint_images(flat)) == []
 
 
 def test_what_is_a_copy_hangs_on_the_likeness(photos):
-    looks = prints(photos).looks
+    looks = fingerprint_images(photos).looks
     assert likeness(looks[0], looks[0], 0.0) == pytest.approx(1, abs=1e-3)
     others = [likeness(looks[0], look, 0.0) for look in looks[1:]]
     assert max(others) < LIMITS.photograph
 
 
 def test_empty_lists_have_no_copies(photos):
-    assert copied_photographs(prints([]), prints(photos)) == []
-    assert copied_photographs(prints(photos), prints([])) == []
-    assert copied_layouts(maps([]), maps([])) == []
+    assert copied_photographs(fingerprint_images([]), fingerprint_images(photos)) == []
+    assert copied_photographs(fingerprint_images(photos), fingerprint_images([])) == []
+    assert copied_layouts(fingerprint_layouts([]), fingerprint_layouts([])) == []
 
 
 def test_sizes_of_both_lists_may_differ(photos):
     larger = [cv2.resize(photo, (300, 200)) for photo in photos[:4]]
-    found = copied_photographs(prints(photos), prints(larger))
+    found = copied_photographs(fingerprint_images(photos), fingerprint_images(larger))
     assert [(copy.first, copy.second) for copy in found] == [(n, n) for n in range(4)]
 
 
 def test_a_line_of_pixels_is_no_scene():
     with pytest.raises(DataError, match="1x50 pixels is no scene"):
-        prints([np.zeros((1, 50, 3), np.uint8)])
+        fingerprint_images([np.zeros((1, 50, 3), np.uint8)])

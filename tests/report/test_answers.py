@@ -3,12 +3,11 @@
 import pytest
 
 from augflow.report.answers import answers, headline, lines
-from augflow.report.citations import Citations
-from augflow.report.comparing import comparisons
-from augflow.report.spread import GAIN, NO_GAIN, UNKNOWN, WORSE
-from augflow.report.table import Row, Table
+from augflow.report.statistics import GAIN, NO_GAIN, UNKNOWN, WORSE
+from augflow.report.table import Citations, Row, Table
+from augflow.report.tables_arms import comparisons
 from augflow.study.params import ArmParams
-from tests.report.test_numbers import loaded, said
+from tests.report.test_tables import loaded, said
 
 
 def arm(*parts, **facts):
@@ -46,7 +45,11 @@ def asked(columns, *rows):
     table = Table("comparisons", columns, rows)
     found = answers(ARMS, table)
     cite = Citations({"comparisons": table})
-    return found, [said(cite.said(s)) for s in (headline(found, cite), *lines(found, cite))], cite
+    return (
+        found,
+        [said(cite.resolve(s)) for s in (headline(found, cite), *lines(found, cite))],
+        cite,
+    )
 
 
 def test_the_headline_says_by_how_much_beside_classic_augmentation_alone(columns):

@@ -2,12 +2,11 @@
 
 import pytest
 
-from augflow.report.citations import Citations
-from augflow.report.order import TABLE_1, order_sentences, published, reversed_pairs
-from augflow.report.table import Row
-from augflow.report.tables import computed
+from augflow.report.order import TABLE_1, order_sentences, published_pairs, reversed_pairs
+from augflow.report.table import Citations, Row
+from augflow.report.tables import compute_tables
 from tests.fabricated import Study
-from tests.report.test_numbers import loaded, said
+from tests.report.test_tables import loaded, said
 
 
 def row(system, preset="tiny", iou=0.5, bits=3.0):
@@ -18,14 +17,14 @@ def row(system, preset="tiny", iou=0.5, bits=3.0):
 
 def reversed_keys(rows):
     pairs = reversed_pairs(
-        published(rows), lambda r: r.cells["class_iou.mean"], lambda line: line.class_iou
+        published_pairs(rows), lambda r: r.cells["class_iou.mean"], lambda line: line.class_iou
     )
     return [(high.key, low.key) for (high, _), (low, _) in pairs]
 
 
 def test_the_papers_order_has_no_reversed_pair():
     rows = [row(line.system, line.preset or "tiny", line.class_iou) for line in TABLE_1]
-    assert len(published(rows)) == 5
+    assert len(published_pairs(rows)) == 5
     assert reversed_keys(rows) == []
 
 
@@ -40,7 +39,7 @@ def test_equal_systems_are_not_in_the_papers_order():
 
 def test_versions_of_c_glow_are_told_by_their_presets_and_others_left_out():
     rows = [row("c_glow", "v2_small"), row("c_glow", "v1_small"), row("cag_low"), row("c_glow")]
-    assert [(r.key, line.preset) for r, line in published(rows)] == [
+    assert [(r.key, line.preset) for r, line in published_pairs(rows)] == [
         ("c_glow_v2_small", "v2"),
         ("c_glow_v1_small", "v1"),
     ]
@@ -49,9 +48,9 @@ def test_versions_of_c_glow_are_told_by_their_presets_and_others_left_out():
 @pytest.fixture(scope="module")
 def sentences(tmp_path_factory):
     evidence = loaded(tmp_path_factory.mktemp("study"), Study())
-    tables = computed(evidence)
+    tables = compute_tables(evidence)
     cite = Citations(tables)
-    found = [said(cite.said(s)) for s in order_sentences(evidence, tables, cite)]
+    found = [said(cite.resolve(s)) for s in order_sentences(evidence, tables, cite)]
     return found, cite.claims
 
 
@@ -79,5 +78,5 @@ def test_every_number_of_ours_is_a_claim(sentences):
 def test_one_system_has_no_order(tmp_path):
     study = Study(sweep={"sweep": Study().sweep["sweep"]})
     evidence = loaded(tmp_path, study)
-    tables = computed(evidence)
+    tables = compute_tables(evidence)
     assert order_sentences(evidence, tables, Citations(tables)) == []

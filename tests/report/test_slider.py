@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from augflow.core import io
-from augflow.report.pictures import Photos
+from augflow.report.image_figures import Photos
 from augflow.stages.report import report
 from tests.fabricated import SWEEP, Study
 

@@ -1,9 +1,12 @@
-"""mmseg config files of a user: none runs code, or names any, unless the user says so."""
+"""mmseg configs of a user: none runs code, or names any, unless the user says so."""
 
 from __future__ import annotations
 
 import json
 import logging
+import shlex
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -11,13 +14,14 @@ from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from augflow.cli import app
-from augflow.core.errors import AugflowError, ModelError
+from augflow.core.errors import AugflowError, ModelError, ParamsError
 from augflow.segmentation.mmseg_config import config_from, read_config
 from augflow.segmentation.mmseg_model import MmsegSegmenter, load_segmenter
 from augflow.segmentation.params import SegmenterParams
 from augflow.study.params import JudgeParams
 from augflow.study.project import Project
-from tests.mini_network import MINI
+from tests.mini_network import MINI, MINI_PY
+from tests.security import attacks
 from tests.tiny_study import PARAMS
 
 PROGRAM = "open({trace!r}, 'w').close()\n"
@@ -50,30 +54,40 @@ def refused(act, *named):
     assert all(name in line for name in (*named, "trust_config: true"))
 
 
-def test_a_config_that_runs_code_is_refused_and_does_not_run(tmp_path, trace):
-    path = write(tmp_path, MINI + PROGRAM.format(trace=str(trace)))
-    line = MINI.count("\n") + 1
-    refused(lambda: read_config(path, 3), f"{path}: line {line}: ", "runs code")
+def test_a_python_config_is_refused_and_does_not_run(tmp_path, trace):
+    path = write(tmp_path, MINI_PY + PROGRAM.format(trace=str(trace)))
+    refused(lambda: read_config(path, 3), f"{path}: a Python file runs code", "dump_config(")
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize("key", ["_base_", "custom_imports"])
+def test_data_that_names_programs_is_refused(tmp_path, trace, key):
+    write(tmp_path, PROGRAM.format(trace=str(trace)), "other.py")
+    content = json.loads(MINI) | {key: "other.py"}
+    for name in ("own.json", "own.yaml"):
+        path = write(tmp_path, json.dumps(content), name)
+        refused(lambda path=path: read_config(path, 3), f"{path}: {key} runs code")
     assert not trace.exists()
 
 
 def test_a_trusted_config_runs_and_that_is_told(tmp_path, trace, caplog):
-    path = write(tmp_path, MINI + PROGRAM.format(trace=str(trace)))
+    path = write(tmp_path, MINI_PY + PROGRAM.format(trace=str(trace)))
     with caplog.at_level(logging.WARNING, "augflow"):
         found = read_config(path, 3, trust_config=True)
     assert trace.exists()
-    assert found.model == read_config(write(tmp_path, MINI, "plain.py"), 3).model
+    assert found.model == read_config(write(tmp_path, MINI, "plain.json"), 3).model
     (record,) = caplog.records
-    assert "own.py: line" in record.getMessage()
-    assert "runs code" in record.getMessage()
+    assert "own.py: trust_config is given" in record.getMessage()
 
 
-def test_a_trusted_config_of_plain_values_is_not_run(tmp_path, monkeypatch):
-    from mmengine.config import Config
-
-    path = write(tmp_path, MINI)
-    monkeypatch.setattr(Config, "fromfile", None)
-    assert read_config(path, 3, trust_config=True) == read_config(path, 3)
+def test_the_advice_makes_a_config_that_needs_no_trust(tmp_path, monkeypatch):
+    path = write(tmp_path, MINI_PY, "CONFIG.py")
+    with pytest.raises(ParamsError) as fault:
+        read_config(path, 3)
+    _, command = str(fault.value).split("to make JSON of it: ")
+    monkeypatch.chdir(tmp_path)
+    subprocess.run([sys.executable, *shlex.split(command)[1:]], check=True)
+    assert read_config("CONFIG.json", 3).model == read_config(path, 3, trust_config=True).model
 
 
 def test_a_trusted_config_that_fails_is_one_line(tmp_path):
@@ -83,32 +97,34 @@ def test_a_trusted_config_that_fails_is_one_line(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("place", "value"),
+    ("place", "key", "value"),
     [
-        ('type="PSPHead"', 'type="subprocess.getoutput", cmd="touch {trace}"'),
-        ('type="PSPHead"', 'type="module_beside"'),
-        ('type="PSPHead"', 'type="PSPHead", _scope_="package_beside"'),
-        ('type="CrossEntropyLoss"', 'type="CrossEntropyLoss", class_weight="{pickle}"'),
-        ('type="CrossEntropyLoss"', 'type="CrossEntropyLoss", class_weight="pkl"'),
+        ("decode_head", "type", "subprocess.getoutput"),
+        ("decode_head", "type", "module_beside"),
+        ("decode_head", "_scope_", "package_beside"),
+        ("loss_decode", "class_weight", "own.pkl"),
+        ("loss_decode", "class_weight", "pkl"),
     ],
 )
-def test_plain_values_that_name_code_are_refused(tmp_path, trace, monkeypatch, place, value):
-    from tests.security import attacks
-
+def test_data_that_names_code_or_files_is_refused(tmp_path, trace, monkeypatch, place, key, value):
     write(tmp_path, PROGRAM.format(trace=str(trace)), "module_beside.py")
     for name in ("pkl", "own.pkl"):
         (tmp_path / name).write_bytes(attacks.programs(trace)["pickle"])
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    value = value.format(trace=trace, pickle=tmp_path / "own.pkl")
-    path = write(tmp_path, MINI.replace(place, value, 1))
+    content = json.loads(MINI)
+    head = content["model"]["decode_head"]
+    (head if place == "decode_head" else head[place])[key] = value
+    path = write(tmp_path, json.dumps(content), "own.json")
     refused(lambda: MmsegSegmenter(read_config(path, 3), "abc"), path)
     assert not trace.exists()
 
 
 def test_weights_that_a_backbone_of_its_own_kind_asks_for_are_dropped(tmp_path):
-    asked = 'init_cfg=dict(type="Pretrained_Part", checkpoint="https://example.org/a.pth"),'
-    path = write(tmp_path, MINI.replace('type="ResNetV1c",', f'type="ResNetV1c", {asked}'))
+    content = json.loads(MINI)
+    asked = {"type": "Pretrained_Part", "checkpoint": "https://example.org/a.pth"}
+    content["model"]["backbone"]["init_cfg"] = asked
+    path = write(tmp_path, json.dumps(content), "own.json")
     assert "://" not in json.dumps(read_config(path, 3).facts())
 
 
@@ -117,9 +133,8 @@ def test_a_network_with_layers_of_the_users_own_is_read_again_if_trusted(
 ):
     monkeypatch.syspath_prepend(tmp_path)
     write(tmp_path, OWN_LAYER.format(name="HeadOfTheirs"), "layers_of_theirs.py")
-    text = MINI.replace('type="PSPHead"', 'type="HeadOfTheirs"')
+    text = MINI_PY.replace("PSPHead", "HeadOfTheirs")
     path = write(tmp_path, "custom_imports = dict(imports=['layers_of_theirs'])\n" + text)
-    refused(lambda: read_config(path, 3), "custom_imports")
     config = read_config(path, 3, trust_config=True)
     assert config.model["decode_head"]["type"] == "layers_of_theirs.HeadOfTheirs"
     made = MmsegSegmenter(config, ("a", "b", "c"))
@@ -131,13 +146,11 @@ def test_a_network_with_layers_of_the_users_own_is_read_again_if_trusted(
 
 
 def test_layers_of_mmseg_that_a_program_imports_are_saved_by_their_words(tmp_path):
-    text = "from mmseg.models.decode_heads import PSPHead\n"
-    text += "from mmseg.models import EncoderDecoder\n"
-    for name in ("PSPHead", "EncoderDecoder"):
-        text += MINI if name == "PSPHead" else ""
-        text = text.replace(f'type="{name}"', f"type={name}")
+    text = MINI_PY
+    for name, module in (("PSPHead", "decode_heads"), ("EncoderDecoder", "segmentors")):
+        text = f"from mmseg.models.{module} import {name}\n" + text.replace(f"'{name}'", name)
     config = read_config(write(tmp_path, text), 3, trust_config=True)
-    assert config.model == read_config(write(tmp_path, MINI, "plain.py"), 3).model
+    assert config.model == read_config(write(tmp_path, MINI, "plain.json"), 3).model
     assert config_from(json.loads(json.dumps(config.facts()))) == config
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import csv
+import os
+import re
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -12,11 +16,12 @@ from typer.testing import CliRunner
 
 from augflow.cli import app
 from augflow.core import io
-from augflow.core.config import checked
+from augflow.core.config import validate_section
 from augflow.core.errors import AugflowError, DataError, ParamsError
 from augflow.data.scenes import SceneFolder
 from augflow.data.synthetic import NewPhoto, SetFacts, read_rows, write_set
 from augflow.study.params import Params
+from augflow.study.template import create
 from tests.tiny_study import PARAMS
 from tests.tools.formats.conftest import SIZE, TABLE
 
@@ -48,7 +53,7 @@ def test_parameters_refuse_names_that_are_paths_or_commands(section):
     for name in (*CLIMBING, "a; touch up", "$(touch up)", "a b", "a.b", "_a", "a" * 65, "ä"):
         content = {**PARAMS, section: {**PARAMS[section], name: some}}
         with pytest.raises(ParamsError, match="folders and stages are named after it") as fault:
-            checked(Params, content, "params.yaml")
+            validate_section(Params, content, "params.yaml")
         (line,) = str(fault.value).splitlines()
         assert line.startswith(f"params.yaml: {section}.")
 
@@ -56,7 +61,7 @@ def test_parameters_refuse_names_that_are_paths_or_commands(section):
 @pytest.mark.parametrize("study", [*CLIMBING, "a; touch up", "A", "a.b"])
 def test_parameters_refuse_a_study_whose_name_is_a_path_or_a_command(study):
     with pytest.raises(ParamsError, match=r"params\.yaml: study: ") as fault:
-        checked(Params, {**PARAMS, "study": study}, "params.yaml")
+        validate_section(Params, {**PARAMS, "study": study}, "params.yaml")
     assert len(str(fault.value).splitlines()) == 1
 
 
@@ -143,3 +148,32 @@ def test_a_folder_that_is_a_link_is_never_emptied(tmp_path):
     with pytest.raises(DataError, match="symbolic link"), io.fresh_folder(tmp_path / "out"):
         pass
     assert (kept / "thesis.txt").read_text() == "mine"
+
+
+HOSTILE = {
+    "a command": ("  full_glow", '  "x;touch hit"'),
+    "a path whose content goes": ("  full_glow", '  "../../../victim"'),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_the_pipeline_runs_and_removes_nothing_before_names_are_checked(kind, tmp_path):
+    create("smoke", None, tmp_path / "project")
+    root, (old, new) = tmp_path / "project", HOSTILE[kind]
+    (root / "victim").mkdir()
+    (root / "victim" / "kept.txt").write_text("kept")
+    path = root / "params.yaml"
+    path.write_text(re.sub(rf"^{old}", lambda _: new, path.read_text(), count=1, flags=re.M))
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", "repro"], cwd=root, env=env(), capture_output=True, text=True
+    )
+    assert done.returncode != 0
+    assert "augflow: params.yaml: " in done.stderr, done.stderr
+    assert [place.name for place in (root / "victim").iterdir()] == ["kept.txt"]
+    assert not (root / "hit").exists()
+    assert not (root / "data" / "smoke").exists()
+
+
+def env():
+    """Stages find augflow where this process does."""
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}

@@ -20,7 +20,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from augflow.cli import app
-from augflow.segmenters.augment import ClassicPolicy
+from augflow.segmentation.augment import ClassicPolicy
 from tests import tiny_study
 
 ClassicPolicy()

@@ -43,8 +43,8 @@ def judge(tmp_path_factory):
     """A saved segmenter; its record is read only."""
     torch.set_num_threads(1)
     root = tmp_path_factory.mktemp("judge")
-    (root / "mini.py").write_text(MINI)
-    MmsegSegmenter(read_config(str(root / "mini.py"), 3), ("a", "b", "c")).save(root / "judge")
+    (root / "mini.json").write_text(MINI)
+    MmsegSegmenter(read_config(str(root / "mini.json"), 3), ("a", "b", "c")).save(root / "judge")
     return root / "judge"
 
 
@@ -88,14 +88,15 @@ def test_a_judge_without_numbers_to_normalise_with_is_refused(judge, tmp_path, n
     record = copy.deepcopy(io.read_json(judge / "config.json"))
     record["config"]["normalisation"] |= numbers
     (tmp_path / "config.json").write_text(json.dumps(record))
-    with pytest.raises(AugflowError, match=r"expected (3 )?numbers"):
+    with pytest.raises(AugflowError, match=r"config.json: .*normalisation"):
         load_segmenter(tmp_path)
 
 
 def test_moments_of_another_shape_are_refused_by_a_segmenter(judge):
     one = SupervisedLearner(load_segmenter(judge), SegmenterParams(steps=1))
     moments = {"step": torch.tensor(1.0), "exp_avg": torch.zeros(1), "exp_avg_sq": torch.zeros(1)}
-    state = one.state() | {f"optimizer/0/{key}": value for key, value in moments.items()}
+    name = next(name for name, _ in one.segmenter.network.named_parameters())
+    state = one.state() | {f"adam.{key}.network.{name}": value for key, value in moments.items()}
     with pytest.raises(ValueError, match="exp_avg"):
         one.restore(state)
 
@@ -112,7 +113,7 @@ def test_a_record_without_sense_is_refused(tmp_path, spoil):
     folder = small_makers.save("plain", tmp_path)
     record = io.read_json(folder / "config.json")
     (folder / "config.json").write_text(json.dumps(spoil(record)))
-    refused(lambda: generators.load(folder), folder / "config.json")
+    refused(lambda: generators.load_unchecked(folder), folder / "config.json")
 
 
 def fit(run, steps):

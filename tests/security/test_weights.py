@@ -17,11 +17,11 @@ from augflow.core import io
 from augflow.core.errors import AugflowError
 from augflow.generators import c_glow_predictor
 from augflow.metrics.vgg import vgg19
-from augflow.segmentation.checkpoint import load_checkpoint
+from augflow.segmentation.checkpoint import load_mmseg_checkpoint
 from augflow.segmentation.mmseg_config import read_config
 from augflow.segmentation.mmseg_model import MmsegSegmenter, load_segmenter
-from augflow.verify import models
-from augflow.verify.findings import Check
+from augflow.verify import records
+from augflow.verify.check import Check
 from tests import small_makers
 from tests.generators.test_c_glow_predictor import CONFIG, THREE
 from tests.mini_network import MINI
@@ -59,8 +59,8 @@ def saved(tmp_path_factory):
     small_makers.save("plain", root)
     predictor = c_glow_predictor.CGlowPredictor(CONFIG, THREE)
     generators.save(root / "predictor", c_glow_predictor.NAME, predictor, {})
-    (root / "mini.py").write_text(MINI)
-    MmsegSegmenter(read_config(str(root / "mini.py"), 3), ("a", "b", "c")).save(root / "judge")
+    (root / "mini.json").write_text(MINI)
+    MmsegSegmenter(read_config(str(root / "mini.json"), 3), ("a", "b", "c")).save(root / "judge")
     return root
 
 
@@ -68,7 +68,7 @@ def saved(tmp_path_factory):
 def door(saved, tmp_path, request):
     """A copy of the folder that the test's first parameter names."""
     name, read, key = {
-        "generator": ("plain", generators.load, "weights"),
+        "generator": ("plain", generators.load_unchecked, "weights"),
         "predictor": ("predictor", c_glow_predictor.load, "weights"),
         "segmenter": ("judge", load_segmenter, "digest"),
     }[request.param]
@@ -135,7 +135,7 @@ def test_a_program_in_the_place_of_a_checkpoint_does_not_run(saved, tmp_path, pr
     path, trace = tmp_path / "own.pth", tmp_path / "ran"
     path.write_bytes(attacks.programs(trace)[program])
     judge = load_segmenter(saved / "judge")
-    refused(lambda: load_checkpoint(judge, str(path)), path)
+    refused(lambda: load_mmseg_checkpoint(judge, str(path)), path)
     assert not trace.exists()
 
 
@@ -155,7 +155,7 @@ def test_verify_finds_a_program_and_does_not_run_it(door, tmp_path):
         (door.folder / WEIGHTS).write_bytes(raw)
         check = Check("models")
         with check.reading(door.folder):
-            models._check_weights(check, door.folder)
+            records._read_network(check, door.folder, steps=0)
         assert len(check.violations) == 1
     assert not trace.exists()
 

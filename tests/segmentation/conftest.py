@@ -13,7 +13,7 @@ from tests.mini_network import MINI
 @pytest.fixture(scope="session")
 def mini(tmp_path_factory):
     """The path of the small config."""
-    path = tmp_path_factory.mktemp("config") / "mini.py"
+    path = tmp_path_factory.mktemp("config") / "mini.json"
     path.write_text(MINI)
     return str(path)
 

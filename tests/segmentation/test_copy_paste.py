@@ -7,8 +7,8 @@ import torch
 from augflow.core.errors import DataError, ParamsError
 from augflow.data.boundaries import boundary_map
 from augflow.data.scenes import Layout, Scene
+from augflow.editing.cutouts import ObjectPool, split_instances
 from augflow.segmentation.copy_paste import CopyPastePolicy
-from augflow.segmentation.object_pool import ObjectPool, instances
 
 H, W = 48, 64
 ROAD, WALL, CAR, MAN = 0, 1, 2, 3
@@ -51,7 +51,7 @@ def still(policy, monkeypatch):
     """The policy without what it does to the whole scene."""
     from augflow.segmentation import copy_paste
 
-    monkeypatch.setattr(copy_paste, "_moved", lambda photo, classes, _: (photo, classes))
+    monkeypatch.setattr(copy_paste, "_vary_scene", lambda photo, classes, _: (photo, classes))
     return policy
 
 
@@ -197,7 +197,7 @@ def test_touching_instances_are_cut_at_their_seam():
     ids = classes.astype(int)
     ids[(classes == CAR) & (np.arange(W) < 21)] = 100
     ids[(classes == CAR) & (np.arange(W) >= 21)] = 101
-    found = instances(classes, boundary_map(ids).astype(np.float32), THINGS)
+    found = split_instances(classes, boundary_map(ids).astype(np.float32), THINGS)
     left, right = found[30, 12], found[30, 30]
     assert left != right
     assert set(np.unique(found[classes == CAR])) == {left, right}
@@ -205,14 +205,14 @@ def test_touching_instances_are_cut_at_their_seam():
     assert wrong.sum() <= 10
     # edges that the classes show cut nothing
     outline = boundary_map(classes.astype(int)).astype(np.float32)
-    assert len(np.unique(instances(classes, outline, THINGS)[classes == CAR])) == 1
+    assert len(np.unique(split_instances(classes, outline, THINGS)[classes == CAR])) == 1
 
 
 def test_riders_come_with_what_carries_them(monkeypatch):
     rider = street(cars=[(26, 20, 34, 40)], men=[(14, 28, 26, 32)])
     pool = ObjectPool(pool_of(rider), THINGS)
     [[one]] = pool.objects.values()
-    assert set(np.unique(one.classes[one.mask])) == {CAR, MAN}
+    assert set(np.unique(one.classes[one.numbers > 0])) == {CAR, MAN}
     ours, pasted = still(CopyPastePolicy(pool), monkeypatch), 0
     for seed in range(10):
         _, labels = varied(ours, EMPTY, seed=seed)
@@ -241,5 +241,8 @@ def test_data_without_things_is_refused_in_one_line():
 
 def test_scenes_of_another_size_are_the_callers_fault(policy):
     with pytest.raises(ValueError, match=r"scenes are \(24, 64\), those of the pool \(48, 64\)"):
-        policy(torch.zeros(1, 3, 24, 64, dtype=torch.uint8),
-               torch.zeros(1, 24, 64, dtype=torch.uint8), np.random.default_rng(0))  # fmt: skip
+        policy(
+            torch.zeros(1, 3, 24, 64, dtype=torch.uint8),
+            torch.zeros(1, 24, 64, dtype=torch.uint8),
+            np.random.default_rng(0),
+        )

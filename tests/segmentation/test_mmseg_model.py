@@ -7,8 +7,8 @@ import torch
 
 from augflow.core import io
 from augflow.core.errors import DataError, ModelError
-from augflow.segmentation.checkpoint import load_checkpoint
-from augflow.segmentation.mmseg_config import balanced, read_config
+from augflow.segmentation.checkpoint import load_mmseg_checkpoint
+from augflow.segmentation.mmseg_config import balance_classes, read_config
 from augflow.segmentation.mmseg_model import MmsegSegmenter, load_segmenter
 
 
@@ -73,7 +73,7 @@ def test_balanced_loss_equals_weighted_cross_entropy(mini, scenes):
     labels = scenes.layout.classes
     pixels = [900, 100, 4000]
     plain = MmsegSegmenter(read_config(mini, 3), "abc", seed=1)
-    config = balanced(read_config(mini, 3), pixels)
+    config = balance_classes(read_config(mini, 3), pixels)
     ours = MmsegSegmenter(config, "abc", seed=1)
     assert ours.digest() == plain.digest()
     weights = torch.tensor(config.model["auxiliary_head"]["loss_decode"]["class_weight"])
@@ -81,19 +81,22 @@ def test_balanced_loss_equals_weighted_cross_entropy(mini, scenes):
     with torch.no_grad():
         features = network.extract_feat(ours._input(scenes.image / 255))
         expected = sum(
-            factor * cross_entropy(
+            factor
+            * cross_entropy(
                 interpolate(head(features), labels.shape[1:], mode="bilinear"),
-                labels.long(), weights, ignore_index=255,
+                labels.long(),
+                weights,
+                ignore_index=255,
             )
             for head, factor in ((network.decode_head, 1.0), (network.auxiliary_head, 0.4))
-        )  # fmt: skip
+        )
         loss = ours.loss(scenes.image / 255, labels)
     assert float(loss) == pytest.approx(float(expected), rel=1e-5)
 
 
 def test_packaged_config_learns_from_one_batch():
     names = tuple("abc")
-    ours = MmsegSegmenter(balanced(read_config("pspnet_small", 3), [5, 3, 2]), names, seed=0)
+    ours = MmsegSegmenter(balance_classes(read_config("pspnet_small", 3), [5, 3, 2]), names, seed=0)
     labels = torch.zeros(2, 32, 48, dtype=torch.uint8)
     labels[:, 16:], labels[:, :8, :24], labels[0, 0, 0] = 1, 2, 255
     photos = labels[:, None].expand(2, 3, 32, 48).float().clamp(max=2) / 2
@@ -179,8 +182,8 @@ def test_damaged_folder_is_refused(segmenter, tmp_path, damage):
 
 
 def test_config_that_mmseg_cannot_build_is_refused(tmp_path):
-    path = tmp_path / "own.py"
-    path.write_text("model = dict(type='Nowhere', decode_head=dict(num_classes=2))")
+    path = tmp_path / "own.json"
+    path.write_text('{"model": {"type": "Nowhere", "decode_head": {"num_classes": 2}}}')
     with pytest.raises(ModelError, match=r"mmseg cannot build it .*Nowhere"):
         MmsegSegmenter(read_config(str(path), 2), "ab")
 
@@ -192,7 +195,7 @@ def test_checkpoint_of_mmseg_is_taken_over(segmenter, mini, tmp_path, wrapped):
     content = {"meta": {"epoch": 3}, "state_dict": state} if wrapped else state
     torch.save(content, tmp_path / "own.pth")
     fresh = MmsegSegmenter(read_config(mini, 3), segmenter.names, seed=8)
-    load_checkpoint(fresh, str(tmp_path / "own.pth"))
+    load_mmseg_checkpoint(fresh, str(tmp_path / "own.pth"))
     assert fresh.digest() == segmenter.digest()
 
 
@@ -203,8 +206,8 @@ def test_checkpoint_of_other_classes_keeps_fresh_classifiers_where_training_foll
     five = MmsegSegmenter(read_config(mini, 5), "abcde", seed=8)
     fresh = five.state()
     with pytest.raises(ModelError, match=r"conv_seg.weight is \(3, 8, 1, 1\), expected"):
-        load_checkpoint(five, str(tmp_path / "own.pth"))
-    load_checkpoint(five, str(tmp_path / "own.pth"), new_classes=True)
+        load_mmseg_checkpoint(five, str(tmp_path / "own.pth"))
+    load_mmseg_checkpoint(five, str(tmp_path / "own.pth"), new_classes=True)
     taken = five.state()
     for name, tensor in segmenter.state().items():
         expected = fresh[name] if "conv_seg" in name else tensor
@@ -234,12 +237,12 @@ class Stranger:
 def test_what_is_no_checkpoint_is_refused(segmenter, tmp_path, make, message):
     make(tmp_path / "own.pth")
     with pytest.raises(ModelError, match=message) as fault:
-        load_checkpoint(segmenter, str(tmp_path / "own.pth"))
+        load_mmseg_checkpoint(segmenter, str(tmp_path / "own.pth"))
     assert "\n" not in str(fault.value)
 
 
 def test_checkpoint_from_an_address_is_refused(segmenter):
     with pytest.raises(ModelError, match="is an address, expected a file; nothing is ever downlo"):
-        load_checkpoint(segmenter, "https://example.org/pspnet.pth")
+        load_mmseg_checkpoint(segmenter, "https://example.org/pspnet.pth")
     with pytest.raises(ModelError, match="is an address"):
-        load_checkpoint(segmenter, "open-mmlab://resnet18_v1c")
+        load_mmseg_checkpoint(segmenter, "open-mmlab://resnet18_v1c")

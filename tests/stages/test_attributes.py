@@ -11,7 +11,7 @@ from augflow.data.attributes import LIGHT, Attributes
 from augflow.data.scenes import SceneFolder
 from augflow.generators.caglow import CAGlowConfig
 from augflow.generators.presets import GlowConfig
-from augflow.stages.attributes import attributes, recoloured, trained_reader
+from augflow.stages.attributes import attributes, recolour_layouts, trained_reader
 from augflow.stages.runner import run_stage
 from augflow.study.params import AttributesParams
 from augflow.study.project import Project
@@ -32,7 +32,7 @@ def makers(tmp_path_factory, prepared):
         ("caglow", CAGlowConfig(**GLOW, encoder_widths=(4, 4), block_widths=(4, 4))),
     ):
         folders[name] = tmp_path_factory.mktemp(name)
-        maker = generators.built(name, config, classes, 0)
+        maker = generators.build(name, config, classes, 0)
         if name == "caglow":
             with torch.no_grad():
                 maker.encoder.told[1].weight[:, 0] = 5.0
@@ -86,7 +86,7 @@ def test_accuracy_over_all_is_the_mean_of_the_attributes_that_were_asked_for(con
 
 def test_the_reader_learns_the_training_photographs(prepared):
     train = SceneFolder(prepared, "train")
-    names = Attributes.measured(train.scenes(), train.table.names)
+    names = Attributes.measure(train.scenes(), train.table.names)
     reader = trained_reader(train, names, PARAMS.model_copy(update={"steps": 300}))
     scenes = train.scenes()
     right = (reader.read(scenes.image) >= 0.5) == names.of(scenes).numpy().astype(bool)
@@ -98,7 +98,7 @@ def test_the_reader_learns_the_training_photographs(prepared):
 def test_recoloured_layouts_have_one_class_less_at_each_change(prepared):
     folder = SceneFolder(prepared, "val")
     layout = folder.scenes([0]).layout
-    steps = recoloured(layout, folder.table, 3, seed=1)
+    steps = recolour_layouts(layout, folder.table, 3, seed=1)
     assert steps
     before = layout
     for after, (old, new) in steps:

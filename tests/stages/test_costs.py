@@ -9,10 +9,10 @@ from augflow.data.scenes import SceneFolder
 from augflow.segmentation.learner import SupervisedLearner
 from augflow.segmentation.params import SegmenterParams
 from augflow.stages.costs import costs
-from augflow.stages.retrain import trained
+from augflow.stages.retrain import train_segmenter
 from augflow.study.params import Params
 from augflow.training.learners import learner_of
-from augflow.training.operations import Operations
+from augflow.training.meta_modes import Operations
 
 pytestmark = pytest.mark.usefixtures("free_threads")
 
@@ -75,16 +75,16 @@ def test_every_part_is_what_the_work_takes(prepared, config, system, tmp_path):
     train = SceneFolder(prepared, "train")
 
     network = SegmenterParams(config=config, steps=STEPS, batch_size=BATCH)
-    own = counted(lambda: trained(train.names, train.scenes(), train.table, network, 0))
+    own = counted(lambda: train_segmenter(train.names, train.scenes(), train.table, network, 0))
     assert found["real"] == {
         "training": own, "generator": 0, "photographs": 0, "judge": 0, "choice": 0,
     }  # fmt: skip
     assert found["both"] == found["picked"] | {"judge": 0, "choice": 0}
 
     maker = params.generators["maker"]
-    built = generators.built(system, generators.config_of(maker, train.size), train.table)
+    built = generators.build(system, generators.config_of(maker, train.size), train.table)
     learner = learner_of(built, maker.training)
-    learner.attend(train)
+    learner.on_fit_start(train)
     learner.initialise(train.scenes())
     rng = np.random.default_rng(0)
     steps = sum(
@@ -93,7 +93,7 @@ def test_every_part_is_what_the_work_takes(prepared, config, system, tmp_path):
     )
     assert found["both"]["generator"] == steps
 
-    segmenter, _ = trained(train.names, train.scenes(), train.table, network, 0)
+    segmenter, _ = train_segmenter(train.names, train.scenes(), train.table, network, 0)
     look = counted(lambda: segmenter.log_probs(train.scenes([0]).image[0].float() / 255))
     # two temperatures, two rounds, and the training photographs once
     photographs = 4 * len(train)
@@ -106,7 +106,7 @@ def test_every_part_is_what_the_work_takes(prepared, config, system, tmp_path):
 def test_learner_of_the_network_counts_a_step(prepared, config):
     train = SceneFolder(prepared, "train")
     network = SegmenterParams(config=config, steps=1, batch_size=BATCH)
-    segmenter, _ = trained(train.names, train.scenes(), train.table, network, 0)
+    segmenter, _ = train_segmenter(train.names, train.scenes(), train.table, network, 0)
     learner = SupervisedLearner(segmenter, network)
     rng = np.random.default_rng(0)
     more = counted(lambda: learner.step(train.scenes([0, 1, 2, 3]), rng, 0))

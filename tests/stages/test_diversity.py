@@ -12,7 +12,7 @@ from augflow.data.classes import table
 from augflow.data.scenes import SceneFolder
 from augflow.generators import weights_digest
 from augflow.generators.presets import FullGlowConfig
-from augflow.generators.sampling import sampled
+from augflow.generators.sampling import sample_images
 from augflow.metrics.diversity import Spread, clustered_map
 from augflow.stages.diversity import diversity
 from augflow.study.params import DiversityParams
@@ -30,7 +30,7 @@ PARAMS = DiversityParams(
 @pytest.fixture(scope="module")
 def maker(tmp_path_factory):
     folder = tmp_path_factory.mktemp("flow")
-    flow = generators.built("full_glow", FullGlowConfig(**CONFIG), table("cityscapes"), 0)
+    flow = generators.build("full_glow", FullGlowConfig(**CONFIG), table("cityscapes"), 0)
     generators.save(folder, "full_glow", flow, {})
     return folder
 
@@ -45,7 +45,7 @@ def content(maker, prepared, tmp_path_factory):
 def test_says_what_was_measured_and_of_whom(content, maker, prepared):
     assert content["kind"] == "diversity"
     assert content["generator"] == "flow"
-    assert content["weights"] == weights_digest(generators.load(maker).state_dict())
+    assert content["weights"] == weights_digest(generators.load_unchecked(maker).state_dict())
     assert content["layouts"] == SceneFolder(prepared, "val").names
     assert (content["samples"], content["clusters"], content["repeats"]) == (4, 3, 2)
     assert [level["temperature"] for level in content["temperatures"]] == [0.0, 0.7]
@@ -66,9 +66,9 @@ def test_means_are_those_of_the_layouts(content):
 
 
 def test_photographs_are_drawn_by_layout_and_number(content, maker, prepared):
-    flow, val = generators.load(maker), SceneFolder(prepared, "val")
+    flow, val = generators.load_unchecked(maker), SceneFolder(prepared, "val")
     name, layout = val.names[1], val.scenes([1]).layout
-    made = sampled(flow, layout, [derive(3, name, number) for number in range(4)], 0.7)
+    made = sample_images(flow, layout, [derive(3, name, number) for number in range(4)], 0.7)
     expected = clustered_map(np.stack([photo.image for photo in made]), 3, 2, derive(3, name))
     found = content["temperatures"][1]["layouts"][name]["clustered"]
     assert found["overall"] == pytest.approx(expected.mean())
@@ -92,7 +92,7 @@ def test_one_layout_of_two_is_enough(maker, prepared, tmp_path):
 
 def test_generator_of_another_size_is_refused(prepared, tmp_path):
     config = FullGlowConfig(**{**CONFIG, "size": (32, 64)})
-    flow = generators.built("full_glow", config, table("cityscapes"), 0)
+    flow = generators.build("full_glow", config, table("cityscapes"), 0)
     generators.save(tmp_path / "small", "full_glow", flow, {})
     with pytest.raises(DataError, match="32x64"):
         diversity("flow", PARAMS, tmp_path / "small", prepared, tmp_path / "out.json", threads=1)

@@ -10,7 +10,7 @@ from augflow import generators
 from augflow.core import io
 from augflow.core.errors import DataError, ParamsError
 from augflow.data.scenes import SceneFolder
-from augflow.generators.sampling import sampled
+from augflow.generators.sampling import sample_images
 from augflow.stages.explore import explore
 from augflow.study.params import ExploreParams
 from tests import small_makers
@@ -54,7 +54,7 @@ def test_styles_and_edits_are_made_from_the_recorded_seeds(shown, makers, prepar
     name = SceneFolder(prepared, "val").names[1]
     for maker in ("flow", "coins", "plain"):
         found = record(shown / maker)
-        made = sampled(generators.load(makers[maker]), layout, found["seeds"], 0.7)
+        made = sample_images(generators.load_unchecked(makers[maker]), layout, found["seeds"], 0.7)
         for number, photo in enumerate(made):
             path = shown / maker / "style" / f"{name}_{number}.png"
             assert np.array_equal(io.read_photo(path), photo.image)

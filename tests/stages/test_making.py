@@ -13,7 +13,7 @@ from augflow.core.errors import DataError, ModelError, ParamsError
 from augflow.data.classes import table
 from augflow.data.scenes import SceneFolder
 from augflow.data.synthetic import read_rows, read_set
-from augflow.generators.sampling import centred, photo_seed
+from augflow.generators.sampling import bin_centres, image_seed
 from augflow.stages.synthesize import synthesize
 from augflow.stages.train import train
 from augflow.stages.transfer import best_content, class_mix, transfer
@@ -102,7 +102,7 @@ def test_a_set_holds_every_round_of_every_layout_with_its_seed(generator, prepar
     expected = [(name, number) for name in names for number in (0, 1)]
     assert [(row.layout, row.round) for row in found.rows] == expected
     for row in found.rows:
-        assert row.seed == photo_seed(5, row.layout, row.round)
+        assert row.seed == image_seed(5, row.layout, row.round)
         assert row.temperature == 0.8
     assert found.facts.generator == io.read_json(generator / "config.json")["weights"]
     assert not np.array_equal(found.image[0], found.image[1])
@@ -119,10 +119,10 @@ def test_sets_are_equal_when_made_twice_and_a_part_equals_the_whole(generator, p
 
 def test_bits_in_the_manifest_are_those_of_the_stored_pixels(generator, prepared, tmp_path):
     found = read_set(made(tmp_path, generator, prepared))
-    flow = generators.load(generator)
+    flow = generators.load_unchecked(generator)
     layout = SceneFolder(prepared, "val").scenes([0]).layout
     pixels = torch.from_numpy(found.image[:1]).permute(0, 3, 1, 2)
-    bits = flow.bits_per_dim(centred(pixels), flow.condition(layout))
+    bits = flow.bits_per_dim(bin_centres(pixels), flow.condition(layout))
     assert float(bits) == pytest.approx(found.rows[0].log_p_bpd, rel=1e-4)
 
 
@@ -239,7 +239,7 @@ def test_synth_takes_layouts_of_any_size(generator, tmp_path):
 
 def test_synth_does_not_write_where_something_would_be_lost(generator, layouts, tmp_path):
     for out in (layouts, layouts / "below", tmp_path):
-        with pytest.raises(DataError, match="layouts' folder"):
+        with pytest.raises(DataError, match="is, holds or lies in"):
             making.synth(layouts, generator, out, temperature=0.8)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
@@ -279,8 +279,8 @@ def test_an_unknown_preset_names_the_known(prepared, tmp_path):
 
 
 def test_seeds_do_not_depend_on_anything_but_names():
-    assert photo_seed(1, "a", 0) == seeding.derive(1, "a", 0)
-    assert len({photo_seed(s, n, k) for s in (0, 1) for n in "ab" for k in (0, 1)}) == 8
+    assert image_seed(1, "a", 0) == seeding.derive(1, "a", 0)
+    assert len({image_seed(s, n, k) for s in (0, 1) for n in "ab" for k in (0, 1)}) == 8
     assert table("streets").count == 10
 
 

@@ -77,7 +77,7 @@ def test_photographs_are_made_for_new_layouts_with_their_ids(generator, prepared
     assert {row.split for row in found.rows} == {"train"}
     boundary = found.scenes().layout.boundary.numpy()
     for place, row in enumerate(found.rows):
-        new = maker.named(row.layout)
+        new = maker.from_name(row.layout)
         ids = io.read_ids(out / label_path(row.photo, "instanceIds"))
         assert np.array_equal(ids, new.ids)
         assert np.array_equal(found.classes[place], new.classes)
@@ -105,7 +105,7 @@ def test_new_layouts_have_the_faint_edges_of_the_pool(generator, tmp_path):
     scenes = SceneFolder(tmp_path / "prepared", "train")
     maker = layout_maker(scenes, section(new_layouts={"boost": ("car",)}))
     assert 0.3 < maker.strength < 0.9
-    new = maker.made(scenes.names[0], 0)
+    new = maker.make(scenes.names[0], 0)
     assert set(np.unique(new.boundary)) == {0, np.float32(maker.strength)}
 
 
@@ -122,9 +122,9 @@ def judge(tmp_path_factory):
     from augflow.segmentation.mmseg_model import MmsegSegmenter
 
     root = tmp_path_factory.mktemp("judge")
-    (root / "mini.py").write_text(MINI)
+    (root / "mini.json").write_text(MINI)
     names = small_makers.table("cityscapes").names
-    network = MmsegSegmenter(read_config(str(root / "mini.py"), len(names)), names, seed=0)
+    network = MmsegSegmenter(read_config(str(root / "mini.json"), len(names)), names, seed=0)
     network.training = {"seed": 0, "steps": 3}
     network.save(root / "judge")
     return root / "judge"

@@ -15,7 +15,7 @@ from augflow.segmentation.mmseg_model import MmsegSegmenter, load_segmenter
 from augflow.stages.score import (
     mean_colours,
     other_scenes,
-    painted,
+    paint_classes,
     score_arms,
     score_references,
     score_set,
@@ -117,7 +117,7 @@ def test_references_are_ceiling_and_floors(prepared, judge, tmp_path):
     labels = scenes.layout.classes.numpy()
     images = {
         "real": scenes.image,
-        "flat": painted(scenes.layout.classes, mean_colours(SceneFolder(prepared, "train"))),
+        "flat": paint_classes(scenes.layout.classes, mean_colours(SceneFolder(prepared, "train"))),
         "wrong": scenes.image[[1, 0]],
     }
     assert content["rows"].keys() == images.keys()
@@ -171,7 +171,7 @@ def test_paint_puts_one_colour_on_each_class():
     colours[[0, 2, 255]] = [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
     classes = torch.tensor([[[0, 2], [255, 0]]], dtype=torch.uint8)
     expected = [[[1, 4], [7, 1]], [[2, 5], [8, 2]], [[3, 6], [9, 3]]]
-    assert painted(classes, colours)[0].tolist() == expected
+    assert paint_classes(classes, colours)[0].tolist() == expected
 
 
 def test_wrong_photograph_is_of_another_drive_where_there_is_one():

@@ -21,7 +21,7 @@ from augflow.segmentation.mmseg_model import MmsegSegmenter, load_segmenter
 from augflow.segmentation.params import SegmenterParams
 from augflow.stages.choose import choose
 from augflow.stages.judges import read_losses, train_judge
-from augflow.stages.retrain import retrain, trained
+from augflow.stages.retrain import retrain, train_segmenter
 from augflow.stages.select import select
 from augflow.study.params import ArmParams, ChoiceParams, JudgeParams, SelectionParams
 
@@ -223,7 +223,7 @@ def test_class_losses_are_of_photographs_that_a_network_has_not_seen(prepared, c
     sums, pixels = np.zeros(256), np.zeros(256)
     for fold in folds(train.drives, 2, "judges.j"):
         learned = [train.names[n] for n in fold.fit]
-        network, _ = trained(learned, train.scenes(fold.fit), train.table, params, 0)
+        network, _ = train_segmenter(learned, train.scenes(fold.fit), train.table, params, 0)
         held = train.scenes(fold.held_out)
         for image, classes in zip(held.image, held.layout.classes.numpy(), strict=True):
             probs = network.log_probs(image.float() / 255).numpy()

@@ -5,14 +5,14 @@ import pytest
 
 from augflow.data.rarity import Rarity
 from augflow.data.synthetic import SetRow
-from augflow.segmentation.evaluate import class_losses, look
+from augflow.segmentation.evaluate import class_losses, pixel_losses
 from augflow.stages.selection_rules import (
     Candidate,
     decide,
     hardness,
     near_edges,
     rarity_weights,
-    trusted,
+    trusted_labels,
 )
 from augflow.study.params import SelectionParams
 
@@ -26,7 +26,7 @@ def log_probs(first):
     return np.log(np.stack([first, 1 - first]))
 
 
-SEEN = look(log_probs([[0.9, 0.4, 0.2], [0.8, 0.7, 0.5]]), CLASSES)
+SEEN = pixel_losses(log_probs([[0.9, 0.4, 0.2], [0.8, 0.7, 0.5]]), CLASSES)
 
 
 def row(name, layout="a", turn=0, temperature=1.0, bits=4.0):
@@ -56,7 +56,7 @@ def test_a_look_has_the_loss_of_every_label():
 
 
 def test_class_losses_are_means_over_pixels_of_all_photographs():
-    other = look(log_probs([[0.5, 0.5, 0.5], [0.5, 0.5, 0.5]]), np.zeros((2, 3), np.uint8))
+    other = pixel_losses(log_probs([[0.5, 0.5, 0.5], [0.5, 0.5, 0.5]]), np.zeros((2, 3), np.uint8))
     found = class_losses([(SEEN, CLASSES), (other, np.zeros((2, 3), np.uint8))], 3)
     first = (-np.log([0.9, 0.4, 0.8]).sum() + 6 * np.log(2)) / 9
     np.testing.assert_allclose(found[:2], [first, -np.log([0.8, 0.3]).mean()], rtol=1e-6)
@@ -65,15 +65,15 @@ def test_class_losses_are_means_over_pixels_of_all_photographs():
 
 def test_a_pixel_far_beyond_its_class_is_not_trusted():
     means = np.array([0.3, 0.8])
-    mask = trusted(SEEN, CLASSES, means, 1.25, 0)
+    mask = trusted_labels(SEEN, CLASSES, means, 1.25, 0)
     # losses: 0.105, 0.916, 0.223 / 0.223, 1.204, none; limits 0.375 and 1.0
     assert mask.tolist() == [[True, False, True], [True, False, False]]
-    everything = trusted(SEEN, CLASSES, means, None, 0)
+    everything = trusted_labels(SEEN, CLASSES, means, None, 0)
     assert everything.tolist() == (CLASSES != 255).tolist()
 
 
 def test_a_class_without_real_pixels_is_trusted():
-    mask = trusted(SEEN, CLASSES, np.array([0.3, np.nan]), 1.25, 0)
+    mask = trusted_labels(SEEN, CLASSES, np.array([0.3, np.nan]), 1.25, 0)
     assert mask[1, 1]
     assert mask[0, 2]
 
@@ -82,7 +82,9 @@ def test_band_lies_on_both_sides_of_label_edges():
     classes = np.repeat([[0, 0, 0, 1, 1, 1]], 4, axis=0).astype(np.uint8)
     assert near_edges(classes, 1).tolist() == [[False, False, True, True, False, False]] * 4
     assert near_edges(classes, 2).tolist() == [[False, True, True, True, True, False]] * 4
-    assert not trusted(look(np.zeros((2, 4, 6)), classes), classes, np.ones(2), None, 1)[:, 2].any()
+    assert not trusted_labels(
+        pixel_losses(np.zeros((2, 4, 6)), classes), classes, np.ones(2), None, 1
+    )[:, 2].any()
 
 
 def test_hardness_is_the_mean_class_loss_of_the_pixels():

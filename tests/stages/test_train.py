@@ -100,6 +100,6 @@ def test_a_step_that_does_not_fit_ends_in_one_line(prepared, tmp_path, monkeypat
     def greedy(self, parts, losses):
         raise MemoryError
 
-    monkeypatch.setattr("augflow.training.GeneratorLearner._differentiated", greedy)
+    monkeypatch.setattr("augflow.training.learner.GeneratorLearner._accumulate_gradients", greedy)
     with pytest.raises(ModelError, match=r"with 4 rows at once .*micro_batch to 3,"):
         made(prepared, tmp_path, None)

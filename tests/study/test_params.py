@@ -7,7 +7,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from augflow.core.config import checked
+from augflow.core.config import validate_section
 from augflow.core.errors import ParamsError
 from augflow.data.params import DataParams
 from augflow.study.params import load
@@ -137,12 +137,14 @@ def test_a_value_out_of_range_is_named_with_what_came(loaded, place, value, mess
         loaded(**{place: value})
 
 
-def test_a_number_that_yaml_reads_as_text_is_explained(tmp_path):
+def test_a_number_in_scientific_notation_needs_no_point(tmp_path):
+    path = tmp_path / "params.yaml"
     content = copy.deepcopy(WHOLE)
     content["judge"]["learning_rate"] = "fast"
-    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(content).replace("fast", "1e-4"))
+    assert load(path).judge.learning_rate == 0.0001
     path.write_text(yaml.safe_dump(content).replace("fast", "1e-x"))
-    with pytest.raises(ParamsError, match=r"write 1\.0e-4"):
+    with pytest.raises(ParamsError, match=r"judge\.learning_rate: .*got '1e-x'"):
         load(path)
 
 
@@ -202,9 +204,9 @@ def test_a_missing_file_is_an_error_that_says_where_to_be(tmp_path):
 
 
 def test_one_section_can_be_checked_alone():
-    assert checked(DataParams, WHOLE["data"], "here").levels == 3
+    assert validate_section(DataParams, WHOLE["data"], "here").levels == 3
     with pytest.raises(ParamsError, match="here: root"):
-        checked(DataParams, {"reader": "kitti", "size": [8, 8]}, "here")
+        validate_section(DataParams, {"reader": "kitti", "size": [8, 8]}, "here")
 
 
 @pytest.mark.parametrize(
@@ -253,7 +255,7 @@ def selecting(**changes):
 def test_an_arm_may_train_on_a_selection(loaded):
     arm = {"train_on": ["real", "kept"], "reads": "selected/kept", "ratio": 0.5}
     params = loaded(**selecting(), arms__chosen=arm)
-    assert params.arms["chosen"].made == "kept"
+    assert params.arms["chosen"].synthetic_source == "kept"
     assert params.judges["quarter"].one_in == 4
 
 

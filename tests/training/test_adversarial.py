@@ -12,7 +12,7 @@ from augflow.data.classes import table
 from augflow.data.scenes import Layout, Scene
 from augflow.generators.pix2pix import Pix2PixConfig
 from augflow.training import loop
-from augflow.training.adversarial import AdversarialLearner, jittered
+from augflow.training.adversarial import AdversarialLearner, random_jitter
 from augflow.training.params import TrainingParams
 from tests.generators.conftest import SIZE, scenes
 
@@ -25,7 +25,7 @@ def learner(norm="batch", **changes):
         size=SIZE, downs=3, width=8, dropout=(1,), patch=16, patch_width=8, norm=norm,
         test_statistics="running" if norm == "batch" else "image", jitter=2,
     )  # fmt: skip
-    generator = generators.built("pix2pix", config, table("idd_lite"))
+    generator = generators.build("pix2pix", config, table("idd_lite"))
     settings = {"steps": 12, "batch_size": 2, "learning_rate": 2e-4, "flip": True, **changes}
     params = TrainingParams(**settings, betas=(0.5, 0.999))
     return AdversarialLearner(generator, params)
@@ -69,9 +69,9 @@ def test_a_step_is_one_adam_step_of_each_against_those_losses():
     ours.step(scene, seeding.generator(0, "step"), 0)
 
     rng = seeding.generator(0, "step")
-    from augflow.training.batches import flipped, uniform
+    from augflow.training.batches import random_flip, uniform
 
-    moved = jittered(flipped(scene, rng), 2, rng)
+    moved = random_jitter(random_flip(scene, rng), 2, rng)
     g, d = theirs.generator, theirs.discriminator
     coins = [uniform((2, *shape), rng) for shape in g.latent_shapes()]
     planes = g.condition(moved.layout).values
@@ -127,10 +127,10 @@ def test_the_discriminator_follows_the_seed_of_the_training():
 def test_learning_brings_the_photographs_nearer():
     made = learner("instance", steps=40, learning_rate=2e-3)
     scene = scenes(8)
-    before = made.measured(scene)["val_distance"]
+    before = made.measure_held_out(scene)["val_distance"]
     for step in range(40):
         numbers = made.step(scene, seeding.generator(0, step), step)
-    assert made.measured(scene)["val_distance"] < 0.9 * before
+    assert made.measure_held_out(scene)["val_distance"] < 0.9 * before
     assert set(numbers) | {"val_distance"} == set(made.columns)
 
 
@@ -153,7 +153,7 @@ def test_jitter_moves_photograph_and_layout_together():
     classes[:, 4:12, 6:18] = 3
     image = (classes[:, None] * 60).expand(-1, 3, -1, -1).contiguous()
     scene = Scene(image, Layout(classes, (classes == 3).float()))
-    moved = jittered(scene, 4, seeding.generator(0, "jitter"))
+    moved = random_jitter(scene, 4, seeding.generator(0, "jitter"))
     assert moved.image.shape == scene.image.shape
     assert set(moved.layout.classes.unique().tolist()) == {0, 3}
     inside = moved.layout.classes == 3

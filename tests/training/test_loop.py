@@ -14,12 +14,12 @@ import torch
 from augflow import generators
 from augflow.core import seeding
 from augflow.core.errors import BusyError, ModelError
-from augflow.core.io import held
+from augflow.core.io import exclusive_lock
 from augflow.core.signals import Stopped
 from augflow.data.scenes import SceneFolder
 from augflow.study.params import GeneratorParams
 from augflow.training import loop
-from augflow.training.batches import flipped
+from augflow.training.batches import random_flip
 from augflow.training.learner import schedule
 from augflow.training.likelihood import LikelihoodLearner
 from augflow.training.memory import Budget
@@ -71,13 +71,13 @@ def test_a_run_that_was_stopped_ends_as_an_undisturbed_one(tmp_path):
 KILLED = """
 import sys, time
 from pathlib import Path
-from tests.test_training import trained
-import augflow.training as training
-real = training._Run.write
+from tests.training.test_loop import trained
+from augflow.training.resume import ResumeState
+real = ResumeState.write
 def slow(self, step):
     real(self, step)
     print("saved", step, flush=True)
-training._Run.write = slow
+ResumeState.write = slow
 trained(Path(sys.argv[1]))
 """
 
@@ -102,7 +102,7 @@ def test_sigkill_at_any_moment_changes_nothing(tmp_path):
 
 def test_a_second_start_is_told_who_trains(tmp_path):
     expected = rf"held by process {os.getpid()} on .* since 2"
-    with held(tmp_path), pytest.raises(BusyError, match=expected):
+    with exclusive_lock(tmp_path), pytest.raises(BusyError, match=expected):
         trained(tmp_path)
 
 
@@ -334,7 +334,7 @@ def test_scenes_from_disk_train_as_those_in_memory(prepared):
     for source in (folder, folder.scenes()):
         config = generators.config_of(GeneratorParams(system="glow", preset="tiny", training={
             "steps": 3}), folder.size)  # fmt: skip
-        made = LikelihoodLearner(generators.built("glow", config, folder.table), TrainingParams(
+        made = LikelihoodLearner(generators.build("glow", config, folder.table), TrainingParams(
             steps=5, batch_size=3, flip=True))  # fmt: skip
         made.initialise(folder.scenes())
         history = loop.fit(
@@ -374,7 +374,7 @@ def test_schedule_warms_up_stays_and_falls_to_zero():
 
 def test_a_mirrored_scene_is_mirrored_as_a_whole():
     scene = scenes(16)
-    mirrored = flipped(scene, seeding.generator(0, "coins"))
+    mirrored = random_flip(scene, seeding.generator(0, "coins"))
     turned = 0
     for n in range(16):
         same_way = torch.equal(mirrored.image[n], scene.image[n])
@@ -392,7 +392,7 @@ def test_averaged_weights_are_lent_and_given_back():
     made = learner()
     made.step(scenes(2), seeding.generator(0, 1), 0)
     own = {k: v.clone() for k, v in made.generator.state_dict().items()}
-    with made.averaged() as generator:
+    with made.ema_weights() as generator:
         lent = generator.state_dict()
         assert any(not torch.equal(own[k], lent[k]) for k in own)
     assert all(torch.equal(own[k], v) for k, v in made.generator.state_dict().items())

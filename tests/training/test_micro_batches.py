@@ -39,7 +39,7 @@ def learner(name, micro_batch):
     if name == "predictor":
         return PredictionLearner(CGlowPredictor(CONFIG, idd), params)
     if name == "reader":
-        names = Attributes.measured(scenes(8), idd.names)
+        names = Attributes.measure(scenes(8), idd.names)
         return AttributeLearner(AttributeReader(names, idd.count, 0), names, params)
     return learner_of(built(VARIANTS[name]), params)
 
@@ -47,7 +47,7 @@ def learner(name, micro_batch):
 def stepped(name, micro_batch, step):
     """A learner after one step, and what the step said."""
     made = learner(name, micro_batch)
-    made.attend(few_known(8))
+    made.on_fit_start(few_known(8))
     made.initialise(scenes(8))
     return made, made.step(few_known(BATCH), seeding.generator(0, "step"), step)
 
@@ -89,7 +89,7 @@ def test_held_out_scenes_are_looked_at_in_parts_too(monkeypatch):
     for micro_batch in (None, 2, 64):
         made = learner("full_glow ours", micro_batch)
         monkeypatch.setattr(made, "evaluate", evaluate)
-        made.measured(scenes(2))
+        made.measure_held_out(scenes(2))
     assert sizes == [16, 2, 16]
 
 
@@ -128,7 +128,7 @@ def test_an_update_without_rows_changes_nothing_but_is_one(monkeypatch):
             super().__init__()
             self.rank, self.count = 0, 2
 
-        def gathered(self, value):
+        def all_gather(self, value):
             return [value, ({"loss": 2.0}, [True, False])]
 
         def sum(self, tensors):
@@ -136,7 +136,7 @@ def test_an_update_without_rows_changes_nothing_but_is_one(monkeypatch):
             tensors[0] += 1
 
     made.join(Two())
-    numbers = made.descend("generator", [], 0, lambda part: {}, lambda part: "")
+    numbers = made.optimizer_step("generator", [], 0, lambda part: {}, lambda part: "")
     assert numbers["loss"] == 2
     assert numbers["grad_norm"] == pytest.approx(2**0.5)
     assert not torch.equal(made.generator.weight, own)

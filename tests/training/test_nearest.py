@@ -23,10 +23,10 @@ CONFIG = {
 
 def learner(scene=None, steps=12, flip=False, **changes):
     torch.set_num_threads(1)
-    generator = generators.built("imle", ImleConfig(**{**CONFIG, **changes}), table("idd_lite"))
+    generator = generators.build("imle", ImleConfig(**{**CONFIG, **changes}), table("idd_lite"))
     params = TrainingParams(steps=steps, batch_size=2, learning_rate=3e-3, ema=0.9, flip=flip)
     made = NearestLearner(generator, params)
-    made.attend(scenes(8) if scene is None else scene)
+    made.on_fit_start(scenes(8) if scene is None else scene)
     return made
 
 
@@ -54,7 +54,7 @@ def test_the_chosen_candidate_is_the_nearest():
         one, apart = members.scene[[place]], []
         for number in range(CONFIG["candidates"]):
             name = seeding.derive(0, "candidate", 2, place, number)
-            sample = made.generator.paint(
+            sample = made.generator.decode_latents(
                 made.generator.draw(seeding.Noise([name])), made.generator.condition(one.layout)
             )
             with torch.no_grad():
@@ -146,7 +146,7 @@ def test_the_noise_encoder_starts_anew_where_it_is_asked_to():
     fitted(made, 6)
     trained = [p.detach().clone() for p in made.generator.encoder.parameters()]
     refined = [p.detach().clone() for p in made.generator.cascade.parameters()]
-    made.descend = lambda *_: {}
+    made.optimizer_step = lambda *_: {}
     made.step(scenes(2), seeding.generator(0), 6)
     assert all(
         not torch.equal(a, b)
@@ -171,5 +171,5 @@ def test_a_loss_that_is_not_finite_names_layer_and_the_scenes_it_picked():
 def test_the_best_of_several_samples_is_nearer_than_one():
     made = learner()
     fitted(made, 8)
-    measured = made.measured(scenes(6, seed=5))
+    measured = made.measure_held_out(scenes(6, seed=5))
     assert measured["val_nearest"] < measured["val_distance"]

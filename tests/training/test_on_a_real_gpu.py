@@ -5,12 +5,12 @@ import torch
 
 from augflow import generators
 from augflow.core import seeding
-from augflow.core.devices import Devices, start
+from augflow.core.distributed import Devices, start
 from augflow.core.seeding import Noise
 from augflow.data.classes import table
 from augflow.generators.likelihood import LikelihoodGenerator
 from augflow.segmentation.params import SegmenterParams
-from augflow.stages.retrain import trained
+from augflow.stages.retrain import train_segmenter
 from augflow.training import loop
 from augflow.training.learners import learner_of
 from augflow.training.params import TrainingParams
@@ -25,7 +25,7 @@ SYSTEMS = (
 )  # fmt: skip
 FLOWS = tuple(
     name for name in SYSTEMS
-    if issubclass(generators.system(VARIANTS[name][0]).maker, LikelihoodGenerator)
+    if issubclass(generators.system(VARIANTS[name][0]).generator, LikelihoodGenerator)
 )  # fmt: skip
 LIMIT = 1e-3
 """Relative: float32 sums in another order, through some tens of layers."""
@@ -44,7 +44,7 @@ def learned(name, where, params=PARAMS, steps=3, run=None):
     learner = learner_of(generator, params)
     learner.join(ranks)
     seen = scenes(4)
-    learner.attend(seen)
+    learner.on_fit_start(seen)
     if run is None or not run.exists():
         learner.initialise(seen)
     history = loop.fit(
@@ -84,7 +84,7 @@ def test_likelihood_and_way_back_on_a_gpu(name):
             conditions = generator.condition(scene.layout.to(where))
             bits = generator.bits_per_dim(image.to(where), conditions)
             noise = generator.encode_noise(image.to(where), conditions)
-            back = generator.decode_noise(noise, conditions)
+            back = generator.decode_latents(noise, conditions)
             made = generator.sample(conditions, Noise([1, 2]), 0.5)
         found[where] = (bits.cpu(), made.cpu())
         assert (back.cpu() - image).abs().max() < 0.5 / 256
@@ -111,7 +111,9 @@ def test_bfloat16_learns_about_the_same(name):
 def test_a_segmentation_network_learns_the_same_twice(augment):
     params, seen = SegmenterParams(config="pspnet_small", steps=4, batch_size=2), scenes(4)
     found = [
-        trained([str(n) for n in range(4)], seen, table("idd_lite"), params, 0, augment=augment)
+        train_segmenter(
+            [str(n) for n in range(4)], seen, table("idd_lite"), params, 0, augment=augment
+        )
         for _ in range(2)
     ]
     assert found[0][0].device.type == "cuda"
@@ -120,7 +122,7 @@ def test_a_segmentation_network_learns_the_same_twice(augment):
 
 def test_a_segmentation_network_says_the_same_on_a_gpu():
     params, seen = SegmenterParams(config="pspnet_small", steps=4, batch_size=2), scenes(4)
-    segmenter, _ = trained([str(n) for n in range(4)], seen, table("idd_lite"), params, 0)
+    segmenter, _ = train_segmenter([str(n) for n in range(4)], seen, table("idd_lite"), params, 0)
     images = seen.image.float() / 255
     there, here = segmenter.predict(images), segmenter.to("cpu").predict(images)
     assert (there == here).float().mean() > 0.999

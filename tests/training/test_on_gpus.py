@@ -14,7 +14,7 @@ from augflow.generators import caflow, two_towers
 from augflow.generators.c_glow_predictor import CGlowPredictor
 from augflow.generators.caglow import CAGlow
 from augflow.generators.likelihood import LikelihoodGenerator
-from augflow.training import classification, latent_adversarial
+from augflow.training import latent_adversarial, likelihood
 from augflow.training.attribute_reader import AttributeLearner, AttributeReader
 from augflow.training.learners import learner_of
 from augflow.training.params import TrainingParams
@@ -33,8 +33,8 @@ SYSTEMS = (
 @pytest.fixture(autouse=True)
 def numbers_are_given(monkeypatch):
     """What reads the numbers of tensors, of which fake ones have none."""
-    for module in (classification, latent_adversarial):
-        monkeypatch.setattr(module, "known_share", lambda *_: 0.5)
+    for module in (likelihood, latent_adversarial):
+        monkeypatch.setattr(module, "known_fraction", lambda *_: 0.5)
     for module in (two_towers, caflow):
         monkeypatch.setattr(module, "content_noise", drawn_on_the_processor)
     monkeypatch.setattr(CAGlow, "_shares", lambda self, wanted: self.shares)
@@ -60,11 +60,11 @@ def learned_on_gpu(learner, batch, step=1):
     """Which networks learn from a batch at a step, and on what their losses are computed."""
     asked, found = [], set()
 
-    def descend(network, parts, step, losses, culprit):
+    def descend(network, parts, step, losses, blame=None):
         asked.extend((network, part, losses) for part in parts)
         return defaultdict(float)
 
-    learner.descend, learner.follow = descend, lambda step: None
+    learner.optimizer_step, learner.update_ema = descend, lambda step: None
     learner.step(batch, seeding.generator(0, "step"), step)
     with FakeTensorMode(allow_non_fake_inputs=True):
         features = learner.measure.features if hasattr(learner, "measure") else ()
@@ -78,7 +78,7 @@ def learned_on_gpu(learner, batch, step=1):
 def test_every_system_learns_on_the_gpu_from_scenes_of_the_processor(name):
     parted = PARAMS if "batch" in name else PARTED
     learner = learner_of(built(VARIANTS[name]), parted)
-    learner.attend(scenes(4))
+    learner.on_fit_start(scenes(4))
     if name.startswith("imle"):
         learner.members(0)
         learner.choices = [0] * learner.config.set_size
@@ -87,14 +87,14 @@ def test_every_system_learns_on_the_gpu_from_scenes_of_the_processor(name):
 
 def test_an_encoder_learns_beside_its_judge_on_the_gpu():
     learner = learner_of(built(VARIANTS["caglow"]), PARTED)
-    learner.attend(scenes(4))
+    learner.on_fit_start(scenes(4))
     found = learned_on_gpu(learner, scenes(2), learner.border)
     assert found == {("block", "cuda"), ("encoder", "cuda")}
 
 
 def test_predictors_and_readers_learn_on_the_gpu_too():
     idd = table("idd_lite")
-    names = Attributes.measured(scenes(8), idd.names)
+    names = Attributes.measure(scenes(8), idd.names)
     reader = AttributeLearner(AttributeReader(names, idd.count, 0), names, PARTED)
     predictor = PredictionLearner(CGlowPredictor(CONFIG, idd), PARTED)
     for learner in (predictor, reader):

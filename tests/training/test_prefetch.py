@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from augflow.training.prefetch import ahead
+from augflow.training.prefetch import prefetch
 from tests.generators.conftest import scenes
 
 BATCHES = [[0, 2], [1, 3], [2, 2], [3, 0]]
@@ -39,7 +39,7 @@ def fetchers():
 
 
 def lent(source, first=0, steps=4):
-    return ahead(source, lambda step: BATCHES[step], steps, pinned=False)
+    return prefetch(source, lambda step: BATCHES[step], steps, pinned=False)
 
 
 def test_batches_are_those_of_their_steps():

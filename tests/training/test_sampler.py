@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from augflow.study.params import ArmParams
-from augflow.training.sampler import Part, mixture
+from augflow.training.sampler import SceneRange, mixture
 
 STEPS, BATCH = 40, 5
 
@@ -18,8 +18,9 @@ def arm(*train_on, **given):
 
 def parts(real=6, made=9, weights=None):
     return [
-        Part("real", 0, (1.0,) * real), Part("t08", real, tuple(weights or (1.0,) * made))
-    ]  # fmt: skip
+        SceneRange("real", 0, (1.0,) * real),
+        SceneRange("t08", real, tuple(weights or (1.0,) * made)),
+    ]
 
 
 def drawn(found, steps=STEPS):
@@ -36,7 +37,7 @@ def mixed(parts, arm, seed=0):
 def test_an_even_list_is_drawn_from_as_it_lies():
     assert mixed(parts(), arm("real", "t08")) is None
     assert mixed(parts()[:1], arm("real")) is None
-    assert mixed([Part("t08", 0, (1.0, 1.0))], arm("t08")) is None
+    assert mixed([SceneRange("t08", 0, (1.0, 1.0))], arm("t08")) is None
 
 
 @pytest.mark.parametrize(("ratio", "share"), [(1.0, 0.5), (0.25, 0.2), (4.0, 0.8)])
@@ -59,7 +60,7 @@ def test_each_part_is_seen_evenly_under_a_ratio():
 
 def test_weights_say_how_often_a_photograph_comes():
     weights = (1.0, 2.0, 4.0, 1.0)
-    found = mixed([Part("t08", 0, weights)], arm("t08"))
+    found = mixed([SceneRange("t08", 0, weights)], arm("t08"))
     counts = Counter(drawn(found))
     for row, weight in enumerate(weights):
         assert counts[row] == pytest.approx(200 * weight / 8, abs=12)

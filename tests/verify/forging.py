@@ -10,9 +10,9 @@ import numpy as np
 import yaml
 
 from augflow.core import io
-from augflow.data.synthetic import COLUMNS, read_rows
+from augflow.data.synthetic import MANIFEST_COLUMNS, read_rows
 from augflow.report import claims
-from augflow.study.environment import record
+from augflow.stages.runner import record
 from augflow.study.project import Project
 from tests import tiny_study
 
@@ -23,6 +23,13 @@ def flip(path: Path, row: int = 3, column: int = 4) -> np.ndarray:
     pixels[row, column, 1] ^= 1
     io.write_png(path, pixels)
     return pixels
+
+
+def relabel(path: Path, row: int, column: int) -> None:
+    """Gives a pixel of a label map another id."""
+    ids = io.read_ids(path).copy()
+    ids[row, column] = 23 if ids[row, column] != 23 else 7
+    io.write_png(path, ids)
 
 
 def edit(path: Path | str, old: str, new: str, count: int = 1) -> None:
@@ -52,7 +59,7 @@ def rewrite_manifest(
 ) -> None:
     """Writes a manifest with each row passed through `change`; None drops it."""
     rows = [change(dict(vars(row))) for row in read_rows(folder)]
-    io.write_csv(folder / "manifest.csv", [row for row in rows if row], COLUMNS)
+    io.write_csv(folder / "manifest.csv", [row for row in rows if row], MANIFEST_COLUMNS)
 
 
 def params_with(**sections: object) -> None:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from augflow.core import io
-from augflow.verify.cached import Cache, differences
+from augflow.verify.cached import cached_file, differences
 
 PIXELS = np.arange(72, dtype=np.uint8).reshape(4, 6, 3)
 
@@ -36,7 +36,7 @@ def folder(tmp_path):
     digest = kept(cache, listing)
     place = cache / "files" / "md5" / digest[:2]
     (place / digest[2:]).rename(place / f"{digest[2:]}.dir")
-    return out, f"{digest}.dir", Cache(cache)
+    return out, f"{digest}.dir", cache
 
 
 def wheres(found):
@@ -73,7 +73,7 @@ def test_equal_pixels_are_equal_content_with_and_without_the_copy(folder, tmp_pa
     out, digest, cache = folder
     Image.fromarray(PIXELS).save(out / "a.png", compress_level=0)
     assert differences(out, digest, cache) == []
-    empty = Cache(tmp_path / "empty")
+    empty = tmp_path / "empty"
     assert differences(out, digest, empty) == []
     (out / "w.bin").write_bytes(b"\xff\x00\x02")
     assert wheres(differences(out, digest, empty)) == ["out"]
@@ -85,6 +85,6 @@ def test_copy_that_was_changed_itself_is_not_believed(folder):
     pixels[0, 0, 0] += 1
     recorded = hashlib.md5((out / "a.png").read_bytes()).hexdigest()
     io.write_png(out / "a.png", pixels)
-    path = cache.file(recorded)
+    path = cached_file(cache, recorded)
     path.write_bytes((out / "a.png").read_bytes())
     assert differences(out, digest, cache)[0].expected == f"md5 {recorded}"

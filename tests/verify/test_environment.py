@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from augflow.core import hardware, io
-from augflow.core.devices import SEVERAL, Used, note, noted
+from augflow.core.distributed import SEVERAL, Used, read_note, write_note
 from augflow.core.errors import DataError
-from augflow.stages.runner import run_stage
-from augflow.study.environment import FILE, Machines, record
+from augflow.stages.runner import record, run_stage
+from augflow.study.environment import ENVIRONMENT_FILE as FILE
 from augflow.study.project import Project
 from augflow.training.likelihood import LikelihoodLearner
-from augflow.verify.machines import check_environment
-from augflow.verify.trained_again import check_trainings
+from augflow.verify.machines import Machines, check_environment
+from augflow.verify.replay import replay_trainings
 from augflow.verify.workspace import Workspace
 from tests.verify.forging import params_with
 
@@ -37,7 +37,7 @@ def test_what_is_unchanged_keeps_its_machine(study, elsewhere):
     assert len(after["machines"]) == 2
     machines = Machines(study)
     assert machines.here(study.score("t05"))
-    assert not machines.here(study.prepared)
+    assert not machines.here(study.prepared_folder)
 
 
 def facts_of(artefact):
@@ -55,8 +55,7 @@ def card(monkeypatch):
 
 def test_what_has_just_been_made_is_of_the_devices_that_made_it(study, card, monkeypatch):
     flow, name = study.generator("flow"), "data/mini/generators/flow"
-    others = {key: entry for key, entry in io.read_json(Path(FILE))["made"].items()
-              if key != name}  # fmt: skip
+    others = {key: entry for key, entry in io.read_json(Path(FILE))["made"].items() if key != name}
     record(study, flow, used=Used("a card", 2))
     assert facts_of(name)["device"] == "a card"
     assert facts_of(name)["processes"] == "2"
@@ -72,7 +71,7 @@ def test_what_has_just_been_made_is_of_the_devices_that_made_it(study, card, mon
     assert Machines(study).here(flow)
     params_with(verify__trainings=1)
     monkeypatch.setattr(Workspace, "sample", lambda *_: [0])
-    check = check_trainings(Workspace(Project()), Machines(study))
+    check = replay_trainings(Workspace(Project()))
     assert check.state == "holds within tolerance"
     assert "by several processes" in check.notes[0]
 
@@ -80,7 +79,7 @@ def test_what_has_just_been_made_is_of_the_devices_that_made_it(study, card, mon
 def test_each_stage_is_held_to_what_it_uses(study, card, monkeypatch):
     """Sets are painted on the processor, segmentation networks know no other process."""
     learned, alone = study.generator("flow"), [study.judge_folder, study.score("arms")]
-    painted = [study.prepared, study.synthetic("t05"), study.score("diversity/flow")]
+    painted = [study.prepared_folder, study.synthetic("t05"), study.score("diversity/flow")]
     machines = Machines(study)
     assert all(map(machines.here, [learned, *alone, *painted]))
     monkeypatch.setenv("AUGFLOW_ACCELERATOR", "auto")
@@ -127,33 +126,38 @@ def test_every_stage_records_what_it_makes(study):
     run_stage(study, "score", "t05")
     run_stage(study, "select", "strict")
     assert sorted(io.read_json(Path(FILE))["made"]) == [
-        "data/mini/judges/own", "data/mini/prepared", "data/mini/scores/t05.json",
-        "data/mini/segmenters/both/0", "data/mini/segmenters/both/1",
-        "data/mini/segmenters/judge", "data/mini/selected/strict", "data/mini/synthetic/t05",
-    ]  # fmt: skip
+        "data/mini/judges/own",
+        "data/mini/prepared",
+        "data/mini/scores/t05.json",
+        "data/mini/segmenters/both/0",
+        "data/mini/segmenters/both/1",
+        "data/mini/segmenters/judge",
+        "data/mini/selected/strict",
+        "data/mini/synthetic/t05",
+    ]
 
 
 def test_a_training_that_is_taken_up_on_another_device_is_of_neither(tmp_path, study, monkeypatch):
     here, there = torch.zeros(1), torch.zeros(1, device="meta")
     monkeypatch.setattr(torch.Tensor, "is_cuda", property(lambda one: one.is_meta))
     monkeypatch.setattr("torch.cuda.get_device_name", lambda name: f"card {name}")
-    assert noted(tmp_path) == Used(SEVERAL)
+    assert read_note(tmp_path) == Used(SEVERAL)
     for _ in range(2):
-        note(tmp_path, [here, here], 1)
-        assert noted(tmp_path) == Used("cpu", 1)
+        write_note(tmp_path, [here, here], 1)
+        assert read_note(tmp_path) == Used("cpu", 1)
     for tensor in (there, there, here):
-        note(tmp_path, [here, tensor], 1)
-        assert noted(tmp_path) == Used(SEVERAL)
+        write_note(tmp_path, [here, tensor], 1)
+        assert read_note(tmp_path) == Used(SEVERAL)
     (tmp_path / "devices.json").unlink()
-    note(tmp_path, [here, there], 2)
-    assert noted(tmp_path) == Used("card meta", 2)
-    note(tmp_path / "fold", [here, there], 2)
-    assert noted(tmp_path) == Used("card meta", 2)
-    note(tmp_path / "all", [here], 1)
-    assert noted(tmp_path) == Used(SEVERAL)
+    write_note(tmp_path, [here, there], 2)
+    assert read_note(tmp_path) == Used("card meta", 2)
+    write_note(tmp_path / "fold", [here, there], 2)
+    assert read_note(tmp_path) == Used("card meta", 2)
+    write_note(tmp_path / "all", [here], 1)
+    assert read_note(tmp_path) == Used(SEVERAL)
     shutil.rmtree(tmp_path / "all")
     (tmp_path / "devices.json").write_text('{"x": 1}')
-    assert noted(tmp_path) == Used(SEVERAL)
+    assert read_note(tmp_path) == Used(SEVERAL)
     record(study, study.generator("flow"), used=Used(SEVERAL))
     assert not Machines(study).here(study.generator("flow"))
 
@@ -187,9 +191,9 @@ def test_artefact_made_anew_without_a_record_is_named(study):
 
 
 def test_other_machine_and_no_record_mean_tolerance(study, elsewhere):
-    assert not Machines(study).here(study.prepared)
+    assert not Machines(study).here(study.prepared_folder)
     Path(FILE).unlink()
-    assert not Machines(study).here(study.prepared)
+    assert not Machines(study).here(study.prepared_folder)
     assert check_environment(study).state == "holds"
 
 
@@ -204,6 +208,6 @@ def test_facts_of_another_machine_under_the_same_name_are_found(study):
 
 def test_all_of_a_study_was_made_here_where_it_is_gone_too(study):
     shutil.rmtree("data")
-    assert Machines(study).all_here(study)
+    assert Machines(study).all_here()
     Path(FILE).unlink()
-    assert not Machines(study).all_here(study)
+    assert not Machines(study).all_here()

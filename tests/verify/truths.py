@@ -13,12 +13,12 @@ from PIL import Image
 from augflow.core import io
 from augflow.data.scenes import SceneFolder
 from augflow.study.project import Project
-from tests.verify.careless_lies import REPORT, SCENE, photo
 from tests.verify.forging import edit_json, params_with
+from tests.verify.level_0_lies import REPORT, SCENE, photo
 
 
 def pixels_encoded_anew(project: Project) -> None:
-    scene = project.prepared / "val" / "image" / f"{SCENE}.png"
+    scene = project.prepared_folder / "val" / "image" / f"{SCENE}.png"
     figure = REPORT / "figures/samples.png"
     for path in (project.synthetic("t05") / photo(f"{SCENE}_r1"), figure, scene):
         before = path.read_bytes()
@@ -35,8 +35,12 @@ def touched_files(project: Project) -> None:
 
 
 def files_beside_it(project: Project) -> None:
-    for name in ("notes.txt", "data/another/scores/t05.json", "reports/notes.txt",
-                 "augflow/__pycache__/seeds.cpython-311.pyc"):  # fmt: skip
+    for name in (
+        "notes.txt",
+        "data/another/scores/t05.json",
+        "reports/notes.txt",
+        "augflow/__pycache__/seeds.cpython-311.pyc",
+    ):
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_text("nothing of this study\n")
 
@@ -72,7 +76,7 @@ def machines_of_another_study(project: Project) -> None:
 
 def spoiled_pixels_in_the_cache(project: Project) -> None:
     """They are of the user's machine, no part of the study, and are not looked at."""
-    SceneFolder(project.prepared, "val")
+    SceneFolder(project.prepared_folder, "val")
     (kept,) = Path(os.environ["AUGFLOW_CACHE"]).glob("scenes/val-*/*/classes.npy")
     stored = np.load(kept, mmap_mode="r+")
     stored[:] = 0
@@ -80,7 +84,12 @@ def spoiled_pixels_in_the_cache(project: Project) -> None:
 
 
 TRUTHS = [
-    pixels_encoded_anew, touched_files, files_beside_it, sections_in_another_order,
-    other_wishes_of_verify, a_lock_in_another_order, machines_of_another_study,
+    pixels_encoded_anew,
+    touched_files,
+    files_beside_it,
+    sections_in_another_order,
+    other_wishes_of_verify,
+    a_lock_in_another_order,
+    machines_of_another_study,
     spoiled_pixels_in_the_cache,
-]  # fmt: skip
+]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from augflow.core.errors import DataError
+from augflow.data.params import DataParams
 from augflow.data.readers import camvid, cityscapes, folder, idd_lite, kitti
 from augflow.data.readers.source import SourceSet
-from augflow.core.errors import DataError
-from augflow.data.params import (DataParams)
 
 READERS: dict[str, Callable[[DataParams], SourceSet]] = {
     "streets": cityscapes.read,

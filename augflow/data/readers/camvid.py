@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from augflow.data.classes import table
+from augflow.data.params import DataParams
 from augflow.data.readers.pairing import assemble
 from augflow.data.readers.source import (
     PHOTO_SUFFIXES,
@@ -14,9 +15,8 @@ from augflow.data.readers.source import (
     Listing,
     SourceSet,
     images_in,
-    misnamed,
+    name_fault,
 )
-from augflow.data.params import (DataParams)
 
 
 def read(params: DataParams) -> SourceSet:
@@ -34,12 +34,12 @@ def read(params: DataParams) -> SourceSet:
     for split in SPLITS:
         for path in images_in(root / split):
             if path.suffix in PHOTO_SUFFIXES:
-                found.append(_found(root, path, split))
+                found.append(_source_file(root, path, split))
             else:
-                faults.append(misnamed(path.relative_to(root), "NAME.png or NAME.jpg"))
+                faults.append(name_fault(path.relative_to(root), "NAME.png or NAME.jpg"))
         for path in images_in(root / f"{split}annot"):
             if path.suffix == ".png":
-                found.append(_found(root, path, split, is_label=True))
+                found.append(_source_file(root, path, split, is_label=True))
     listing = Listing(
         table=table("camvid"),
         expected="SPLITannot/NAME.png",
@@ -50,7 +50,7 @@ def read(params: DataParams) -> SourceSet:
     return assemble(params, listing)
 
 
-def _found(root: Path, path: Path, split: str, is_label: bool = False) -> Found:
+def _source_file(root: Path, path: Path, split: str, is_label: bool = False) -> Found:
     return Found(
         name=path.stem,
         kind="labels" if is_label else "photo",

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from augflow.data.classes import table
+from augflow.data.params import DataParams
 from augflow.data.readers.pairing import assemble
 from augflow.data.readers.source import (
     SPLITS,
@@ -16,9 +17,8 @@ from augflow.data.readers.source import (
     SourceSet,
     folders_in,
     images_in,
-    misnamed,
+    name_fault,
 )
-from augflow.data.params import (DataParams)
 
 _PHOTO = "_leftImg8bit.png"
 _INSTANCES = "_gtFine_instanceIds.png"
@@ -90,7 +90,7 @@ def _hint(root: Path, labels: str, found: list[Found]) -> str:
 
 def _misnamed_photos(root: Path) -> list[Fault]:
     return [
-        misnamed(path.relative_to(root), f"NAME{_PHOTO}")
+        name_fault(path.relative_to(root), f"NAME{_PHOTO}")
         for split in SPLITS
         for city in folders_in(root / "leftImg8bit" / split)
         for path in images_in(city)

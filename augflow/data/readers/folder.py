@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from augflow.core.errors import ParamsError
 from augflow.data.classes import IGNORE, ClassRow, ClassTable
+from augflow.data.params import ClassParams, DataParams
 from augflow.data.readers.pairing import assemble
 from augflow.data.readers.source import (
     PHOTO_SUFFIXES,
@@ -17,10 +19,8 @@ from augflow.data.readers.source import (
     Listing,
     SourceSet,
     images_in,
-    misnamed,
+    name_fault,
 )
-from augflow.core.errors import ParamsError
-from augflow.data.params import (ClassParams, DataParams)
 
 _FOLDERS: dict[Kind, str] = {"photo": "images", "labels": "labels", "instances": "instances"}
 
@@ -43,7 +43,7 @@ def read(params: DataParams) -> SourceSet:
             if path.suffix == ".png" or (kind == "photo" and path.suffix in PHOTO_SUFFIXES):
                 found.append(Found(path.stem, kind, split, path.stem, relative))
             elif kind == "photo":
-                faults.append(misnamed(relative, "NAME.png or NAME.jpg"))
+                faults.append(name_fault(relative, "NAME.png or NAME.jpg"))
     faults += _beside_splits(root)
     listing = Listing(
         table=own_table(params.classes or ()),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from augflow.data.classes import table
+from augflow.data.params import DataParams
 from augflow.data.readers.pairing import assemble
 from augflow.data.readers.source import (
     PHOTO_SUFFIXES,
@@ -16,9 +17,8 @@ from augflow.data.readers.source import (
     SourceSet,
     folders_in,
     images_in,
-    misnamed,
+    name_fault,
 )
-from augflow.data.params import (DataParams)
 
 _LABELS = "_label.png"
 _INSTANCES = "_inst_label.png"
@@ -55,9 +55,9 @@ def _photos(root: Path) -> tuple[list[Found], list[Fault]]:
             for path in images_in(drive):
                 suffix = next((s for s in _PHOTOS if path.name.endswith(s)), None)
                 if suffix is None:
-                    faults.append(misnamed(path.relative_to(root), f"FRAME{_PHOTOS[1]}"))
+                    faults.append(name_fault(path.relative_to(root), f"FRAME{_PHOTOS[1]}"))
                 else:
-                    found.append(_found(root, path, split, "photo", suffix))
+                    found.append(_source_file(root, path, split, "photo", suffix))
     return found, faults
 
 
@@ -68,13 +68,13 @@ def _ids(root: Path) -> list[Found]:
             for path in images_in(drive):
                 # every name of instance ids also ends like one of labels: the longer ending decides
                 if path.name.endswith(_INSTANCES):
-                    found.append(_found(root, path, split, "instances", _INSTANCES))
+                    found.append(_source_file(root, path, split, "instances", _INSTANCES))
                 elif path.name.endswith(_LABELS):
-                    found.append(_found(root, path, split, "labels", _LABELS))
+                    found.append(_source_file(root, path, split, "labels", _LABELS))
     return found
 
 
-def _found(root: Path, path: Path, split: str, kind: Kind, suffix: str) -> Found:
+def _source_file(root: Path, path: Path, split: str, kind: Kind, suffix: str) -> Found:
     drive = path.parent.name
     name = f"{drive}_{path.name.removesuffix(suffix)}"
     return Found(name, kind, split, drive, path.relative_to(root))

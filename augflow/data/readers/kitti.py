@@ -5,9 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from augflow.data.classes import table
+from augflow.data.params import DataParams
 from augflow.data.readers.pairing import assemble
-from augflow.data.readers.source import Fault, Found, Kind, Listing, SourceSet, images_in, misnamed
-from augflow.data.params import (DataParams)
+from augflow.data.readers.source import (
+    Fault,
+    Found,
+    Kind,
+    Listing,
+    SourceSet,
+    images_in,
+    name_fault,
+)
 
 _FOLDERS: dict[Kind, str] = {"photo": "image_2", "labels": "semantic", "instances": "instance"}
 
@@ -30,7 +38,7 @@ def read(params: DataParams) -> SourceSet:
                 relative = path.relative_to(root)
                 found.append(Found(path.stem, kind, "train", path.stem, relative))
             elif kind == "photo":
-                faults.append(misnamed(path.relative_to(root), "NAME.png"))
+                faults.append(name_fault(path.relative_to(root), "NAME.png"))
     listing = Listing(
         table=table("kitti"),
         expected="training/semantic/NAME.png",

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from augflow.core import listing
+from augflow.core import io
+from augflow.data.params import DataParams
 from augflow.data.readers.source import Fault, Found, Kind, Listing, SourceScene, SourceSet
 from augflow.data.readers.splits import split_by_drive
-from augflow.data.params import (DataParams)
 
 
 def assemble(params: DataParams, listed: Listing) -> SourceSet:
@@ -22,7 +22,7 @@ def assemble(params: DataParams, listed: Listing) -> SourceSet:
     root = Path(params.root)
     faults = list(listed.faults)
     found = [item for item in listed.found if _is_sound(root, item, faults)]
-    scenes = _paired(found, listed.expected, faults)
+    scenes = _pair_files(found, listed.expected, faults)
     faults += _name_clashes(scenes)
     scenes, notes = split_by_drive(scenes, params.seed, params.val_fraction, params.limit)
     # whether a split is empty can be said only when no scene is missing from it by another fault
@@ -40,12 +40,12 @@ def assemble(params: DataParams, listed: Listing) -> SourceSet:
 
 def _is_sound(root: Path, item: Found, faults: list[Fault]) -> bool:
     """Whether a file has a name that can be written again, and lies in the data set."""
-    wrong = listing.unfit(item.name)
+    wrong = io.unfit(item.name)
     if wrong:
         what, _, remedy = wrong.partition("; ")
         faults.append(Fault(item.path.as_posix(), what, remedy))
         return False
-    if not listing.leads_out(root / item.path, root):
+    if not io.leads_out(root / item.path, root):
         return True
     faults.append(
         Fault(
@@ -68,7 +68,7 @@ class _Group:
         return self.files[kind][0].path if self.files[kind] else None
 
 
-def _paired(found: Iterable[Found], expected: str, faults: list[Fault]) -> list[SourceScene]:
+def _pair_files(found: Iterable[Found], expected: str, faults: list[Fault]) -> list[SourceScene]:
     groups: dict[tuple[str, str], _Group] = defaultdict(_Group)
     for item in found:
         groups[item.split, item.name].files[item.kind].append(item)
@@ -109,7 +109,7 @@ def _name_clashes(scenes: Sequence[SourceScene]) -> list[Fault]:
     first: dict[str, SourceScene] = {}
     faults = []
     for scene in scenes:
-        other = first.setdefault(listing.folded(scene.name), scene)
+        other = first.setdefault(io.fold_name(scene.name), scene)
         if other is not scene:
             alike = _but_for(scene.name, other.name)
             what = f"scene name {scene.name} is{alike} also that of {other.photo.as_posix()}"

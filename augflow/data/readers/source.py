@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from augflow.data.classes import ClassTable
 from augflow.core.errors import on_one_line
+from augflow.data.classes import ClassTable
 
 SPLITS = ("train", "val")
 Kind = Literal["photo", "labels", "instances"]
@@ -115,7 +115,7 @@ def folders_in(folder: Path) -> list[Path]:
     return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
 
 
-def misnamed(path: Path, expected: str) -> Fault:
+def name_fault(path: Path, expected: str) -> Fault:
     """The fault of a photograph whose name the layout does not know."""
     return Fault(
         path.as_posix(), f"is not named {expected}", "rename it, or move it out of the data set"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from augflow.data.readers.source import SPLITS, Fault, SourceScene
 from augflow.core.seeding import derive
+from augflow.data.readers.source import SPLITS, Fault, SourceScene
 
 
 def split_by_drive(
@@ -33,12 +33,12 @@ def split_by_drive(
     notes: list[Fault] = []
     if all(published.values()):
         held_out = published["val"]
-        notes += _moved(kept, held_out)
+        notes += _drive_faults(kept, held_out)
     else:
         held_out = _held_out(published["train"] | published["val"], seed, val_fraction)
     placed = [replace(s, split="val" if s.drive in held_out else "train") for s in kept]
     notes += _empty(placed)
-    rows = [scene for split in SPLITS for scene in _limited(placed, split, seed, limit)]
+    rows = [scene for split in SPLITS for scene in _limit_scenes(placed, split, seed, limit)]
     return rows, notes
 
 
@@ -48,7 +48,7 @@ def _held_out(drives: set[str], seed: int, val_fraction: float) -> set[str]:
     return set(sorted(drives, key=lambda drive: derive(seed, "val", drive))[:count])
 
 
-def _moved(scenes: Sequence[SourceScene], held_out: set[str]) -> list[Fault]:
+def _drive_faults(scenes: Sequence[SourceScene], held_out: set[str]) -> list[Fault]:
     shared = sorted({s.drive for s in scenes if s.split == "train" and s.drive in held_out})
     if not shared:
         return []
@@ -67,7 +67,7 @@ def _empty(scenes: Sequence[SourceScene]) -> list[Fault]:
     ]
 
 
-def _limited(
+def _limit_scenes(
     scenes: Sequence[SourceScene], split: str, seed: int, limit: int | None
 ) -> list[SourceScene]:
     rows = [scene for scene in scenes if scene.split == split]

@@ -9,9 +9,9 @@ made for a layout of SPLIT,
 """
 
 from augflow.data.synthetic.manifest import (
-    COLUMNS,
     FACTS,
     MANIFEST,
+    MANIFEST_COLUMNS,
     SetFacts,
     SetRow,
     read_facts,
@@ -27,13 +27,13 @@ from augflow.data.synthetic.selected import (
     read_weights,
     write_decisions,
 )
-from augflow.data.synthetic.writer import NewPhoto, fill_set, write_set
+from augflow.data.synthetic.writer import NewPhoto, write_set
 
 __all__ = [
-    "COLUMNS",
     "DECISIONS",
     "FACTS",
     "MANIFEST",
+    "MANIFEST_COLUMNS",
     "REASONS",
     "SELECTION",
     "Decision",
@@ -41,7 +41,6 @@ __all__ = [
     "SetFacts",
     "SetRow",
     "SyntheticSet",
-    "fill_set",
     "read_decisions",
     "read_facts",
     "read_rows",

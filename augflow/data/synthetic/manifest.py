@@ -8,9 +8,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from augflow.core import io
-from augflow.data.classes import ClassTable
 from augflow.core.errors import DataError
-from augflow.data.params import (NewLayoutsParams)
+from augflow.data.classes import ClassTable
+from augflow.data.params import NewLayoutsParams
 from augflow.data.scenes import SPLITS, is_name, table_facts, table_from
 
 FACTS, MANIFEST = "set.json", "manifest.csv"
@@ -68,7 +68,7 @@ class SetRow:
     photo: str
 
 
-COLUMNS = tuple(field.name for field in fields(SetRow))
+MANIFEST_COLUMNS = tuple(field.name for field in fields(SetRow))
 
 
 def label_path(photo: str, kind: str) -> str:
@@ -106,12 +106,15 @@ def read_facts(folder: Path) -> SetFacts:
         height, width = content["size"]
         new = content.get("new_layouts")
         return SetFacts(
-            content["set"], content["generator"],
-            tuple(float(degree) for degree in content["temperatures"]), int(content["rounds"]),
-            table_from(content["classes"]), (int(height), int(width)),
-            dict(content.get("attributes", {})),
-            None if new is None else NewLayoutsParams.model_validate(new),
-        )  # fmt: skip
+            name=content["set"],
+            generator=content["generator"],
+            temperatures=tuple(float(degree) for degree in content["temperatures"]),
+            rounds=int(content["rounds"]),
+            table=table_from(content["classes"]),
+            size=(int(height), int(width)),
+            attributes=dict(content.get("attributes", {})),
+            new_layouts=None if new is None else NewLayoutsParams.model_validate(new),
+        )
     except (KeyError, TypeError, ValueError) as fault:
         raise DataError(
             f"{folder / FACTS}: not the facts of a synthetic set "
@@ -129,9 +132,9 @@ def read_rows(folder: Path) -> list[SetRow]:
     lines = io.read_csv(path)
     if not lines:
         raise DataError(f"{path}: lists no photograph; run synthesize again")
-    if tuple(lines[0]) != COLUMNS:
+    if tuple(lines[0]) != MANIFEST_COLUMNS:
         raise DataError(
-            f"{path}: columns are {','.join(lines[0])}; expected {','.join(COLUMNS)}; "
+            f"{path}: columns are {','.join(lines[0])}; expected {','.join(MANIFEST_COLUMNS)}; "
             "run synthesize again"
         )
     rows, faults = [], []

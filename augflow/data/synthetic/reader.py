@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from augflow.core import io
-from augflow.data.boundaries import boundary_map, guessed_instances
 from augflow.core.errors import DataError
+from augflow.data.boundaries import boundary_map, guessed_instances
 from augflow.data.scenes import Layout, Scene
 from augflow.data.synthetic.manifest import (
     FACTS,
@@ -74,7 +74,7 @@ def read_set(folder: Path) -> SyntheticSet:
     """
     facts = read_facts(folder)
     rows = read_rows(folder)
-    faults = _doubled(folder, rows) + _unlisted(folder, rows)
+    faults = _duplicates(folder, rows) + _unlisted_files(folder, rows)
     decoded: list[dict[str, np.ndarray]] = []
     for row in rows:
         try:
@@ -89,7 +89,7 @@ def read_set(folder: Path) -> SyntheticSet:
     return SyntheticSet(facts, rows, parts["image"], parts["classes"], instances)
 
 
-def _doubled(folder: Path, rows: Sequence[SetRow]) -> list[str]:
+def _duplicates(folder: Path, rows: Sequence[SetRow]) -> list[str]:
     faults = []
     for column in ("name", "photo"):
         lines = Counter(getattr(row, column) for row in rows)
@@ -102,7 +102,7 @@ def _doubled(folder: Path, rows: Sequence[SetRow]) -> list[str]:
     return faults
 
 
-def _unlisted(folder: Path, rows: Sequence[SetRow]) -> list[str]:
+def _unlisted_files(folder: Path, rows: Sequence[SetRow]) -> list[str]:
     listed = {row.photo for row in rows}
     found = {
         path.relative_to(folder).as_posix() for path in (folder / "leftImg8bit").rglob("*.png")
@@ -114,7 +114,7 @@ def _unlisted(folder: Path, rows: Sequence[SetRow]) -> list[str]:
 
 
 def _decode(folder: Path, row: SetRow, facts: SetFacts) -> dict[str, np.ndarray]:
-    image = _sized(folder / row.photo, io.read_photo(folder / row.photo), facts)
+    image = _check_shape(folder / row.photo, io.read_photo(folder / row.photo), facts)
     digest = io.digest_array(image)
     if digest != row.digest:
         raise DataError(
@@ -122,18 +122,18 @@ def _decode(folder: Path, row: SetRow, facts: SetFacts) -> dict[str, np.ndarray]
             "run synthesize again"
         )
     path = folder / label_path(row.photo, "labelIds")
-    ids = _sized(path, io.read_ids(path), facts)
+    ids = _check_shape(path, io.read_ids(path), facts)
     try:
         decoded = {"image": image, "classes": facts.table.from_raw(ids)}
     except DataError as fault:
         raise DataError(f"{path}: {fault}; run synthesize again") from fault
     path = folder / label_path(row.photo, "instanceIds")
     if path.exists():
-        decoded["instances"] = _sized(path, io.read_ids(path).astype(np.int32), facts)
+        decoded["instances"] = _check_shape(path, io.read_ids(path).astype(np.int32), facts)
     return decoded
 
 
-def _sized(path: Path, pixels: np.ndarray, facts: SetFacts) -> np.ndarray:
+def _check_shape(path: Path, pixels: np.ndarray, facts: SetFacts) -> np.ndarray:
     dims = 3 if "leftImg8bit" in path.name else 2
     if pixels.shape[:2] != facts.size or pixels.ndim != dims:
         raise DataError(

@@ -48,13 +48,13 @@ class Decision:
     log_p_bpd: float | None
 
 
-COLUMNS = tuple(field.name for field in fields(Decision))
+DECISION_COLUMNS = tuple(field.name for field in fields(Decision))
 
 
 def write_decisions(folder: Path, decisions: Sequence[Decision], facts: Mapping[str, Any]) -> None:
     """Writes both files into a set's folder."""
     rows = [{**vars(one), "kept": "true" if one.kept else "false"} for one in decisions]
-    io.write_csv(folder / DECISIONS, rows, COLUMNS)
+    io.write_csv(folder / DECISIONS, rows, DECISION_COLUMNS)
     io.write_json(folder / SELECTION, facts)
 
 
@@ -96,10 +96,8 @@ def read_weights(folder: Path, synthetic: SyntheticSet) -> tuple[float, ...]:
 def _decision(row: Mapping[str, str]) -> Decision:
     if row["kept"] not in ("true", "false"):
         raise ValueError(f"kept is {row['kept']!r}, expected true or false")
-    return Decision(
-        name=row["name"], layout=row["layout"], round=int(row["round"]),
-        temperature=float(row["temperature"]), kept=row["kept"] == "true", reason=row["reason"],
-        weight=float(row["weight"]) if row["weight"] else None,
-        agreement=float(row["agreement"]), trusted=float(row["trusted"]),
-        log_p_bpd=float(row["log_p_bpd"]) if row["log_p_bpd"] else None,
-    )  # fmt: skip
+    texts: dict[str, Any] = {column: row[column] for column in DECISION_COLUMNS}
+    numbers = {key: float(row[key]) for key in ("temperature", "agreement", "trusted")}
+    optional = {key: float(row[key]) if row[key] else None for key in ("weight", "log_p_bpd")}
+    texts |= numbers | optional | {"round": int(row["round"]), "kept": row["kept"] == "true"}
+    return Decision(**texts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +11,9 @@ import numpy as np
 
 from augflow.core import io
 from augflow.data.synthetic.manifest import (
-    COLUMNS,
     FACTS,
     MANIFEST,
+    MANIFEST_COLUMNS,
     SetFacts,
     SetRow,
     facts_json,
@@ -45,8 +45,19 @@ class NewPhoto:
     instances: np.ndarray | None = None
 
 
-def write_set(out: Path, facts: SetFacts, photos: Iterable[NewPhoto]) -> list[SetRow]:
-    """Writes a set, whole or not at all; photographs are taken one by one as they are made.
+def write_set(
+    out: Path,
+    facts: SetFacts,
+    photos: Iterable[NewPhoto],
+    finish: Callable[[Path, list[SetRow]], None] | None = None,
+) -> list[SetRow]:
+    """Writes a set, whole or not at all; images are taken one by one as they are made.
+
+    Args:
+        out: the set's folder; an older one is replaced.
+        facts: what all images have in common.
+        photos: the images.
+        finish: writes what else belongs into the folder, given that and the manifest's rows.
 
     Returns:
         The manifest's rows, in the order of `photos`.
@@ -55,21 +66,18 @@ def write_set(out: Path, facts: SetFacts, photos: Iterable[NewPhoto]) -> list[Se
         ValueError: a name comes twice, a temperature is not one of the set's, or an array is not
             of the set's size and type.
     """
-    with io.fresh_folder(out) as folder:
-        return fill_set(folder, facts, photos)
-
-
-def fill_set(folder: Path, facts: SetFacts, photos: Iterable[NewPhoto]) -> list[SetRow]:
-    """Writes a set into an empty folder that its caller puts into place, as `write_set` does."""
     rows: list[SetRow] = []
     names: set[str] = set()
-    for photo in photos:
-        if photo.name in names:
-            raise ValueError(f"photograph {photo.name!r} comes twice into set {facts.name!r}")
-        names.add(photo.name)
-        rows.append(_write_photo(folder, facts, photo))
-    io.write_csv(folder / MANIFEST, (vars(row) for row in rows), COLUMNS)
-    io.write_json(folder / FACTS, facts_json(facts))
+    with io.fresh_folder(out) as folder:
+        for photo in photos:
+            if photo.name in names:
+                raise ValueError(f"photograph {photo.name!r} comes twice into set {facts.name!r}")
+            names.add(photo.name)
+            rows.append(_write_photo(folder, facts, photo))
+        io.write_csv(folder / MANIFEST, (vars(row) for row in rows), MANIFEST_COLUMNS)
+        io.write_json(folder / FACTS, facts_json(facts))
+        if finish is not None:
+            finish(folder, rows)
     return rows
 
 
@@ -82,12 +90,11 @@ def _write_photo(folder: Path, facts: SetFacts, photo: NewPhoto) -> SetRow:
     io.write_png(folder / label_path(path, "labelIds"), facts.table.raw_ids[photo.classes])
     if photo.instances is not None:
         io.write_png(folder / label_path(path, "instanceIds"), photo.instances.astype(np.uint16))
-    return SetRow(
-        name=photo.name, layout=photo.layout, split=photo.split, round=photo.round,
-        seed=photo.seed, temperature=photo.temperature, generator=facts.generator,
-        content=photo.content, log_p_bpd=photo.log_p_bpd,
-        digest=io.digest_array(photo.image), photo=path,
-    )  # fmt: skip
+    known = {
+        column: getattr(photo, column) for column in MANIFEST_COLUMNS if hasattr(photo, column)
+    }
+    digest = io.digest_array(photo.image)
+    return SetRow(**known, generator=facts.generator, digest=digest, photo=path)
 
 
 def _check(facts: SetFacts, photo: NewPhoto) -> None:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from augflow.core.config import Section, checked
+from augflow.core.config import Section, validate_section
 from augflow.core.errors import ModelError, ParamsError
 
 SHOWN, LONGEST = 6, 120
@@ -54,12 +54,12 @@ def tensors_of(path: Path, key: str | None = None) -> dict[str, Tensor]:
         raise ModelError(f"{path}: expected a state dict, got {type(content).__name__}")
     foreign = [str(name) for name, value in content.items() if not isinstance(value, Tensor)]
     if foreign:
-        raise ModelError(f"{path}: expected tensors by name; not tensors: {shown(foreign)}")
+        raise ModelError(f"{path}: expected tensors by name; not tensors: {list_names(foreign)}")
     odd = [str(name) for name, value in content.items() if not _is_dense(value)]
     if odd:
         raise ModelError(
             f"{path}: expected dense tensors of real numbers, all of them in the file; not so: "
-            f"{shown(odd)}; save the state dict of the network as it was trained"
+            f"{list_names(odd)}; save the state dict of the network as it was trained"
         )
     return {str(name): value.detach().float() for name, value in content.items()}
 
@@ -71,7 +71,7 @@ def config_of(section: type[S], content: dict[str, Any], path: Path) -> S:
         ModelError: there is no such network.
     """
     try:
-        return checked(section, content, str(path))
+        return validate_section(section, content, str(path))
     except ParamsError as fault:
         raise ModelError(f"{fault}; give a file of that code, or say another size") from fault
 
@@ -109,22 +109,22 @@ def check_fit(
         ModelError: missing and unexpected names, and shapes that differ.
     """
     missing = [name for name in expected if name not in found]
-    extra = [name for name in found
-             if name not in expected and name.rsplit(".", 1)[-1] not in ignored]  # fmt: skip
+    extra = [
+        name for name in found if name not in expected and name.rsplit(".", 1)[-1] not in ignored
+    ]
     wrong = [
         f"{name} is {_sides(found[name].shape)} (expected {_sides(shape)})"
         for name, shape in expected.items()
         if name in found and tuple(found[name].shape) != tuple(shape)
     ]
     lost = [name for name in expected if name in found and not torch.isfinite(found[name]).all()]
-    faults = {"missing": missing, "not known": extra, "of another shape": wrong,
-              "not finite": lost}  # fmt: skip
-    lines = [f"{what}: {shown(names)}" for what, names in faults.items() if names]
+    faults = {"missing": missing, "not known": extra, "of another shape": wrong, "not finite": lost}
+    lines = [f"{what}: {list_names(names)}" for what, names in faults.items() if names]
     if lines:
         raise ModelError(f"{where}: weights do not fit the network; " + "; ".join(lines))
 
 
-def shown(names: Sequence[str]) -> str:
+def list_names(names: Sequence[str]) -> str:
     """Some names, and how many more there are; on one line, whatever they are."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     plain = [name if name.isprintable() else ascii(name) for name in names[:SHOWN]]

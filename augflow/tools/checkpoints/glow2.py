@@ -27,7 +27,7 @@ CONSTANTS = ("initialized", "u_mask", "l_mask", "l_eye")
 
 
 @dataclass(frozen=True)
-class Piece:
+class TensorSlice:
     """A tensor of ours, or its slice of one step, and where it stands in the checkpoint.
 
     `layout`: theirs is of the same shape, transposed, or a (1, C, 1, 1) column for our C.
@@ -38,7 +38,7 @@ class Piece:
     theirs: str
     layout: Literal["same", "transposed", "column"] = "same"
 
-    def expected(self, whole: Shape) -> Shape:
+    def expected_shape(self, whole: Shape) -> Shape:
         """The shape of theirs, given that of the whole tensor of ours."""
         shape = whole if self.step is None else whole[1:]
         if self.ours.startswith("conditioners") and self.ours.endswith(("permutation", "sign")):
@@ -55,9 +55,12 @@ class Piece:
 
 
 def read_glow2(
-    path: Path, table: ClassTable, size: tuple[int, int], boundary: Literal["v1", "v2"] = "v1",
+    path: Path,
+    table: ClassTable,
+    size: tuple[int, int],
+    boundary: Literal["v1", "v2"] = "v1",
     boundary_filter: Filter = "bicubic",
-) -> FullGlow:  # fmt: skip
+) -> FullGlow:
     """A Full-Glow with the weights of a checkpoint; depths and widths are those of the file.
 
     Args:
@@ -79,7 +82,7 @@ def read_glow2(
     except ValueError as fault:
         raise ModelError(f"{path}: size {size[0]}x{size[1]}: {fault}; say the right size") from None
     pieces = list(_pieces(config.steps))
-    expected = {piece.theirs: piece.expected(shapes[piece.ours]) for piece in pieces}
+    expected = {piece.theirs: piece.expected_shape(shapes[piece.ours]) for piece in pieces}
     _check_size(path, found, expected, size)
     check_fit(path, found, expected, CONSTANTS)
     generator = FullGlow(config, table)
@@ -147,13 +150,13 @@ def _check_size(
         )
 
 
-def _pieces(steps: tuple[int, ...]) -> Iterator[Piece]:
+def _pieces(steps: tuple[int, ...]) -> Iterator[TensorSlice]:
     for level, count in enumerate(steps):
         for ours, theirs in (("source", "left_glow"), ("target", "right_glow")):
             prior, block = f"{ours}.priors.{level}.conv", f"{theirs}.blocks.{level}.gaussian"
-            yield Piece(f"{prior}.weight", None, f"{block}.conv.weight")
-            yield Piece(f"{prior}.bias", None, f"{block}.conv.bias")
-            yield Piece(f"{prior}.scale", None, f"{block}.scale", "column")
+            yield TensorSlice(f"{prior}.weight", None, f"{block}.conv.weight")
+            yield TensorSlice(f"{prior}.bias", None, f"{block}.conv.bias")
+            yield TensorSlice(f"{prior}.scale", None, f"{block}.scale", "column")
         for step in range(count):
             left = f"left_glow.blocks.{level}.flows.{step}"
             right = f"right_glow.blocks.{level}.flows.{step}"
@@ -163,38 +166,38 @@ def _pieces(steps: tuple[int, ...]) -> Iterator[Piece]:
             yield from _conditioner(f"conditioners.{level}", step, right)
 
 
-def _coupling(ours: str, step: int, theirs: str) -> Iterator[Piece]:
+def _coupling(ours: str, step: int, theirs: str) -> Iterator[TensorSlice]:
     for name, number in (("first", "0"), ("second", "2"), ("last", "4.conv")):
-        yield Piece(f"{ours}.{name}", step, f"{theirs}.{number}.weight")
-        yield Piece(f"{ours}.{name}_bias", step, f"{theirs}.{number}.bias")
-    yield Piece(f"{ours}.scale", step, f"{theirs}.4.scale", "column")
+        yield TensorSlice(f"{ours}.{name}", step, f"{theirs}.{number}.weight")
+        yield TensorSlice(f"{ours}.{name}_bias", step, f"{theirs}.{number}.bias")
+    yield TensorSlice(f"{ours}.scale", step, f"{theirs}.4.scale", "column")
 
 
-def _constants(ours: str, step: int, theirs: str) -> Iterator[Piece]:
-    yield Piece(f"{ours}.scale", step, f"{theirs}.act_norm.scale", "column")
-    yield Piece(f"{ours}.shift", step, f"{theirs}.act_norm.loc", "column")
+def _constants(ours: str, step: int, theirs: str) -> Iterator[TensorSlice]:
+    yield TensorSlice(f"{ours}.scale", step, f"{theirs}.act_norm.scale", "column")
+    yield TensorSlice(f"{ours}.shift", step, f"{theirs}.act_norm.loc", "column")
     names = {"permutation": "w_p", "sign": "s_sign", "lower": "w_l", "upper": "w_u", "log_s": "w_s"}
     for name, other in names.items():
-        yield Piece(f"{ours}.{name}", step, f"{theirs}.inv_conv.{other}")
+        yield TensorSlice(f"{ours}.{name}", step, f"{theirs}.inv_conv.{other}")
 
 
-def _conditioner(ours: str, step: int, theirs: str) -> Iterator[Piece]:
-    yield Piece(f"{ours}.permutation", step, f"{theirs}.inv_conv.w_p")
-    yield Piece(f"{ours}.sign", step, f"{theirs}.inv_conv.s_sign")
+def _conditioner(ours: str, step: int, theirs: str) -> Iterator[TensorSlice]:
+    yield TensorSlice(f"{ours}.permutation", step, f"{theirs}.inv_conv.w_p")
+    yield TensorSlice(f"{ours}.sign", step, f"{theirs}.inv_conv.s_sign")
     for name, other in (("actnorm", "act_norm"), ("conv", "inv_conv")):
         net = f"{theirs}.{other}.cond_net"
         for number in range(3):
             conv, linear = f"{ours}.{name}.convs.{number}", f"{ours}.{name}.linears.{number}"
             their_conv = f"{net}.conv_net.conv_net.{2 * number}"
             their_linear = f"{net}.linear_net.linear_net.{2 * number}"
-            yield Piece(f"{conv}.weight", step, f"{their_conv}.weight")
-            yield Piece(f"{conv}.bias", step, f"{their_conv}.bias")
-            yield Piece(f"{linear}.weight", step, f"{their_linear}.weight", "transposed")
-            yield Piece(f"{linear}.bias", step, f"{their_linear}.bias")
+            yield TensorSlice(f"{conv}.weight", step, f"{their_conv}.weight")
+            yield TensorSlice(f"{conv}.bias", step, f"{their_conv}.bias")
+            yield TensorSlice(f"{linear}.weight", step, f"{their_linear}.weight", "transposed")
+            yield TensorSlice(f"{linear}.bias", step, f"{their_linear}.bias")
         last = f"{net}.linear_net.linear_net.6.linear"
-        yield Piece(f"{ours}.{name}.last", step, f"{last}.weight", "transposed")
-        yield Piece(f"{ours}.{name}.bias", step, f"{last}.bias")
+        yield TensorSlice(f"{ours}.{name}.last", step, f"{last}.weight", "transposed")
+        yield TensorSlice(f"{ours}.{name}.bias", step, f"{last}.bias")
     for number in range(2):
         conv, their_conv = f"{ours}.coupling.{number}", f"{theirs}.coupling.cond_net.conv_net"
-        yield Piece(f"{conv}.weight", step, f"{their_conv}.{2 * number}.weight")
-        yield Piece(f"{conv}.bias", step, f"{their_conv}.{2 * number}.bias")
+        yield TensorSlice(f"{conv}.weight", step, f"{their_conv}.{2 * number}.weight")
+        yield TensorSlice(f"{conv}.bias", step, f"{their_conv}.{2 * number}.bias")

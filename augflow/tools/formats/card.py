@@ -11,24 +11,8 @@ import numpy as np
 from augflow.data.classes import ClassTable
 from augflow.data.synthetic import SetRow
 from augflow.metrics import scores
-from augflow.tools.formats.package import SYNTHETIC, Package, pixels
-from augflow.tools.provenance.home import Maker
-from augflow.tools.provenance.selections import Selection
-
-FORMATS = {
-    "cityscapes": "The layout of Cityscapes: `leftImg8bit/SPLIT/CITY` and `gtFine/SPLIT/CITY` with "
-    "`labelIds` (published ids), `labelTrainIds` (255 is ignored) and, where instances are known, "
-    "`instanceIds`. Synthetic photographs are split `train`, real scenes split `train_real`.",
-    "mmseg": "For mmsegmentation: `augflow_data.py` is a config snippet to be named among the "
-    "bases of your own; `images/`, `labels/` (train ids, 255 is ignored) and `lists/` are what it "
-    "reads. A photograph of a larger weight is listed several times.",
-    "folder": "Plain folders: `images/NAME.png`, `labels/NAME.png` (train ids, 255 is ignored) and "
-    "`classes.csv`. Real scenes are in `real/`.",
-    "coco_panoptic": "COCO's panoptic format: `PART/NAME.png`, "
-    "`annotations/panoptic_PART/NAME.png` (segment id = R + 256 G + 65536 B) and "
-    "`annotations/panoptic_PART.json`. A category's id is its train id plus 1. Where instance ids "
-    "are not known, connected components of countable classes stand for objects.",
-}
+from augflow.tools.formats.folders import SYNTHETIC, Package
+from augflow.tools.provenance.context import GeneratorRecord, Selection
 
 
 @dataclass(frozen=True)
@@ -53,7 +37,7 @@ class Story:
     study: str
     reader: str
     generator: str
-    maker: Maker | None
+    maker: GeneratorRecord | None
     rows: Sequence[SetRow]
     attributes: Mapping[str, bool] = field(default_factory=dict)
     best_of: int | None = None
@@ -63,24 +47,30 @@ class Story:
     diversity: Mapping[float, float] = field(default_factory=dict)
 
 
-def card(story: Story, package: Package, form: str) -> str:
-    """The text of the card, Markdown."""
+def card(story: Story, package: Package, about: str) -> str:
+    """The text of the card, Markdown; `about` says what the format is."""
     real = {part: len(photos) for part, photos in package.parts.items() if part != SYNTHETIC}
     beside = "".join(f"; {count} real scenes as `{part}`" for part, count in real.items())
-    sections = [
-        [f"# {_text(story.name)}", "", f"{len(story.rows)} synthetic photographs of "
-         f"{package.size[0]}x{package.size[1]} pixels with labels of {package.table.count} classes"
-         f"{beside}. Made by augflow.", "", FORMATS[form], "",
-         "`manifest.csv` lists every photograph with its labels, origin and weight."],
-        ["## Where it comes from", "", *_origin(story)],
-        ["## How photographs were selected", "", *_selected(story)],
-        ["## Classes", "", *_histogram(package)],
-        ["## Licence", "", _licence(story, bool(real))],
-        ["## Known failures", "", *_failures(story, package.table)],
-        ["## Diversity", "", *_diversity(story)],
-        ["## What it must not be used for", "", *_not_for(story)],
-    ]  # fmt: skip
-    return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
+    size, classes = f"{package.size[0]}x{package.size[1]}", package.table.count
+    head = (
+        f"{len(story.rows)} synthetic photographs of {size} pixels with labels of {classes} "
+        f"classes{beside}. Made by augflow.",
+        about,
+        "`manifest.csv` lists every photograph with its labels, origin and weight.",
+    )
+    sections = {
+        "## Where it comes from": _origin(story),
+        "## How photographs were selected": _selection_lines(story),
+        "## Classes": _histogram(package),
+        "## Licence": [_licence(story, bool(real))],
+        "## Known failures": _failures(story, package.table),
+        "## Diversity": _diversity(story),
+        "## What it must not be used for": _not_for(story),
+    }
+    parts = [f"# {_text(story.name)}", *head]
+    for title, lines in sections.items():
+        parts += [title, "\n".join(lines)]
+    return "\n\n".join(parts) + "\n"
 
 
 def _origin(story: Story) -> Iterator[str]:
@@ -120,7 +110,7 @@ def _layouts(layouts: set[tuple[str, str]]) -> str:
     return ", ".join(counts)
 
 
-def _selected(story: Story) -> Iterator[str]:
+def _selection_lines(story: Story) -> Iterator[str]:
     if story.best_of is not None:
         yield f"Of each layout and temperature, {story.best_of} photographs were drawn and the"
         yield "likeliest under the generator kept."
@@ -146,7 +136,9 @@ def _selected(story: Story) -> Iterator[str]:
 
 
 def _histogram(package: Package) -> Iterator[str]:
-    counts = pixels(package.parts[SYNTHETIC], package.table.count)
+    count = package.table.count
+    maps = (one.classes.ravel() for one in package.parts[SYNTHETIC])
+    counts = np.stack([np.bincount(classes, minlength=256)[:count] for classes in maps])
     total = max(1, int(counts.sum()))
     rows = [
         (name, int(column.sum()), f"{column.sum() / total:.2%}", int((column > 0).sum()))
@@ -199,8 +191,10 @@ def _diversity(story: Story) -> Iterator[str]:
     yield "Mean perceptual distance of two photographs that the generator made for one layout; a"
     yield "small one says that photographs of one layout look alike:"
     yield ""
-    rows = ((f"{d:g}", f"{v:.4g}", "yes" if d in degrees else "no")
-            for d, v in sorted(story.diversity.items()))  # fmt: skip
+    rows = (
+        (f"{d:g}", f"{v:.4g}", "yes" if d in degrees else "no")
+        for d, v in sorted(story.diversity.items())
+    )
     yield from _table(("temperature", "distance", "in this set"), rows)
 
 

@@ -16,11 +16,11 @@ from augflow.core import io
 from augflow.data.boundaries import guessed_instances
 from augflow.data.classes import IGNORE, ClassTable
 from augflow.editing.objects import with_ids
-from augflow.tools.formats.package import Labelled, Package, Placed
+from augflow.tools.formats.folders import Labelled, Package, Placed, write_pairs
 
 
-def write(folder: Path, package: Package) -> list[Placed]:
-    """Writes photographs, segment ids and JSON of every part.
+def write_coco_panoptic(folder: Path, package: Package) -> list[Placed]:
+    """Writes images, segment ids and JSON of every part.
 
     A category's id is its train id plus 1, as 0 stands for no class. Stuff is one segment per
     class, a thing one per instance, or per connected component where instances are not known.
@@ -29,26 +29,27 @@ def write(folder: Path, package: Package) -> list[Placed]:
     References:
         Kirillov et al. 2019, "Panoptic segmentation"; COCO, "Data format", section 4.
     """
-    placed = []
-    for part, photos in package.parts.items():
-        home = f"annotations/panoptic_{part}"
-        annotations = []
-        for number, photo in enumerate(photos, start=1):
-            image, labels = f"{part}/{photo.name}.png", f"{home}/{photo.name}.png"
-            ids, segments = panoptic(photo, package.table)
-            io.write_png(folder / image, photo.image)
-            io.write_png(folder / labels, _as_colours(ids))
-            annotations.append({
-                "image_id": number, "file_name": f"{photo.name}.png", "segments_info": segments,
-            })  # fmt: skip
-            placed.append(Placed(part, photo.name, image, labels))
-        io.write_records(folder / f"{home}.json", {
+    found: dict[str, list[dict[str, Any]]] = {part: [] for part in package.parts}
+
+    def pixels(part: str, one: Labelled) -> np.ndarray:
+        ids, segments = panoptic(one, package.table)
+        number, name = len(found[part]) + 1, f"{one.name}.png"
+        found[part].append({"image_id": number, "file_name": name, "segments_info": segments})
+        return _as_colours(ids)
+
+    def place(part: str, one: Labelled) -> tuple[str, str]:
+        return f"{part}/{one.name}.png", f"annotations/panoptic_{part}/{one.name}.png"
+
+    placed = write_pairs(folder, package, place, pixels)
+    for part, images in package.parts.items():
+        content = {
             "info": {"description": f"{part} photographs"},
             "licenses": [],
-            "images": _images(photos),
-            "annotations": annotations,
+            "images": _images(images),
+            "annotations": found[part],
             "categories": categories(package.table),
-        })  # fmt: skip
+        }
+        io.write_records(folder / f"annotations/panoptic_{part}.json", content)
     return placed
 
 
@@ -56,11 +57,14 @@ def categories(table: ClassTable) -> list[dict[str, Any]]:
     """The learned classes as COCO lists them."""
     return [
         {
-            "id": row.train_id + 1, "name": row.name, "isthing": int(row.is_thing),
-            "supercategory": "thing" if row.is_thing else "stuff", "color": list(row.colour),
+            "id": row.train_id + 1,
+            "name": row.name,
+            "isthing": int(row.is_thing),
+            "supercategory": "thing" if row.is_thing else "stuff",
+            "color": list(row.colour),
         }
-        for row in table.trained
-    ]  # fmt: skip
+        for row in table.train_rows
+    ]
 
 
 def panoptic(photo: Labelled, table: ClassTable) -> tuple[np.ndarray, list[dict[str, Any]]]:
@@ -75,10 +79,15 @@ def panoptic(photo: Labelled, table: ClassTable) -> tuple[np.ndarray, list[dict[
         ids[mask] = number
         rows, columns = np.nonzero(mask)
         top, left = int(rows.min()), int(columns.min())
-        segments.append({
-            "id": number, "category_id": index + 1, "area": len(rows), "iscrowd": int(crowd),
-            "bbox": [left, top, int(columns.max()) - left + 1, int(rows.max()) - top + 1],
-        })  # fmt: skip
+        segments.append(
+            {
+                "id": number,
+                "category_id": index + 1,
+                "area": len(rows),
+                "iscrowd": int(crowd),
+                "bbox": [left, top, int(columns.max()) - left + 1, int(rows.max()) - top + 1],
+            }
+        )
     return ids, segments
 
 
@@ -102,11 +111,13 @@ def _segments(photo: Labelled, table: ClassTable) -> Iterator[tuple[int, np.ndar
 def _images(photos: Sequence[Labelled]) -> list[dict[str, Any]]:
     return [
         {
-            "id": number, "file_name": f"{photo.name}.png", "height": photo.classes.shape[0],
+            "id": number,
+            "file_name": f"{photo.name}.png",
+            "height": photo.classes.shape[0],
             "width": photo.classes.shape[1],
         }
         for number, photo in enumerate(photos, start=1)
-    ]  # fmt: skip
+    ]
 
 
 def _as_colours(ids: np.ndarray) -> np.ndarray:

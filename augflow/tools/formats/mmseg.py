@@ -7,8 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from augflow.core import io
-from augflow.tools.formats.folder import CLASSES, write_classes
-from augflow.tools.formats.package import REAL, REAL_VAL, SYNTHETIC, Package, Placed
+from augflow.tools.formats.folders import (
+    CLASSES,
+    REAL,
+    REAL_VAL,
+    SYNTHETIC,
+    Package,
+    Placed,
+    write_classes,
+    write_pairs,
+)
 
 CONFIG, LISTS = "augflow_data.py", "lists"
 
@@ -16,27 +24,26 @@ MOST = 8
 """How often a photograph is listed at most, however large its weight."""
 
 
-def write(folder: Path, package: Package) -> list[Placed]:
+def write_mmseg(folder: Path, package: Package) -> list[Placed]:
     """Writes `images/PART`, `labels/PART` (train ids), `lists/PART.txt` and `augflow_data.py`.
 
-    A synthetic photograph is listed once, or as often as its weight is to the least one's.
+    A synthetic image is listed once, or as often as its weight is to the least one's.
     """
-    placed = []
-    for part, photos in package.parts.items():
-        for photo in photos:
-            image, labels = f"images/{part}/{photo.name}.png", f"labels/{part}/{photo.name}.png"
-            io.write_png(folder / image, photo.image)
-            io.write_png(folder / labels, photo.classes)
-            placed.append(Placed(part, photo.name, image, labels))
-        times = listed(package.weights) if part == SYNTHETIC else {}
-        lines = [f"{part}/{photo.name}\n" * times.get(photo.name, 1) for photo in photos]
+    for part, images in package.parts.items():
+        times = repeat_counts(package.weights) if part == SYNTHETIC else {}
+        lines = [f"{part}/{one.name}\n" * times.get(one.name, 1) for one in images]
         io.atomic_write(folder / LISTS / f"{part}.txt", "".join(lines).encode())
     write_classes(folder / CLASSES, package.table)
     io.atomic_write(folder / CONFIG, config(package).encode())
-    return placed
+    return write_pairs(
+        folder,
+        package,
+        lambda part, one: (f"images/{part}/{one.name}.png", f"labels/{part}/{one.name}.png"),
+        lambda _, one: one.classes,
+    )
 
 
-def listed(weights: Mapping[str, float]) -> dict[str, int]:
+def repeat_counts(weights: Mapping[str, float]) -> dict[str, int]:
     """How often photographs are listed so that they are drawn about as their weights ask."""
     drawn = {name: weight for name, weight in weights.items() if weight > 0}
     least = min(drawn.values(), default=1.0)
@@ -48,7 +55,7 @@ def config(package: Package) -> str:
     table, (height, width) = package.table, package.size
     # mmengine puts values in the place of what stands in double braces, before Python reads it
     classes = pprint.pformat(table.names, width=90, compact=True).replace("{", "\\x7b")
-    palette = pprint.pformat([list(row.colour) for row in table.trained], width=90, compact=True)
+    palette = pprint.pformat([list(row.colour) for row in table.train_rows], width=90, compact=True)
     parts = [part for part in (REAL, SYNTHETIC) if part in package.parts]
     text = _HEAD.format(
         count=table.count, height=height, width=width, classes=classes, palette=palette

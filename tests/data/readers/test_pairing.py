@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from augflow.core import io
+from augflow.data.params import DataParams
 from augflow.data.readers import read
-from augflow.data.params import (DataParams)
 
 CLASSES = [{"name": "all", "id": 0, "train_id": 0, "colour": [9, 9, 9]}]
 

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 from augflow.core import io
-from augflow.data.readers import READERS, guessed_reader, read
 from augflow.core.errors import DataError, ParamsError
-from augflow.data.params import (DataParams)
+from augflow.data.params import DataParams
+from augflow.data.readers import READERS, guessed_reader, read
 
 PHOTO = np.full((8, 12, 3), 90, np.uint8)
 IDS = np.zeros((8, 12), np.uint8)

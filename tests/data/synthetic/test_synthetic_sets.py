@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from augflow.core import io
+from augflow.core.errors import DataError
 from augflow.data.boundaries import boundary_map
 from augflow.data.classes import table
-from augflow.core.errors import DataError
 from augflow.data.synthetic import NewPhoto, SetFacts, read_facts, read_rows, read_set, write_set
 
 SIZE = (6, 8)

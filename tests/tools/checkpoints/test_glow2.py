@@ -270,7 +270,7 @@ def test_the_configuration_is_that_of_the_file(both):
 def test_the_source_reads_a_layout_as_theirs_did(both):
     ours, plain, layout, _, _ = both
     latents, log_det, log_p, _ = plain.forward("left_glow", coloured(layout))
-    found = ours.read_layout(layout)
+    _, found = ours.plan(layout).params()
     for one, other in zip(found.latents, latents, strict=True):
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
     assert float(found.log_prob) == pytest.approx(float(log_det + log_p), rel=1e-5)
@@ -306,7 +306,7 @@ def test_samples_are_theirs(both):
     ours, plain, layout, _, conditions = both
     draws = [0.7 * part for part in ours.draw(Noise([4]))]
     expected = plain.reverse([part.double() for part in draws], conditions)
-    found = ours.paint(draws, ours.condition(layout))
+    found = ours.decode_latents(draws, ours.condition(layout))
     torch.testing.assert_close(found * 256 / 255, expected, atol=1e-5, rtol=1e-5)
     assert expected.isfinite().all()
 

@@ -11,7 +11,7 @@ import torch
 from augflow.core.errors import AugflowError
 from augflow.data.classes import table
 from augflow.tools.checkpoints import read_glow2, read_pix2pix
-from augflow.tools.checkpoints.checkpoints import shown, tensors_of
+from augflow.tools.checkpoints.checkpoints import list_names, tensors_of
 from tests.tools.checkpoints import test_glow2, test_pix2pix
 
 FIRST = "model.model.0.weight"
@@ -101,4 +101,4 @@ def test_damage_anywhere_is_one_line_or_another_number(tmp_path, legacy):
 
 
 def test_names_are_told_on_one_line_and_not_in_full_length():
-    assert shown(["a\nb", "x" * 1000]) == "'a\\nb', " + "x" * 120
+    assert list_names(["a\nb", "x" * 1000]) == "'a\\nb', " + "x" * 120

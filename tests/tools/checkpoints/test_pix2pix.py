@@ -113,7 +113,7 @@ def test_photographs_are_theirs(norm, tmp_path):
     assert len(coins) == 1
     colours = CLASSES.palette[layout.classes.numpy()].transpose(0, 3, 1, 2)
     expected = plain(state, torch.from_numpy(colours) / 127.5 - 1, coins[0], norm)
-    found = ours.paint(coins, ours.condition(layout))
+    found = ours.decode_latents(coins, ours.condition(layout))
     torch.testing.assert_close(2 * found - 1, expected, atol=2e-5, rtol=1e-4)
     assert expected.std() > 0.05
 

@@ -18,7 +18,7 @@ from augflow.data.scenes import SceneFolder
 from augflow.data.synthetic import read_set
 from augflow.tools.export import export
 from augflow.tools.formats import FORMATS
-from augflow.tools.formats.mmseg import listed
+from augflow.tools.formats.mmseg import repeat_counts
 from tests import traced
 from tests.tools.formats.conftest import SIZE, TABLE, drawn
 from tests.traced import DATA, T05
@@ -175,4 +175,4 @@ def test_lists_of_mmseg_name_photographs_as_often_as_their_weights_ask(study, tm
     names = [row.name for row in read_set(T05).rows]
     # weights are 1 and 3 in turn
     assert [lines.count(f"synthetic/{name}") for name in names[:4]] == [1, 3, 1, 3]
-    assert listed({"a": 0.5, "b": 1.2, "c": 100.0, "d": 0.0}) == {"a": 1, "b": 2, "c": 8}
+    assert repeat_counts({"a": 0.5, "b": 1.2, "c": 100.0, "d": 0.0}) == {"a": 1, "b": 2, "c": 8}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from augflow.data.classes import ClassRow, ClassTable
+from augflow.tools.formats.folders import SYNTHETIC, Package
 from augflow.tools.formats.mmseg import config
-from augflow.tools.formats.package import SYNTHETIC, Package
 
 LONG = "a" * 90  # so that every name has a line of its own
 

@@ -15,7 +15,7 @@ import pytest
 from augflow.data.synthetic import read_set
 from augflow.tools.export import export
 from tests import traced
-from tests.mini_network import MINI
+from tests.mini_network import MINI_PY
 from tests.traced import DATA, T05
 
 RUN = """
@@ -65,7 +65,7 @@ print(json.dumps({
 def trained(folder, count, size, extra=""):
     config = folder.parent / "run.py"
     height, width = size
-    text = RUN.format(export=folder, network=MINI, count=count, height=height, width=width)
+    text = RUN.format(export=folder, network=MINI_PY, count=count, height=height, width=width)
     config.write_text(text + extra)
     done = subprocess.run(
         [sys.executable, "-c", TRAIN, str(config), str(folder.parent / "work")],

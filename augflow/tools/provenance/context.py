@@ -1,0 +1,275 @@
+"""What is on record of a synthetic image: its set, the study around it, judge and selections."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from augflow.core import io
+from augflow.core.errors import DataError
+from augflow.data.synthetic import (
+    DECISIONS,
+    FACTS,
+    MANIFEST,
+    SELECTION,
+    Decision,
+    SetFacts,
+    SetRow,
+    read_decisions,
+    read_facts,
+    read_rows,
+)
+from augflow.study.params import SetParams, TransferParams
+from augflow.study.project import Project
+from augflow.study.results import SetScores
+
+SYNTHETIC, SELECTED = "synthetic", "selected"
+
+
+@dataclass(frozen=True)
+class GeneratorRecord:
+    """A saved generator, as its `config.json` describes it.
+
+    Attributes:
+        name: that of its folder.
+        preset: empty where it does not say.
+    """
+
+    name: str
+    folder: Path
+    system: str
+    preset: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class SetContext:
+    """The surroundings of a set.
+
+    Attributes:
+        data: `data/<study>` that the set lies in; None for a set that lies elsewhere.
+        project: the project above the set, else that of the current folder, else None.
+    """
+
+    data: Path | None
+    project: Project | None
+
+    @property
+    def study(self) -> str:
+        """The study's name; empty where it is not known."""
+        return "" if self.data is None else self.data.name
+
+    @property
+    def prepared_folder(self) -> Path | None:
+        """The prepared scenes that the set's layouts come from, where they are there."""
+        folder = None if self.data is None else self.data / "prepared"
+        return folder if folder is not None and (folder / "dataset.json").is_file() else None
+
+    def section(self, name: str) -> SetParams | TransferParams | None:
+        """What `params.yaml` says of a set, where it is about this study."""
+        project = self.project
+        if project is None or self.data is None or project.data.resolve() != self.data.resolve():
+            return None
+        return project.params.sets.get(name) or project.params.transfers.get(name)
+
+    def generators(self) -> Iterator[GeneratorRecord]:
+        """All generators of the set's study, then those of the project's own study."""
+        homes: dict[Path, Path] = {}
+        for home in (self.data, self.project.data if self.project else None):
+            if home is not None:
+                homes.setdefault(home.resolve(), home)
+        for home in homes.values():
+            for path in sorted((home / "generators").glob("*/config.json")):
+                yield read_generator_record(path.parent)
+
+    def generator(self, digest: str) -> GeneratorRecord | None:
+        """The generator with that digest, None where there is none."""
+        return next((found for found in self.generators() if found.digest == digest), None)
+
+    def scores(self, name: str) -> Path | None:
+        """The file of scores by that name, in the data or in what was reported of it."""
+        if self.data is None:
+            return None
+        places = (self.data, self.data.parent.parent / "reports" / self.study)
+        found = (place / "scores" / f"{name}.json" for place in places)
+        return next((path for path in found if path.is_file()), None)
+
+
+def set_context(folder: Path) -> SetContext:
+    """The surroundings of a set's folder.
+
+    Raises:
+        ParamsError: the project's `params.yaml` is wrong.
+    """
+    whole = folder.absolute()
+    data = whole.parent.parent if whole.parent.name in (SYNTHETIC, SELECTED) else None
+    roots = (*whole.parents, Path.cwd())
+    root = next((path for path in roots if (path / "params.yaml").is_file()), None)
+    project = None if root is None else Project(display_path(root))
+    return SetContext(None if data is None else display_path(data), project)
+
+
+def read_generator_record(folder: Path) -> GeneratorRecord:
+    """What a saved generator says of itself.
+
+    Raises:
+        DataError: `config.json` is missing or not JSON.
+    """
+    record: dict[str, Any] = io.read_json(folder / "config.json")
+    preset = record.get("facts", {}).get("preset", "")
+    system, digest = record.get("system", ""), record.get("weights", "")
+    return GeneratorRecord(folder.name, folder, str(system), str(preset), str(digest))
+
+
+def display_path(path: Path) -> Path:
+    """A path as people read it: from the current folder where it lies below that."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+@dataclass(frozen=True)
+class LocatedImage:
+    """An image of a set.
+
+    Attributes:
+        path: its file, as it was given.
+        folder: the set's folder.
+        row: its line in the manifest.
+    """
+
+    path: Path
+    folder: Path
+    facts: SetFacts
+    row: SetRow
+
+
+def find_image(path: Path) -> LocatedImage:
+    """The set of an image, found by walking up to a `set.json`, and its row.
+
+    Raises:
+        DataError: no such file, it is in no set, or the set's manifest does not list it.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; give a photograph of a synthetic set")
+    whole = path.absolute()
+    root = next((parent for parent in whole.parents if (parent / FACTS).is_file()), None)
+    if root is None:
+        raise DataError(
+            f"{path}: is in no set: no folder above it holds {FACTS}; give a photograph that "
+            "augflow has made, where it was written"
+        )
+    folder = display_path(root)
+    rows = read_rows(folder)
+    place = whole.relative_to(root).as_posix()
+    row = next((row for row in rows if row.photo == place), None)
+    if row is None:
+        raise DataError(
+            f"{path}: {folder / MANIFEST} does not list it; give one of its {len(rows)} "
+            f"photographs, as {folder / rows[0].photo}"
+        )
+    return LocatedImage(path, folder, read_facts(folder), row)
+
+
+@dataclass(frozen=True)
+class JudgedSet:
+    """How the judge read the images of a set.
+
+    Attributes:
+        file: where that was read.
+        judge: the digest of the judge.
+        matrices: (K, K) int64 by the image's name, rows ground truth.
+    """
+
+    file: Path
+    judge: str
+    classes: tuple[str, ...]
+    matrices: dict[str, np.ndarray]
+
+    def pool(self, names: Iterable[str]) -> np.ndarray | None:
+        """The sum of the matrices of some images, None where none of them was scored."""
+        found = [self.matrices[name] for name in names if name in self.matrices]
+        return np.sum(found, axis=0) if found else None
+
+
+def read_judged_set(context: SetContext, name: str) -> JudgedSet | None:
+    """The scores of a set, None where it was not scored.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    path = context.scores(name)
+    if path is None:
+        return None
+    found = SetScores.read(path)
+    count = len(found.classes)
+    matrices = {item.name: np.array(item.confusion, np.int64) for item in found.items}
+    wrong = [one for one, matrix in matrices.items() if matrix.shape != (count, count)]
+    if wrong:
+        raise DataError(
+            f"{path}: confusion of {wrong[0]}: expected {count} rows of {count} counts; "
+            "score it again"
+        )
+    return JudgedSet(path, found.judge, tuple(found.classes), matrices)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A selection: of which set, by which rules, and what became of each candidate.
+
+    Attributes:
+        settings: the section of `params.yaml`.
+        thresholds: the numbers that were worked out from the candidates.
+        decisions: by the candidates' names, in the order of their manifest.
+    """
+
+    name: str
+    folder: Path
+    set: str
+    judge: str
+    settings: Mapping[str, Any]
+    thresholds: Mapping[str, Any]
+    decisions: Mapping[str, Decision]
+
+
+def read_selection(folder: Path) -> Selection | None:
+    """The selection that a set is the result of, None where it is none.
+
+    Raises:
+        DataError: one of the two files is missing, or they cannot be read.
+    """
+    if not (folder / SELECTION).is_file():
+        return None
+    content = io.read_json(folder / SELECTION)
+    decisions = {one.name: one for one in read_decisions(folder)}
+    try:
+        return Selection(
+            name=folder.name,
+            folder=folder,
+            set=content["set"],
+            judge=content["judge"],
+            settings=content["settings"] or {},
+            thresholds=content["thresholds"] or {},
+            decisions=decisions,
+        )
+    except (KeyError, TypeError, ValueError) as fault:
+        raise DataError(
+            f"{folder}: {SELECTION} and {DECISIONS} are not those of a selection "
+            f"({type(fault).__name__}: {fault}); run select again"
+        ) from fault
+
+
+def selections_of(context: SetContext, name: str) -> list[Selection]:
+    """All selections of a set that lie in its study, by name.
+
+    Raises:
+        DataError: one cannot be read.
+    """
+    if context.data is None:
+        return []
+    folders = sorted(path.parent for path in (context.data / SELECTED).glob(f"*/{SELECTION}"))
+    found = [read_selection(folder) for folder in folders]
+    return [one for one in found if one is not None and one.set == name]

@@ -1,0 +1,307 @@
+"""Level 1: a few items of every stage made again from what is recorded of them, and compared.
+
+Stages whose results are small run once more as they are, in a folder where links stand for what
+they read. Of the others a few scenes, images, matrices or networks are made.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from augflow.core import io, seeding
+from augflow.core.distributed import requested_devices
+from augflow.core.errors import DataError
+from augflow.stages.runner import STAGES
+from augflow.study.params import Params
+from augflow.study.project import Project
+from augflow.verify import replay_items as items
+from augflow.verify.check import Check, contents
+from augflow.verify.workspace import Workspace
+
+Replay = Callable[[Check, Workspace, str], None]
+"""Makes something of a stage's key again and compares."""
+
+
+def replay_checks(space: Workspace) -> Iterator[Check]:
+    """The stages of a study in their order, then `params.verify.trainings` networks.
+
+    Raises:
+        DataError: `environment.json` cannot be read.
+    """
+    params, _ = space.project.params, space.machines
+    seeding.deterministic(params.verify.seed, params.threads)
+    for stage in REPLAYS:
+        yield replay_stage(space, stage)
+    yield replay_trainings(space)
+
+
+def replay_stage(space: Workspace, stage: str) -> Check:
+    """What a stage has made, again."""
+    check, project = Check(f"{stage}, again"), space.project
+    for key in STAGES[stage].keys(project.params):
+        made = STAGES[stage].outputs(project, key)
+        with check.reading(made[-1]):
+            if _is_whole(check, space, stage, key, *made):
+                REPLAYS[stage](check, space, key)
+    return check
+
+
+def replay_trainings(space: Workspace) -> Check:
+    """A few networks, drawn by the seed of `verify`, trained again: equal bit by bit."""
+    check, project = Check("trainings, again"), space.project
+    networks = [
+        (stage, key, path)
+        for stage in ("train", "predict", "judge", "judges", "retrain")
+        for key in STAGES[stage].keys(project.params)
+        for path in (STAGES[stage].artefacts or STAGES[stage].outputs)(project, key)
+        if path.suffix != ".json"
+    ]
+    count = project.params.verify.trainings
+    if not count:
+        check.note("no network was trained again: params.yaml has verify.trainings: 0")
+    for place in space.sample(count, len(networks), "trainings"):
+        stage, key, folder = networks[place]
+        with check.reading(folder):
+            shared = "devices" in STAGES[stage].computed_on and requested_devices().processes > 1
+            if not _is_whole(check, space, stage, key, folder):
+                continue
+            if shared or not space.machines.here(folder):
+                check.elsewhere(
+                    f"{folder} was trained on another or an unknown machine or device, or by "
+                    "several processes: not again"
+                )
+            elif stage == "retrain":
+                _train_again(check, space, key, int(folder.name))
+            else:
+                run_again(check, space, stage, key)
+    return check
+
+
+def _train_again(check: Check, space: Workspace, arm: str, seed: int) -> None:
+    """The network of an arm and seed alone."""
+    project = space.project
+
+    def compare(again: Project) -> None:
+        check.files(project.segmenter(arm, seed), again.segmenter(arm, seed))
+
+    run_again(
+        check,
+        space,
+        "retrain",
+        arm,
+        compare,
+        _with_values(project.params, "retrain", seeds=(seed,)),
+    )
+
+
+def run_again(
+    check: Check,
+    space: Workspace,
+    stage: str,
+    key: str = "",
+    compare: Callable[[Project], None] | None = None,
+    params: Params | None = None,
+) -> None:
+    """Runs a stage in a folder of its own, and compares what it leaves with what is there.
+
+    Args:
+        check: where findings go.
+        space: of the study.
+        stage: its name.
+        key: what it is run for.
+        compare: looks at the project in that folder; by default all outputs are compared.
+        params: in place of the study's.
+    """
+    project, row = space.project, STAGES[stage]
+    made = row.outputs(project, key)
+    with tempfile.TemporaryDirectory() as scratch, check.reading(made[0], inside=f"{scratch}/"):
+        again = Project(Path(scratch), project.trust_config)
+        vars(again)["params"] = params or project.params  # not read from a file there
+        _link(project, again, made)
+        try:
+            row.run(again, key)
+        except DataError:
+            if not all(path.exists() for path in row.outputs(again, key)):
+                raise  # else it is refused after it was written, as leaks are
+        if compare:
+            compare(again)
+            return
+        for stored, fresh in zip(made, row.outputs(again, key), strict=True):
+            if stored.is_dir():
+                check.files(stored, fresh)
+            else:
+                check.json(stored, io.read_json(fresh), io.read_json(stored))
+
+
+def _link(project: Project, again: Project, leaving: tuple[Path, ...]) -> None:
+    """Links to all that stages of a project have made, for another folder's stages to read."""
+    for stage in STAGES.values():
+        for key in stage.keys(project.params):
+            for path in stage.outputs(project, key):
+                wanted = path not in leaving and path.is_relative_to(project.data)
+                if wanted and path.exists():
+                    link = again.root / path.relative_to(project.root)
+                    link.parent.mkdir(parents=True, exist_ok=True)
+                    link.symlink_to(path.resolve())
+
+
+def _is_whole(check: Check, space: Workspace, stage: str, key: str, *made: Path) -> bool:
+    """Whether what a stage made, and what of the study it read by `dvc.lock`, is there."""
+    project = space.project
+    ran = space.lock.stages.get(f"{stage}@{key}" if key else stage, {})
+    read = [project.root / dep["path"] for dep in ran.get("deps", [])]
+    return check.has(*made, *(path for path in read if path.is_relative_to(project.data)))
+
+
+def _with_values(params: Params, section: str, **values: object) -> Params:
+    """Parameters with other values in a section."""
+    changed = getattr(params, section).model_copy(update=values)
+    return params.model_copy(update={section: changed})
+
+
+def _is_here(check: Check, space: Workspace, path: Path, alone: bool = False) -> bool:
+    """Whether a path, or all of the study, was made on this machine; noted where it was not."""
+    here = space.machines.here(path) if alone else space.machines.all_here()
+    if not here:
+        check.elsewhere(f"{path} was made on another or an unknown machine: not made again")
+    return here
+
+
+def _replay_selection(check: Check, space: Workspace, key: str) -> None:
+    """The judge looks at every candidate again and decides; the same machine decides the same."""
+    if _is_here(check, space, space.project.selected_folder(key), alone=True):
+        run_again(check, space, "select", key)
+
+
+def _replay_some(stage: str) -> Replay:
+    """A stage runs again for a few of its keys."""
+
+    def replay(check: Check, space: Workspace, key: str) -> None:
+        keys, [out] = (
+            STAGES[stage].keys(space.project.params),
+            STAGES[stage].outputs(space.project, key),
+        )
+        chosen = [keys[place] for place in space.choose_items(len(keys), stage)]
+        if key in chosen and _is_here(check, space, out):
+            run_again(check, space, stage, key)
+
+    return replay
+
+
+def _replay_choice(check: Check, space: Workspace, key: str) -> None:
+    """All networks of one choice and one of its seeds."""
+    project, where = space.project, space.project.choice(key)
+    choices = project.params.choices
+    tries = [(name, n) for name, one in choices.items() for n in range(len(one.seeds))]
+    count = min(1, project.params.verify.items)
+    chosen = [tries[place] for place in space.sample(count, len(tries), "choose")]
+    for number in (number for name, number in chosen if name == key):
+        seed = choices[key].seeds[number]
+        one = choices[key].model_copy(update={"seeds": (seed,)})
+        params = project.params.model_copy(update={"choices": {**choices, key: one}})
+
+        def compare(again: Project, number: int = number, seed: int = seed) -> None:
+            made, stored = (io.read_json(path)["rows"] for path in (again.choice(key), where))
+            check.json(
+                f"{where}: seed {seed}: class_iou",
+                {f"{row['temperature']:g}": row["class_iou"][0] for row in made},
+                {f"{row['temperature']:g}": row["class_iou"][number] for row in stored},
+            )
+
+        if _is_here(check, space, where, alone=True):
+            run_again(check, space, "choose", key, compare, params)
+
+
+def _replay_leaks(check: Check, space: Workspace, _: str) -> None:
+    """All pairs of scenes; elsewhere it is the leaks alone that count."""
+    where = space.project.score("leaks")
+
+    def pairs(record: dict[str, Any]) -> dict[str, Any]:
+        named = (
+            f"{one['pool']}: {one['name']}: {one['shares']} {one['val']}" for one in record["leaks"]
+        )
+        return {"leaks": sorted(named)}
+
+    def compare(again: Project) -> None:
+        found, stored = (io.read_json(path) for path in (again.score("leaks"), where))
+        check.json(where, pairs(found), pairs(stored))
+        if space.machines.all_here():
+            check.json(where, found, stored)
+        else:
+            check.elsewhere(f"{where}: made on another or an unknown machine: no distances")
+
+    run_again(check, space, "leaks", "", compare)
+
+
+def _replay_attributes(check: Check, space: Workspace, _: str) -> None:
+    """The reader learns again and looks at the images of a few generators."""
+    section, where = space.project.params.attributes, space.project.score("attributes")
+    if section is None or not _is_here(check, space, where):
+        return
+    names = section.generators
+    names = tuple(names[place] for place in space.choose_items(len(names), "attributes"))
+
+    def compare(again: Project) -> None:
+        found, stored = (io.read_json(path) for path in (again.score("attributes"), where))
+        kept = {name: stored["generators"][name] for name in names}
+        check.json(where, found, {**stored, "generators": kept})
+
+    params = _with_values(space.project.params, "attributes", generators=names)
+    run_again(check, space, "attributes", "", compare, params)
+
+
+def _replay_report(check: Check, space: Workspace, _: str) -> None:
+    """All files; elsewhere without what depends on fonts."""
+    reports = space.project.reports
+    loose = space.tolerance(check, reports) > 0
+
+    def compare(again: Project) -> None:
+        fresh, stored = contents(again.reports), contents(reports)
+        for name in sorted(fresh.keys() | stored.keys()):
+            expected, got = (found.get(name, "no such file") for found in (fresh, stored))
+            files = again.reports / name, reports / name
+            if loose and expected != got and _same_but_for_fonts(*files):
+                check.add(None, equal=False)
+            else:
+                check.same(f"{reports}/{name}", expected, got)
+
+    run_again(check, space, "report", "", compare)
+
+
+def _same_but_for_fonts(ours: Path, theirs: Path) -> bool:
+    """Whether two files differ in nothing but pictures, or their digests, that depend on fonts."""
+    if not (ours.is_file() and theirs.is_file()):
+        return False
+    if ours.suffix == ".png" or ours.name == "claims.json":
+        return True
+    pages = (
+        re.sub(rb"data:image/png;base64,[^\"]*", b"", path.read_bytes()) for path in (ours, theirs)
+    )
+    return next(pages) == next(pages)
+
+
+REPLAYS: dict[str, Replay] = {
+    "prepare": items.compare_scenes,
+    "train": items.measure_generator,
+    "predict": items.measure_predictor,
+    "synthesize": items.compare_images,
+    "transfer": items.compare_transfers,
+    "choose": _replay_choice,
+    "select": _replay_selection,
+    "score_references": items.compare_references,
+    "score": items.compare_set_scores,
+    "leaks": _replay_leaks,
+    "costs": lambda check, space, _: run_again(check, space, "costs"),
+    "diversity": _replay_some("diversity"),
+    "attributes": _replay_attributes,
+    "explore": _replay_some("explore"),
+    "score_arms": items.compare_arms,
+    "report": _replay_report,
+}
+"""How each stage is replayed; `judge`, `judges` and `retrain` only by training networks again.
+
+What `check` makes is the same whatever the parameters are."""

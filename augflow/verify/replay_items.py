@@ -1,0 +1,362 @@
+"""A few scenes, images, measurements and confusion matrices made again, and compared.
+
+Each function adds to a check what it finds of one key of a stage.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from augflow import generators
+from augflow.core import io
+from augflow.core.distributed import device
+from augflow.data import checks, readers
+from augflow.data.params import DataParams, StreetsParams
+from augflow.data.readers.source import SourceScene, SourceSet
+from augflow.data.scenes import KINDS, SPLITS, evenly, table_facts
+from augflow.data.synthetic import MANIFEST
+from augflow.generators import c_glow_predictor
+from augflow.generators.sampling import image_seed, sample_images
+from augflow.metrics import confusion_matrix
+from augflow.stages.prepare import prepare_scene
+from augflow.stages.score import mean_colours, paint_classes
+from augflow.stages.train import sample_sheet
+from augflow.stages.transfer import best_content
+from augflow.study.params import SetParams, TransferParams
+from augflow.tools.provenance.remaking import Recipe, replay_image
+from augflow.training.batches import EVAL_BATCH
+from augflow.training.learners import LEARNERS
+from augflow.training.prediction import PredictionLearner
+from augflow.verify.check import Check, Finding
+from augflow.verify.workspace import Workspace
+from streetscenes import street_scene
+
+BITS = 0.01
+"""Bits per dimension that a likelihood may differ by on another machine."""
+
+PIXELS = 0.005
+"""Share of the pixels of an image that may get another class on another machine."""
+
+
+def compare_scenes(check: Check, space: Workspace, _: str) -> None:
+    """Scenes resized again from the raw files; embedded ones painted again before that."""
+    project = space.project
+    root = project.root / project.params.data.root
+    params = project.params.data.model_copy(update={"root": str(root)})
+    tolerance = space.tolerance(check, project.prepared_folder)
+    source = readers.read(params)
+    _compare_scene_list(check, source, project.prepared_folder / "scenes.csv")
+    _compare_dataset(check, space, source, params)
+    for row in space.choose_items(len(source.scenes), "prepare"):
+        if params.reader == "streets":
+            _compare_painted(check, source, source.scenes[row], params, tolerance)
+        _compare_prepared(check, space, source, source.scenes[row], tolerance)
+
+
+def _compare_scene_list(check: Check, source: SourceSet, where: Path) -> None:
+    """`scenes.csv` lists the scenes of the data set, each in its split."""
+    expected = {
+        f"{scene.name} in {scene.split}": {
+            "drive": scene.drive,
+            "photo": scene.photo.as_posix(),
+            "labels": scene.labels.as_posix(),
+            "instances": scene.instances.as_posix() if scene.instances else "",
+            "boundary_source": source.boundary_source,
+        }
+        for scene in source.scenes
+    }
+    rows = {f"{row['name']} in {row['split']}": row for row in io.read_csv(where)}
+    listed, there = (dict.fromkeys(names, "a scene") for names in (expected, rows))
+    check.each(f"{where}: ", listed, there, "none")
+    for name in sorted(expected.keys() & rows.keys()):
+        check.each(f"{where}: {name}: ", expected[name], {k: rows[name][k] for k in expected[name]})
+
+
+def _compare_dataset(check: Check, space: Workspace, source: SourceSet, params: DataParams) -> None:
+    """`dataset.json` has the classes and sizes of the data set."""
+    where = space.project.prepared_folder / "dataset.json"
+    present = {
+        split: np.flatnonzero(sum(space.class_pixels(split).values())).tolist() for split in SPLITS
+    }
+    expected = {
+        "classes": table_facts(source.table),
+        "size": list(params.size),
+        "levels": params.levels,
+        "reader": source.reader,
+        "boundary_source": source.boundary_source,
+        "counts": {split: len(source.of_split(split)) for split in SPLITS},
+        "classes_present": present,
+    }
+    check.json(where, expected, io.read_json(where))
+
+
+def _compare_painted(
+    check: Check, source: SourceSet, scene: SourceScene, params: DataParams, tolerance: float
+) -> None:
+    section = params.streets or StreetsParams()
+    made = street_scene(section.seed, scene.name, section.size)
+    photo = io.read_photo(source.root / scene.photo)
+    check.pixels(source.root / scene.photo, made.image, photo, tolerance)
+    for path, ids in ((scene.labels, made.labels), (scene.instances, made.instances)):
+        if path is not None:
+            check.pixels(source.root / path, ids, io.read_ids(source.root / path))
+
+
+def _compare_prepared(
+    check: Check, space: Workspace, source: SourceSet, scene: SourceScene, tolerance: float
+) -> None:
+    examined = checks.examine(source, scene)
+    for fault in examined.tally.faults:
+        check.add(Finding(f"{source.root}/{fault.where}", "a sound file", fault.what))
+    if examined.tally.faults:
+        return
+    made = prepare_scene(source, examined, space.project.params.data.size)
+    for kind in KINDS:
+        where = space.project.prepared_folder / scene.split / kind / f"{scene.name}.png"
+        with check.reading(where):
+            stored = io.read_photo(where) if kind == "image" else io.read_ids(where)
+            # class ids are numbers without an order: none of them is near another
+            allowed = 0.0 if kind == "classes" else tolerance
+            check.pixels(where, getattr(made, kind), stored, allowed)
+
+
+def measure_generator(check: Check, space: Workspace, name: str) -> None:
+    """What a generator says of itself, measured from its weights; and its last page of samples."""
+    folder, section = space.project.generator(name), space.project.params.generators[name]
+    with check.reading(folder / "config.json"):
+        record = io.read_json(folder / "config.json")
+        generator = generators.load_unchecked(folder).to(device())
+        learner = LEARNERS[generators.system(record["system"]).generator.learner]
+        rows = _at_once(section.training.micro_batch)
+        measured = learner.evaluate(generator, space.split("val").scenes(), rows)
+        _compare_facts(check, space, folder, generator, record, measured)
+        page = folder / "samples" / f"step_{section.training.steps:06d}.png"
+        if page.exists():
+            made = sample_sheet(generator, space.split("val"))
+            check.pixels(page, made, io.read_photo(page), space.tolerance(check, folder))
+
+
+def measure_predictor(check: Check, space: Workspace, name: str) -> None:
+    """What a predictor says of itself, and what it predicts for a few images."""
+    folder, where = space.project.predictor(name), space.project.score(f"predictors/{name}")
+    predictor, val = c_glow_predictor.load(folder).to(device()), space.split("val")
+    with check.reading(folder / "config.json"):
+        rows = _at_once(space.project.params.predictors[name].training.micro_batch)
+        measured = PredictionLearner.evaluate(predictor, val.scenes(), rows)
+        record = io.read_json(folder / "config.json")
+        _compare_facts(check, space, folder, predictor, record, measured)
+    predictor, tolerance = predictor.cpu(), space.tolerance(check, where)
+    for group in io.read_json(where)["samples"]:
+        items, count = group["items"], group["samples"]
+        for number in space.choose_items(len(items), "score", "predictors", name, str(count)):
+            scene = space.splits.scene("val", items[number]["name"])
+            answer = predictor.predict(scene.image.float() / 255, count)[0].numpy()
+            truth = scene.layout.classes[0].numpy()
+            expected = confusion_matrix(truth, answer, predictor.table.count)
+            compare_matrix(check, f"{where}: {count} samples", items[number], expected, tolerance)
+
+
+def _at_once(rows: int | str | None) -> int:
+    """How many held-out scenes a training looks at at once that works through so many rows.
+
+    One that found the number itself may have looked at fewer, which rounds in another way.
+    """
+    return min(EVAL_BATCH, rows) if isinstance(rows, int) else EVAL_BATCH
+
+
+def _compare_facts(
+    check: Check,
+    space: Workspace,
+    folder: Path,
+    network: torch.nn.Module,
+    record: Mapping[str, Any],
+    measured: Mapping[str, float],
+) -> None:
+    """Likelihood, round trip, parameters, held-out scenes and classes."""
+    where, facts, val = folder / "config.json", record["facts"], space.split("val")
+    tolerance = space.tolerance(check, folder)
+    for fact, value in measured.items():
+        if fact == "round_trip":
+            compare_errors(check, f"{where}: {fact}", value, facts[fact], tolerance)
+        else:
+            compare_bits(check, f"{where}: {fact}", value, facts[fact], tolerance > 0)
+    count = sum(p.numel() for p in network.parameters())
+    check.same(f"{where}: parameters", count, record["parameters"])
+    check.same(f"{where}: val_scenes", len(val), facts["val_scenes"])
+    check.same(f"{where}: classes", table_facts(val.table), record["classes"])
+
+
+def compare_errors(
+    check: Check, where: str, expected: float, got: float | None, tolerance: float
+) -> None:
+    """Compares round-trip errors; one that is no number is recorded as None."""
+    known = expected if math.isfinite(expected) else None
+    near = known is not None and got is not None and abs(known - got) <= tolerance
+    equal = known == got
+    check.add(None if equal or near else Finding(where, str(expected), str(got)), equal)
+
+
+def compare_bits(
+    check: Check, where: str, expected: float | None, got: float | None, elsewhere: bool
+) -> None:
+    """Compares bits per dimension to all digits that a table holds, or to `BITS` elsewhere."""
+    texts = _number(expected), _number(got)
+    near = elsewhere and expected is not None and got is not None and abs(expected - got) <= BITS
+    equal = texts[0] == texts[1]
+    check.add(None if equal or near else Finding(where, *texts), equal)
+
+
+def _number(value: float | None) -> str:
+    return "no number" if value is None else io.cell(value)
+
+
+def compare_images(check: Check, space: Workspace, name: str) -> None:
+    """Images of a set from the layout, seed and temperature that the manifest records."""
+    section = space.project.params.sets[name]
+    _compare_rows(check, space, name, section)
+    if section.best_of is not None:
+        _compare_ranks(check, space, name, section)
+
+
+def compare_transfers(check: Check, space: Workspace, name: str) -> None:
+    """Images from the content and layout that the manifest records; and is it the right content?
+
+    The content is the scene whose classes lie most like the layout's.
+    """
+    section, where = space.project.params.transfers[name], space.project.synthetic(name) / MANIFEST
+    _compare_rows(check, space, name, section)
+    layouts, contents = space.split(section.layouts), space.split(section.contents)
+    rows = space.rows(name)
+    maps, drives = contents.scenes().layout.classes.numpy(), np.array(contents.drives)
+    wanted = evenly(len(layouts), section.limit or len(layouts))
+    check.same(
+        f"{where}: layouts", [layouts.names[row] for row in wanted], [row.layout for row in rows]
+    )
+    for number in space.choose_items(len(rows), "transfer", name):
+        row = rows[number]
+        place = space.row_of(section.layouts, row.layout)
+        others = np.array([other != row.layout for other in contents.names])
+        elsewhere = others & (drives != layouts.drives[place])
+        allowed = elsewhere if elsewhere.any() else others
+        classes = layouts.scenes([place]).layout.classes[0].numpy()
+        best = best_content(classes, maps, allowed, layouts.table.count)
+        check.same(f"{where}: {row.name}: content", contents.names[best], row.content)
+    if space.project.score(name).exists() and check.has(space.project.judge_folder):
+        compare_set_scores(check, space, name)
+
+
+def _compare_rows(
+    check: Check, space: Workspace, name: str, section: SetParams | TransferParams
+) -> None:
+    """Pixels and likelihoods of a few images of a set."""
+    folder, rows = space.project.synthetic(name), space.rows(name)
+    tolerance = space.tolerance(check, folder)
+    for number in space.choose_items(len(rows), "synthesize", name):
+        row = rows[number]
+        with check.reading(folder / row.photo):
+            recipe = Recipe(space.layout_of(name, row), space.splits.latents(section, row))
+            made = replay_image(space.generator(section.generator), recipe)
+            stored = io.read_photo(folder / row.photo)
+            check.pixels(folder / row.photo, made.image, stored, tolerance)
+            where = f"{folder / MANIFEST}: {row.name}: log_p_bpd"
+            compare_bits(check, where, made.log_p_bpd, row.log_p_bpd, tolerance > 0)
+
+
+def _compare_ranks(check: Check, space: Workspace, name: str, section: SetParams) -> None:
+    """Samples all images of one layout and temperature again: were the likeliest kept?"""
+    folder, rows = space.project.synthetic(name), space.rows(name)
+    slack = BITS if space.tolerance(check, folder) > 0 else 0.0
+    groups = sorted({(row.split, row.layout, row.temperature) for row in rows})
+    one = min(1, space.project.params.verify.items)
+    for number in space.sample(one, len(groups), "choice", name):
+        whole = _, title, temperature = groups[number]
+        seeds = [image_seed(section.seed, title, turn) for turn in range(section.draws_per_layout)]
+        kept = [row for row in rows if (row.split, row.layout, row.temperature) == whole]
+        layout = space.layout_of(name, kept[0])
+        images = sample_images(space.generator(section.generator), layout, seeds, temperature)
+        bits = {seed: _or_infinity(one.log_p_bpd) for seed, one in zip(seeds, images, strict=True)}
+        ranked = sorted(bits.values())
+        for row in kept:
+            # a seed that was never drawn, or a rank beyond the kept, is named by `check_sets`
+            best = ranked[min(row.round, len(ranked) - 1)]
+            own = bits.get(row.seed, best)
+            where = f"{folder / MANIFEST}: {row.name}: rank {row.round} of {len(seeds)}"
+            finding = Finding(where, _number(best), _number(own)) if own > best + slack else None
+            check.add(finding, own <= best)
+
+
+def _or_infinity(bits: float | None) -> float:
+    return math.inf if bits is None or math.isnan(bits) else bits
+
+
+def compare_set_scores(check: Check, space: Workspace, name: str) -> None:
+    """The judge looks at a few images of a set again."""
+    project, where = space.project, space.project.score(name)
+    folder, items = project.synthetic(name), io.read_json(where)["items"]
+    rows, tolerance = {row.name: row for row in space.rows(name)}, space.tolerance(check, where)
+    for number in space.choose_items(len(items), "score", name):
+        item = items[number]
+        row = rows[item["name"]]
+        image = torch.from_numpy(io.read_photo(folder / row.photo).transpose(2, 0, 1).copy())
+        truth = space.layout_of(name, row).classes[0].numpy()
+        expected = _predict_matrix(space, project.judge_folder, image, truth)
+        compare_matrix(check, where, item, expected, tolerance)
+
+
+def compare_references(check: Check, space: Workspace, _: str) -> None:
+    """The judge looks at real, flatly painted and wrong images again."""
+    where, val = space.project.score("references"), space.split("val")
+    scenes, tolerance = val.scenes(), space.tolerance(check, where)
+    shown = {kind: scenes.image for kind in ("real", "wrong")}
+    shown["flat"] = paint_classes(scenes.layout.classes, mean_colours(space.split("train")))
+    for kind, items in io.read_json(where)["rows"].items():
+        for number in space.choose_items(len(items), "score", "references", kind):
+            item = items[number]
+            image = shown[kind][space.row_of("val", item["name"])]
+            truth = space.splits.scene("val", item["layout"]).layout.classes[0].numpy()
+            expected = _predict_matrix(space, space.project.judge_folder, image, truth)
+            compare_matrix(check, f"{where}: {kind}", item, expected, tolerance)
+
+
+def compare_arms(check: Check, space: Workspace, _: str) -> None:
+    """The retrained networks look at a few real images again."""
+    where, runs = space.project.score("arms"), io.read_json(space.project.score("arms"))["runs"]
+    tolerance = space.tolerance(check, where)
+    pairs = [(key, item) for key in sorted(runs) for item in runs[key]["items"]]
+    for number in space.choose_items(len(pairs), "score", "arms"):
+        key, item = pairs[number]
+        folder = space.project.segmenters[key]
+        if check.has(folder):
+            image = space.splits.scene("val", item["name"]).image[0]
+            truth = space.splits.scene("val", item["layout"]).layout.classes[0].numpy()
+            expected = _predict_matrix(space, folder, image, truth)
+            compare_matrix(check, f"{where}: {key}", item, expected, tolerance)
+
+
+def _predict_matrix(
+    space: Workspace, network: Path, image: torch.Tensor, truth: np.ndarray
+) -> np.ndarray:
+    """The confusion matrix of a network's answer to an image, (3, H, W) uint8."""
+    segmenter = space.segmenter(network)
+    answer = segmenter.predict(image[None].float() / 255)[0].cpu().numpy()
+    return confusion_matrix(truth, answer, segmenter.count)
+
+
+def compare_matrix(
+    check: Check, where: Path | str, item: Mapping[str, Any], expected: np.ndarray, tolerance: float
+) -> None:
+    """Adds where a recorded matrix differs by more than another machine may."""
+    got = np.array(item["confusion"])
+    moved = int(np.abs(expected - got).sum()) // 2
+    if moved <= (PIXELS * expected.sum() if tolerance else 0) and expected.sum() == got.sum():
+        check.add(None, moved == 0)
+        return
+    row, column = (int(place) for place in np.argwhere(expected != got)[0])
+    cell = f"{where}: {item['name']}: confusion, row {row}, column {column}"
+    check.add(Finding(cell, str(expected[row, column]), str(got[row, column])))

@@ -1,0 +1,243 @@
+"""Is a study that is made again the same, or within how far numbers move between machines?"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from augflow.core import io
+from augflow.core.errors import DataError, ModelError
+from augflow.metrics.student import quantile
+from augflow.study.project import Project
+from augflow.verify.cached import md5
+from augflow.verify.check import Check, Finding, contents
+from augflow.verify.lock import Lock
+from augflow.verify.machines import Machines
+from augflow.verify.rebuild import clean_copy, recorded_outs, run_all
+
+CALIBRATION_FILE = "calibration.json"
+"""Beside `dvc.lock`, as it belongs to no stage's output."""
+
+CHANCE = 0.01
+"""Of a study that holds, made again elsewhere, so large a share may leave the bands."""
+
+_CAPABILITIES = {"avx2": "AVX2", "default": "SSE41", None: None}
+"""Instruction sets that torch can be held to, with oneDNN's names; None is the most there is."""
+
+_LOGS = Path(".augflow") / "verify"
+
+Column = tuple[str, str]
+"""A table and one of its columns."""
+
+
+def check_rebuilt(project: Project, jobs: int = 1) -> Check:
+    """Makes everything again without caches, so many stages side by side, and compares.
+
+    On the machine that made the study every file is compared by content, or an output that is not
+    here by the digest that `dvc.lock` has of it. Elsewhere the numbers of the report are, within
+    the bands that a calibration has measured; without one they cannot be.
+    """
+    check = Check("rebuild")
+    if not check.has(project.root / "dvc.lock", project.reports / "claims.json"):
+        return check
+    here, widths = Machines(project).all_here(), None
+    if not here:
+        with check.reading(project.root / CALIBRATION_FILE):
+            widths = bands(project)
+        if widths is None:
+            check.lacks(
+                f"{CALIBRATION_FILE} for this report (augflow verify --calibrate N measures it)"
+            )
+            return check
+    with check.reading(project.root), clean_copy(project.root) as copy:
+        stopped = run_all(copy, project.root / _LOGS / "rebuild.log", jobs=jobs)
+        if stopped:
+            check.add(Finding("dvc.yaml", "all stages to run", stopped))
+        elif widths is None:
+            check.note("every file by its content: this machine made the study")
+            _compare_files(check, project.root, copy)
+        else:
+            check.note("numbers of the report, within measured bands: another machine made them")
+            _compare_numbers(check, project, Project(copy), widths)
+    return check
+
+
+def _compare_files(check: Check, root: Path, copy: Path) -> None:
+    digests, made = Lock.read(root).outs, recorded_outs(copy)
+    gone = [out for out in recorded_outs(root) if out not in made]
+    if gone:
+        # of stages that the pipeline has no longer, which is for level 0 to say
+        check.note(f"dvc.lock has {len(gone)} outputs that no stage makes: not compared")
+    for out in made:
+        digest = digests.get(out.as_posix())
+        check.same(f"{out.as_posix()} in dvc.lock", True, digest is not None)
+        if digest is None:
+            continue
+        if contents(root, out):
+            check.each("", contents(copy, out), contents(root, out), "no such file")
+            continue
+        check.note("what is not here was compared with its digest in dvc.lock")
+        again = md5(copy / out) if contents(copy, out) else "none"
+        check.same(f"{out.as_posix()} (dvc.lock)", f"md5 {again}", f"md5 {digest}")
+
+
+def _compare_numbers(
+    check: Check, project: Project, again: Project, widths: Mapping[str, float]
+) -> None:
+    stored, columns = numbers(project.reports)
+    fresh, _ = numbers(again.reports)
+    for name in sorted(stored.keys() | fresh.keys()):
+        expected, got = fresh.get(name), stored.get(name)
+        if expected is None or got is None:
+            texts = ["no number" if value is None else f"{value:g}" for value in (expected, got)]
+            check.add(Finding(f"{project.reports}: {name}", *texts))
+            continue
+        width = widths.get(".".join(columns[name]), 0.0)
+        off = abs(expected - got) > width
+        finding = Finding(f"{project.reports}: {name}", f"{expected:g} ± {width:g}", f"{got:g}")
+        check.add(finding if off else None, expected == got)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a study is made again under, in place of another machine."""
+
+    threads: int
+    capability: str | None
+
+    def environment(self) -> dict[str, str]:
+        """The variables that set the instruction set; torch and oneDNN have one each."""
+        least = _CAPABILITIES[self.capability]
+        if self.capability is None or least is None:
+            return {}
+        return {"ATEN_CPU_CAPABILITY": self.capability, "ONEDNN_MAX_CPU_ISA": least}
+
+
+def conditions(threads: int) -> Iterator[Condition]:
+    """Other threads and instruction sets than the study's, endlessly; those nearest come first."""
+    more = threads
+    while True:
+        for capability in _CAPABILITIES:
+            if not (more == threads and capability is None):
+                yield Condition(more, capability)
+        more += 1
+
+
+def calibrate(project: Project, count: int, jobs: int = 1) -> Path:
+    """Makes a study again so many times under other conditions, and stores how far numbers moved.
+
+    Every claim of a table belongs to the group of its column. Half the width of a column's band is
+    the quantile of Student's t for the deviations of the column, at the chance `CHANCE` shared
+    among its claims, times their root mean square and `sqrt(1 + 1 / count)`, a prediction interval
+    about the recorded number; and no less than the largest deviation.
+
+    Args:
+        project: a study whose report is there.
+        count: how often.
+        jobs: stages that run side by side.
+
+    Returns:
+        The file, `calibration.json`; other studies in it stay.
+
+    Raises:
+        DataError: there is no report, or a file of that name that is none of these.
+        ModelError: a run stopped: names its log.
+    """
+    path = project.root / CALIBRATION_FILE
+    known = _read_bands(path)
+    stored, columns = numbers(project.reports)
+    moved: dict[Column, list[float]] = defaultdict(list)
+    used = list(islice(conditions(project.params.threads), count))
+    for number, condition in enumerate(used):
+        fresh = _numbers_under(project, condition, number, jobs)
+        for name, value in stored.items():
+            if name in fresh:
+                moved[columns[name]].append(fresh[name] - value)
+    of_column = [columns[name] for name in stored]
+    widths = {
+        ".".join(column): half_width(deviations, of_column.count(column), count)
+        for column, deviations in moved.items()
+    }
+    runs = [{"threads": one.threads, "capability": one.capability or "all"} for one in used]
+    content = {"runs": runs, "claims": _digest(stored), "bands": widths}
+    io.write_json(path, {**known, project.params.study: content})
+    return path
+
+
+def half_width(moved: Sequence[float], claims: int, runs: int) -> float:
+    """Half the width of a band, from the deviations of a column with so many claims."""
+    spread = math.sqrt(sum(d * d for d in moved) / len(moved))
+    t = quantile(1 - CHANCE / (2 * claims), max(1, len(moved)))
+    return max(t * spread * math.sqrt(1 + 1 / runs), *map(abs, moved))
+
+
+def bands(project: Project) -> Mapping[str, float] | None:
+    """The bands of a study by `TABLE.COLUMN`; None where they were not measured for its report.
+
+    Raises:
+        DataError: the file is not one that `calibrate` wrote.
+    """
+    found = _read_bands(project.root / CALIBRATION_FILE).get(project.params.study)
+    if found is None or found["claims"] != _digest(numbers(project.reports)[0]):
+        return None
+    return dict(found["bands"])
+
+
+def numbers(report: Path) -> tuple[dict[str, float], dict[str, Column]]:
+    """The claims of a report's tables, computed from its evidence, and the column of each.
+
+    Raises:
+        DataError: there is no report, or its evidence is damaged.
+    """
+    from augflow.report import evidence as evidences
+    from augflow.report.tables import compute_tables
+
+    if not (report / "claims.json").exists():
+        raise DataError(f"{report}: no report; run `dvc repro` first")
+    values, columns = {}, {}
+    for table in compute_tables(evidences.load(report)).values():
+        for row in table.rows:
+            for column in row.cells:
+                claim = table.claim(row, column)
+                if claim is not None and math.isfinite(claim.value):
+                    values[claim.id], columns[claim.id] = float(claim.value), (table.name, column)
+    return values, columns
+
+
+def _numbers_under(
+    project: Project, condition: Condition, number: int, jobs: int
+) -> dict[str, float]:
+    with clean_copy(project.root) as copy:
+        path = copy / "params.yaml"
+        params = yaml.safe_load(path.read_text(encoding="utf-8"))
+        path.write_text(yaml.safe_dump({**params, "threads": condition.threads}, sort_keys=False))
+        log = project.root / _LOGS / f"calibrate_{number}.log"
+        stopped = run_all(copy, log, condition.environment(), jobs)
+        if stopped:
+            raise ModelError(
+                f"calibration {number + 1}, threads {condition.threads}, instruction set "
+                f"{condition.capability or 'all'}: {stopped}"
+            )
+        return numbers(Project(copy).reports)[0]
+
+
+def _read_bands(path: Path) -> dict[str, Any]:
+    """What was measured, by study."""
+    found = io.read_json(path) if path.exists() else {}
+    whole = isinstance(found, dict) and all(
+        isinstance(one, dict) and {"claims", "bands"} <= one.keys() for one in found.values()
+    )
+    if not whole:
+        raise DataError(f"{path}: no bands of studies; delete it and calibrate again")
+    return dict(found)
+
+
+def _digest(values: Mapping[str, float]) -> str:
+    return io.digest_bytes(io.json_bytes(dict(values)))

@@ -1,0 +1,118 @@
+"""The couplings' networks: their own backward pass, borders of ones, small maps."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from augflow.flows.coupling import CouplingNets, NetWeights
+from augflow.flows.networks import SMALL, bordered_conv, conv3x3, conv3x3_backward, is_small
+
+
+def randn(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def weights(inputs=5, width=7, outputs=4):
+    shapes = ((width, inputs, 3, 3), (width,), (width, width, 1, 1), (width,),
+              (outputs, width, 3, 3), (outputs,))  # fmt: skip
+    return [randn(*shape, seed=n).requires_grad_() for n, shape in enumerate(shapes)]
+
+
+def plainly(x, share, first, first_bias, second, second_bias, last, last_bias, ones):
+    """The same network from torch's own layers."""
+    hidden = F.conv2d(x, first, None if share is not None else first_bias, padding=1)
+    hidden = F.relu(hidden if share is None else hidden + share)
+    hidden = F.relu(F.conv2d(hidden, second, second_bias))
+    return F.conv2d(F.pad(hidden, (1, 1, 1, 1), value=float(ones)), last, last_bias)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize("ones", [True, False])
+@pytest.mark.parametrize("shared", [True, False])
+def test_network_and_its_gradients_are_those_of_plain_layers(rows, ones, shared):
+    x = randn(rows, 5, 6, 8, seed=10).requires_grad_()
+    share = randn(rows, 7, 6, 8, seed=11).requires_grad_() if shared else None
+    given = weights()
+    wanted = [x, *([share] if shared else []), *(w for n, w in enumerate(given) if n != 1)]
+    found = NetWeights(*given).through(x, share, ones=ones)
+    expected = plainly(x, share, *given, ones)
+    torch.testing.assert_close(found, expected)
+    way = randn(*expected.shape, seed=12)
+    for mine, theirs in zip(
+        torch.autograd.grad(found, wanted, way), torch.autograd.grad(expected, wanted, way),
+        strict=True,
+    ):  # fmt: skip
+        torch.testing.assert_close(mine, theirs)
+
+
+def test_network_gradients_are_those_of_finite_differences():
+    x = randn(2, 5, 4, 3, seed=10).requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda *t: NetWeights(*t[1:]).through(t[0], ones=True), (x, *weights())
+    )
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_border_of_ones_is_padding_with_ones(rows):
+    x, weight, bias = randn(rows, 3, 5, 7), randn(4, 3, 3, 3, seed=1), randn(4, seed=2)
+    padded = F.conv2d(F.pad(x, (1, 1, 1, 1), value=1.0), weight, bias)
+    torch.testing.assert_close(bordered_conv(x, weight, bias, "ones"), padded)
+    zeros = F.conv2d(x, weight, bias, padding=1)
+    torch.testing.assert_close(bordered_conv(x, weight, bias, "zeros"), zeros)
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 5, 7), (1, 20, 32, 32), (1, 21, 32, 32), (2, 3, 5, 7)])
+def test_small_maps_are_convolved_alike(shape):
+    x = randn(*shape).requires_grad_()
+    weight, bias = randn(4, shape[1], 3, 3, seed=1).requires_grad_(), randn(4, seed=2)
+    bias.requires_grad_()
+    assert is_small(x) == (shape[0] == 1 and x.numel() <= SMALL)
+    expected = F.conv2d(x, weight, bias, padding=1)
+    torch.testing.assert_close(conv3x3(x, weight, bias), expected)
+    way = randn(*expected.shape, seed=3)
+    ways = torch.autograd.grad(expected, (x, weight, bias), way)
+    for mine, theirs in zip(conv3x3_backward(way, x, weight), ways, strict=True):
+        torch.testing.assert_close(mine, theirs)
+    assert conv3x3_backward(way, x, weight, wanted=False)[0] is None
+
+
+def test_share_takes_the_place_of_the_features():
+    nets = CouplingNets(2, 6, 5, 8, "ones").double()
+    with torch.no_grad():
+        for p in nets.parameters():
+            p.copy_(0.1 * randn(*p.shape))
+    half, features = randn(2, 3, 6, 8), randn(2, 5, 6, 8, seed=1)
+    for net in nets.per_step():
+        for whole, split in zip(
+            net(half, features), net(half, share=net.cond_term(features)), strict=True
+        ):
+            torch.testing.assert_close(whole, split)
+
+
+def test_under_autocast_the_network_and_its_gradients_are_those_of_plain_layers_in_its_type():
+    x = randn(2, 5, 6, 8, seed=10).float().requires_grad_()
+    given = [w.detach().float().requires_grad_() for w in weights()]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = NetWeights(*given).through(x, ones=True)
+        expected = plainly(x, None, *given, True)
+    assert found.dtype == expected.dtype == torch.bfloat16
+    exact = plainly(x, None, *given, True)
+    assert 1e-4 < error_of(found, exact) < 2e-2
+    for mine, theirs in zip(
+        torch.autograd.grad(found.sum(), [x, *given]),
+        torch.autograd.grad(expected.sum(), [x, *given]),
+        strict=True,
+    ):
+        assert mine.dtype == torch.float32
+        assert error_of(mine, theirs) < 2e-2
+
+
+def error_of(found, expected):
+    return (found.float() - expected.float()).norm() / expected.float().norm()
+
+
+def test_under_autocast_what_leaves_a_step_is_in_single_precision():
+    net = CouplingNets(1, 6, 0, 16, "ones").per_step()[0]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        raw_scale, shift = net(randn(2, 3, 6, 8).float())
+    assert raw_scale.dtype == shift.dtype == torch.float32

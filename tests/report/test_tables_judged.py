@@ -1,0 +1,84 @@
+"""What depth, boundary maps and repairs are worth, on the made-up study."""
+
+import dataclasses
+
+import pytest
+
+from augflow.report.sections import sections
+from augflow.report.tables import compute_tables
+from augflow.report.tables_judged import best_of, configurations, released_code
+from tests.fabricated import Study
+from tests.report.test_tables import loaded
+
+
+@pytest.fixture(scope="module")
+def evidence(tmp_path_factory):
+    found = loaded(tmp_path_factory.mktemp("study"), Study())
+    report = found.params.report.model_copy(
+        update={
+            "configurations": ("dual_glow", "full_glow"),
+            "released": {"dual_glow": "full_glow"},
+        }
+    )
+    made = {
+        **found.generators,
+        "full_glow": found.generators["full_glow"].model_copy(
+            update={"levels": [4, 6, 6], "boundary": "v1"}
+        ),
+    }
+    return dataclasses.replace(
+        found, params=found.params.model_copy(update={"report": report}), generators=made
+    )
+
+
+def test_configurations_are_scored_at_temperature_one_and_count_their_steps(evidence):
+    table = configurations(evidence)
+    assert [row.key for row in table.rows] == ["dual_glow", "full_glow"]
+    ours = table.row("full_glow").cells
+    assert ours["steps"] == 16
+    assert ours["steps per level"] == "4 6 6"
+    assert ours["boundary maps"] == "v1"
+    assert ours["temperature"] == 1.0
+    assert ours["class_iou.mean"] == pytest.approx(5 / 12)
+    assert ours["val_bpd"] == 4.25
+
+
+def test_released_code_is_compared_at_the_best_temperature_of_each(evidence):
+    cells = released_code(evidence).row("dual_glow").cells
+    assert cells["repaired.class_iou"] == pytest.approx((7 / 12 + 13 / 20) / 2)
+    # dual_glow: 2 of 4 hits at 0.5 is an IoU of one half for both classes
+    assert cells["released.class_iou"] == pytest.approx(0.5)
+    assert cells["gain"] == pytest.approx((7 / 12 + 13 / 20) / 2 - 0.5)
+    assert cells["released.val_bpd"] == 4.0
+    assert cells["repaired.val_bpd"] == 4.25
+
+
+def test_both_tables_are_printed_where_they_are_asked_for(evidence):
+    titles = [one.title for one in sections(evidence, compute_tables(evidence)) if one.tables]
+    assert "What depth, boundary maps, repairs and choice are worth" in titles
+
+
+def test_without_them_there_is_no_such_part(tmp_path):
+    evidence = loaded(tmp_path)
+    found = sections(evidence, compute_tables(evidence))
+    assert not next(one for one in found if "repairs" in one.title).tables
+
+
+def test_the_likeliest_of_many_stand_beside_plain_photographs(evidence):
+    sets = dict(evidence.params.sets)
+    sets["picked"] = sets["sweep"].model_copy(update={"temperatures": (0.8,), "best_of": 5})
+    made = dict(evidence.sets)
+    # the second system's matrices, whose IoU is one half
+    halves = evidence.sets["dual_glow"].model_dump()
+    halves["items"] = [
+        {**item, "temperature": 0.8} for item in halves["items"] if item["temperature"] == 0.5
+    ]
+    made["picked"] = type(evidence.sets["dual_glow"]).model_validate(halves)
+    found = dataclasses.replace(
+        evidence, sets=made, params=evidence.params.model_copy(update={"sets": sets})
+    )
+    [row] = best_of(found).rows
+    assert row.cells["drawn"] == 5
+    assert row.cells["class_iou.mean"] == pytest.approx(0.5)
+    assert row.cells["plain.mean"] == pytest.approx((7 / 12 + 13 / 20) / 2)
+    assert row.cells["gain"] == pytest.approx(0.5 - (7 / 12 + 13 / 20) / 2)
