@@ -43,7 +43,7 @@ def report_faults() -> Iterator[None]:
 
     That is an `AugflowError`, with its exit code; files that cannot be read or written (OSError)
     and a lack of memory, with exit code 2. Everything else keeps its traceback.
-    SIGTERM, SIGINT, and the death of the DVC that runs it, end it as `stopping.Stopped`.
+    SIGTERM, SIGINT, and the death of the DVC that runs it, end it as `signals.Stopped`.
     """
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("augflow").setLevel(logging.INFO)
