@@ -13,11 +13,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from augflow.core import __version__
+
 if TYPE_CHECKING:
     from augflow.api import Generator, Study, load, synthesize
     from augflow.data.scenes import Layout, Scene
 
-__version__ = "0.1.0"
 __all__ = ["Generator", "Layout", "Scene", "Study", "__version__", "load", "synthesize"]
 
 _HOMES = {"Layout": "augflow.data.scenes", "Scene": "augflow.data.scenes"}

@@ -14,6 +14,7 @@ from augflow.core import io
 from augflow.core.seeding import generator
 from augflow.data.classes import table
 from augflow.data.params import DataParams
+from tests.prepared_files import write_pictures
 
 FOUR_SCENES = {
     "train": (
@@ -35,14 +36,6 @@ def _hears_signals() -> None:
     """A shell has what it runs in the background ignore SIGINT, and so would tests."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Decoded pixels of tests are kept with the tests' other files."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AUGFLOW_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 def drawn_instances(index: int) -> np.ndarray:
@@ -103,6 +96,34 @@ def prepared(four_scenes_params: DataParams, tmp_path_factory: pytest.TempPathFa
     out = tmp_path_factory.mktemp("study") / "prepared"
     prepare(four_scenes_params, out)
     return out
+
+
+@pytest.fixture(scope="session")
+def pictures(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The prepared scenes as PNG files, as users keep theirs; read only."""
+    return write_pictures(prepared, tmp_path_factory.mktemp("pictures"))
+
+
+@pytest.fixture(scope="session")
+def makers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The folders of small generators by name; read only."""
+    from tests import small_makers
+
+    root = tmp_path_factory.mktemp("makers")
+    return {name: small_makers.save(name, root) for name in small_makers.MAKERS}
+
+
+@pytest.fixture(scope="session")
+def whole_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished study with its DVC cache; read only."""
+    from tests import tiny_study
+
+    root = tmp_path_factory.mktemp("whole") / "study"
+    root.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        tiny_study.make(root)
+    return root
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from augflow.data.classes import ClassRow, ClassTable
 from augflow.data.scenes import table_facts
 from augflow.data.synthetic import NewPhoto, SetFacts, write_set
 from augflow.study.params import Params
+from tests.prepared_files import write_arrays
 
 SIZE = (16, 24)
 NAMES = ("road", "<script>alert(1)</script>", "a|b_c")
@@ -140,16 +141,15 @@ def item(name: str, matrix: list, layout: str = "", turn: int = 0) -> dict:
 
 
 def _prepared(root: Path, scenes: dict[str, int], boundary_source: str) -> None:
-    rows = []
+    rows, maps = [], []
     for split, count in scenes.items():
         for index in range(count):
             name = f"{split}_{index}"
-            io.write_png(root / split / "image" / f"{name}.png", photo(index, len(split)))
-            io.write_png(root / split / "classes" / f"{name}.png", classes_of(index))
             edges = np.zeros(SIZE, np.uint8)
             edges[SIZE[0] - 3 - index % 4] = 255
-            io.write_png(root / split / "boundary" / f"{name}.png", edges)
+            maps.append((split, photo(index, len(split)), classes_of(index), edges))
             rows.append({"name": name, "split": split, "drive": f"{split}-{index // 2}"})
+    write_arrays(root, SIZE, maps)
     io.write_csv(root / "scenes.csv", rows, ("name", "split", "drive"))
     io.write_json(root / "dataset.json", {
         "classes": table_facts(TABLE), "size": list(SIZE), "levels": 2, "reader": "folder",

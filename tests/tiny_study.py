@@ -53,6 +53,7 @@ PARAMS = {
     },
     "transfers": {"moved": {"generator": "flow", "layouts": "val", "limit": 2}},
     "judge": _NETWORK,
+    "score": {"features": "scattering"},
     "judges": {"own": {**_NETWORK, "one_in": 2, "folds": 2}},
     "choices": {"best": {"set": "most", "folds": 2, "segmenter": _NETWORK}},
     "selections": {
@@ -81,17 +82,17 @@ def make(root: Path) -> None:
         shutil.copytree(HOME / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("dvc.yaml", ".dvcignore"):
         shutil.copy(HOME / name, root / name)
-    (root / "mini.json").write_text(MINI)
-    (root / "params.yaml").write_text(yaml.safe_dump(PARAMS, sort_keys=False))
-    project = Project()
-    run_stage(project, "prepare")
-    _made(project)
+    run_stages(root)
     dvc(root, "init", "--no-scm", "--quiet")
     dvc(root, "commit", "--force", "--quiet")
 
 
-def _made(project: Project) -> None:
-    """All stages after the first, in an order in which each finds what it reads."""
+def run_stages(root: Path) -> None:
+    """Runs all stages at `root`, in an order in which each finds what it reads."""
+    (root / "mini.json").write_text(MINI)
+    (root / "params.yaml").write_text(yaml.safe_dump(PARAMS, sort_keys=False))
+    project = Project()
+    run_stage(project, "prepare")
     for name, stage in STAGES.items():
         for key in stage.keys(project.params):
             if name != "prepare":

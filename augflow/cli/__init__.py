@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from augflow import __version__
 from augflow.cli.errors import report_faults
+from augflow.core import __version__
 
 # in the order of use; each is `augflow.cli.<module>` with a function of that name
 COMMANDS = (

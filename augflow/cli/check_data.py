@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from augflow.cli.options import wide_console
+from augflow.core.errors import DataError, ParamsError, on_one_line
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from augflow.data.checks import Report
     from augflow.data.params import DataParams
     from augflow.data.readers.source import Fault, SourceSet
@@ -69,7 +71,6 @@ def _parameters(
 
 
 def _guess_reader(folder: Path | None) -> str:
-    from augflow.core.errors import DataError, ParamsError
     from augflow.data.readers import READERS, guessed_reader
 
     if folder is None:
@@ -83,11 +84,6 @@ def _guess_reader(folder: Path | None) -> str:
 
 
 def _print_faults(console: Console, source: SourceSet, rows: list[Fault], found: Report) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from augflow.core.errors import on_one_line
-
     if rows:
         table = Table()
         for column in ("", "where", "fault", "what to do"):
@@ -103,8 +99,6 @@ def _print_faults(console: Console, source: SourceSet, rows: list[Fault], found:
 
 
 def _print_facts(console: Console, source: SourceSet, found: Report) -> None:
-    from rich.table import Table
-
     if source.boundary_source == "instances":
         console.print("boundaries: from instance ids")
     else:

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
 from augflow.cli.options import wide_console
 
@@ -43,9 +45,6 @@ def check_leaks(
 
 
 def _print_leaks(leaks: tuple[Leak, ...]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
     if leaks:
         table = Table("trained on", "name", "validation scene", "shares", "likeness", "mirrored")
         for leak in leaks:
@@ -64,9 +63,6 @@ def _print_leaks(leaks: tuple[Leak, ...]) -> None:
 
 
 def _print_distances(found: Findings) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
     record = found.record.content()
     columns = ["least", *(f"{quantile:.0%}" for quantile in record["quantiles"][1:-1]), "most"]
     table = Table(

@@ -8,6 +8,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
+from rich.console import Console
+from rich.table import Table
+
+from augflow.core.errors import ParamsError, suggest
 
 if TYPE_CHECKING:
     from augflow.core.config import Memory as Mode
@@ -43,7 +47,6 @@ def describe(
     as_json: Annotated[bool, typer.Option("--json", help="Exact numbers as JSON.")] = False,
 ) -> None:
     """Prints parameters, latent shapes, operations and peak memory of a training step."""
-    from augflow.core.errors import ParamsError, suggest
     from augflow.data.classes import table
     from augflow.training import profile
 
@@ -75,8 +78,6 @@ def sides(text: str) -> tuple[int, int]:
     Raises:
         ParamsError: not of that form.
     """
-    from augflow.core.errors import ParamsError
-
     parts = text.lower().split("x")
     if len(parts) != 2 or not all(part.isdecimal() and int(part) for part in parts):
         raise ParamsError(f"--size: expected height x width as 256x512, got {text!r}")
@@ -89,8 +90,6 @@ def memory_size(text: str, option: str = "--fit") -> int:
     Raises:
         ParamsError: not of that form.
     """
-    from augflow.core.errors import ParamsError
-
     form = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?) ?(B|KiB|MiB|GiB|TiB)", text.strip())
     if form is None:
         raise ParamsError(f"{option}: expected a size as 11GiB or 512MiB, got {text!r}")
@@ -98,9 +97,6 @@ def memory_size(text: str, option: str = "--fit") -> int:
 
 
 def _print(found: Description) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     from augflow.core.hardware import binary
 
     height, width = found.size
@@ -133,9 +129,6 @@ def _print_modes(
     found: Description, needed: Mapping[Mode, Memory], rows: Mapping[Mode, int], fit: str | None
 ) -> None:
     """A row per mode, where there is a choice of modes or a size to fit in."""
-    from rich.console import Console
-    from rich.table import Table
-
     from augflow.core.hardware import binary
     from augflow.training.memory import USABLE
     from augflow.training.profile import MOST_ROWS

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from augflow.cli.options import Labels, Out, default_generator, require_project
+from augflow.cli.options import Labels, Out, default_folder, require_project
+from augflow.core.errors import ParamsError
 
 if TYPE_CHECKING:
     from augflow.data.classes import ClassTable
@@ -46,7 +47,6 @@ def edit_layout(
 
 
 def _table(generator: Path | None, classes: str | None) -> ClassTable:
-    from augflow.core.errors import ParamsError
     from augflow.data.classes import table
     from augflow.tools.edit_layout import table_of
 
@@ -56,4 +56,4 @@ def _table(generator: Path | None, classes: str | None) -> ClassTable:
         return table(classes)
     if generator is None:
         require_project("say the classes with --classes or --generator")
-    return table_of(generator or default_generator())
+    return table_of(generator or default_folder("generator"))

@@ -6,6 +6,10 @@ import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
+
+from augflow.cli.describe import memory_size, short
 
 if TYPE_CHECKING:
     from augflow.estimate import Estimate, StageRow, Total
@@ -31,7 +35,6 @@ def estimate(
     ] = None,
 ) -> None:
     """Prints what each stage of the project takes; exits 2 if the disk cannot hold it."""
-    from augflow.cli.describe import memory_size
     from augflow.estimate import estimate_study
     from augflow.study.project import Project
 
@@ -45,9 +48,6 @@ def estimate(
 
 
 def _print(found: Estimate, timing: bool, jobs: int) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     from augflow.core.hardware import binary
 
     console = Console()
@@ -74,7 +74,6 @@ def _print(found: Estimate, timing: bool, jobs: int) -> None:
 
 
 def _cells(row: StageRow, copies: bool) -> list[str]:
-    from augflow.cli.describe import short
     from augflow.core.hardware import binary
 
     disk = "?" if row.disk is None else binary(row.disk.size)
@@ -92,7 +91,6 @@ def _cells(row: StageRow, copies: bool) -> list[str]:
 
 
 def _total_cells(total: Total) -> list[str]:
-    from augflow.cli.describe import short
     from augflow.core.hardware import binary
 
     sizes = (total.memory, total.disk, total.cache, total.resume)
@@ -101,8 +99,6 @@ def _total_cells(total: Total) -> list[str]:
 
 def _how(found: Estimate, timing: bool, jobs: int) -> list[str]:
     """How the numbers were made."""
-    from augflow.core.hardware import binary
-
     at_once = "the stage that takes most" if jobs == 1 else f"the {jobs} stages that take most"
     lines = [
         "operations: products and sums of convolutions and matrix products, counted on the "
@@ -110,7 +106,6 @@ def _how(found: Estimate, timing: bool, jobs: int) -> list[str]:
         f"memory: of a process at its peak, in float32; of all stages, {at_once}",
         "disk: weights are counted, photographs and maps measured on scenes; to resume: states of "
         f"trainings, gone when they are done; of all stages, {at_once}",
-        f"decoded scenes take {binary(found.total.pixels)} more (.augflow/cache)",
     ]
     if timing:
         lines.append(

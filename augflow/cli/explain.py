@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,8 +17,6 @@ def explain(
     as_json: Annotated[bool, typer.Option("--json", help="The same as a JSON list.")] = False,
 ) -> None:
     """Prints where a photograph comes from, what the judge sees in it, what selections decided."""
-    import json
-
     from augflow.tools.explain import explain as explained
 
     found = [explained(photo) for photo in photos]
@@ -49,11 +48,11 @@ def _lines(facts: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "selection", "none has looked at it" if one is None else _selection(one)
 
 
-def _generator(maker: dict[str, Any]) -> str:
-    if not maker["name"]:
-        return f"{maker['digest']}, no generator of the project"
-    parts = [maker["system"], *([f"preset {maker['preset']}"] if maker["preset"] else [])]
-    return f"{maker['digest']}, {maker['name']} ({', '.join(parts)})"
+def _generator(found: dict[str, Any]) -> str:
+    if not found["name"]:
+        return f"{found['digest']}, no generator of the project"
+    parts = [found["system"], *([f"preset {found['preset']}"] if found["preset"] else [])]
+    return f"{found['digest']}, {found['name']} ({', '.join(parts)})"
 
 
 def _pixels(pixels: dict[str, Any]) -> str:

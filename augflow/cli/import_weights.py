@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from augflow.cli.describe import sides
+
 
 def import_weights(
     file: Annotated[Path, typer.Argument(help="The checkpoint (.pt, .pth).")],
@@ -34,7 +36,6 @@ def import_weights(
 
     Only tensors are read, never code; names and shapes that do not fit are listed.
     """
-    from augflow.cli.describe import sides
     from augflow.data.classes import table
     from augflow.tools.import_weights import import_weights as read
 

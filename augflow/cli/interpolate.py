@@ -15,7 +15,7 @@ from augflow.cli.options import (
     Labels,
     Layouts,
     Out,
-    default_generator,
+    default_folder,
     no_temperature,
 )
 
@@ -54,7 +54,7 @@ def interpolate(
     Photographs are encoded under their own layouts, which flows alone can do; seeds are those of a
     manifest's column seed, or any.
     """
-    from augflow.tools.contents import latent_source
+    from augflow.tools.latent_sources import latent_source
     from augflow.tools.synth import STRIPS, InterpolationSpec
     from augflow.tools.synth import interpolate as make
 
@@ -70,7 +70,7 @@ def interpolate(
     rows = make(
         InterpolationSpec(*ends, steps, path, degree),
         layouts,
-        generator or default_generator(),
+        generator or default_folder("generator"),
         out,
         frames=frames,
         labels=labels,

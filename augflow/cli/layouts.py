@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
-from augflow.cli.options import Labels, Out, require_project
+from augflow.cli.options import Labels, Out, refuse_options, require_project
 
 if TYPE_CHECKING:
     from augflow.data.classes import ClassTable
@@ -48,7 +50,8 @@ def layouts(
         NewLayoutsParams, {"boost": names, "ratio": ratio, "seed": seed}, "layouts"
     )
     if layouts is None:
-        _require_none(maps=maps, classes=classes, labels=None if labels == "auto" else labels)
+        given = {"--maps": maps, "--classes": classes, "--labels": labels != "auto"}
+        refuse_options(given, "{}: says what a folder of label maps holds; give it with --layouts")
         made = layouts_of_scenes(_prepared_folder(), params, out)
     else:
         made = layouts_of_folder(layouts, params, out, _table(classes), labels=labels, maps=maps)
@@ -59,26 +62,13 @@ def layouts(
     )
 
 
-def _require_none(**given: object) -> None:
-    """Refuses what goes with a folder of label maps where there is none."""
-    from augflow.core.errors import ParamsError
-
-    wrong = [f"--{name}" for name, value in given.items() if value is not None]
-    if wrong:
-        raise ParamsError(
-            f"{', '.join(wrong)}: says what a folder of label maps holds; give it with --layouts"
-        )
-
-
 def _prepared_folder() -> Path:
-    from augflow.core.errors import DataError
     from augflow.study.project import Project
 
     require_project("give a folder of label maps with --layouts")
-    prepared = Project().prepared_folder
-    if not prepared.exists():
-        raise DataError(f"{prepared}: not there yet; run `dvc repro prepare` first")
-    return prepared
+    project = Project()
+    project.require("prepare", project.prepared_folder)
+    return project.prepared_folder
 
 
 def _table(classes: str | None) -> ClassTable:
@@ -93,9 +83,6 @@ def _table(classes: str | None) -> ClassTable:
 
 def _print(made: Made) -> None:
     """Shares of pixels and objects per layout, before and after, a row per class."""
-    from rich.console import Console
-    from rich.table import Table
-
     columns = ("class", "pixels", "pixels, new", "objects per layout", "objects per layout, new")
     table = Table()
     for column in columns:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
+from rich.console import Console
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from augflow.core.errors import ParamsError
 
 TEMPERATURE = 0.8
 
@@ -38,17 +39,22 @@ TrustConfig = Annotated[
 ]
 
 
-def default_generator() -> Path:
-    """The first generator of the project in the current folder.
+def default_folder(kind: Literal["generator", "predictor"]) -> Path:
+    """The folder of the first generator or predictor of the project in the current folder.
 
     Raises:
-        ParamsError: there is no project here.
+        ParamsError: there is no project here, or it has none.
     """
     from augflow.study.project import Project
 
-    require_project("give the generator's folder with --generator")
+    require_project(f"give the {kind}'s folder with --{kind}")
     project = Project()
-    return project.generator(next(iter(project.params.generators)))
+    names = list(getattr(project.params, f"{kind}s"))
+    if not names:
+        raise ParamsError(
+            f"params.yaml: {kind}s: names none; add one, or give a folder with --{kind}"
+        )
+    return Path(getattr(project, kind)(names[0]))
 
 
 def require_project(instead: str) -> None:
@@ -57,10 +63,19 @@ def require_project(instead: str) -> None:
     Raises:
         ParamsError: it is not; says what to do instead.
     """
-    from augflow.core.errors import ParamsError
-
     if not Path("params.yaml").exists():
         raise ParamsError(f"no params.yaml here: {instead}")
+
+
+def refuse_options(given: Mapping[str, object], why: str) -> None:
+    """Goes on where none of some options is given; `why` says what is wrong with them, as `{}`.
+
+    Raises:
+        ParamsError: some are given.
+    """
+    there = [option for option, value in given.items() if value is not None and value is not False]
+    if there:
+        raise ParamsError(why.format(", ".join(there)))
 
 
 def no_temperature(temp: float | None, why: str) -> None:
@@ -69,8 +84,6 @@ def no_temperature(temp: float | None, why: str) -> None:
     Raises:
         ParamsError: one is given.
     """
-    from augflow.core.errors import ParamsError
-
     if temp is not None:
         raise ParamsError(
             f"--temp {temp:g}: {why}, whose latents are taken as they are; leave --temp out"
@@ -79,7 +92,5 @@ def no_temperature(temp: float | None, why: str) -> None:
 
 def wide_console() -> Console:
     """A console that wraps on a terminal and keeps each row on one line elsewhere."""
-    from rich.console import Console
-
     console = Console()
     return console if console.is_terminal else Console(width=1000)

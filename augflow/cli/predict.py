@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from augflow.cli.options import Labels, Out, require_project
+from augflow.cli.options import Labels, Out, default_folder
 
 
 def predict(
@@ -26,7 +26,12 @@ def predict(
     from augflow.tools.predict import SHEET, predict_photos
 
     made = predict_photos(
-        images, predictor or default_predictor(), out, samples=samples, truth=layouts, labels=labels
+        images,
+        predictor or default_folder("predictor"),
+        out,
+        samples=samples,
+        truth=layouts,
+        labels=labels,
     )
     typer.echo(f"{made.count} label maps in {out}; look at {out / SHEET}")
     if made.scores is not None:
@@ -36,21 +41,3 @@ def predict(
             f"class accuracy {100 * found.class_accuracy:.2f}, "
             f"class IoU {100 * found.class_iou:.2f}"
         )
-
-
-def default_predictor() -> Path:
-    """The first predictor of the project in the current folder.
-
-    Raises:
-        ParamsError: there is no project here, or it has no predictor.
-    """
-    from augflow.core.errors import ParamsError
-    from augflow.study.project import Project
-
-    require_project("give the predictor's folder with --predictor")
-    project = Project()
-    if not project.params.predictors:
-        raise ParamsError(
-            "params.yaml: predictors: names none; add one, or give a folder with --predictor"
-        )
-    return project.predictor(next(iter(project.params.predictors)))

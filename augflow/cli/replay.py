@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from augflow.core.errors import ParamsError
+
 
 def replay(
     photo: Annotated[Path, typer.Argument(metavar="IMG", help="A photograph of a synthetic set.")],
@@ -22,7 +24,6 @@ def replay(
     Pixels are equal on the machine that made them; elsewhere a few may differ by rounding.
     """
     from augflow.core import io
-    from augflow.core.errors import ParamsError
     from augflow.tools.replay import replay as replayed
 
     if out is not None and (out.suffix != ".png" or out.resolve() == photo.resolve()):

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from augflow.cli.options import TrustConfig
+from augflow.core.errors import ParamsError, suggest
 
 
 def score(
@@ -22,7 +23,6 @@ def score(
 
     The same as the score stages of `dvc repro`, but without asking whether anything has changed.
     """
-    from augflow.core.errors import ParamsError, suggest
     from augflow.stages.runner import run_stage
     from augflow.study.project import Project
 

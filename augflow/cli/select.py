@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from augflow.cli.options import TrustConfig
+from augflow.core.errors import ParamsError
 
 if TYPE_CHECKING:
     from augflow.data.synthetic import Decision
@@ -26,7 +30,6 @@ def select(
     The same as `dvc repro select@SELECTION`, but without asking whether anything has changed. What
     was decided about each photograph, and why, stands in `selection.csv` of the selected set.
     """
-    from augflow.core.errors import ParamsError
     from augflow.stages.runner import run_stage
     from augflow.study.project import Project
 
@@ -54,11 +57,6 @@ def _require(project: Project, name: str) -> None:
 
 
 def _print(project: Project, found: Mapping[str, Sequence[Decision]]) -> None:
-    from collections import Counter
-
-    from rich.console import Console
-    from rich.table import Table
-
     from augflow.data.synthetic import REASONS
 
     table = Table(title="photographs kept, and why others were not")

@@ -16,9 +16,11 @@ from augflow.cli.options import (
     Labels,
     Layouts,
     Out,
-    default_generator,
+    default_folder,
     no_temperature,
+    refuse_options,
 )
+from augflow.core.errors import ParamsError
 
 With = Annotated[
     list[str] | None,
@@ -70,8 +72,7 @@ def synth(
     out: Out = Path("synthetic"),
 ) -> None:
     """Makes labelled photographs for label maps: photos, labels, a manifest, a contact sheet."""
-    from augflow.core.errors import ParamsError
-    from augflow.tools.contents import latent_source
+    from augflow.tools.latent_sources import latent_source
     from augflow.tools.synth import SHEET, synth_from
     from augflow.tools.synth import synth as make
 
@@ -84,10 +85,14 @@ def synth(
     }
 
     def folder() -> Path:
-        return generator or default_generator()
+        return generator or default_folder("generator")
 
     if latent_from is not None:
-        _no_choice_of_noise(samples, seed, same_noise)
+        refuse_options(
+            {"--samples": samples, "--seed": seed, "--same-noise": same_noise},
+            "--latent-from and {}: the latents are given and the same for all layouts; leave one "
+            "of them out",
+        )
         end = latent_source(latent_from, latent_layout, "--latent-from", "--latent-layout")
         if end.seed is None:
             no_temperature(temp, "--latent-from is a photograph")
@@ -106,25 +111,7 @@ def asked_for(has: Sequence[str], lacks: Sequence[str]) -> dict[str, bool]:
     Raises:
         ParamsError: one is asked for and not.
     """
-    from augflow.core.errors import ParamsError
-
     both = sorted(set(has) & set(lacks))
     if both:
         raise ParamsError(f"--with {both[0]} and --without {both[0]}: leave one of them out")
     return {**dict.fromkeys(has, True), **dict.fromkeys(lacks, False)}
-
-
-def _no_choice_of_noise(samples: int | None, seed: int | None, same_noise: bool) -> None:
-    from augflow.core.errors import ParamsError
-
-    given = {
-        "--samples": samples is not None,
-        "--seed": seed is not None,
-        "--same-noise": same_noise,
-    }
-    clashing = [option for option, there in given.items() if there]
-    if clashing:
-        raise ParamsError(
-            f"--latent-from and {', '.join(clashing)}: the latents are given and the same for all "
-            "layouts; leave one of them out"
-        )

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from augflow.cli.options import Boundary, Generator, Labels, Layouts, Out, default_generator
+from augflow.cli.options import Boundary, Generator, Labels, Layouts, Out, default_folder
 
 
 def transfer(
@@ -26,15 +26,16 @@ def transfer(
     out: Out = Path("transferred"),
 ) -> None:
     """Moves the content of a photograph into other layouts."""
-    from augflow.tools.synth import SHEET, transfer_content
+    from augflow.tools.latent_sources import LatentSource
+    from augflow.tools.synth import SHEET, synth_from
 
-    rows = transfer_content(
-        content,
-        content_layout,
+    rows = synth_from(
+        LatentSource(content, content_layout, "--content-layout"),
         layouts,
-        generator or default_generator(),
+        generator or default_folder("generator"),
         out,
-        latents=latents,
+        kind=latents,
+        show_content=True,
         labels=labels,
         maps=boundary,
     )

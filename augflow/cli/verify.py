@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
-from augflow.cli.options import TrustConfig
+from augflow.cli.options import TrustConfig, refuse_options
+from augflow.core.errors import ParamsError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from augflow.verify import Check, Level
 
 _MOST = 20
@@ -69,10 +71,7 @@ def verify(
 
     3 means that it holds within tolerance, on another machine than the one that made it.
     """
-    from rich.console import Console
-
     from augflow.core import io
-    from augflow.core.errors import ParamsError
     from augflow.study.project import Project
     from augflow.verify import EXIT_CODES, facts, state_of, write
     from augflow.verify import verify as verified
@@ -81,12 +80,11 @@ def verify(
     if calibrate is not None:
         from augflow.verify.tolerances import calibrate as calibrated
 
-        _require_alone(
-            level=level,
-            strict=strict or None,
-            out=out,
-            json=json,
-            trust_config=trust_config or None,
+        refuse_options(
+            {"--level": level, "--strict": strict, "--out": out, "--json": json}
+            | {"--trust-config": trust_config},
+            "--calibrate measures and checks nothing, so {} would mean nothing; "
+            "leave it out, and run augflow verify --level 2 afterwards",
         )
         path = calibrated(project, calibrate, jobs)
         console.print(f"{path}: how far numbers moved in {calibrate} runs", highlight=False)
@@ -120,22 +118,7 @@ def verify(
     raise typer.Exit(1 if strict and state == "holds within tolerance" else code)
 
 
-def _require_alone(**options: object) -> None:
-    """Lets `--calibrate` pass where no option of a check is given besides."""
-    from augflow.core.errors import ParamsError
-
-    given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]
-    if given:
-        raise ParamsError(
-            f"--calibrate measures and checks nothing, so {', '.join(given)} would mean nothing; "
-            "leave it out, and run augflow verify --level 2 afterwards"
-        )
-
-
 def _as_table(console: Console, found: Iterable[Check]) -> list[Check]:
-    from rich.table import Table
-    from rich.text import Text
-
     colours = {"holds": "green", "does not hold": "bold red"}
     table = Table("check", "", "compared", "not as recorded", "within tolerance", "absent")
     checks = []

@@ -81,15 +81,23 @@ Memory = Literal["store", "checkpoint", "reversible"]
 of every step; or what goes into a level and what comes out."""
 
 
-def no_doubles(where: str, values: Sequence[object]) -> None:
-    """Lets pass a list that names nothing twice; `where` is its parameter.
+V = TypeVar("V", bound=Sequence[object])
+
+
+def no_doubles(values: V, where: str = "") -> V:
+    """Lets pass a list that names nothing twice.
 
     Raises:
         ValueError: names what it has twice.
     """
     doubled = sorted({str(value) for value in values if values.count(value) > 1})
     if doubled:
-        raise ValueError(f"{where}: {', '.join(doubled)} more than once; name each once")
+        raise ValueError(f"{where}{', '.join(doubled)} more than once; name each once")
+    return values
+
+
+Names = Annotated[tuple[str, ...], AfterValidator(no_doubles)]
+Temperatures = Annotated[tuple[Temperature, ...], AfterValidator(no_doubles)]
 
 
 S = TypeVar("S", bound=BaseModel)

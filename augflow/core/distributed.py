@@ -49,13 +49,7 @@ _PATIENCE = timedelta(days=1)
 
 @dataclass(frozen=True)
 class MicroBatch:
-    """Consecutive rows of a batch that are worked through at once.
-
-    Attributes:
-        start: the first row.
-        stop: the row after the last one.
-        batch: the number of rows in the batch.
-    """
+    """Rows `start` to `stop` of a batch of so many rows, which are worked through at once."""
 
     start: int
     stop: int
@@ -81,13 +75,8 @@ class Ranks:
 
     A batch and its noise are drawn as a whole by every rank, and each takes its rows, so that a
     step is the same for any number of ranks. Before they exchange anything, ranks ask each other
-    whether all are well: a fault of one ends all of them (`raise_together`).
-
-    Attributes:
-        device: where this rank computes.
-        rank: its number.
-        count: how many there are.
-        beside: how many of them are on this machine.
+    whether all are well: a fault of one ends all of them (`raise_together`). `beside` is how many
+    of them are on this machine.
     """
 
     def __init__(self, fabric: Fabric | None = None, beside: int = 1) -> None:
@@ -229,9 +218,7 @@ ALONE = Ranks()
 class Used:
     """What something was computed on; equal ones alone give equal bits.
 
-    Attributes:
-        device: `cpu`, what the GPU calls itself, or `SEVERAL`.
-        processes: that shared the work.
+    `device` is `cpu`, what the GPU calls itself, or `SEVERAL`.
     """
 
     device: str = "cpu"
@@ -240,12 +227,9 @@ class Used:
 
 @dataclass(frozen=True)
 class Devices:
-    """The processor or GPUs of some machines.
+    """The processor or GPUs of some machines (`nodes`), on each of which so many `devices` train.
 
-    Attributes:
-        accelerator: `auto` takes a GPU where there is one.
-        devices: processes on each machine, each with a GPU of its own if they are on GPUs.
-        nodes: machines.
+    On GPUs each process has one of its own; `auto` takes GPUs where there are any.
     """
 
     accelerator: Accelerator = "cpu"
@@ -275,17 +259,15 @@ def requested_devices(
     Raises:
         ParamsError: an unknown name, not a number, or another number than processes were started.
     """
-    chosen = accelerator or _variable("AUGFLOW_ACCELERATOR", "LT_ACCELERATOR")
+    asked = (os.environ.get(name) for name in ("AUGFLOW_ACCELERATOR", "LT_ACCELERATOR"))
+    chosen = accelerator or next(filter(None, asked), None)
     if chosen is None:
         chosen = "cpu"
         _tell_of_gpu()
     if chosen not in get_args(Accelerator):
         known = suggest(chosen, get_args(Accelerator))
         raise ParamsError(f"--accelerator (AUGFLOW_ACCELERATOR): no {chosen!r}; {known}")
-    counts = {
-        "devices": _number("devices", devices, "AUGFLOW_DEVICES"),
-        "nodes": _number("nodes", nodes, "AUGFLOW_NODES"),
-    }
+    counts = {"devices": _number("devices", devices), "nodes": _number("nodes", nodes)}
     started = _launched_counts()
     for name, count in counts.items():
         if started and count not in (None, started[name]):
@@ -312,13 +294,7 @@ def by_itself() -> Devices:
 
 
 def write_note(run: Path, tensors: Iterable[Tensor], processes: int) -> None:
-    """Notes in the folder of a run what it is computed on from here on.
-
-    Args:
-        run: the folder.
-        tensors: what is learned, where it is learned.
-        processes: that share the work.
-    """
+    """Notes in the folder of a run what it is computed on from here on, by where it learns."""
     cards = sorted({str(one.device) for one in tensors if one.is_cuda})
     used = Used(torch.cuda.get_device_name(cards[0]) if cards else "cpu", processes)
     path = run / _NOTE
@@ -350,7 +326,8 @@ def start(devices: Devices, precision: Precision) -> Ranks:
     accelerator = _available(devices)
     if (accelerator, devices.devices, devices.nodes) == ("cpu", 1, 1):
         return ALONE
-    if devices.nodes > 1 and not (_launched_counts() or _cluster()):
+    told = "SLURM_NTASKS" in os.environ or {"MASTER_ADDR", "NODE_RANK"} <= os.environ.keys()
+    if devices.nodes > 1 and not (_launched_counts() or told):
         raise ParamsError(
             f"--nodes is {devices.nodes}, but this machine knows no other: start "
             "`torchrun --nnodes N --nproc-per-node M -m augflow train` on each, or set "
@@ -406,19 +383,12 @@ def _launched_counts() -> dict[str, int]:
     return {"devices": here, "nodes": all_of_them // here}
 
 
-def _cluster() -> bool:
-    """Whether machines have been told of each other."""
-    return "SLURM_NTASKS" in os.environ or {"MASTER_ADDR", "NODE_RANK"} <= os.environ.keys()
-
-
-def _number(name: str, given: int | None, variable: str) -> int | None:
-    text = _variable(variable) if given is None else str(given)
-    if text is None:
+def _number(name: str, given: int | None) -> int | None:
+    """An option, or what the environment says instead."""
+    variable = f"AUGFLOW_{name.upper()}"
+    text = str(given) if given is not None else os.environ.get(variable)
+    if not text:
         return None
     if not text.isdecimal() or int(text) < 1:
         raise ParamsError(f"--{name} ({variable}): expected a number from 1 on, got {text!r}")
     return int(text)
-
-
-def _variable(*names: str) -> str | None:
-    return next((os.environ[name] for name in names if os.environ.get(name)), None)

@@ -8,7 +8,7 @@ import os
 import platform
 import resource
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -37,13 +37,10 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -3, -4
 
 
 def keep_pages() -> bool:
-    """Asks glibc to keep freed memory, as training frees and takes the same megabytes every step.
+    """Asks glibc to keep freed memory; whether it does, as other C libraries do not know how.
 
     Without it every large activation is mapped and unmapped anew, and a good part of a step on the
     CPU is page faults. Set `AUGFLOW_KEEP_PAGES=0` to leave the allocator alone.
-
-    Returns:
-        Whether the allocator took the settings; other C libraries do not know them.
     """
     if os.environ.get("AUGFLOW_KEEP_PAGES") == "0":
         return False
@@ -66,28 +63,6 @@ def free_memory(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     return min([psutil.virtual_memory().available, *_left_by_groups()])
-
-
-def resident() -> int:
-    """Bytes of memory that this process has now."""
-    return int(psutil.Process().memory_info().rss)
-
-
-def peak_of(work: Callable[[], object]) -> int | None:
-    """By how many bytes a piece of work raises what this process has at most; None if unknown."""
-    try:
-        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
-    except OSError:
-        return None
-    before = resident()
-    work()
-    return max(0, _peak() - before)
-
-
-def _peak() -> int:
-    lines = _lines(Path("/proc/self/status"))
-    found = [int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")]
-    return found[0] if found else 0
 
 
 def out_of_memory(fault: BaseException) -> bool:
@@ -141,10 +116,7 @@ def _lines(path: Path) -> list[str]:
 def fingerprint(threads: int, device: str = "cpu", processes: int = 1) -> dict[str, str]:
     """What bit-equal results depend on: processor and device, versions, threads and processes.
 
-    Args:
-        threads: of each process.
-        device: `cpu`, or the name of the GPU that is used.
-        processes: that train together; named where it is more than one.
+    `device` is `cpu` or the name of the GPU in use; `processes` are those that train together.
     """
     import torch
 
@@ -180,31 +152,34 @@ def _version(package: str) -> str:
 
 @dataclass(frozen=True)
 class DiskUsage:
-    """What is going to be written into a folder.
+    """What is going to be written into a folder, in bytes.
 
     Attributes:
-        size: bytes that its files will take.
-        largest: bytes of the largest of them.
+        size: that its files will take.
+        largest: of the largest of them.
+        distinct: of files of different content, of which DVC keeps one each.
     """
 
-    size: int
+    size: int = 0
     largest: int = 0
+    distinct: int = 0
 
     def __add__(self, other: DiskUsage) -> DiskUsage:
         """Both of them."""
-        return DiskUsage(self.size + other.size, max(self.largest, other.largest))
+        largest = max(self.largest, other.largest)
+        return DiskUsage(self.size + other.size, largest, self.distinct + other.distinct)
+
+    def times(self, count: int, distinct: int | None = None) -> DiskUsage:
+        """So many of it, of which `distinct` differ; all by default."""
+        kinds = count if distinct is None else min(count, distinct)
+        return DiskUsage(self.size * count, self.largest if count else 0, self.distinct * kinds)
 
 
 def check_disk_space(folder: Path, need: DiskUsage, what: str) -> None:
-    """Goes on where a folder's disk has room for what is going to be written there.
-
-    Args:
-        folder: where to; it need not be there yet.
-        need: how much.
-        what: what it is, for the message.
+    """Goes on where the disk of a folder, there or not, has room for what is to be written there.
 
     Raises:
-        DataError: there is less, or no file may be as large.
+        DataError: there is less, or no file may be as large; names `what` it is.
     """
     check_disk_spaces({folder: need}, what)
 

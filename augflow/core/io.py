@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import psutil
@@ -174,6 +174,64 @@ def write_png(path: Path, pixels: np.ndarray) -> None:
     atomic_write(path, stream.getvalue(), synced=False)
 
 
+@contextmanager
+def npy_rows(path: Path, row: Sequence[int]) -> Iterator[Callable[[np.ndarray], None]]:
+    """Yields what appends a uint8 array of shape `row` to a new `.npy` file; holds one at a time.
+
+    The header counts the rows when the body ends well.
+    """
+    count = 0
+
+    def write_header(stream: BinaryIO) -> None:
+        stream.seek(0)
+        header = {"descr": "|u1", "fortran_order": False, "shape": (count, *row)}
+        np.lib.format.write_array_header_1_0(stream, header)  # of one length for any count
+
+    def append(array: np.ndarray) -> None:
+        nonlocal count
+        if array.shape != tuple(row) or array.dtype != np.uint8:
+            raise ValueError(f"{path.name}: not uint8 of shape {row}: {array.dtype} {array.shape}")
+        stream.write(np.ascontiguousarray(array).tobytes())
+        count += 1
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as stream:
+        write_header(stream)
+        yield append
+        write_header(stream)
+
+
+def map_npy(path: Path, shape: tuple[int, ...], remedy: str) -> np.ndarray:
+    """A `.npy` file of uint8, mapped into memory and read only where it is looked at.
+
+    Args:
+        path: the file.
+        shape: what its array has to have.
+        remedy: what to do where it is not so.
+
+    Raises:
+        DataError: it is missing, damaged, or holds another array.
+    """
+    try:
+        array = np.lib.format.open_memmap(path, mode="r")
+    except FileNotFoundError as fault:
+        raise DataError(f"{path}: no such file; {remedy}") from fault
+    except (ValueError, EOFError) as fault:
+        line = " ".join(str(fault).split())
+        raise DataError(f"{path}: not a whole array of numbers ({line}); {remedy}") from fault
+    if (array.shape, array.dtype) != (shape, np.uint8):
+        raise DataError(
+            f"{path}: expected uint8 {_by(shape)}, got {array.dtype} {_by(array.shape)}; {remedy}"
+        )
+    if path.stat().st_size != array.offset + array.nbytes:
+        raise DataError(f"{path}: holds more than its array; {remedy}")
+    return np.asarray(array)
+
+
+def _by(shape: Sequence[int]) -> str:
+    return "x".join(map(str, shape))
+
+
 def csv_bytes(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> bytes:
     """A table with a header line, Unix line ends and one number format (see `cell`)."""
     stream = io.StringIO(newline="")
@@ -277,18 +335,6 @@ def digest_file(path: Path) -> str:
     return digest_bytes(path.read_bytes())
 
 
-def digest_bytes_of(paths: Iterable[Path]) -> str:
-    """One digest of the bytes of files, in their order; decodes nothing.
-
-    Raises:
-        OSError: a file cannot be read.
-    """
-    whole = hashlib.sha256()
-    for path in paths:
-        whole.update(hashlib.sha256(path.read_bytes()).digest())
-    return whole.hexdigest()[:16]
-
-
 def digest_tree(root: Path) -> dict[str, str]:
     """Relative path -> digest of every file below `root`, sorted."""
     files = sorted(path for path in root.rglob("*") if path.is_file())
@@ -298,12 +344,8 @@ def digest_tree(root: Path) -> dict[str, str]:
 def images_below(folder: Path, suffixes: Collection[str]) -> tuple[list[Path], list[str]]:
     """All files of some suffixes below a folder, sorted, and the faults of those left out.
 
-    Hidden files and folders are no part of it. Whatever else carries such a suffix is, pipes and
-    broken links too: whoever reads it says what it is.
-
-    Args:
-        folder: where to look.
-        suffixes: in lower case; those of files may be in upper case.
+    Hidden files and folders are no part of it. Whatever else carries such a suffix, in lower or
+    upper case, is, pipes and broken links too: whoever reads it says what it is.
 
     Raises:
         DataError: no such folder.
@@ -330,13 +372,7 @@ def images_below(folder: Path, suffixes: Collection[str]) -> tuple[list[Path], l
 def index_by_name(
     folder: Path, paths: Sequence[Path], core: Callable[[Path], str]
 ) -> tuple[dict[str, Path], list[str]]:
-    """Core name -> file, sorted by name, and the faults of names that cannot be written again.
-
-    Args:
-        folder: below which the files lie.
-        paths: the files.
-        core: the core name of a file.
-    """
+    """Core name -> file below a folder, and the faults of names that cannot be written again."""
     groups: dict[str, list[Path]] = defaultdict(list)
     faults = []
     for path in paths:
@@ -414,12 +450,7 @@ def blocking_lock(folder: Path) -> Iterator[None]:
 def _lock(place: Path, what: str, waiting: bool = False) -> Iterator[None]:
     """Holds the lock file `place`, which the system lets go of when this process ends, anyhow.
 
-    Who holds it stands in a file beside it.
-
-    Args:
-        place: the lock file, made if it is not there.
-        what: what it stands for, for messages.
-        waiting: whether to wait for another process that holds it.
+    Who holds it stands in a file beside it; `what` it stands for is for messages.
 
     Raises:
         BusyError: another process holds it and `waiting` is not set.

@@ -5,8 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import torch
 
 
 def derive(seed: int, *names: str | int) -> int:
@@ -49,12 +53,8 @@ class Noise:
 def deterministic(seed: int, threads: int | None = None) -> None:
     """Seeds the global generators and asks torch for deterministic kernels, exact ones on GPUs.
 
-    Only libraries that insist on global generators (mmseg, albumentations) ever read them.
-
-    Args:
-        seed: what the generators of `random`, NumPy and torch are seeded with.
-        threads: intra-op threads of torch; weights differ between thread counts, so runs that must
-            be bit-equal fix it.
+    Only libraries that insist on global generators (mmseg, albumentations) ever read them. Weights
+    differ between numbers of intra-op `threads`, so runs that must be bit-equal fix it.
     """
     import random
 
@@ -83,6 +83,13 @@ def exact() -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
+
+
+def torch_generator(seed: int, *names: str | int) -> torch.Generator:
+    """A generator of torch, by itself, for a seed and names."""
+    import torch
+
+    return torch.Generator().manual_seed(derive(seed, *names))
 
 
 @contextmanager

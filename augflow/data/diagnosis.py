@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from augflow.data.classes import IGNORE, ClassTable
+from augflow.data.label_maps import names_other_classes, palette_of
 from augflow.data.readers.source import Fault
 
 DISAGREEMENT = 0.05
@@ -44,13 +45,13 @@ def of_labels(
     used = set(np.unique(ids).tolist())
     known = _known_ids(table, labels)
     unknown = sorted(used - known)
-    palette = _palette(root / path)
+    palette = palette_of(root / path)
     if unknown:
         shown = ", ".join(str(value) for value in unknown[:5])
         plural = "ids" if len(unknown) > 1 else "id"
         what = f"class {plural} {shown} neither in {_span(known)} nor {IGNORE}"
         return Fault(where, what, _likely(used, table, labels, palette is not None))
-    if palette is not None and _says_other(palette, used, table, labels):
+    if palette is not None and names_other_classes(palette, used, table, labels):
         what = "palette PNG: its colours are other classes than its indices"
         return Fault(where, what, "save class ids as 8-bit grey")
     return None
@@ -136,39 +137,6 @@ def _colours(where: str, pixels: np.ndarray, table: ClassTable) -> Fault:
         return Fault(where, what, "name the files of class ids, or save ids as 8-bit grey")
     what = f"RGB labels in {len(colours)} colours, not those of table {table.name}"
     return Fault(where, what, "save class ids as 8-bit grey")
-
-
-def _palette(path: Path) -> np.ndarray | None:
-    """The colours of a palette PNG, (n, 3); None for other files."""
-    from PIL import Image
-
-    with Image.open(path) as image:
-        colours = image.getpalette() if image.mode == "P" else None
-    return None if colours is None else np.array(colours).reshape(-1, 3)
-
-
-def is_recoloured(path: Path, ids: np.ndarray, table: ClassTable, labels: str) -> bool:
-    """Whether a file is a palette PNG whose colours are other classes than its indices.
-
-    Shapes:
-        ids: (H, W), as decoded.
-    """
-    palette = _palette(path) if ids.dtype == np.uint8 else None
-    used = set(np.unique(ids).tolist())
-    return palette is not None and _says_other(palette, used, table, labels)
-
-
-def _says_other(palette: np.ndarray, used: set[int], table: ClassTable, labels: str) -> bool:
-    """Whether the colours of used indices are all of the table, but of other rows."""
-    numbered = table.rows if labels == "label_ids" else table.train_rows
-    row_of = {tuple(row.colour): row for row in reversed(numbered)}
-    colours = dict(enumerate(map(tuple, palette.tolist())))
-    shown = {index: row_of.get(colours.get(index, ())) for index in used - {IGNORE}}
-    if not shown or None in shown.values():
-        return False
-    ids = {i: row.id if labels == "label_ids" else row.train_id for i, row in shown.items() if row}
-    colour_of = {row.id if labels == "label_ids" else row.train_id: row.colour for row in numbered}
-    return any(colour_of[ids[index]] != colour_of.get(index) for index in ids)
 
 
 def _train_ids(table: ClassTable, factor: int) -> np.ndarray:

@@ -16,7 +16,6 @@ from augflow.core import io
 from augflow.core.errors import DataError, Faults, on_one_line
 from augflow.data import boundaries
 from augflow.data.classes import IGNORE, ClassTable
-from augflow.data.diagnosis import is_recoloured
 from augflow.data.scenes import Layout
 
 Labels = Literal["auto", "train_ids", "label_ids", "colours"]
@@ -313,3 +312,38 @@ def _boundary(
 def _layout(classes: np.ndarray, boundary: np.ndarray, size: tuple[int, int]) -> Layout:
     small = cv2.resize(classes, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
     return Layout(torch.tensor(small)[None], torch.tensor(boundary)[None].float() / 255)
+
+
+def palette_of(path: Path) -> np.ndarray | None:
+    """The colours of a palette PNG, (n, 3); None for other files."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        colours = image.getpalette() if image.mode == "P" else None
+    return None if colours is None else np.array(colours).reshape(-1, 3)
+
+
+def is_recoloured(path: Path, ids: np.ndarray, table: ClassTable, labels: str) -> bool:
+    """Whether a file is a palette PNG whose colours are other classes than its indices.
+
+    Shapes:
+        ids: (H, W), as decoded.
+    """
+    palette = palette_of(path) if ids.dtype == np.uint8 else None
+    used = set(np.unique(ids).tolist())
+    return palette is not None and names_other_classes(palette, used, table, labels)
+
+
+def names_other_classes(
+    palette: np.ndarray, used: set[int], table: ClassTable, labels: str
+) -> bool:
+    """Whether the colours of used indices are all of the table, but of other rows."""
+    numbered = table.rows if labels == "label_ids" else table.train_rows
+    row_of = {tuple(row.colour): row for row in reversed(numbered)}
+    colours = dict(enumerate(map(tuple, palette.tolist())))
+    shown = {index: row_of.get(colours.get(index, ())) for index in used - {IGNORE}}
+    if not shown or None in shown.values():
+        return False
+    ids = {i: row.id if labels == "label_ids" else row.train_id for i, row in shown.items() if row}
+    colour_of = {row.id if labels == "label_ids" else row.train_id: row.colour for row in numbered}
+    return any(colour_of[ids[index]] != colour_of.get(index) for index in ids)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -14,13 +15,13 @@ from torch import Tensor
 from augflow.core import io
 from augflow.core.errors import DataError
 from augflow.data.classes import ClassRow, ClassTable
-from augflow.data.decoded import PixelCache
 
 if TYPE_CHECKING:
     from augflow.data.label_maps import Labels
 
 SPLITS = ("train", "val")
 KINDS = ("image", "classes", "boundary")
+_AGAIN = "run the prepare stage again"
 
 
 class HasClasses(Protocol):
@@ -203,10 +204,10 @@ def prepared_facts(root: Path) -> tuple[ClassTable, tuple[int, int], str]:
 
 
 class SceneFolder:
-    """One split of a prepared folder; its pixels are decoded once and mapped (see `decoded`).
+    """One split of a prepared folder; its arrays are mapped, and read where they are looked at.
 
     The folder holds `dataset.json` (class table, size, where boundaries come from), `scenes.csv`
-    (name, split, drive) and `{train,val}/{image,classes,boundary}/NAME.png`.
+    (name, split, drive) and `{train,val}/{image,classes,boundary}.npy` (see `scene_writer`).
     """
 
     def __init__(self, root: Path, split: str, one_in: int = 1) -> None:
@@ -220,27 +221,18 @@ class SceneFolder:
         rows = [row for row in io.read_csv(root / "scenes.csv") if row["split"] == split]
         if not rows:
             raise DataError(f"{root}: split {split!r} has no scenes; run the prepare stage")
-        self._listed = [row["name"] for row in rows]
-        wrong = [name for name in self._listed if not is_name(name)]
+        wrong = [row["name"] for row in rows if not is_name(row["name"])]
         if wrong:
             raise DataError(
                 f"{root / 'scenes.csv'}: {wrong[0]!r} is no name of a scene; expected a file's "
-                "name without folders; run the prepare stage again"
+                f"name without folders; {_AGAIN}"
             )
-        self.names = self._listed[::one_in]
+        self.names = [row["name"] for row in rows][::one_in]
         self.drives = [row["drive"] for row in rows][::one_in]
-        count, size = len(rows), self.size
-        arrays = PixelCache(
-            place=f"{split}-{io.digest_bytes(str(root.resolve()).encode())}",
-            digest=self._digest,
-            shapes={
-                "image": (count, 3, *size),
-                "classes": (count, *size),
-                "boundary": (count, *size),
-            },
-            rows=self._decode_maps,
-        ).arrays()
-        self._image, self._classes, self._boundary = (arrays[kind][::one_in] for kind in KINDS)
+        self._image, self._classes, self._boundary = (
+            io.map_npy(array_path(root, split, kind), (len(rows), *row), _AGAIN)[::one_in]
+            for kind, row in _row_shapes(self.size).items()
+        )
 
     def __len__(self) -> int:
         """The number of scenes."""
@@ -260,34 +252,42 @@ class SceneFolder:
         """A batch of scenes by row number; all of them by default."""
         return self[slice(None) if rows is None else rows]
 
-    def _digest(self) -> str:
-        """A digest of all files that the split is read from."""
-        pixels = [self._path(kind, name) for kind in KINDS for name in self._listed]
-        return io.digest_bytes_of([self.root / "dataset.json", self.root / "scenes.csv", *pixels])
 
-    def _decode_maps(self, kind: str) -> Iterator[np.ndarray]:
-        """The maps of a kind one after the other, photographs with channels first."""
-        for name in self._listed:
-            pixels = self._read(kind, name)
-            yield pixels.transpose(2, 0, 1) if kind == "image" else pixels
+def array_path(root: Path, split: str, kind: str) -> Path:
+    """The file of one of `KINDS` of a split in a prepared folder."""
+    return root / split / f"{kind}.npy"
 
-    def _path(self, kind: str, name: str) -> Path:
-        return self.root / self.split / kind / f"{name}.png"
 
-    def _read(self, kind: str, name: str) -> np.ndarray:
-        path = self._path(kind, name)
-        pixels = io.read_photo(path) if kind == "image" else io.read_ids(path)
-        if pixels.shape[:2] != self.size:
-            raise DataError(
-                f"{path}: expected {self.size[0]}x{self.size[1]}, got "
-                f"{pixels.shape[0]}x{pixels.shape[1]}; run the prepare stage again"
-            )
-        if pixels.dtype != np.uint8 or pixels.ndim != (3 if kind == "image" else 2):
-            raise DataError(
-                f"{path}: expected one 8-bit value per pixel, got {pixels.dtype} "
-                f"{'x'.join(map(str, pixels.shape))}; run the prepare stage again"
-            )
-        return pixels
+def _row_shapes(size: tuple[int, int]) -> dict[str, tuple[int, ...]]:
+    return {"image": (3, *size), "classes": size, "boundary": size}
+
+
+@contextmanager
+def scene_writer(root: Path, size: tuple[int, int]) -> Iterator[Callable[..., None]]:
+    """Yields `append(split, image, classes, boundary)`, which writes a scene as the next one.
+
+    Of each split and kind there is one array, with the scenes in the order of `scenes.csv`.
+
+    Shapes:
+        image: (H, W, 3) uint8, RGB; on disk (N, 3, H, W).
+        classes, boundary: (H, W) uint8; on disk (N, H, W).
+    """
+    with ExitStack() as files:
+        rows = {
+            (split, kind): files.enter_context(io.npy_rows(array_path(root, split, kind), row))
+            for split in SPLITS
+            for kind, row in _row_shapes(size).items()
+        }
+
+        def append(
+            split: str, image: np.ndarray, classes: np.ndarray, boundary: np.ndarray
+        ) -> None:
+            for kind, pixels in zip(
+                KINDS, (image.transpose(2, 0, 1), classes, boundary), strict=True
+            ):
+                rows[split, kind](pixels)
+
+        yield append
 
 
 def is_name(name: str) -> bool:

@@ -15,7 +15,6 @@ from augflow.data.scenes import Layout
 from augflow.editing.edit_schema import (
     NEAREST,
     Add,
-    Box,
     Edit,
     Move,
     Origin,
@@ -133,7 +132,9 @@ def rasterise(shape: Shape, size: tuple[int, int]) -> np.ndarray:
     else:
         box = shape.ellipse or shape.rectangle
         assert box is not None
-        down, right = _offsets(box, rows, columns)
+        # distances from the centre in half heights and half widths
+        down = np.abs(rows - box.centre[0]) / (box.size[0] / 2)
+        right = np.abs(columns - box.centre[1]) / (box.size[1] / 2)
         mask = down**2 + right**2 <= 1 if shape.ellipse else np.maximum(down, right) <= 1
         half = np.array(box.size) / 2
         corners = np.array([np.array(box.centre) - half, np.array(box.centre) + half])
@@ -142,12 +143,6 @@ def rasterise(shape: Shape, size: tuple[int, int]) -> np.ndarray:
         what = "is outside of the picture" if outside else "is empty: no pixel's centre is inside"
         raise DataError(f"the shape {what}; places are [row, column] from 0 to 1")
     return mask
-
-
-def _offsets(box: Box, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distances from a box's centre in half heights and half widths."""
-    down, right = np.abs(rows - box.centre[0]), np.abs(columns - box.centre[1])
-    return down / (box.size[0] / 2), right / (box.size[1] / 2)
 
 
 def _polygon(corners: Sequence[Place], rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -187,16 +182,11 @@ def _paste(picture: ObjectMap, action: Paste, source: ObjectMap) -> ObjectMap:
 
 def _move(picture: ObjectMap, action: Move) -> ObjectMap:
     mask = find_objects(picture, action.object)
-    rows, columns = np.nonzero(mask)
     height, width = picture.size
-    down, right = round(action.by[0] * height), round(action.by[1] * width)
-    inside = (rows + down >= 0) & (rows + down < height)
-    inside &= (columns + right >= 0) & (columns + right < width)
-    if not inside.any():
+    old, new = _shift(mask, round(action.by[0] * height), round(action.by[1] * width), picture.size)
+    if not len(new[0]):
         raise DataError("the object would be outside of the picture; move it less, or remove it")
     after = _fill_hole(picture, mask, action.fill)
-    old = rows[inside], columns[inside]
-    new = old[0] + down, old[1] + right
     after.classes[new], after.ids[new] = picture.classes[old], picture.ids[old]
     return after
 
@@ -235,12 +225,24 @@ def _changed_pixels(before: ObjectMap, after: ObjectMap) -> np.ndarray:
 
 def _place_cutout(cut: np.ndarray, centre: Place, size: tuple[int, int]) -> np.ndarray:
     """A cut-out around a centre on an empty picture, (H, W) int32; what is outside is lost."""
-    rows, columns = np.nonzero(cut)
-    down = rows + round(centre[0] * size[0] - cut.shape[0] / 2)
-    right = columns + round(centre[1] * size[1] - cut.shape[1] / 2)
-    inside = (down >= 0) & (down < size[0]) & (right >= 0) & (right < size[1])
-    if not inside.any():
+    down, right = (
+        round(place * whole - part / 2)
+        for place, whole, part in zip(centre, size, cut.shape, strict=True)
+    )
+    old, new = _shift(cut, down, right, size)
+    if not len(new[0]):
         raise DataError("the object would be outside of the picture; places are from 0 to 1")
     placed = np.zeros(size, np.int32)
-    placed[down[inside], right[inside]] = cut[rows[inside], columns[inside]]
+    placed[new] = cut[old]
     return placed
+
+
+def _shift(
+    mask: np.ndarray, down: int, right: int, size: tuple[int, int]
+) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
+    """Where pixels of a mask are, and come to be in a picture; without what comes to be outside."""
+    rows, columns = np.nonzero(mask)
+    inside = (rows + down >= 0) & (rows + down < size[0])
+    inside &= (columns + right >= 0) & (columns + right < size[1])
+    rows, columns = rows[inside], columns[inside]
+    return (rows, columns), (rows + down, columns + right)

@@ -12,7 +12,6 @@ import torch
 from augflow.core.errors import DataError, suggest
 from augflow.core.seeding import generator
 from augflow.data.boundaries import boundary_map, strength
-from augflow.data.classes import ClassTable
 from augflow.data.scenes import Layout, SceneFolder, evenly
 from augflow.editing.augment import join_halves, mirror, stretch
 from augflow.editing.cutouts import Cutout, CutoutLibrary, collect_cutouts
@@ -87,11 +86,9 @@ class LayoutDataset(Mapping[str, ObjectMap]):
         return guess_objects(layout.classes[0].numpy(), self._folder.table)
 
     def __iter__(self) -> Iterator[str]:
-        """The names, in the order of their rows."""
         return iter(self._rows)
 
     def __len__(self) -> int:
-        """The number of scenes."""
         return len(self._rows)
 
     def strength(self) -> float:
@@ -116,18 +113,17 @@ class LayoutMaker:
     ) -> None:
         """Looks at every layout of the pool.
 
-        Args:
-            pool: layouts by name, of one class table.
-            boost: the classes of which there shall be more.
-            seed: of everything that is drawn.
-            strength: how strong the edges of boundary maps are, in (0, 1].
+        There shall be more of the classes to `boost`; edges of boundary maps are of `strength`, in
+        (0, 1].
 
         Raises:
             DataError: a class is not in the table, is no class of objects, or the pool has no
                 object of it that can be cut out.
         """
         self.pool, self.seed, self.strength = pool, seed, strength
-        self.table = _table_of(pool)
+        if not pool:
+            raise ValueError("expected a pool of one layout or more, got none")
+        self.table = pool[next(iter(pool))].table
         unknown = [name for name in boost if name not in self.table.names]
         if unknown:
             known = self.table.names
@@ -140,11 +136,7 @@ class LayoutMaker:
         self.mark = mark_of(pool)
 
     def make(self, source: str, number: int) -> NewLayout:
-        """The layout of a number that begins as one of the pool.
-
-        Raises:
-            DataError: it has more objects than 16 bits tell apart.
-        """
+        """The layout of a number that begins as one of the pool."""
         draw = generator(self.seed, "new layout", source, number)
         picture, done = self._start(source, draw)
         horizon = own_horizon(object_instances(picture), picture.size, self.stock.street)
@@ -292,9 +284,3 @@ def _area(cutouts: Sequence[Cutout]) -> float:
     """The median area of objects, as a share of that of a picture as high as wide."""
     areas = [np.count_nonzero(cutout.numbers) / cutout.size[0] ** 2 for cutout in cutouts]
     return float(np.median(areas))
-
-
-def _table_of(pool: Mapping[str, ObjectMap]) -> ClassTable:
-    if not pool:
-        raise ValueError("expected a pool of one layout or more, got none")
-    return pool[next(iter(pool))].table

@@ -161,10 +161,6 @@ class ObjectPool:
     def __init__(self, scenes: Scene, things: Sequence[int]) -> None:
         """Finds the objects.
 
-        Args:
-            scenes: all scenes that objects may come from.
-            things: the train ids of thing classes.
-
         Raises:
             ParamsError: there are no thing classes.
             DataError: the scenes have no object that can be pasted.

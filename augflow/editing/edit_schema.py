@@ -158,7 +158,7 @@ def read_edits(path: Path, table: ClassTable) -> EditList:
     """Reads an edit list; every item that is wrong or names an unknown class has its fault.
 
     Raises:
-        ParamsError: the file is missing, not plain YAML (see `plain_yaml.read`), or no list.
+        ParamsError: the file is missing, not plain YAML (see `core.yaml`), or no list.
     """
     if not path.is_file():
         raise ParamsError(f"{path}: no such file; give a YAML list of edits with --edits")

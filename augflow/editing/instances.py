@@ -108,11 +108,7 @@ def number_objects(layout: ObjectMap, upright: Sequence[int] = ()) -> Picture:
 
 
 def with_own_ids(picture: Picture, table: ClassTable) -> ObjectMap:
-    """The picture with published instance ids: one of its own for every thing, the class's else.
-
-    Raises:
-        DataError: there are more objects than 16 bits tell apart.
-    """
+    """The picture with published instance ids: one of its own for every thing, the class's else."""
     ids = table.raw_ids[picture.classes].astype(np.int32)
     things = np.isin(picture.classes, table.things) & (picture.objects > 0)
     codes = picture.objects.astype(np.int64) * 256 + picture.classes
@@ -159,9 +155,8 @@ def group_riders(objects: Sequence[ObjectInstance], things: Sequence[int]) -> li
 def feet(mask: np.ndarray, count: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns of the lowest pixels of an object, one per column that has it near the foot.
 
-    Args:
-        mask: (h, w) bool, in the object's box.
-        count: how many rows of the box, from below, are near the foot; `FEET` of them by default.
+    `mask` is (h, w) bool, in the object's box, of which `count` rows from below are near the foot,
+    by default `FEET` of them.
     """
     columns = np.flatnonzero(mask.any(axis=0))
     rows = mask.shape[0] - 1 - np.argmax(mask[::-1, columns], axis=0)
@@ -174,11 +169,8 @@ def below_feet(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns of the pixels just below an object's feet, within its picture.
 
-    Args:
-        mask: (h, w) bool, in the object's box.
-        corner: the row and column at which the box begins.
-        height: of the picture, in pixels.
-        count: see `feet`.
+    `mask` is (h, w) bool, in the object's box, which begins at the row and column `corner` of a
+    picture so many pixels high; for `count` see `feet`.
     """
     rows, columns = feet(mask, count)
     rows, columns = rows + corner[0] + 1, columns + corner[1]

@@ -49,12 +49,8 @@ def paste_cutout(
     stands further down is nearer and stays before it. It must stand on its ground, be seen for the
     most part, leave the most part of what it covers, and not be where another object is.
 
-    Args:
-        picture: the street.
-        cutout: the object.
-        place: where it shall stand.
-        horizon: its row, as a fraction of the height.
-        ground: the train id of what it shall stand on.
+    The `horizon` is a row, as a fraction of the height, `ground` the train id of what it shall
+    stand on.
     """
     height, width = picture.size
     scale = place.depth / cutout.depth

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -72,19 +74,21 @@ def _is_cut_off(mask: np.ndarray) -> bool:
 
 
 def _suggest_removal(picture: ObjectMap) -> Suggestion | None:
-    mask = largest_object(picture)
-    if mask is None:
-        return None
-    edit = Edit.model_validate({"remove": {"object": {"at": _point(mask)}}})
-    return Suggestion(edit, f"{_class_of(picture, mask)} removed")
+    return _with_largest(picture, lambda one: {"remove": {"object": one}}, "removed")
 
 
 def _suggest_paste(other: ObjectMap) -> Suggestion | None:
-    mask = largest_object(other)
+    return _with_largest(other, lambda one: {"paste": {"object": one, "from": OTHER[0]}}, "added")
+
+
+def _with_largest(
+    picture: ObjectMap, edit: Callable[[dict[str, Any]], dict[str, Any]], word: str
+) -> Suggestion | None:
+    mask = largest_object(picture)
     if mask is None:
         return None
-    content = {"paste": {"object": {"at": _point(mask)}, "from": OTHER[0]}}
-    return Suggestion(Edit.model_validate(content), f"{_class_of(other, mask)} added")
+    name = picture.table.names[int(picture.classes[mask][0])]
+    return Suggestion(Edit.model_validate(edit({"at": _point(mask)})), f"{name} {word}")
 
 
 def _suggest_recolour(picture: ObjectMap) -> Suggestion | None:
@@ -113,7 +117,3 @@ def _point(mask: np.ndarray) -> tuple[float, float]:
     nearest = places[((places - places.mean(0)) ** 2).sum(1).argmin()]
     row, column = ((nearest + 0.5) / mask.shape).tolist()
     return row, column
-
-
-def _class_of(picture: ObjectMap, mask: np.ndarray) -> str:
-    return picture.table.names[int(picture.classes[mask][0])]

@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from augflow.core import hardware, io, seeding
+from augflow.core import distributed, hardware, seeding
 from augflow.core.errors import DataError
-from augflow.core.hardware import binary, disk_id
-from augflow.core.hardware import free_disk_bytes as free_bytes
-from augflow.data import decoded
-from augflow.data.scenes import SPLITS
+from augflow.core.hardware import binary, disk_id, free_disk_bytes
+from augflow.estimate.networks import operations_per_second, start_seconds
 from augflow.estimate.stage_costs import StageRow, rows
 from augflow.estimate.study_context import StudyContext
-from augflow.estimate.throughput import Throughput, start_seconds
-from augflow.study import disk_usage
 from augflow.study.project import Project
 
 
 @dataclass(frozen=True)
 class Total:
-    """What rows come to.
+    """What rows come to, one after the other.
 
-    Attributes:
-        operations: of all.
-        seconds: of all, one stage after the other; None if nobody has looked.
-        memory: of the stage that takes most, or of so many as run at once.
-        disk: outputs of all.
-        cache: what DVC's cache takes for them.
-        resume: states of the stages that take most and run at once.
-        pixels: decoded scenes.
+    `memory` is that of the stages that take most, as many as run at once, `resume` of their states.
     """
 
     operations: int
@@ -40,7 +30,6 @@ class Total:
     disk: int
     cache: int
     resume: int
-    pixels: int
 
 
 @dataclass(frozen=True)
@@ -57,16 +46,9 @@ class Disk:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a study takes.
+    """What a study takes: all rows, and those `left` whose outputs are not there yet.
 
-    Attributes:
-        study: its name.
-        rows: of all stages.
-        total: of all of them.
-        left: of those whose outputs are not there yet.
-        disks: what is written where.
-        copies: whether DVC's cache holds a second copy.
-        missing: what is not known, and why.
+    `copies` says whether DVC's cache holds a second copy, `missing` what is not known, and why.
     """
 
     study: str
@@ -107,13 +89,10 @@ class Estimate:
 def estimate_study(
     project: Project, *, timed: bool = True, jobs: int = 1, free: int | None = None
 ) -> Estimate:
-    """What the study of a project folder takes.
+    """What the study of a project folder takes, with so many stages at once.
 
-    Args:
-        project: the folder.
-        timed: whether small pieces of its work are done to see how fast this machine is.
-        jobs: how many stages run at once.
-        free: bytes of a disk to ask about, instead of those that are free here.
+    Where it is `timed`, small pieces of its work are done to see how fast this machine is; `free`
+    are bytes of a disk to ask about, instead of those that are free here.
 
     Raises:
         DataError: what is prepared is damaged.
@@ -124,25 +103,18 @@ def estimate_study(
     if timed:
         seeding.deterministic(0, project.params.threads)  # as all stages begin
         hardware.keep_pages()
-        throughput = Throughput(context)
-        found = tuple(replace(row, seconds=_seconds(row, context, throughput)) for row in found)
+        rate = lru_cache(None)(partial(operations_per_second, device=distributed.device()))
+        found = tuple(replace(row, seconds=_seconds(row, context, rate)) for row in found)
     cache, copies = cache_of(project.root)
-    pixels_in, pixels, there = decoded.root(), 0, 0
-    if pixels_in is not None and context.scenes is not None:
-        pixels = 5 * context.size[0] * context.size[1] * context.scenes.count
-        whose = io.digest_bytes(str(project.prepared_folder.resolve()).encode())
-        kept = (pixels_in / "scenes" / f"{split}-{whose}" for split in SPLITS)
-        there = min(pixels, sum(disk_usage.tree(folder).size for folder in kept))
-    total = _total(found, copies, jobs, pixels)
-    left = _total([row for row in found if not row.made], copies, jobs, pixels - there)
+    total = _total(found, copies, jobs)
+    left = _total([row for row in found if not row.made], copies, jobs)
     needs = [
         (project.data, left.disk),
         (project.root / ".augflow", left.resume),
         (cache, left.cache),
-        (pixels_in or project.root, left.pixels),
     ]
     disks = _disks(needs, free)
-    missing = tuple(_missing(context, found))
+    missing = _missing(context, found)
     return Estimate(project.params.study, found, total, left, disks, copies, missing)
 
 
@@ -169,22 +141,21 @@ def cache_of(root: Path) -> tuple[Path, bool]:
         return root / ".dvc" / "cache", True
 
 
-def _seconds(row: StageRow, context: StudyContext, throughput: Throughput) -> float | None:
+def _seconds(
+    row: StageRow, context: StudyContext, rate: Callable[[Any, str], float]
+) -> float | None:
     """How long a stage takes; None where that is not known."""
     if row.work is None:
         return None
     if row.stage == "prepare":
-        scenes = context.scenes
-        if scenes is None or scenes.seconds is None:
-            return None
-        return start_seconds(False) + scenes.count * scenes.seconds
-    kinds = [kind.partition(" ")[0] for kind in row.work]
-    segmenting = row.stage == "costs" or "segment" in kinds or "predict" in kinds
-    work = sum(operations / throughput.rate(kind) for kind, operations in row.work.items())
-    return start_seconds(segmenting) + work
+        each = context.scenes.seconds
+        return None if each is None else start_seconds(False) + len(context.scenes.listed) * each
+    segmenting = row.stage == "costs" or any(kind in ("segment", "predict") for kind, _ in row.work)
+    work = (count / rate(network, kind) for (kind, network), count in row.work.items() if count)
+    return start_seconds(segmenting) + sum(work)
 
 
-def _total(rows: Sequence[StageRow], copies: bool, jobs: int, pixels: int) -> Total:
+def _total(rows: Sequence[StageRow], copies: bool, jobs: int) -> Total:
     times = [row.seconds for row in rows if row.seconds is not None]
     return Total(
         operations=sum(row.operations or 0 for row in rows),
@@ -193,7 +164,6 @@ def _total(rows: Sequence[StageRow], copies: bool, jobs: int, pixels: int) -> To
         disk=sum(row.disk.size for row in rows if row.disk),
         cache=sum(row.in_cache(copies) for row in rows),
         resume=sum(sorted((row.state for row in rows), reverse=True)[:jobs]),
-        pixels=pixels,
     )
 
 
@@ -201,20 +171,20 @@ def _disks(needs: Sequence[tuple[Path, int]], free: int | None) -> tuple[Disk, .
     """What is written to each disk."""
     found: dict[int, Disk] = {}
     for folder, needed in needs:
-        room = free_bytes(folder) if free is None else free
+        room = free_disk_bytes(folder) if free is None else free
         disk = found.get(disk_id(folder), Disk(folder, 0, room))
         found[disk_id(folder)] = replace(disk, needed=disk.needed + needed)
     return tuple(found.values())
 
 
-def _missing(context: StudyContext, rows: Sequence[StageRow]) -> Iterator[str]:
+def _missing(context: StudyContext, rows: Sequence[StageRow]) -> tuple[str, ...]:
     """What is not known, and why."""
-    if context.scenes is None:
-        yield (
+    if context.found is None:
+        return (
             f"{context.params.data.root}: no data there (data.root), so the number of scenes is "
-            "not known, nor what depends on it; put them there and ask again"
+            "not known, nor what depends on it; put them there and ask again",
         )
-        return
     unknown = sorted({row.stage for row in rows if row.work is None} - {"report"})
-    if unknown:
-        yield f"{', '.join(unknown)}: the network cannot be gone through without numbers"
+    if not unknown:
+        return ()
+    return (f"{', '.join(unknown)}: the network cannot be gone through without numbers",)

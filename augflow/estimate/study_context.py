@@ -4,32 +4,33 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import torch
+import psutil
 
 from augflow.core import io
+from augflow.core.config import Section
 from augflow.core.errors import ModelError
-from augflow.core.hardware import peak_of, resident
+from augflow.core.hardware import DiskUsage
 from augflow.data import readers
 from augflow.data.classes import ClassTable, table
 from augflow.data.folds import folds
 from augflow.data.params import DataParams, StreetsParams
 from augflow.data.readers.folder import own_table
-from augflow.data.readers.source import SPLITS, SourceSet
+from augflow.data.readers.source import SourceSet
 from augflow.data.scenes import prepared_facts
 from augflow.editing.compose import numbers
-from augflow.estimate import workloads
-from augflow.estimate.workloads import META, Cost, Segmenter, Training, count
-from augflow.metrics.scattering import Scattering
+from augflow.estimate import networks
+from augflow.estimate.networks import Features, Segmenter, Training
 from augflow.segmentation.params import SegmenterParams
 from augflow.stages.prepare import scene_sizes
 from augflow.stages.synthesize import used_rows
 from augflow.study import disk_usage
-from augflow.study.params import Params, SetParams
+from augflow.study.params import AttributesParams, Params, SetParams
 from augflow.study.project import Project
 
 _PREPARED = 4
@@ -38,38 +39,32 @@ _PREPARED = 4
 
 @dataclass(frozen=True)
 class Scenes:
-    """The scenes of a study.
+    """The scenes of a study: split, name and drive of each, and what the files of one take.
 
-    Attributes:
-        names: by split.
-        drives: of each scene, by split.
-        files: what the files of one take.
-        seconds: how long one takes to prepare, painting it included; None if nobody has looked.
-        memory: bytes that this takes.
+    `seconds` is how long one takes to prepare, painting included; None if nobody has looked.
     """
 
-    names: dict[str, tuple[str, ...]]
-    drives: dict[str, tuple[str, ...]]
+    listed: Sequence[tuple[str, str, str]]
     files: disk_usage.SceneFiles
     seconds: float | None = None
-    memory: int | None = None
 
-    @property
-    def count(self) -> int:
-        """All of them."""
-        return sum(map(len, self.names.values()))
+    def names(self, split: str) -> list[str]:
+        """The scenes of a split."""
+        return [name for own, name, _ in self.listed if own == split]
+
+    def drives(self, split: str) -> list[str]:
+        """The drive of each scene of a split."""
+        return [drive for own, _, drive in self.listed if own == split]
+
+
+class NoScenesError(Exception):
+    """What was asked for depends on scenes, which are not there."""
 
 
 class StudyContext:
-    """What rows are worked out from.
+    """What rows are worked out from: parameters, classes, scenes (`found`, where they are there).
 
-    Attributes:
-        project: the study's folder.
-        params: its parameters.
-        table: its classes.
-        size: height and width of its scenes.
-        scenes: those of its data, None where they are not there.
-        base: bytes that a process has before it works.
+    `base` are the bytes that a process has before it works.
     """
 
     def __init__(self, project: Project, timed: bool) -> None:
@@ -81,114 +76,104 @@ class StudyContext:
         """
         self.project, self.params, self.where = project, project.params, project.data
         self.table, self.size = _class_table(project), project.params.data.size
-        self.scenes = find_scenes(project, timed)
+        self.found = _find_scenes(project, timed)
         self._made: dict[str, Any] = {}
         self.segmenter(self.params.judge.config)  # imports all that stages do
-        self.base = resident()
+        self.base = int(psutil.Process().memory_info().rss)
 
-    def one_file(self, size: float = 1) -> disk_usage.Amount:
+    @property
+    def scenes(self) -> Scenes:
+        """The scenes.
+
+        Raises:
+            NoScenesError: there are none yet.
+        """
+        if self.found is None:
+            raise NoScenesError
+        return self.found
+
+    def one_file(self, size: float = 1) -> DiskUsage:
         """A file of so many bytes; one of few takes a block."""
         return disk_usage.one_file(size, self.where)
 
-    def pixels(self, count: int | None) -> int:
+    def pixels(self, count: int) -> int:
         """Bytes of so many scenes in memory: images, classes and boundaries as float32."""
-        return (count or 0) * self.size[0] * self.size[1] * (3 + 1 + 4)
+        return count * self.size[0] * self.size[1] * (3 + 1 + 4)
 
-    def count(self, split: str, one_in: int = 1) -> int | None:
+    def count(self, split: str, one_in: int = 1) -> int:
         """How many scenes a split has, or every so many-th of it."""
-        return None if self.scenes is None else -(-len(self.scenes.names[split]) // one_in)
+        return len(self.scenes.names(split)[::one_in])
 
     def folds(self, wanted: int, one_in: int) -> int:
         """How many folds there are of training scenes."""
-        if self.scenes is None:
-            return wanted
-        return len(folds(self.scenes.drives["train"][::one_in], wanted, "estimate"))
-
-    def of_held_out(self, wanted: int) -> int:
-        """So many held-out scenes, or all there are."""
-        there = self.count("val")
-        return wanted if there is None else min(wanted, there)
+        return len(folds(self.scenes.drives("train")[::one_in], wanted, "estimate"))
 
     def set_of(self, name: str) -> SetParams:
         """A synthetic set, or the one that a selection is made from."""
         selection = self.params.selections.get(name)
         return self.params.sets[selection.set if selection else name]
 
-    def layouts(self, params: SetParams) -> int | None:
+    def layouts(self, params: SetParams) -> int:
         """How many layouts a set has."""
-        if self.scenes is None:
-            return None
-        names = self.scenes.names[params.layouts]
+        names = self.scenes.names(params.layouts)
         used = [names[row] for row in used_rows(len(names), params)]
         new = params.new_layouts
         return len(used) if new is None else len(list(numbers(used, new.ratio)))
 
-    def images(self, params: SetParams) -> int | None:
+    def images(self, params: SetParams) -> int:
         """How many images a set has."""
-        layouts = self.layouts(params)
-        return None if layouts is None else layouts * len(params.temperatures) * params.rounds
+        return self.layouts(params) * len(params.temperatures) * params.rounds
 
-    def training(self, where: str) -> Training:
-        """What a section trains: `generators.NAME`, `predictors.NAME` or `attributes`.
+    def generator(self, name: str) -> Training:
+        """A generator; those that differ in their share of the scenes alone are one."""
+        section = self.params.generators[name].model_copy(update={"one_in": 1})
+        return self._once(networks.generator, section)
 
-        Generators that differ in their share of the scenes alone are one.
-        """
-        part, _, name = where.partition(".")
-        section = getattr(self.params, part)
-        section = section[name] if name else section
-        if part == "generators":
-            section = section.model_copy(update={"one_in": 1})
-        return self._once(
-            f"{part} {section.model_dump_json()}",
-            lambda: _TRAINED[part](section, self.table, self.size),
-        )
+    def predictor(self, name: str) -> Training:
+        """A predictor."""
+        return self._once(networks.predictor, self.params.predictors[name])
+
+    def reader(self, section: AttributesParams) -> Training:
+        """What reads attributes."""
+        return self._once(networks.attribute_reader, section)
 
     def segmenter(self, config: str) -> Segmenter | None:
         """A segmentation network; None where it cannot be gone through without numbers."""
-        return self._once(f"segmenter {config}", lambda: self._segmenter(config))
+        if config not in self._made:
+            trusted = {one.config for one in _sections(self.params) if one.trust_config}
+            self._made[config] = _segmenter(config, self.table, self.size, config in trusted)
+        return self._made[config]
 
-    def features(self) -> Cost:
-        """The features of an image."""
-        network, image = Scattering(), torch.zeros(1, 3, *self.size, device=META)
-        return self._once("features", lambda: count(lambda: network.to(META)(image), [network]))
+    @cached_property
+    def features(self) -> Features:
+        """What compares images."""
+        return Features(self.size)
 
-    def subject(self, kind: str) -> Any:
-        """What does a kind of work, as rows name them: `train SECTION`, `predict CONFIG`, ..."""
-        verb, _, name = kind.partition(" ")
-        if verb == "features":
-            return self.size
-        return self.segmenter(name) if verb in ("segment", "predict") else self.training(name)
-
-    def _once(self, key: str, make: Callable[[], Any]) -> Any:
+    def _once(self, make: Callable[..., Training], section: Section) -> Training:
+        key = f"{make.__name__} {section.model_dump_json()}"
         if key not in self._made:
-            self._made[key] = make()
+            self._made[key] = make(section, self.table, self.size)
         return self._made[key]
 
-    def _segmenter(self, config: str) -> Segmenter | None:
-        trusted = {one.config for one in _sections(self.params) if one.trust_config}
-        try:
-            network = Segmenter(config, self.table, self.size, config in trusted)
-            network.step(2)
-        except (ModelError, NotImplementedError, RuntimeError, TypeError):
-            return None  # a config of the user's own may do what needs numbers
-        return network
+
+def _segmenter(
+    config: str, table: ClassTable, size: tuple[int, int], trusted: bool
+) -> Segmenter | None:
+    try:
+        network = Segmenter(config, table, size, trusted)
+        network.step(2)
+    except (ModelError, RuntimeError, TypeError):
+        if not Path(config).is_file():
+            raise
+        return None  # a config of the user's own may do what needs numbers
+    return network
 
 
-_TRAINED: dict[str, Callable[..., Training]] = {
-    "generators": workloads.generator,
-    "predictors": workloads.predictor,
-    "attributes": workloads.attribute_reader,
-}
-
-
-def find_scenes(project: Project, timed: bool) -> Scenes | None:
+def _find_scenes(project: Project, timed: bool) -> Scenes | None:
     """The scenes of a study, prepared ones or those of its data; None where there are none yet.
 
-    Embedded scenes are known before they are painted; two are, into a folder of their own.
-
-    Args:
-        project: the study.
-        timed: whether some scenes are prepared to see how long that takes.
+    Embedded scenes are known before they are painted; two are, into a folder of their own. Where
+    it is `timed`, some scenes are prepared to see how long that takes.
 
     Raises:
         DataError: the data or the prepared folder are damaged.
@@ -209,15 +194,12 @@ def find_scenes(project: Project, timed: bool) -> Scenes | None:
             if prepared or source is None
             else scene_sizes(source, data.size, out, _PREPARED)
         )
-        took: tuple[float | None, int | None] = (None, None)
-        if timed and source is not None and source.scenes:
-            start = time.perf_counter()
-            scene_sizes(source, data.size, out, _PREPARED)
-            each = (time.perf_counter() - start) / min(_PREPARED, len(source.scenes))
-            took = painting + each, peak_of(lambda: scene_sizes(source, data.size, out, 1))
-    names = {split: tuple(name for own, name, _ in listed if own == split) for split in SPLITS}
-    drives = {split: tuple(drive for own, _, drive in listed if own == split) for split in SPLITS}
-    return Scenes(names, drives, files, *took)
+        if not timed or source is None or not source.scenes:
+            return Scenes(listed, files)
+        start = time.perf_counter()
+        scene_sizes(source, data.size, out, _PREPARED)
+        each = (time.perf_counter() - start) / min(_PREPARED, len(source.scenes))
+        return Scenes(listed, files, painting + each)
 
 
 def _iter_scenes(

@@ -1,7 +1,7 @@
-"""Multi-scale flows of images, and the auto-regressive conditional flows of their latents.
+"""The flows of CAFLOW: multi-scale ones of images, auto-regressive ones of their latents.
 
 Levels are numbered as in CAFLOW: n - 1 is factored out first, at half of the image's resolution,
-and 0 is what remains at the end.
+and 0 is what remains at the end. Where in its bin a value lies, a conditional flow proposes, too.
 """
 
 from __future__ import annotations
@@ -14,7 +14,11 @@ from torch import Tensor, nn
 
 from augflow.core.config import Memory
 from augflow.flows.blocks import Block, BlockParams, BlockShape
-from augflow.flows.density import standard_log_prob
+from augflow.flows.density import LEVELS, standard_log_prob
+from augflow.flows.transforms import full_precision, unsqueeze
+
+EDGE = 2.0**-16
+"""How near to the edges of its bin a value may come; float32 resolves no more."""
 
 BlockRun = Callable[..., tuple[Tensor, Tensor]]
 """What a pass does with a block and its inputs: call it, or `Block.initialise`."""
@@ -114,13 +118,8 @@ class AutoRegressive(nn.Module):
     ) -> None:
         """Makes the functions.
 
-        Args:
-            latents: channels of each l_i.
-            known: channels of each d_j, with whatever else the layout decides there.
-            shape: what all blocks have in common.
-            rng: where rotations are drawn from.
-            shared: whether f_j^i is the same for all i > j.
-            squeeze_last: whether the functions f_0^i halve the resolution, too.
+        Of each l_i it is told the channels `latents`, of each d_j, with whatever else the layout
+        decides there, `known`; with `squeeze_last` the functions f_0^i halve the resolution, too.
         """
         super().__init__()
         self.levels, self.shared = len(latents), shared
@@ -215,3 +214,37 @@ class AutoRegressive(nn.Module):
         beside = None if group[0] == j else torch.cat([latents] * len(group))
         out, change = run(self.block(group[0], j), x, own, beside)
         return out.chunk(len(group)), change.chunk(len(group))
+
+
+class Dequantizer(nn.Module):
+    """Moves uniform noise within the bins of a photograph, as a function of the photograph.
+
+    The noise is made normal, passed through a conditional flow and made a share of the bin again.
+    Before training its distribution is uniform, as rotations leave normal noise as it is.
+
+    References:
+        Ho et al. 2019, "Flow++", section 3.1; CAFLOW, appendices A.1 and B.1.
+    """
+
+    def __init__(self, shape: BlockShape, rng: torch.Generator) -> None:
+        """Makes the flow; `shape` has as many inputs and known channels as a photograph."""
+        super().__init__()
+        self.flow = Block(shape, rng)
+
+    def forward(self, image: Tensor, memory: Memory = "store") -> tuple[Tensor, Tensor]:
+        """Moves each value within its bin.
+
+        Shapes:
+            image: (N, 3, H, W) in [0, 1), uniformly dequantized.
+            returns: the same bins, other places; and -log q of the place (N,), nats, against a
+                uniform one: what the bound on the log-probability gains.
+        """
+        with full_precision(image):
+            pixels = (image * LEVELS).floor()
+            share = (image * LEVELS - pixels).clamp(EDGE, 1 - EDGE)
+            noise = torch.special.ndtri(share)
+            z, log_det = self.flow(noise, self.flow.params(pixels / LEVELS - 0.5, memory))
+            moved = unsqueeze(z)
+            place = torch.special.ndtr(moved).clamp(EDGE, 1 - EDGE)
+            gain = log_det + standard_log_prob(moved) - standard_log_prob(noise)
+        return (pixels + place) / LEVELS, gain

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from augflow.core.config import Memory
-from augflow.flows import reversible
-from augflow.flows.conditioners import Learned
+from augflow.flows.conditioners import Conditioner, Learned
 from augflow.flows.coupling import CouplingNets, Injections, StepNet
 from augflow.flows.level import StepMaths
-from augflow.flows.params import LevelParams, StepParams
+from augflow.flows.params import LevelParams, StepParams, Trace
+from augflow.flows.reversible import JointLevel, TowerLevel
 from augflow.flows.transforms import SoftClampedAffine, squeeze, unsqueeze
 
 
@@ -94,7 +94,7 @@ class Block(StepMaths):
     def __init__(self, shape: BlockShape, rng: torch.Generator) -> None:
         """Makes all weights; the rotations come from `rng`."""
         super().__init__()
-        self.shape = shape
+        self.shape, self.transitions = shape, shape.transitions
         steps = shape.transitions + shape.steps
         self.learned = Learned(steps, shape.channels, rng, "log", shape.min_std)
         condition = (shape.known + shape.beside) * shape.gain
@@ -132,13 +132,15 @@ class Block(StepMaths):
         if params.memory != "store":
             parts = [self._squeeze(part) for part in (params.known, beside) if part is not None]
             condition = torch.cat(parts, 1) if parts else None
-            keeps = params.memory == "checkpoint"
-            return reversible.block_steps(self, self._squeeze(x), condition, keeps=keeps)
+            given = _WholeCondition(self.learned, self.injections)
+            tower = TowerLevel(self, given, params.memory == "checkpoint", together=1)
+            z, log_det = JointLevel(tower)(self._squeeze(x), maps=condition)
+            return z, log_det
         x = self._squeeze(x)
         log_det = x.new_zeros(len(x))
         for step, net in self._steps(params, beside, x):
-            x, change = self.through(x, step, net)
-            log_det = log_det + change
+            x, changes = self.step(x, step, net)
+            log_det = log_det + sum(changes[1:], changes[0].expand(len(x)))
         return x, log_det
 
     def initialise(
@@ -155,16 +157,6 @@ class Block(StepMaths):
         for step, net in reversed(self._steps(known, beside, z)):
             z = self.invert_step(z, step, net)
         return unsqueeze(z) if self.shape.squeezes else z
-
-    @property
-    def count(self) -> int:
-        """The number of steps, transitions included."""
-        return self.shape.transitions + self.shape.steps
-
-    def through(self, x: Tensor, step: StepParams, net: StepNet | None) -> tuple[Tensor, Tensor]:
-        """Through one step: z as x, (N, C, H, W), and its log-determinant (N,)."""
-        x, changes = self.step(x, step, net)
-        return x, sum(changes[1:], changes[0].expand(len(x)))
 
     def _steps(
         self, params: BlockParams, beside: Tensor | None, like: Tensor
@@ -188,3 +180,24 @@ class Block(StepMaths):
 
     def _squeeze(self, x: Tensor) -> Tensor:
         return squeeze(x) if self.shape.squeezes else x
+
+
+class _WholeCondition(Conditioner):
+    """What a block's steps are given where all of the condition is at hand, (N, F, H, W)."""
+
+    def __init__(self, learned: Learned, injections: Injections | None) -> None:
+        super().__init__()
+        self.learned, self.injections = learned, injections
+
+    def forward(self, trace: Trace | None = None, maps: Tensor | None = None) -> LevelParams:
+        """See `Conditioner.forward`; injectors run one by one, on their lean backward pass."""
+        own: LevelParams = self.learned()
+        if self.injections is None or maps is None:
+            return own
+        injectors = self.injections.per_step(maps)
+        first = len(own.steps) - len(injectors)
+        full = [
+            replace(step, injector=injector, features=maps)
+            for step, injector in zip(own.steps[first:], injectors, strict=True)
+        ]
+        return replace(own, steps=(*own.steps[:first], *full))

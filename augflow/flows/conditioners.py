@@ -167,13 +167,8 @@ class Head(nn.Module):
     ) -> None:
         """Makes the linear layers.
 
-        Args:
-            convs: the convolutions.
-            widths: values that the linear layers read, and what each of them puts out.
-            outputs: the number of parameters.
-            pool: height and width of a grid that maps are averaged to, if they are.
-            bound: of what depends on the maps.
-            squashed: whether all is kept within +-1.
+        `widths` are the values that the linear layers read, and what each of them puts out; maps
+        are averaged to a grid of `pool` cells a side, if to any.
         """
         super().__init__()
         self.pool, self.bound, self.squashed = pool, bound, squashed

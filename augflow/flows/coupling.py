@@ -210,14 +210,11 @@ class Injections(nn.Module):
         injectors = [CouplingParams(*part.chunk(2, 1)) for part in out.chunk(self.steps, 1)]
         return injectors, list(shares.chunk(self.steps, 1))
 
-    def injector(self, weights: Mapping[str, Tensor], condition: Tensor) -> CouplingParams:
-        """The injector's parameters of one step, from given weights named as the parameters.
-
-        Shapes:
-            condition: (N, F, H, W), all of it.
-        """
-        out = NetWeights(**weights).through(condition, ones=False)
-        return CouplingParams(*out.to(condition.dtype).chunk(2, 1))
+    def per_step(self, condition: Tensor) -> list[CouplingParams]:
+        """The injectors' parameters, from all of the condition, (N, F, H, W)."""
+        slices = [NetWeights(*parts) for parts in zip(*self.parameters(), strict=True)]
+        outs = (net.through(condition, ones=False).to(condition.dtype) for net in slices)
+        return [CouplingParams(*out.chunk(2, 1)) for out in outs]
 
 
 class _Network(torch.autograd.Function):

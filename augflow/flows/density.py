@@ -52,16 +52,6 @@ def quantize(image: Tensor) -> Tensor:
     return (image * LEVELS).floor().clamp(0, LEVELS - 1).to(torch.uint8)
 
 
-def nearest_uint8(image: Tensor) -> Tensor:
-    """The 8-bit values k whose k / 255 the pixels are nearest to, for pages that are looked at.
-
-    Shapes:
-        image: any, in [0, 1].
-        returns: the same shape, uint8.
-    """
-    return (image * (LEVELS - 1)).round().to(torch.uint8)
-
-
 def discrete_log_prob(log_density: Tensor, dims: int) -> Tensor:
     """Log-probability of an 8-bit image from the density of its dequantization, (N,) nats."""
     return log_density - dims * math.log(LEVELS)

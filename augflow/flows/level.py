@@ -22,25 +22,36 @@ class StepMaths(nn.Module):
 
     A step is actnorm, a 1x1 convolution, an affine injector where the condition has one, and an
     affine coupling.
+
+    Attributes:
+        transitions: how many steps come first that have no coupling.
     """
 
     nets: CouplingNets
     coupling: AffineMap
+    transitions: int = 0
+
+    @property
+    def count(self) -> int:
+        """The number of steps."""
+        return self.transitions + self.nets.steps
 
     def mix(
         self, x: Tensor, step: StepParams, *, traced: bool
     ) -> tuple[Tensor | None, Tensor, Tensor]:
-        """Actnorm and 1x1 convolution: in one product, or one by one where both are traced.
+        """Actnorm and 1x1 convolution, in one product or traced one by one; then the injector.
 
         Shapes:
-            returns: what actnorm put out if it is traced, what the matrix did, and both their
-                log-determinants (N,) or (1,).
+            returns: what actnorm put out if it is traced, what comes before the coupling, and the
+                log-determinant of all (N,) or (1,).
         """
         log_det = step.log_det(x.shape[2] * x.shape[3])
-        if not traced:
-            return None, step.actnorm.before(step.conv.weight)(x), log_det
-        normed = step.actnorm(x)
-        return normed, step.conv(normed), log_det
+        normed = step.actnorm(x) if traced else None
+        mixed = step.actnorm.before(step.conv.weight)(x) if normed is None else step.conv(normed)
+        if step.injector is not None:
+            mixed, change = self.coupling(mixed, step.injector)
+            log_det = log_det + change
+        return normed, mixed, log_det
 
     def couple(self, mixed: Tensor, step: StepParams, net: StepNet) -> tuple[Tensor, Tensor]:
         """The coupling: z (N, C, H, W) and its log-determinant (N,)."""

@@ -55,12 +55,16 @@ class StepParams:
         yield from (self.actnorm.scale, self.actnorm.shift, self.conv.weight, self.conv.log_det)
         if self.features is not None:
             yield self.features
+        if self.injector is not None:
+            yield from (self.injector.raw_scale, self.injector.shift)
 
     def leaves(self) -> StepParams:
         """The same `tensors`, each a `leaf`."""
         scale, shift, weight, log_det, *rest = map(leaf, self.tensors())
-        features = rest[0] if rest else None
-        return StepParams(ActNormParams(scale, shift), ConvParams(weight, log_det), features)
+        features = rest.pop(0) if self.features is not None else None
+        injector = CouplingParams(*rest) if rest else None
+        act, conv = ActNormParams(scale, shift), ConvParams(weight, log_det)
+        return StepParams(act, conv, features, injector=injector)
 
     def rows(self, wanted: Rows) -> StepParams:
         """The parameters of some rows of the batch."""

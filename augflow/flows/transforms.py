@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -194,7 +195,17 @@ class CouplingParams:
 
 
 class AffineMap(nn.Module):
-    """An affine map per value; it has no weights, its parameters are given at each call."""
+    """An affine map per value; it has no weights, its parameters are given at each call.
+
+    Attributes:
+        shifts_first: whether z = (x + t) s, or z = x s + t.
+    """
+
+    shifts_first: ClassVar[bool]
+
+    def log_scale(self, raw: Tensor) -> Tensor:
+        """The logarithm of the scale s."""
+        raise NotImplementedError
 
     def forward(self, x: Tensor, params: CouplingParams) -> tuple[Tensor, Tensor]:
         """Towards the latents.
@@ -203,36 +214,33 @@ class AffineMap(nn.Module):
             x: as the parameters, (N, C, H, W).
             returns: z as x, and log |det dz/dx| (N,), nats.
         """
-        raise NotImplementedError
+        log_s = self.log_scale(params.raw_scale)
+        if self.shifts_first:
+            return (x + params.shift) * log_s.exp(), log_s.sum((1, 2, 3))
+        return x * log_s.exp() + params.shift, log_s.sum((1, 2, 3))
 
     def inverse(self, z: Tensor, params: CouplingParams) -> Tensor:
         """Undoes `forward` under the same parameters."""
-        raise NotImplementedError
+        gain = (-self.log_scale(params.raw_scale)).exp()
+        return z * gain - params.shift if self.shifts_first else (z - params.shift) * gain
 
 
 class AffineCoupling(AffineMap):
-    """The map of a Glow's coupling.
+    """The map of a Glow's coupling, with s = floor + (1 - floor) * sigmoid(o + 2).
 
-    b' = (b + t) * s with s = floor + (1 - floor) * sigmoid(o + 2). A floor above 0 bounds the
-    inverse's gain; the papers have none, and their flows can divide by zero.
+    A floor above 0 bounds the inverse's gain; the papers have none, and their flows can divide by
+    zero.
 
     References:
         Full-Glow, equations 7 to 10; Lugmayr et al. 2020, "SRFlow", for the floor.
     """
 
+    shifts_first = True
+
     def __init__(self, floor: float = 0.0) -> None:
         """Sets the lower bound of the scale, in [0, 1)."""
         super().__init__()
         self.floor = floor
-
-    def forward(self, x: Tensor, params: CouplingParams) -> tuple[Tensor, Tensor]:
-        """See `AffineMap.forward`."""
-        log_s = self.log_scale(params.raw_scale)
-        return (x + params.shift) * log_s.exp(), log_s.sum((1, 2, 3))
-
-    def inverse(self, z: Tensor, params: CouplingParams) -> Tensor:
-        """See `AffineMap.inverse`."""
-        return z * (-self.log_scale(params.raw_scale)).exp() - params.shift
 
     def log_scale(self, raw: Tensor) -> Tensor:
         """The logarithm of s, in (log floor, 0)."""
@@ -242,7 +250,7 @@ class AffineCoupling(AffineMap):
 
 
 class SoftClampedAffine(AffineMap):
-    """y = exp(s) x + t with s = clamp * 2 / pi * atan(o).
+    """An affine map with log s = clamp * 2 / pi * atan(o).
 
     The scale stays within exp(+-clamp), so neither direction can blow up. Given parameters that
     depend on a condition alone it is an affine injector, on a half of the channels a coupling.
@@ -252,19 +260,12 @@ class SoftClampedAffine(AffineMap):
         authors' code (FrEIA).
     """
 
+    shifts_first = False
+
     def __init__(self, clamp: float = 2.0) -> None:
         """Sets the largest magnitude of the logarithm of a scale."""
         super().__init__()
         self.clamp = clamp
-
-    def forward(self, x: Tensor, params: CouplingParams) -> tuple[Tensor, Tensor]:
-        """See `AffineMap.forward`."""
-        log_s = self.log_scale(params.raw_scale)
-        return x * log_s.exp() + params.shift, log_s.sum((1, 2, 3))
-
-    def inverse(self, z: Tensor, params: CouplingParams) -> Tensor:
-        """See `AffineMap.inverse`."""
-        return (z - params.shift) * (-self.log_scale(params.raw_scale)).exp()
 
     def log_scale(self, raw: Tensor) -> Tensor:
         """The logarithm of the scale, in (-clamp, clamp)."""

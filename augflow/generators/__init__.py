@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -48,19 +48,6 @@ class System:
     presets: dict[str, dict[str, Any]]
 
 
-class GeneratorChoice(Protocol):
-    """What a section of `params.yaml` says of a generator."""
-
-    @property
-    def system(self) -> str: ...
-
-    @property
-    def preset(self) -> str: ...
-
-    @property
-    def overrides(self) -> dict[str, Any]: ...
-
-
 SYSTEMS = {
     "full_glow": System(FullGlow, FullGlowConfig, FULL_GLOW),
     "caflow": System(CAFlow, CAFlowConfig, CAFLOW),
@@ -87,16 +74,16 @@ def system(name: str) -> System:
     return SYSTEMS[name]
 
 
-def config_of(params: GeneratorChoice, size: tuple[int, int]) -> Section:
-    """The configuration that a section of `params.yaml` asks for, at the study's size."""
+def config_of(params: Any, size: tuple[int, int]) -> Section:
+    """What a section of `params.yaml` asks for (system, preset, overrides), at a study's size."""
     row = system(params.system)
     return make_config(row.config, row.presets, params.preset, {"size": size, **params.overrides})
 
 
 def build(name: str, config: Section, table: ClassTable, seed: int = 0) -> Generator:
     """A new generator of a system with fresh weights."""
-    maker: Any = system(name).generator
-    return maker(config, table, seed)
+    generator: Any = system(name).generator
+    return generator(config, table, seed)
 
 
 WORST_ROUND_TRIP = 0.5
@@ -106,11 +93,7 @@ WORST_ROUND_TRIP = 0.5
 def save(folder: Path, name: str, generator: Any, facts: dict[str, Any]) -> str:
     """Writes `weights.safetensors` and `config.json`.
 
-    Args:
-        folder: where to.
-        name: the system's name in the table.
-        generator: what to write: a `Generator`, or a predictor.
-        facts: whatever else belongs to the record (preset, steps, final numbers).
+    `facts` are whatever else belongs to the record (preset, steps, final numbers).
 
     Returns:
         The digest of the weights, by content.

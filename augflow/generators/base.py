@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol, Self
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -18,18 +18,6 @@ from augflow.data.scenes import Layout
 
 Likelihood = Literal["conditional", "unconditional", "none"]
 LatentKind = Literal["gaussian", "dropout", "choice"]
-
-
-class Conditions(Protocol):
-    """All that depends on the layouts alone, computed once and used for every sample."""
-
-    def __len__(self) -> int:
-        """The number of layouts."""
-        ...
-
-    def rows(self, rows: Sequence[int]) -> Self:
-        """The conditions of some layouts; a layout may be taken several times."""
-        ...
 
 
 class Generator(nn.Module):
@@ -77,7 +65,10 @@ class Generator(nn.Module):
         raise NotImplementedError
 
     def condition(self, layout: Layout) -> Any:
-        """All that depends on the layouts alone, as some `Conditions`.
+        """All that depends on the layouts alone, computed once and used for every sample.
+
+        It has a length, the number of layouts, and `rows`, which takes some of them, a layout
+        several times if need be.
 
         Raises:
             DataError: the layouts are not of the generator's size.
@@ -151,7 +142,6 @@ class Planes:
     values: Tensor
 
     def __len__(self) -> int:
-        """The number of layouts."""
         return len(self.values)
 
     def rows(self, rows: Sequence[int]) -> Planes:
@@ -170,13 +160,62 @@ def class_planes(classes: Tensor, count: int) -> Tensor:
     return hot[..., :count].permute(0, 3, 1, 2).to(torch.uint8)
 
 
+def class_fractions(classes: Tensor, count: int, levels: int) -> tuple[Tensor, ...]:
+    """The share of each class in the cells of every level of a flow.
+
+    A cell of level l is a square of 2**l pixels. Pixels of no known class count as nothing, so the
+    shares of a cell sum to less than 1 where there are some.
+
+    Shapes:
+        classes: (N, H, W) train ids, 255 where no class is known.
+        returns: `levels` tensors (N, count, H / 2**l, W / 2**l), l = 1..levels, float32 in [0, 1].
+    """
+    planes = class_planes(classes, count).float()
+    return tuple(F.avg_pool2d(planes, 2**level) for level in range(1, levels + 1))
+
+
+def class_loss(logits: Tensor, shares: Tensor, known: float | None = None) -> Tensor:
+    """Cross-entropy of cells' class shares under logits, in nats per known pixel; a scalar.
+
+    Of some rows of a batch it is what they add to that of the batch, whose shares sum to `known`.
+
+    Shapes:
+        logits, shares: (N, K, h, w).
+    """
+    total = shares.sum().clamp(min=1e-6) if known is None else known
+    return -(shares * F.log_softmax(logits.float(), 1)).sum() / total
+
+
+def known_pixels(classes: Tensor, count: int) -> int:
+    """How many pixels of class maps are of one of `count` classes."""
+    return int((classes < count).sum())
+
+
+def known_fraction(classes: Tensor, count: int, rows: slice) -> float:
+    """The share of a batch's known pixels that some of its rows have.
+
+    It is what `class_loss` of those rows counts in that of the whole batch, at every level.
+
+    Shapes:
+        classes: (N, H, W) train ids, 255 where no class is known.
+    """
+    return known_pixels(classes[rows], count) / max(known_pixels(classes, count), 1)
+
+
+def class_accuracy(logits: Tensor, shares: Tensor) -> float:
+    """The share of known pixels whose cell is read as their class.
+
+    Shapes:
+        logits, shares: (N, K, h, w).
+    """
+    picked = logits.argmax(1, keepdim=True)
+    return float(shares.gather(1, picked).sum() / shares.sum().clamp(min=1e-6))
+
+
 def misfit(size: tuple[int, int], unit: int, what: str) -> str | None:
     """Why a size cannot be halved as often as asked for, and the next ones; None where it can.
 
-    Args:
-        size: height and width.
-        unit: what both have to be divisible by.
-        what: what asks for it.
+    `unit` is what both sides have to be divisible by, `what` what asks for it.
     """
     if not any(side % unit for side in size):
         return None

@@ -37,11 +37,7 @@ class CFlow(TwoTowers):
     """Two towers with standard normal bases; the source's couplings feed the target's."""
 
     def __init__(self, config: CFlowConfig, table: ClassTable, seed: int = 0) -> None:
-        """Builds both towers.
-
-        Raises:
-            ParamsError: the size does not fit the number of levels.
-        """
+        """Builds both towers."""
         maps = 0 if config.boundary == "none" else config.boundary_planes
         with seeding.torch_seeded(seed):
             super().__init__(config, table, seed, source_prior="normal")
@@ -49,8 +45,8 @@ class CFlow(TwoTowers):
             features = tuple(config.features or c for c in channels)
             shape = config.tower(3, features=features, prior_bound=None, prior="normal")
             self.target = Glow(shape)
-            self.source_params = self.learned_constants(source_channels)
-            own = cast("list[Learned]", [*self.learned_constants(channels)])
+            self.source_params = config.constants(source_channels, self.rng)
+            own = cast("list[Learned]", [*config.constants(channels, self.rng)])
             self.conditioners = nn.ModuleList(
                 CouplingConditioner(learned, k, c + maps, config.condition_width, f)
                 for learned, k, c, f in zip(

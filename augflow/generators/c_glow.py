@@ -73,11 +73,7 @@ class CondGlow(FlowGenerator):
     config: CondGlowConfig
 
     def __init__(self, config: CondGlowConfig, table: ClassTable, seed: int = 0) -> None:
-        """Builds tower and conditioning networks.
-
-        Raises:
-            ParamsError: the size does not fit the number of levels.
-        """
+        """Builds tower and conditioning networks."""
         super().__init__()
         self.config, self.table = config, table
         self.hold_palette()

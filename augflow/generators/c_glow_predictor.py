@@ -60,11 +60,7 @@ class CGlowPredictor(nn.Module):
     """What `log_prob` holds for the backward pass; its numbers do not depend on it."""
 
     def __init__(self, config: CGlowPredictorConfig, table: ClassTable, seed: int = 0) -> None:
-        """Builds flow and conditioning networks.
-
-        Raises:
-            ParamsError: the size does not fit the number of levels.
-        """
+        """Builds flow and conditioning networks."""
         super().__init__()
         self.config, self.table = config, table
         self.raw = RawGlow(config, self.planes_count, 3, seed)
@@ -164,11 +160,7 @@ class CGlowPredictor(nn.Module):
 
 
 def config_of(preset: str, overrides: dict[str, Any]) -> CGlowPredictorConfig:
-    """The configuration of a preset with what differs from it.
-
-    Raises:
-        ParamsError: no such preset, or a value that is none.
-    """
+    """The configuration of a preset with what differs from it."""
     config = make_config(CGlowPredictorConfig, C_GLOW_PREDICTOR, preset, overrides)
     assert isinstance(config, CGlowPredictorConfig)
     return config

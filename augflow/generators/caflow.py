@@ -21,10 +21,9 @@ from augflow.core.errors import ParamsError
 from augflow.data import boundaries
 from augflow.data.classes import ClassTable
 from augflow.data.scenes import Layout
-from augflow.flows.autoregressive import AutoRegressive, MultiScale
+from augflow.flows.autoregressive import AutoRegressive, Dequantizer, MultiScale
 from augflow.flows.blocks import Block, BlockParams, BlockShape
 from augflow.flows.density import dequantize, discrete_log_prob, standard_log_prob
-from augflow.flows.dequantization import Dequantizer
 from augflow.generators.base import misfit
 from augflow.generators.likelihood import LikelihoodGenerator, Terms, content_noise
 
@@ -118,7 +117,6 @@ class CAFlowConditions:
     count: int
 
     def __len__(self) -> int:
-        """The number of layouts."""
         return self.count
 
     def rows(self, rows: Sequence[int]) -> CAFlowConditions:
@@ -150,9 +148,11 @@ class CAFlow(LikelihoodGenerator):
             ParamsError: the size does not fit the number of levels.
         """
         super().__init__()
-        _check_size(config)
+        unit = 2 ** (config.levels + int(config.last == "squeeze"))
+        if fault := misfit(config.size, unit, f"{config.levels} levels, last: {config.last},"):
+            raise ParamsError(fault)
         self.config, self.table = config, table
-        rng = torch.Generator().manual_seed(seeding.derive(seed, "rotations") % 2**63)
+        rng = seeding.torch_generator(seed, "rotations")
         planes = 3 if config.source == "palette" else table.count
         self.hold_palette()
         tower = BlockShape(0, 0, 0, config.transitions, clamp=config.clamp, min_std=config.min_std)
@@ -308,14 +308,3 @@ class CAFlow(LikelihoodGenerator):
         """Height and width of what the functions f_j^i put out."""
         halvings = self.config.levels - j + int(j > 0 or self.config.last == "squeeze")
         return self.size[0] >> halvings, self.size[1] >> halvings
-
-
-def _check_size(config: CAFlowConfig) -> None:
-    """Refuses sizes that the levels cannot halve.
-
-    Raises:
-        ParamsError: names the next fitting sizes.
-    """
-    unit = 2 ** (config.levels + int(config.last == "squeeze"))
-    if fault := misfit(config.size, unit, f"{config.levels} levels, last: {config.last},"):
-        raise ParamsError(fault)

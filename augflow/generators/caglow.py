@@ -6,7 +6,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Self
 
@@ -138,11 +138,7 @@ class CAGlow(Glow):
     learner: ClassVar[str] = "latent_adversarial"
 
     def __init__(self, config: CAGlowConfig, table: ClassTable, seed: int = 0) -> None:
-        """Builds flow, encoder and supervision block.
-
-        Raises:
-            ParamsError: the size does not fit the number of levels.
-        """
+        """Builds flow, encoder and supervision block."""
         super().__init__(config, table, seed)
         shapes = self.target.shape.latents(config.size)
         with seeding.torch_seeded(seeding.derive(seed, "encoder") % 2**63):
@@ -175,9 +171,7 @@ class CAGlow(Glow):
     ) -> LatentConditions:
         """All that depends on the layouts alone; light that is not settled is drawn when sampling.
 
-        Args:
-            layout: the layouts.
-            attributes: which of `LIGHT` the photographs shall have or not have.
+        `attributes` says which of `LIGHT` the photographs shall have or not have.
 
         Raises:
             DataError: the layouts are not of the generator's size.
@@ -317,11 +311,8 @@ class LatentEncoder(nn.Module):
     ) -> None:
         """Makes the networks.
 
-        Args:
-            planes: channels in which it sees a layout.
-            told: the number of attributes and codes.
-            shapes: the latents' (C, h, w) at each level, the finest first.
-            widths: hidden channels at each level.
+        `told` counts attributes and codes; `shapes` are the latents' (C, h, w), the finest level
+        first.
         """
         super().__init__()
         count = len(shapes)
@@ -358,33 +349,34 @@ class LatentEncoder(nn.Module):
 
     def forward(self, noise: Sequence[Tensor], told: EncoderCondition) -> tuple[Tensor, ...]:
         """Latents from noise, each (N, C, h, w) per level."""
-        latents: list[Tensor] = []
-        hidden: Tensor | None = None
-        for level in reversed(range(len(noise))):
-            above = (hidden, latents[0]) if hidden is not None else None
-            hidden, mean, log_sd = self._level(level, told, above, noise[level])
-            latents.insert(0, mean + log_sd.exp() * noise[level])
-        return tuple(latents)
+        return tuple(z for z, _, _ in self._descend(noise, told, _latents_of))
 
     def inverse(self, latents: Sequence[Tensor], told: EncoderCondition) -> tuple[Tensor, ...]:
         """The noise of latents, each (N, C, h, w) per level."""
-        gaussians = self.gaussians(latents, told)
         return tuple(
-            (z - mean) * (-log_sd).exp()
-            for z, (mean, log_sd) in zip(latents, gaussians, strict=True)
+            (z - mean) * (-log_sd).exp() for z, mean, log_sd in self._descend(latents, told)
         )
 
     def gaussians(
         self, latents: Sequence[Tensor], told: EncoderCondition
     ) -> tuple[tuple[Tensor, Tensor], ...]:
         """Mean and log standard deviation of each level given the latents above it."""
-        found: list[tuple[Tensor, Tensor]] = []
+        return tuple((mean, log_sd) for _, mean, log_sd in self._descend(latents, told))
+
+    def _descend(
+        self,
+        given: Sequence[Tensor],
+        told: EncoderCondition,
+        latents_of: Callable[..., Tensor] = lambda z, mean, log_sd: z,
+    ) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """Latents, mean and log standard deviation of each level, worked out from the top down."""
+        found: list[tuple[Tensor, Tensor, Tensor]] = []
         hidden: Tensor | None = None
-        for level in reversed(range(len(latents))):
-            above = (hidden, latents[level + 1]) if hidden is not None else None
-            hidden, mean, log_sd = self._level(level, told, above, latents[level])
-            found.insert(0, (mean, log_sd))
-        return tuple(found)
+        for level in reversed(range(len(given))):
+            above = (hidden, found[0][0]) if hidden is not None else None
+            hidden, mean, log_sd = self._level(level, told, above, given[level])
+            found.insert(0, (latents_of(given[level], mean, log_sd), mean, log_sd))
+        return found
 
     def _level(
         self, level: int, told: EncoderCondition, above: tuple[Tensor, Tensor] | None, like: Tensor
@@ -394,7 +386,7 @@ class LatentEncoder(nn.Module):
         hidden, shares = told.maps[level][:, :width], told.maps[level][:, width:]
         if above is not None:
             over = torch.cat([above[0].to(like.dtype), above[1]], 1)
-            hidden = hidden + self.above[level](_upsample(over))
+            hidden = hidden + self.above[level](F.interpolate(over, scale_factor=2))
         said = self.told[level](torch.cat([told.attributes, told.codes], 1))
         hidden = F.relu(hidden + said[..., None, None])
         hidden = hidden + self.second[level](F.relu(self.first[level](hidden)))
@@ -403,8 +395,8 @@ class LatentEncoder(nn.Module):
         return hidden, mean, BOUND * torch.tanh(log_sd / BOUND)
 
 
-def _upsample(maps: Tensor) -> Tensor:
-    return F.interpolate(maps, scale_factor=2, mode="nearest")
+def _latents_of(noise: Tensor, mean: Tensor, log_sd: Tensor) -> Tensor:
+    return mean + log_sd.exp() * noise
 
 
 @dataclass(frozen=True)
@@ -448,13 +440,8 @@ class SupervisionBlock(nn.Module):
     ) -> None:
         """Makes the networks.
 
-        Args:
-            shapes: the latents' (C, h, w) at each level, the finest first.
-            widths: the trunk's channels at each level.
-            classes: K.
-            attributes: A.
-            codes: U.
-            spectral: whether the trunk is of spectral norm 1, which steadies the discriminator.
+        `shapes` are the latents' (C, h, w), the finest level first, `widths` the trunk's channels.
+        The trunk is of spectral norm 1 if it is `spectral`, which steadies the discriminator.
         """
         super().__init__()
         above = (*widths[1:], 0)

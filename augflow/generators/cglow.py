@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -18,12 +17,10 @@ from torch import Tensor, nn
 from augflow.core import seeding
 from augflow.data import boundaries
 from augflow.data.classes import ClassTable
-from augflow.data.scenes import Layout, Scene
-from augflow.flows.density import dequantize
+from augflow.data.scenes import Layout
 from augflow.flows.glow import Plan
 from augflow.flows.networks import ZeroConv
-from augflow.generators.base import Likelihood
-from augflow.generators.class_fractions import class_accuracy, class_fractions, class_loss
+from augflow.generators.base import Likelihood, class_accuracy, class_fractions, class_loss
 from augflow.generators.glow import Glow
 from augflow.generators.likelihood import Terms
 from augflow.generators.presets import GLOW, GlowConfig
@@ -63,11 +60,7 @@ class CGlow(Glow):
     learner: ClassVar[str] = "classification"
 
     def __init__(self, config: CGlowConfig, table: ClassTable, seed: int = 0) -> None:
-        """Builds the tower and the classifier.
-
-        Raises:
-            ParamsError: the size does not fit the number of levels.
-        """
+        """Builds the tower and the classifier."""
         super().__init__(config, table, seed)
         shapes = self.target.shape.latents(config.size)
         with seeding.torch_seeded(seeding.derive(seed, "classifier") % 2**63):
@@ -101,16 +94,15 @@ class CGlow(Glow):
         return Terms(encoding.log_prob, None, {"classification": weighted})
 
     @torch.no_grad()
-    def class_accuracy(self, scene: Scene, noise: np.ndarray) -> float:
+    def class_accuracy(self, image: Tensor, layout: Layout) -> float:
         """The share of pixels whose cell is read as their class at the finest level that is read.
 
         Shapes:
-            noise: as the photographs, in [0, 1): dequantizes them.
+            image: (N, 3, H, W) in [0, 1), dequantized.
         """
-        image = dequantize(scene.image, torch.from_numpy(noise).to(scene.image.device))
-        latents = self.target.encode(image, self.plan(scene.layout).params()[0]).latents
+        latents = self.target.encode(image, self.plan(layout).params()[0]).latents
         n = min(_levels(self.config))
-        shares = class_fractions(scene.layout.classes, self.table.count, n + 1)[n]
+        shares = class_fractions(layout.classes, self.table.count, n + 1)[n]
         return class_accuracy(self.classifiers[str(n)](latents[n]), shares)
 
     def _features(self, layout: Layout) -> list[Tensor]:

@@ -79,11 +79,8 @@ class Cascade(nn.Module):
     ) -> None:
         """Draws weights.
 
-        Args:
-            inputs: planes of the layout and further planes together.
-            widths: channels of each module.
-            sizes: height and width of each module.
-            outputs: channels of what is painted.
+        `inputs` are planes of the layout and further planes together, `outputs` the channels of
+        what is painted.
         """
         super().__init__()
         self.sizes = tuple(sizes)

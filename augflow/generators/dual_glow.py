@@ -18,8 +18,7 @@ from augflow.core import seeding
 from augflow.core.config import Count
 from augflow.core.seeding import Noise
 from augflow.data.classes import ClassTable
-from augflow.flows.glow import Glow
-from augflow.flows.prior import PriorKind
+from augflow.flows.glow import Glow, PriorKind
 from augflow.generators.likelihood import FlowConditions
 from augflow.generators.presets import TwoTowersConfig, full_glow_presets
 from augflow.generators.two_towers import TwoTowers
@@ -59,11 +58,7 @@ class DualGlow(TwoTowers):
     config: DualGlowConfig
 
     def __init__(self, config: DualGlowConfig, table: ClassTable, seed: int = 0) -> None:
-        """Builds both towers and the networks between their latents.
-
-        Raises:
-            ParamsError: the size does not fit the number of levels.
-        """
+        """Builds both towers and the networks between their latents."""
         levels = len(config.steps)
         maps = 0 if config.boundary == "none" else config.boundary_planes
         with seeding.torch_seeded(seed):
@@ -80,8 +75,8 @@ class DualGlow(TwoTowers):
                 else _Bridge(source, config.condition_width, out)
                 for source, out in zip(sources, handed, strict=True)
             )
-            self.source_params = self.learned_constants(self.source.shape.channels)
-            self.target_params = self.learned_constants(self.target.shape.channels)
+            self.source_params = config.constants(self.source.shape.channels, self.rng)
+            self.target_params = config.constants(self.target.shape.channels, self.rng)
 
     def target_conditioners(self) -> nn.ModuleList:
         """See `TwoTowers.target_conditioners`."""

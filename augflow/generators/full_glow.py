@@ -24,11 +24,7 @@ class FullGlow(TwoTowers):
     config: FullGlowConfig
 
     def __init__(self, config: FullGlowConfig, table: ClassTable, seed: int = 0) -> None:
-        """Builds both towers.
-
-        Raises:
-            ParamsError: the size does not fit the number of levels.
-        """
+        """Builds both towers."""
         maps = 0 if config.boundary == "none" else config.boundary_planes
         with seeding.torch_seeded(seed):
             super().__init__(config, table, seed)
@@ -38,7 +34,7 @@ class FullGlow(TwoTowers):
             if config.prior == "source":
                 tower = replace(tower, prior_features=source_channels)
             self.target = Glow(tower)
-            self.source_params = self.learned_constants(source_channels)
+            self.source_params = config.constants(source_channels, self.rng)
             shape = HeadShape(
                 config.condition_width,
                 config.actnorm,

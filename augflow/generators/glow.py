@@ -8,19 +8,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from augflow.core import seeding
 from augflow.data.classes import ClassTable
 from augflow.data.scenes import Layout
-from augflow.flows.conditioners import Learned
 from augflow.flows.glow import Glow as Tower
 from augflow.flows.glow import Plan
 from augflow.generators.base import Likelihood
 from augflow.generators.likelihood import FlowGenerator
 from augflow.generators.presets import GlowConfig
-from augflow.generators.two_towers import check_size
 
 
 class Glow(FlowGenerator):
@@ -29,22 +26,15 @@ class Glow(FlowGenerator):
     likelihood: ClassVar[Likelihood] = "unconditional"
 
     def __init__(self, config: GlowConfig, table: ClassTable, seed: int = 0) -> None:
-        """Builds the tower.
-
-        Raises:
-            ParamsError: the size does not fit the number of levels.
-        """
+        """Builds the tower."""
         super().__init__()
-        check_size(config)
+        config.require_fitting_size()
         self.config, self.table = config, table
-        rng = torch.Generator().manual_seed(seeding.derive(seed, "rotations") % 2**63)
+        rng = seeding.torch_generator(seed, "rotations")
         shape = config.tower(3, prior_features=self.prior_features(config, table))
         with seeding.torch_seeded(seed):
             self.target = Tower(shape)
-            self.target_params = nn.ModuleList(
-                Learned(k, c, rng, config.actnorm, config.min_std)
-                for k, c in zip(config.steps, shape.channels, strict=True)
-            )
+            self.target_params = config.constants(shape.channels, rng)
 
     @staticmethod
     def prior_features(config: GlowConfig, table: ClassTable) -> tuple[int, ...]:

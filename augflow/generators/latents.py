@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -18,6 +19,10 @@ from augflow.generators.sampling import GeneratedImage, bin_centres, condition_o
 
 Latents = tuple[Tensor, ...]
 """Standard latents of photographs, one tensor (N, *shape) per level."""
+
+LatentKind = Literal["z", "eps"]
+"""Latents as they are, or what the priors' Gaussians were drawn with: in another layout those
+follow its own priors."""
 
 PathKind = Literal["spherical", "linear"]
 
@@ -84,8 +89,9 @@ def sample_latents(generator: Generator, seed: int, temperature: float) -> Laten
     return tuple(temperature * part for part in generator.draw(Noise([seed])))
 
 
-def encode_latents(generator: Generator, scene: Scene) -> Latents:
-    """The standard latents of a photograph under its own layout.
+@torch.no_grad()
+def encode_latents(generator: Generator, scene: Scene, kind: LatentKind = "eps") -> Latents:
+    """The latents of an image under its own layout.
 
     Raises:
         DataError: the layout is not of the generator's size.
@@ -98,17 +104,34 @@ def encode_latents(generator: Generator, scene: Scene) -> Latents:
         )
     conditions = condition_on(generator, scene.layout)
     image = bin_centres(scene.image.to(device_of(generator)))
-    return tuple(generator.encode_noise(image, conditions))
+    encode = generator.encode if kind == "z" else generator.encode_noise
+    return tuple(encode(image, conditions))
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Latents that are drawn from a seed and scaled by a temperature."""
+
+    seed: int
+    temperature: float
+
+
+@dataclass(frozen=True)
+class Known:
+    """Latents that are there, of one image."""
+
+    values: Latents
+    kind: LatentKind = "eps"
 
 
 @torch.no_grad()
-def decode_images(
+def make_images(
     generator: Generator,
-    latents: Sequence[Latents],
     layout: Layout,
+    latents: Sequence[Drawn | Known],
     attributes: Mapping[str, bool] | None = None,
 ) -> list[GeneratedImage]:
-    """One photograph per latents for one layout; what the layout decides is worked out once.
+    """An image for each latents and one layout; what the layout decides is worked out once.
 
     Raises:
         DataError: the layout is not of the generator's size.
@@ -116,10 +139,32 @@ def decode_images(
         ParamsError: the generator cannot be asked for such attributes.
     """
     conditions = condition_on(generator, layout, attributes)
-    return [
-        to_uint8_with_bpd(generator, generator.decode_latents(given, conditions), conditions)
-        for given in latents
-    ]
+    made = (_decode(generator, one, conditions) for one in latents)
+    return [to_uint8_with_bpd(generator, image, conditions) for image in made]
+
+
+def transfer_image(
+    generator: Generator, content: Scene, layout: Layout, kind: LatentKind
+) -> GeneratedImage:
+    """The content of one image in another layout.
+
+    Raises:
+        ModelError: the generator cannot tell an image's latents, or a value is not finite.
+
+    References:
+        Full-Glow, section 5.4 (`z`).
+    """
+    moved = Known(encode_latents(generator, content, kind), kind)
+    return make_images(generator, layout, [moved])[0]
+
+
+def _decode(generator: Generator, latents: Drawn | Known, conditions: Any) -> Tensor:
+    if isinstance(latents, Drawn):
+        return generator.sample(conditions, Noise([latents.seed]), latents.temperature)
+    if latents.kind == "eps":
+        return generator.decode_latents(latents.values, conditions)
+    assert isinstance(generator, LikelihoodGenerator)
+    return generator.decode(latents.values, conditions)
 
 
 def _flat(latents: Latents) -> Tensor:

@@ -28,7 +28,6 @@ class FlowConditions:
     count: int
 
     def __len__(self) -> int:
-        """The number of layouts."""
         return self.count
 
     def rows(self, rows: Sequence[int]) -> FlowConditions:
@@ -177,11 +176,7 @@ class FlowGenerator(LikelihoodGenerator):
 
     @torch.no_grad()
     def condition(self, layout: Layout) -> FlowConditions:
-        """All that depends on the layouts alone: step parameters, inverted matrices, shares.
-
-        Raises:
-            DataError: the layouts are not of the generator's size.
-        """
+        """All that depends on the layouts alone: step parameters, inverted matrices, shares."""
         self.check_size(layout)
         return flow_conditions(self.target, self.plan(layout), len(layout))
 

@@ -131,11 +131,7 @@ class Pix2Pix(Generator):
 
     @torch.no_grad()
     def condition(self, layout: Layout) -> Planes:
-        """The planes that the network reads: colours in [-1, 1] or classes, then the boundary.
-
-        Raises:
-            DataError: the layouts are not of the generator's size.
-        """
+        """The planes that the network reads: colours in [-1, 1] or classes, then the boundary."""
         self.check_size(layout)
         like = next(self.parameters())
         planes = self.source_planes(layout).to(like)
@@ -203,8 +199,7 @@ class UNet(nn.Module):
             inner = 0 < level < last
             self.down_norms.append(Norm(width, batch_norm) if inner else nn.Identity())
             self.up_norms.append(Norm(outputs, batch_norm) if level else nn.Identity())
-        for module in self.modules():
-            _draw(module, config.init_std)
+        draw_weights(self, config.init_std)
 
     def forward(
         self, x: Tensor, uniforms: Sequence[Tensor], share: float, statistics: Statistics
@@ -235,36 +230,45 @@ class UNet(nn.Module):
         return torch.tanh(x)
 
 
-class BatchStatistics(nn.Module):
-    """A layer that looks at all rows of a batch, those of other ranks too.
+class Norm(nn.Module):
+    """Batch normalisation whose statistics are told at each call, or instance normalisation.
 
     Attributes:
-        ranks: the processes that share the batch.
+        ranks: the processes that share a batch, all of whose rows count in its statistics.
     """
 
     ranks: Ranks = ALONE
 
-    def over_batch(
-        self, x: Tensor, weight: Tensor, bias: Tensor, mean: Tensor | None, var: Tensor | None
-    ) -> Tensor:
-        """`x` normalised by the statistics of the whole batch, then scaled and shifted.
+    def __init__(self, channels: int, batch_norm: bool, running: bool = True) -> None:
+        """Makes gain, offset and `running` statistics, or nothing for instance normalisation."""
+        super().__init__()
+        self.batch_norm = batch_norm
+        self.running_mean: Tensor | None
+        self.running_var: Tensor | None
+        self.weight = nn.Parameter(torch.ones(channels)) if batch_norm else None
+        self.bias = nn.Parameter(torch.zeros(channels)) if batch_norm else None
+        kept = batch_norm and running
+        self.register_buffer("running_mean", torch.zeros(channels) if kept else None)
+        self.register_buffer("running_var", torch.ones(channels) if kept else None)
 
-        Args:
-            x: this rank's rows.
-            weight: scales.
-            bias: shifts.
-            mean: the running mean, moved along; or None.
-            var: the running variance, moved along; or None.
+    def forward(self, x: Tensor, statistics: Statistics = "batch") -> Tensor:
+        """(N, C, H, W) to the same shape."""
+        if not self.batch_norm or statistics == "image":
+            return F.instance_norm(x, weight=self.weight, bias=self.bias)
+        if statistics == "batch" and self.ranks.count > 1:
+            return self._over_ranks(x)
+        learning = statistics == "batch"
+        running = self.running_mean, self.running_var
+        return F.batch_norm(x, *running, self.weight, self.bias, training=learning)
 
-        Shapes:
-            x: (N, C, H, W).
-            weight, bias, mean, var: (C,).
+    def _over_ranks(self, x: Tensor) -> Tensor:
+        """This rank's rows normalised by the statistics of the whole batch.
 
         References:
             Ioffe and Szegedy 2015, "Batch normalization", algorithm 1.
         """
-        if self.ranks.count == 1:
-            return F.batch_norm(x, mean, var, weight, bias, training=True)
+        assert self.weight is not None
+        assert self.bias is not None
         wide, axes = x.float(), (0, 2, 3)
         count = wide.new_full((1,), x.numel() / x.shape[1])
         sums = self.ranks.differentiable_sum(torch.cat([wide.sum(axes), count]))
@@ -272,38 +276,12 @@ class BatchStatistics(nn.Module):
         centred = wide - centre[:, None, None]
         spread = self.ranks.differentiable_sum(centred.square().sum(axes)) / total
         with torch.no_grad():
-            if mean is not None and var is not None:
-                mean.lerp_(centre.to(mean), _MOMENTUM)
-                var.lerp_((spread * total / (total - 1)).to(var), _MOMENTUM)
-        scale = weight * (spread + _EPSILON).rsqrt()
-        return (centred * scale[:, None, None] + bias[:, None, None]).to(x.dtype)
-
-
-class Norm(BatchStatistics):
-    """Batch normalisation whose statistics are told at each call, or instance normalisation."""
-
-    def __init__(self, channels: int, batch_norm: bool) -> None:
-        """Makes gain, offset and running statistics, or nothing for instance normalisation."""
-        super().__init__()
-        self.batch_norm = batch_norm
-        self.running_mean: Tensor
-        self.running_var: Tensor
-        if batch_norm:
-            self.weight = nn.Parameter(torch.ones(channels))
-            self.bias = nn.Parameter(torch.zeros(channels))
-            self.register_buffer("running_mean", torch.zeros(channels))
-            self.register_buffer("running_var", torch.ones(channels))
-
-    def forward(self, x: Tensor, statistics: Statistics) -> Tensor:
-        """(N, C, H, W) to the same shape."""
-        if not self.batch_norm:
-            return F.instance_norm(x)
-        if statistics == "image":
-            return F.instance_norm(x, weight=self.weight, bias=self.bias)
-        running = self.running_mean, self.running_var
-        if statistics == "batch":
-            return self.over_batch(x, self.weight, self.bias, *running)
-        return F.batch_norm(x, *running, self.weight, self.bias)
+            if self.running_mean is not None and self.running_var is not None:
+                self.running_mean.lerp_(centre.to(self.running_mean), _MOMENTUM)
+                unbiased = spread * total / (total - 1)
+                self.running_var.lerp_(unbiased.to(self.running_var), _MOMENTUM)
+        scale = self.weight * (spread + _EPSILON).rsqrt()
+        return (centred * scale[:, None, None] + self.bias[:, None, None]).to(x.dtype)
 
 
 def dropout(x: Tensor, uniforms: Tensor, share: float) -> Tensor:
@@ -313,22 +291,12 @@ def dropout(x: Tensor, uniforms: Tensor, share: float) -> Tensor:
     return x * (uniforms >= share) / (1 - share)
 
 
-def _draw(module: nn.Module, std: float) -> None:
-    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-        nn.init.normal_(module.weight, 0, std)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
-    elif isinstance(module, Norm) and module.batch_norm:
-        nn.init.normal_(module.weight, 1, std)
-
-
-class BatchNorm(BatchStatistics, nn.BatchNorm2d):
-    """Batch normalisation of what is only ever trained: it needs no running statistics."""
-
-    def __init__(self, channels: int) -> None:
-        """Makes scales of 1 and shifts of 0."""
-        super().__init__(channels, track_running_stats=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to the same shape."""
-        return self.over_batch(x, self.weight, self.bias, None, None)
+def draw_weights(network: nn.Module, std: float) -> None:
+    """Draws the weights of convolutions around 0, the gains of batch norms around 1."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(module.weight, 0, std)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, Norm) and module.weight is not None:
+            nn.init.normal_(module.weight, 1, std)

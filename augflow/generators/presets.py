@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
+import torch
 from pydantic import Field, model_validator
+from torch import nn
 
 from augflow.core.config import Count, Section, validate_section
 from augflow.core.errors import ParamsError, suggest
+from augflow.flows.conditioners import Learned
 from augflow.flows.glow import GlowShape
+from augflow.generators.base import misfit
 
 Size = tuple[Count, Count]
 
@@ -49,6 +54,22 @@ class GlowConfig(Section):
             inputs, self.steps, self.widths, none, none, self.edge, self.floor, self.prior_bound
         )
         return replace(shape, **changes)
+
+    def constants(self, channels: Sequence[int], rng: torch.Generator) -> nn.ModuleList:
+        """Learned constants for the steps of every level of so many channels."""
+        return nn.ModuleList(
+            Learned(steps, c, rng, self.actnorm, self.min_std)
+            for steps, c in zip(self.steps, channels, strict=True)
+        )
+
+    def require_fitting_size(self) -> None:
+        """Refuses sizes that the levels cannot halve.
+
+        Raises:
+            ParamsError: names the next fitting sizes.
+        """
+        if fault := misfit(self.size, 2 ** len(self.steps), f"{len(self.steps)} levels"):
+            raise ParamsError(fault)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

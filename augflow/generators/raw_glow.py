@@ -17,7 +17,6 @@ from augflow.core.config import Count
 from augflow.flows.conditioners import RawConditioner, RawShape
 from augflow.flows.glow import Glow, Plan
 from augflow.generators.presets import GlowConfig
-from augflow.generators.two_towers import check_size
 
 
 class RawGlowConfig(GlowConfig):
@@ -90,14 +89,10 @@ class RawGlow(nn.Module):
     """
 
     def __init__(self, config: RawGlowConfig, inputs: int, planes: int, seed: int) -> None:
-        """Builds the flow of `inputs` channels and its conditioning networks for `planes` planes.
-
-        Raises:
-            ParamsError: the size does not fit the number of levels.
-        """
+        """Builds the flow of `inputs` channels and its conditioning networks for so many planes."""
         super().__init__()
-        check_size(config)
-        rng = torch.Generator().manual_seed(seeding.derive(seed, "rotations") % 2**63)
+        config.require_fitting_size()
+        rng = seeding.torch_generator(seed, "rotations")
         channels = config.tower(inputs).channels
         features = tuple(config.features or c // 2 for c in channels)
         shape = RawShape(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor
 from augflow.core.errors import ModelError, ParamsError
 from augflow.core.seeding import Noise, derive
 from augflow.core.tensors import device_of
-from augflow.data.scenes import Layout, Scene
+from augflow.data.scenes import Layout
 from augflow.flows.density import dequantize, quantize
 from augflow.generators.base import Generator
 from augflow.generators.likelihood import LikelihoodGenerator
@@ -104,36 +104,6 @@ def sample_at_temperatures(
         ]
         for degree in temperatures
     ]
-
-
-@torch.no_grad()
-def transfer_image(
-    generator: Generator, content: Scene, layout: Layout, latents: Literal["z", "eps"]
-) -> GeneratedImage:
-    """The content of one photograph in another layout.
-
-    `z` carries the latents over as they are (the paper), `eps` carries what the priors' Gaussians
-    were drawn with, so that latents follow the new layout's priors.
-
-    Raises:
-        ModelError: the generator cannot tell a photograph's latents, or a value is not finite.
-
-    References:
-        Full-Glow, section 5.4.
-    """
-    if not isinstance(generator, LikelihoodGenerator):
-        raise ModelError(
-            "this generator cannot tell the latents of a photograph, so no content can be moved: "
-            "take a flow"
-        )
-    there = condition_on(generator, content.layout)
-    here = condition_on(generator, layout)
-    image = bin_centres(content.image.to(device_of(generator)))
-    if latents == "z":
-        moved = generator.decode(generator.encode(image, there), here)
-    else:
-        moved = generator.decode_latents(generator.encode_noise(image, there), here)
-    return to_uint8_with_bpd(generator, moved, here)
 
 
 def bin_centres(pixels: Tensor) -> Tensor:

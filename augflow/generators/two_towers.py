@@ -6,17 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from augflow.core import seeding
-from augflow.core.errors import ParamsError
 from augflow.data import boundaries
 from augflow.data.classes import ClassTable
 from augflow.data.scenes import Layout
-from augflow.flows.conditioners import Learned
 from augflow.flows.density import dequantize
-from augflow.flows.glow import Glow, Plan, Source
-from augflow.flows.prior import PriorKind
-from augflow.generators.base import misfit
+from augflow.flows.glow import Glow, Plan, PriorKind, Source
 from augflow.generators.likelihood import FlowGenerator, content_noise
-from augflow.generators.presets import GlowConfig, TwoTowersConfig
+from augflow.generators.presets import TwoTowersConfig
 
 UNIT = 256 / 255
 """The stretch under which 8-bit value k is k / 255."""
@@ -40,15 +36,11 @@ class TwoTowers(FlowGenerator):
         seed: int,
         source_prior: PriorKind = "learned",
     ) -> None:
-        """Builds the source tower.
-
-        Raises:
-            ParamsError: the size does not fit the number of levels.
-        """
+        """Builds the source tower."""
         super().__init__()
-        check_size(config)
+        config.require_fitting_size()
         self.config, self.table = config, table
-        self.rng = torch.Generator().manual_seed(seeding.derive(seed, "rotations") % 2**63)
+        self.rng = seeding.torch_generator(seed, "rotations")
         self.hold_palette()
         planes = 3 if config.source == "palette" else table.count
         widths = (config.source_width,) * len(config.steps)
@@ -78,21 +70,10 @@ class TwoTowers(FlowGenerator):
     ) -> Tensor | None:
         """What a prior of the target reads; nothing.
 
-        Args:
-            number: the level.
-            z: what the source's level put out, (N, C, H, W).
-            latents: the source's latents of that level.
-            edges: the boundary map there, if there is one.
+        Of the source's level it is given what it put out, `z` (N, C, H, W), its latents, and the
+        boundary map there, if there is one.
         """
         return None
-
-    def learned_constants(self, channels: tuple[int, ...]) -> nn.ModuleList:
-        """Learned constants for the steps of every level."""
-        config = self.config
-        return nn.ModuleList(
-            Learned(k, c, self.rng, config.actnorm, config.min_std)
-            for k, c in zip(config.steps, channels, strict=True)
-        )
 
     def plan(self, layout: Layout, noise: Tensor | None = None) -> Plan:
         """See `FlowGenerator.plan`."""
@@ -126,14 +107,3 @@ class TwoTowers(FlowGenerator):
             layout.boundary.to(like), count, config.boundary, config.boundary_filter
         )
         return [m.expand(-1, config.boundary_planes, -1, -1) for m in pyramid]
-
-
-def check_size(config: GlowConfig) -> None:
-    """Refuses sizes that the levels cannot halve.
-
-    Raises:
-        ParamsError: names the next fitting sizes.
-    """
-    levels = len(config.steps)
-    if fault := misfit(config.size, 2**levels, f"{levels} levels"):
-        raise ParamsError(fault)

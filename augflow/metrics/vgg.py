@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from augflow.core import seeding
@@ -17,37 +17,19 @@ from augflow.core.errors import ModelError
 LAYERS = ("conv1_2", "conv2_2", "conv3_2", "conv4_2", "conv5_2")
 """The layers that CRN and IMLE compare, after their ReLU."""
 
-TRAINED = {
-    "conv1_1": 0,
-    "conv1_2": 2,
-    "conv2_1": 5,
-    "conv2_2": 7,
-    "conv3_1": 10,
-    "conv3_2": 12,
-    "conv3_3": 14,
-    "conv3_4": 16,
-    "conv4_1": 19,
-    "conv4_2": 21,
-    "conv4_3": 23,
-    "conv4_4": 25,
-    "conv5_1": 28,
-    "conv5_2": 30,
-}
-"""VGG-19's convolutions up to conv5_2, and their numbers in torchvision's `features`."""
-
 _WIDTHS = (64, 128, 256, 512, 512)
+_DEPTHS = (2, 2, 4, 4, 2)
+"""VGG-19's channels and convolutions of each block, up to conv5_2."""
+
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _LOCAL = "pixels, scattering and random_vgg need no file"
 
 HUB = "hub"
 """What stands in the place of a file's name where torchvision is to download the weights."""
 
-Weights = Mapping[str, tuple[Tensor, Tensor]]
-"""Weight and bias of each convolution, named convB_K, in the order of application."""
-
 
 class Vgg(nn.Module):
-    """Blocks of 3x3 convolutions with a pooling by two between them.
+    """Blocks of 3x3 convolutions with a pooling by two between them, as torchvision builds them.
 
     The weights are buffers that no state dict holds: there is nothing to train and nothing to save.
 
@@ -61,31 +43,48 @@ class Vgg(nn.Module):
 
     def __init__(
         self,
-        weights: Weights,
+        network: nn.Sequential,
+        weights: Mapping[str, Tensor],
         mean: tuple[float, ...],
         std: tuple[float, ...],
-        pool: Callable[[Tensor, int], Tensor],
     ) -> None:
-        """Takes weights as they are, and the mean and deviation that photographs are scaled by."""
+        """Gives a network its weights by name; images are scaled by mean and deviation."""
         super().__init__()
-        self.names, self.pool = tuple(weights), pool
+        self.network = network
         self.register_buffer("mean", torch.tensor(mean)[:, None, None], persistent=False)
         self.register_buffer("std", torch.tensor(std)[:, None, None], persistent=False)
-        for name, (weight, bias) in weights.items():
-            self.register_buffer(f"{name}_weight", weight, persistent=False)
-            self.register_buffer(f"{name}_bias", bias, persistent=False)
+        for name in network.state_dict():
+            layer, kind = network[int(name.partition(".")[0])], name.partition(".")[2]
+            delattr(layer, kind)
+            layer.register_buffer(kind, weights[name], persistent=False)
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """The five layers, (N, 3, H, W) -> (N, C_k, H / 2^k, W / 2^k), k = 0..4."""
-        x, block, outputs = (image - self.mean) / self.std, "1", []
-        for name in self.names:
-            if name[4] != block:
-                x, block = self.pool(x, 2), name[4]
-            weight, bias = getattr(self, f"{name}_weight"), getattr(self, f"{name}_bias")
-            x = F.relu(F.conv2d(x, weight, bias, padding=1))
-            if name in LAYERS:
-                outputs.append(x)
+        x, outputs, convolutions = (image - self.mean) / self.std, [], 0
+        for layer in self.network:
+            x = layer(x)
+            if isinstance(layer, nn.ReLU):
+                convolutions += 1
+                if convolutions == 2:
+                    outputs.append(x)
+            elif not isinstance(layer, nn.Conv2d):
+                convolutions = 0
         return outputs
+
+
+def _network(widths: tuple[int, ...], depths: tuple[int, ...]) -> nn.Sequential:
+    """The convolutions of a VGG without weights."""
+    from torchvision.models.vgg import make_layers  # type: ignore[import-untyped]
+
+    plan: list[str | int] = []
+    for width, depth in zip(widths, depths, strict=True):
+        plan += [*[width] * depth, "M"]
+    with torch.device("meta"):  # nothing is drawn for weights that are replaced
+        network: nn.Sequential = make_layers(plan[:-1])
+    for layer in network:
+        if isinstance(layer, nn.ReLU):
+            layer.inplace = False
+    return network
 
 
 def random_vgg(widths: tuple[int, ...] = (16, 32, 64, 64, 64), seed: int = 0) -> Vgg:
@@ -107,14 +106,15 @@ def random_vgg(widths: tuple[int, ...] = (16, 32, 64, 64, 64), seed: int = 0) ->
         solutions to the nonlinear dynamics of learning", section 3; Amir and Weiss 2021,
         "Understanding and simplifying perceptual distances" (random networks as distances).
     """
-    weights, inputs = {}, 3
-    for block, width in enumerate(widths, start=1):
-        for number in (1, 2):
-            name = f"conv{block}_{number}"
-            drawn = _random_filters(width, inputs, seeding.generator(seed, "random_vgg", name))
-            weights[name] = (drawn, torch.zeros(width))
-            inputs = width
-    return Vgg(weights, (0.5,) * 3, (0.25,) * 3, F.avg_pool2d)
+    network, weights = _network(widths, (2,) * len(widths)), dict[str, Tensor]()
+    convolutions = [number for number, layer in enumerate(network) if isinstance(layer, nn.Conv2d)]
+    for place, number in enumerate(convolutions):
+        outputs, inputs = cast(nn.Conv2d, network[number]).weight.shape[:2]
+        name = f"conv{place // 2 + 1}_{place % 2 + 1}"
+        drawn = _random_filters(outputs, inputs, seeding.generator(seed, "random_vgg", name))
+        weights |= {f"{number}.weight": drawn, f"{number}.bias": torch.zeros(outputs)}
+    averaging = [nn.AvgPool2d(2) if isinstance(one, nn.MaxPool2d) else one for one in network]
+    return Vgg(nn.Sequential(*averaging), weights, (0.5,) * 3, (0.25,) * 3)
 
 
 def _random_filters(outputs: int, inputs: int, draw: np.random.Generator) -> Tensor:
@@ -146,15 +146,12 @@ def vgg19(path: Path | None = None) -> Vgg:
             f"choose other features: {_LOCAL}"
         )
     state, where = (_download_weights() if str(path) == HUB else _read(path)), str(path)
-    weights, inputs = {}, 3
-    for name, number in TRAINED.items():
-        width = _WIDTHS[int(name[4]) - 1]
-        weights[name] = (
-            _tensor(state, f"{number}.weight", (width, inputs, 3, 3), where),
-            _tensor(state, f"{number}.bias", (width,), where),
-        )
-        inputs = width
-    return Vgg(weights, *_IMAGENET, F.max_pool2d)
+    network = _network(_WIDTHS, _DEPTHS)
+    weights = {
+        name: _tensor(state, name, tuple(wanted.shape), where)
+        for name, wanted in network.state_dict().items()
+    }
+    return Vgg(network, weights, *_IMAGENET)
 
 
 def _download_weights() -> Mapping[str, Tensor]:

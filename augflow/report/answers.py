@@ -1,4 +1,4 @@
-"""The answer to whether synthetic photographs help, per fraction of the training scenes."""
+"""The answer to whether synthetic images help, per fraction of the training scenes."""
 
 from __future__ import annotations
 
@@ -123,13 +123,13 @@ def headline(found: Sequence[Answer], cite: Citations) -> str:
     """One sentence: with numbers for a single fraction, else the words of each fraction."""
     if len(found) == 1:
         answer = answer_sentence(found[0], cite)
-        return f"Do synthetic photos help? {_capital(found[0].word)}: {answer}"
+        return f"Do synthetic images help? {_capital(found[0].word)}: {answer}"
     texts = []
     for word in dict.fromkeys(answer.word for answer in found):
         same = [answer.row for answer in found if answer.word == word]
         shares = [cite.cell("comparisons", row, "fraction") for row in same]
         texts.append(f"{word} with {join_words(shares)} of the training scenes")
-    return f"Do synthetic photos help? {_capital('; '.join(texts))}."
+    return f"Do synthetic images help? {_capital('; '.join(texts))}."
 
 
 def lines(found: Sequence[Answer], cite: Citations) -> list[str]:

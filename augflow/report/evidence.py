@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,9 +13,8 @@ import numpy as np
 
 from augflow.core import io
 from augflow.core.errors import AugflowError, DataError
-from augflow.data.classes import IGNORE, ClassTable
+from augflow.data.classes import ClassTable
 from augflow.data.scenes import SPLITS, saved_table
-from augflow.data.synthetic import REASONS, SELECTION, read_decisions
 from augflow.metrics.confusion import Scores, scores
 from augflow.study.params import Params
 from augflow.study.params import load as load_params
@@ -37,9 +35,6 @@ from augflow.study.results import (
     SelectionSummary,
     SetScores,
 )
-
-FACTS = ("val_bpd", "val_scenes", "round_trip", "val_distance", "likelihood", "bound")
-"""The facts of a generator's `config.json` that a report keeps, as far as they are there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,43 +79,6 @@ def pool_scores(items: Sequence[Item]) -> Scores:
     return scores(np.sum([np.array(item.confusion, np.int64) for item in items], axis=0))
 
 
-def gather(params: Params, study: Path, out: Path) -> None:
-    """Copies what the other stages left, as far as a report needs it, into a report folder.
-
-    Raises:
-        DataError: files that no report can do without are missing; all of them are named.
-    """
-    import yaml
-
-    missing = [path for path in _required_files(params, study) if not path.exists()]
-    if missing:
-        listed = ", ".join(str(path) for path in missing)
-        raise DataError(f"{listed}: no such file; run the stages before the report (dvc repro)")
-    for name in _score_names(params):
-        _copy(study / "scores" / f"{name}.json", out / "scores" / f"{name}.json")
-    held = out / "evidence"
-    # what verify checks changes nothing here, so that the report does not depend on it
-    text = yaml.safe_dump(params.model_dump(mode="json", exclude={"verify"}), sort_keys=False)
-    io.atomic_write(held / "params.yaml", text.encode())
-    _copy(study / "prepared" / "dataset.json", held / "dataset.json")
-    _write_pixels(study / "prepared", held / "pixels.csv")
-    for name in params.generators:
-        _gather_generator(name, params, study / "generators" / name, held / "generators")
-    gather_selections(params, study, held)
-    for name, place in segmenter_folders(params).items():
-        _copy(study / "segmenters" / place / "history.csv", held / "segmenters" / f"{name}.csv")
-
-
-def gather_selections(params: Params, study: Path, held: Path) -> None:
-    """Puts what selections and choices left into a folder of evidence, selections in numbers."""
-    for name in params.selections:
-        folder = study / "selected" / name
-        if (folder / SELECTION).exists():
-            _summary(name, folder).write(held / "selections" / f"{name}.json")
-    for name in params.choices:
-        _copy(study / "chosen" / f"{name}.json", held / "choices" / f"{name}.json")
-
-
 def segmenter_folders(params: Params) -> dict[str, str]:
     """Name -> folder of each segmenter of a study: the judge, then `ARM-SEED`."""
     seeds = params.retrain.seeds
@@ -128,99 +86,9 @@ def segmenter_folders(params: Params) -> dict[str, str]:
     return {"judge": "judge", **retrained}
 
 
-def _required_files(params: Params, study: Path) -> list[Path]:
-    sweep = params.report.sweep
-    makers = dict.fromkeys(params.sets[name].generator for name in sweep)
-    names = [
-        "prepared/dataset.json",
-        "prepared/scenes.csv",
-        "scores/references.json",
-        *(f"scores/{name}.json" for name in sweep),
-        *(f"synthetic/{name}/manifest.csv" for name in sweep),
-        *(
-            f"generators/{name}/{kind}"
-            for name in makers
-            for kind in ("config.json", "history.csv")
-        ),
-    ]
-    return [study / name for name in names]
-
-
-def _score_names(params: Params) -> list[str]:
-    names = ["references", "arms", "leaks", "costs", *params.sets, *params.transfers]
-    names += [f"diversity/{name}" for name in _diverse(params)]
-    names += [f"predictors/{name}" for name in params.predictors]
-    return [*names, "attributes"] if params.attributes else names
-
-
-def _diverse(params: Params) -> Sequence[str]:
+def diverse_generators(params: Params) -> Sequence[str]:
+    """The generators whose diversity a study measures."""
     return params.diversity.generators if params.diversity else ()
-
-
-def _copy(source: Path, target: Path) -> None:
-    if source.exists():
-        io.atomic_write(target, source.read_bytes())
-
-
-def _gather_generator(name: str, params: Params, folder: Path, out: Path) -> None:
-    """Its facts and history, where training has left both."""
-    if not ((folder / "config.json").exists() and (folder / "history.csv").exists()):
-        return
-    section, record = params.generators[name], io.read_json(folder / "config.json")
-    final, config = record.get("facts", {}), record.get("config", {})
-    named = {fact: final.get(fact) for fact in FACTS}
-    named |= {"levels": config.get("steps"), "boundary": config.get("boundary")}
-    facts = GeneratorFacts(
-        system=section.system,
-        preset=section.preset,
-        parameters=record.get("parameters"),
-        **{fact: value for fact, value in named.items() if value is not None},
-    )
-    facts.write(out / f"{name}.json")
-    _copy(folder / "history.csv", out / f"{name}.csv")
-
-
-def _summary(name: str, folder: Path) -> SelectionSummary:
-    facts, decisions = io.read_json(folder / SELECTION), read_decisions(folder)
-    kept = [one for one in decisions if one.kept]
-    reasons = Counter(one.reason for one in decisions if not one.kept)
-    weights = [one.weight or 0.0 for one in kept]
-    return SelectionSummary(
-        selection=name,
-        set=facts["set"],
-        judge=facts["judge"],
-        thresholds=facts["thresholds"],
-        candidates=len(decisions),
-        kept=len(kept),
-        dropped={reason: reasons[reason] for reason in REASONS if reasons[reason]},
-        trusted=float(np.mean([one.trusted for one in kept])),
-        agreement_kept=_mean([one.agreement for one in kept]),
-        agreement_dropped=_mean([one.agreement for one in decisions if not one.kept]),
-        heaviest=float(max(weights) / np.mean(weights)),
-    )
-
-
-def _mean(values: list[float]) -> float | None:
-    return float(np.mean(values)) if values else None
-
-
-def _write_pixels(prepared: Path, target: Path) -> None:
-    """Counts the pixels of each class in each prepared scene."""
-    ids = [*range(saved_table(prepared / "dataset.json").count), IGNORE]
-    scenes = io.read_csv(prepared / "scenes.csv")
-    absent = [name for name in ("name", "split", "drive") if scenes and name not in scenes[0]]
-    if absent:
-        raise DataError(
-            f"{prepared}/scenes.csv: no column {', '.join(absent)}; run the prepare stage again"
-        )
-    rows = []
-    for row in scenes:
-        path = prepared / row["split"] / "classes" / f"{row['name']}.png"
-        counts = np.bincount(io.read_ids(path).ravel(), minlength=IGNORE + 1)
-        head = {"split": row["split"], "scene": row["name"], "drive": row["drive"]}
-        rows.append({**head, **{str(i): int(counts[i]) for i in ids}})
-    columns = ["split", "scene", "drive", *map(str, ids)]
-    io.write_csv(target, sorted(rows, key=lambda r: (r["split"], r["scene"])), columns)
 
 
 def load(folder: Path) -> Evidence:
@@ -352,10 +220,10 @@ def _set_faults(name: str, seen: SetScores, judge: str, params: Params) -> list[
         )
     absent = [degree for degree in wanted if degree not in seen.groups]
     if absent:
-        faults.append(f"no photograph of temperature {_format_temperatures(absent)}")
+        faults.append(f"no image of temperature {_format_temperatures(absent)}")
     strange = [degree for degree in seen.groups if degree not in wanted]
     if strange:
-        faults.append(f"photographs of temperature {_format_temperatures(strange)}, not in params")
+        faults.append(f"images of temperature {_format_temperatures(strange)}, not in params")
     return faults
 
 
@@ -387,7 +255,7 @@ def load_diversity(folder: Path, params: Params, table: ClassTable) -> dict[str,
         DataError: a file is damaged, of other classes or temperatures, or of another generator.
     """
     found = {}
-    for name, path, one in _there(DiversityScores, folder, _diverse(params)):
+    for name, path, one in _there(DiversityScores, folder, diverse_generators(params)):
         wanted = params.diversity.temperatures if params.diversity else ()
         lengths = {
             len(getattr(level.mean, measure).per_class)
@@ -551,3 +419,23 @@ def series(history: History, column: str, where: str) -> tuple[list[float], list
     ]
     kept = [(step, value) for step, value in points if step is not None and value is not None]
     return [step for step, _ in kept], [value for _, value in kept]
+
+
+def bits_are(trained: GeneratorFacts) -> str | None:
+    """Whether a likelihood is `exact` for the image and its noise, or only a `bound` of it."""
+    if trained.likelihood == "none":
+        return None
+    return "bound" if trained.bound else "exact"
+
+
+def last_step(trained: GeneratorFacts, where: str) -> int:
+    """How many steps a generator trained for."""
+    steps = [number(row.get("step", ""), where) or 0 for row in trained.history]
+    return int(max(steps, default=0))
+
+
+def final(trained: GeneratorFacts, column: str, where: str) -> float | None:
+    """What was measured at the very end, or else last in the history."""
+    recorded: float | None = getattr(trained, column)
+    values = series(trained.history, column, where)[1]
+    return recorded if recorded is not None else next(reversed(values), None)

@@ -5,64 +5,64 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
 from augflow.core import io
 from augflow.core.errors import DataError
-from augflow.data.scenes import SPLITS
+from augflow.data.scenes import SPLITS, Scene, SceneFolder, evenly
 from augflow.data.synthetic import MANIFEST, SetRow, read_rows
 from augflow.report.canvas import mosaic, render_text
 from augflow.report.evidence import Evidence
+from augflow.report.sections import (
+    EDITS,
+    FOLDER,
+    MAIN,
+    PATHS,
+    STYLES,
+    diverse,
+    moved_through,
+    page_name,
+)
 from augflow.report.statistics import best
 from augflow.study.params import Params
 from augflow.study.results import Exploration
 
-MAIN = "samples"
-"""The page of the main system once more, under a name that does not depend on the study."""
-
-PATHS, STYLES, EDITS = "latents_path", "latents_style", "latents_edits"
-"""The figures of latents."""
-
 ROWS = 6
 """A figure of paths has about so many rows: several layouts where systems are few."""
-
-FOLDER = "temperatures"
-LEAST = 3
-"""Fewer temperatures than these are better seen side by side."""
 
 
 class Prepared:
     """A prepared folder, opened scene by scene."""
 
     def __init__(self, root: Path, palette: np.ndarray) -> None:
-        """Reads which scenes there are; `palette` is (256, 3) uint8, colours by train id."""
+        """Maps the scenes; `palette` is (256, 3) uint8, colours by train id."""
         self.root, self.palette = root, palette
-        self.splits = {row["name"]: row["split"] for row in io.read_csv(root / "scenes.csv")}
+        self.splits = {split: SceneFolder(root, split) for split in SPLITS}
 
     def names(self, split: str) -> list[str]:
         """The scenes of a split, sorted."""
-        return sorted(name for name, found in self.splits.items() if found == split)
+        return sorted(self.splits[split].names)
 
     def photo(self, name: str) -> np.ndarray:
         """The photograph, (H, W, 3) uint8."""
-        return io.read_photo(self._path(name, "image"))
+        return self._scene(name).image[0].permute(1, 2, 0).numpy()
 
     def classes(self, name: str) -> np.ndarray:
         """The class map in colours, (H, W, 3) uint8."""
-        return self.palette[io.read_ids(self._path(name, "classes"))]
+        return self.palette[self._scene(name).layout.classes[0].numpy()]
 
     def boundary(self, name: str) -> np.ndarray:
         """The boundary map, dark lines on white, (H, W, 3) uint8."""
-        lines = 255 - io.read_ids(self._path(name, "boundary"))
+        edges = self._scene(name).layout.boundary[0].numpy()
+        lines = 255 - np.rint(edges * 255).astype(np.uint8)
         return np.repeat(lines[..., None], 3, axis=2)
 
-    def _path(self, name: str, kind: str) -> Path:
-        split = self.splits.get(name)
-        if split is None:
-            raise DataError(f"{self.root}/scenes.csv: no scene {name!r}; run the prepare stage")
-        return self.root / split / kind / f"{name}.png"
+    def _scene(self, name: str) -> Scene:
+        for folder in self.splits.values():
+            if name in folder.names:
+                return folder.scenes([folder.names.index(name)])
+        raise DataError(f"{self.root}/scenes.csv: no scene {name!r}; run the prepare stage")
 
 
 class Photos:
@@ -113,16 +113,11 @@ def diversity_figure(evidence: Evidence, study: Path, prepared: Prepared, path: 
     drawn, degree = Photos(study / "synthetic" / name), best(evidence, name)
     count = min(evidence.params.sets[name].rounds, 5)
     rows = []
-    for layout in evenly(sorted({row.layout for row in drawn.rows}), 4):
+    layouts = sorted({row.layout for row in drawn.rows})
+    for layout in (layouts[place] for place in evenly(len(layouts), 4)):
         photos = [drawn.photo(row) for row in drawn.at(layout, degree)[:count]]
         rows.append([prepared.classes(layout), *photos, spread_map(photos)])
     mosaic(path, rows, ["classes", *(f"sample {n + 1}" for n in range(count)), "spread"])
-
-
-def diverse(evidence: Evidence) -> str | None:
-    """The main system's set, if it was sampled in several rounds."""
-    sweep = evidence.params.report.sweep
-    return sweep[0] if sweep and evidence.params.sets[sweep[0]].rounds > 1 else None
 
 
 def spread_map(photos: Sequence[np.ndarray]) -> np.ndarray:
@@ -150,7 +145,8 @@ def transfer_figure(evidence: Evidence, study: Path, prepared: Prepared, path: P
         if not (study / "synthetic" / name / MANIFEST).exists():
             continue
         moved = Photos(study / "synthetic" / name)
-        for row in evenly(moved.rows, evidence.params.report.layouts):
+        wanted = evenly(len(moved.rows), evidence.params.report.layouts)
+        for row in (moved.rows[place] for place in wanted):
             content, layout = prepared.photo(row.content), prepared.classes(row.layout)
             rows.append([content, layout, moved.photo(row), prepared.photo(row.layout)])
     structure = ("desired structure", "synthesized image", "ground truth for structure")
@@ -161,30 +157,15 @@ def transfer_figure(evidence: Evidence, study: Path, prepared: Prepared, path: P
 def contact_sheet(prepared: Prepared, path: Path) -> None:
     """Scenes of both splits, spread evenly: photograph, class map, boundary map, twice a row."""
     rows = []
-    for split in SPLITS:
+    for split, count in zip(SPLITS, (8, 4), strict=True):
+        names = prepared.names(split)
         cells = [
             [prepared.photo(name), prepared.classes(name), prepared.boundary(name)]
-            for name in evenly(prepared.names(split), 8 if split == "train" else 4)
+            for name in (names[place] for place in evenly(len(names), count))
         ]
         rows += [a + b for a, b in zip(cells[::2], cells[1::2], strict=False)]
     if rows:
         mosaic(path, rows, ["photo", "classes", "boundaries"] * 2)
-
-
-T = TypeVar("T")
-
-
-def evenly(items: Sequence[T], count: int) -> list[T]:
-    """At most `count` items, spread evenly from the first to the last."""
-    if len(items) <= count:
-        return list(items)
-    picks = np.linspace(0, len(items) - 1, count).round().astype(int)
-    return [items[index] for index in picks]
-
-
-def page_name(generator: str) -> str:
-    """The name of the page of a system."""
-    return f"system_{generator}"
 
 
 def pages(evidence: Evidence, study: Path, prepared: Prepared, figures: Path) -> None:
@@ -244,14 +225,8 @@ def _layouts(evidence: Evidence, sets: Mapping[str, Photos]) -> Sequence[str]:
     if not sets:
         return []
     common = set.intersection(*({row.layout for row in drawn.rows} for drawn in sets.values()))
-    return evenly(sorted(common), evidence.params.report.layouts)
-
-
-def moved_through(evidence: Evidence) -> Sequence[float]:
-    """The temperatures of the main system's set; none where there are too few."""
-    sweep = evidence.params.report.sweep
-    found = evidence.params.sets[sweep[0]].temperatures if sweep else ()
-    return found if len(found) >= LEAST else ()
+    names = sorted(common)
+    return [names[place] for place in evenly(len(names), evidence.params.report.layouts)]
 
 
 def slider(evidence: Evidence, study: Path, prepared: Prepared, figures: Path) -> None:
@@ -264,7 +239,7 @@ def slider(evidence: Evidence, study: Path, prepared: Prepared, figures: Path) -
         return
     photos = Photos(study / "synthetic" / evidence.params.report.sweep[0])
     layouts = sorted({row.layout for row in photos.rows})
-    (layout,) = evenly(layouts, 3)[1:2] or layouts[:1]
+    layout = layouts[len(layouts) // 2]
     folder = figures / FOLDER
     io.write_png(folder / "classes.png", prepared.classes(layout))
     io.write_png(folder / "real.png", prepared.photo(layout))

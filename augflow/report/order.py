@@ -77,7 +77,7 @@ def _by_iou(rows: list[Row], cite: Citations) -> str:
 
 def _by_bits(rows: list[Row], cite: Citations) -> list[str]:
     sentences = []
-    for kind, of in (("conditional", "given the layout"), ("unconditional", "of the photo alone")):
+    for kind, of in (("conditional", "given the layout"), ("unconditional", "of the image alone")):
         fits = sorted(
             (row for row in _rows_with_bpd(rows) if row.cells["likelihood"] == kind), key=_bits
         )

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from augflow.report.answers import answers, arms_to_show
 from augflow.report.evidence import Evidence
-from augflow.report.image_figures import (
-    EDITS,
-    FOLDER,
-    MAIN,
-    PATHS,
-    STYLES,
-    diverse,
-    moved_through,
-    page_name,
-)
-from augflow.report.statistics import best
+from augflow.report.statistics import best, system_column
 from augflow.report.table import RichText, Table, join_words
-from augflow.report.tables_judged import system_column
-from augflow.report.tables_probed import shown_level
 
 Tables = Mapping[str, Table]
+
+MAIN = "samples"
+"""The page of the main system once more, under a name that does not depend on the study."""
+
+PATHS, STYLES, EDITS = "latents_path", "latents_style", "latents_edits"
+"""The figures of latents."""
+
+FOLDER = "temperatures"
+LEAST = 3
+"""Fewer temperatures than these are better seen side by side."""
 
 _SCORES = "pixel accuracy=pixel_accuracy | class accuracy=class_accuracy | class IoU=class_iou"
 _SPREADS = f"{_SCORES.replace(' |', '± |')}±"
@@ -78,6 +76,24 @@ class Section:
     slider: Slider | None = None
 
 
+def diverse(evidence: Evidence) -> str | None:
+    """The main system's set, if it was sampled in several rounds."""
+    sweep = evidence.params.report.sweep
+    return sweep[0] if sweep and evidence.params.sets[sweep[0]].rounds > 1 else None
+
+
+def moved_through(evidence: Evidence) -> Sequence[float]:
+    """The temperatures of the main system's set; none where there are too few."""
+    sweep = evidence.params.report.sweep
+    found = evidence.params.sets[sweep[0]].temperatures if sweep else ()
+    return found if len(found) >= LEAST else ()
+
+
+def page_name(generator: str) -> str:
+    """The name of the page of a system."""
+    return f"system_{generator}"
+
+
 def sections(evidence: Evidence, tables: Tables) -> list[Section]:
     """All sections in reading order."""
     return [
@@ -125,12 +141,28 @@ def _bounds(tables: Tables, name: str) -> str:
     )
 
 
+def _frechet_column(tables: Tables, name: str) -> str:
+    return " | Fréchet=frechet" if name in tables and "frechet" in tables[name].columns else ""
+
+
+def _frechet_note(evidence: Evidence) -> str:
+    """What the column of distances is; empty for a study that has none."""
+    if not evidence.references.frechet:
+        return ""
+    return (
+        " Fréchet: distance of the images at T to all real images of the validation scenes, as "
+        f"normal distributions of {evidence.references.features} features averaged over places; "
+        "it grows as images get fewer and does not see whether an image fits its layout. Of real: "
+        "the training images against the validation images."
+    )
+
+
 def _effects() -> Section:
     """What the verdict on arms is drawn from, in one figure."""
     caption = (
         "Differences in IoU on real validation photographs, in points, with 95 % intervals. On top "
         "the mean over classes: arms that train on real photographs too, each against the arm "
-        "without synthetic photographs that is augmented alike, or else not at all; of many such "
+        "without synthetic images that is augmented alike, or else not at all; of many such "
         "arms the three of largest difference per share of the training scenes. Below single "
         "classes of the arm that the verdict names. They help or hurt only if they survive Holm's "
         "correction over classes: an interval beside zero alone is not enough there. A class that "
@@ -140,17 +172,17 @@ def _effects() -> Section:
 
 
 _PAGE = (
-    "One layout a row: class map, boundary map, the real photograph, and a synthetic one (round 0) "
-    "at each shown temperature T. Layouts are spread evenly over the sorted names, not picked by "
-    "eye."
+    "One layout a row: class map, boundary map, the real photograph, and a synthetic image "
+    "(round 0) at each shown temperature T. Layouts are spread evenly over the sorted names, not "
+    "picked by eye."
 )
 
 
 def _samples(evidence: Evidence) -> Section:
     """Samples of the main system, how far they spread for one layout, and all temperatures."""
     sweep, sets = evidence.params.report.sweep, evidence.params.sets
-    maker = sets[sweep[0]].generator if sweep else ""
-    figures = [Figure(MAIN, "photo", f"Samples{f' of {maker}' if sweep else ''}. {_PAGE}")]
+    main = sets[sweep[0]].generator if sweep else ""
+    figures = [Figure(MAIN, "photo", f"Samples{f' of {main}' if sweep else ''}. {_PAGE}")]
     name = diverse(evidence)
     if name is not None:
         caption = (
@@ -165,13 +197,13 @@ def _samples(evidence: Evidence) -> Section:
         FOLDER,
         (("classes", "classes"), ("real", "real photo")),
         tuple((str(index), f"{degree:g}") for index, degree in enumerate(degrees)),
-        f"One held-out layout by {maker} at every temperature, from equal noise.",
+        f"One held-out layout by {main} at every temperature, from equal noise.",
     )
-    return Section("The photographs", tuple(figures), (), slider if degrees else None)
+    return Section("The images", tuple(figures), (), slider if degrees else None)
 
 
 _BEST = (
-    "Best temperature: the one of highest mean class IoU over rounds, on the same photographs that "
+    "Best temperature: the one of highest mean class IoU over rounds, on the same images that "
     "are scored, so that it flatters systems sampled at many temperatures a little."
 )
 
@@ -182,7 +214,7 @@ def _systems(evidence: Evidence, tables: Tables) -> Section:
         Figure(
             "systems_iou",
             "chart",
-            "Class IoU of the judge on photographs of the same validation layouts, each system at "
+            "Class IoU of the judge on images of the same validation layouts, each system at "
             "its best temperature T: mean over rounds of sampling, bars one standard deviation to "
             "both sides. Dashed: real photographs, flat paint, photographs of other layouts.",
         ),
@@ -197,6 +229,7 @@ def _systems(evidence: Evidence, tables: Tables) -> Section:
     shown = (
         "generator=row | system | preset | parameters | steps | likelihood | bits/dim=val_bpd | "
         f"T=temperature | {_SPREADS} | IoU at T 1=class_iou_at_1± | of real=class_iou.of_real"
+        + _frechet_column(tables, "systems")
     )
     caption = (
         "Held-out bits per dimension, of the photograph given its layout (conditional) or alone "
@@ -204,6 +237,7 @@ def _systems(evidence: Evidence, tables: Tables) -> Section:
         f"temperature T, in %: mean ± standard deviation over rounds of sampling. {_BEST} Below: "
         "real photographs (ceiling), flat paint and photographs of other layouts (floors)."
         + _bounds(tables, "systems")
+        + _frechet_note(evidence)
         + (f" Training time of every system: {time}." if time else "")
     )
     views = _view(tables, "systems", shown, caption)
@@ -212,13 +246,13 @@ def _systems(evidence: Evidence, tables: Tables) -> Section:
 
 def _pages(evidence: Evidence) -> Section:
     """Samples of every system but the main one, whose page stands at the top."""
-    makers = [evidence.params.sets[name].generator for name in evidence.params.report.sweep[1:]]
-    figures = [Figure(page_name(m), "photo", f"Samples of {m}. {_PAGE}") for m in makers]
+    names = [evidence.params.sets[name].generator for name in evidence.params.report.sweep[1:]]
+    figures = [Figure(page_name(m), "photo", f"Samples of {m}. {_PAGE}") for m in names]
     return Section("Pictures, system by system", tuple(figures))
 
 
 _MEASURED = (
-    "Confusion matrices of single photographs are summed over a round, then scored: pixel "
+    "Confusion matrices of single images are summed over a round, then scored: pixel "
     "accuracy, mean class accuracy and mean class IoU. Absent classes are left out of a mean; the "
     "tables' columns absent_zero count them as 0 instead."
 )
@@ -232,7 +266,7 @@ def _judge_scores(evidence: Evidence, tables: Tables) -> Section:
             "temperature",
             "chart",
             "The judge, a segmenter trained on real training photographs, looks at synthetic "
-            "photographs of validation layouts. Lines: each system's mean over rounds; bars: "
+            "images of validation layouts. Lines: each system's mean over rounds; bars: "
             "standard deviation over rounds. Dashed: the same judge on the real photographs "
             "(ceiling), on layouts painted with each class's mean colour, and on photographs of "
             "other layouts (floors).",
@@ -241,19 +275,20 @@ def _judge_scores(evidence: Evidence, tables: Tables) -> Section:
     main = ""
     if sweep:
         main = (
-            f", on photographs of {sets[sweep[0]].generator} at temperature "
+            f", on images of {sets[sweep[0]].generator} at temperature "
             f"{best(evidence, sweep[0]):g} (mean over rounds)"
         )
     caption = f"The judge's IoU of each class on real photographs{main}, and on the floors."
     figures.append(Figure("classes", "chart", caption))
-    makers = [f"{sets[name].generator}={system_column(evidence, name)}" for name in sweep]
+    of_systems = [f"{sets[name].generator}={system_column(evidence, name)}" for name in sweep]
     views = (
         *_view(
             tables,
             "temperature",
-            f"generator | set | T=temperature | rounds | photos | {_SPREADS} | "
-            "IoU, absent as 0=class_iou_absent_zero.mean | of real=class_iou.of_real",
-            f"The judge on synthetic photographs per system and temperature: mean ± standard "
+            f"generator | set | T=temperature | rounds | images=photos | {_SPREADS} | "
+            "IoU, absent as 0=class_iou_absent_zero.mean | of real=class_iou.of_real"
+            + _frechet_column(tables, "temperature"),
+            f"The judge on synthetic images per system and temperature: mean ± standard "
             f"deviation over rounds of sampling, in %. {_MEASURED}",
         ),
         *_view(
@@ -269,7 +304,7 @@ def _judge_scores(evidence: Evidence, tables: Tables) -> Section:
         *_view(
             tables,
             "judge_per_class",
-            " | ".join(["class", "real=real.iou", *makers, "flat=flat.iou", "wrong=wrong.iou"]),
+            " | ".join(["class", "real=real.iou", *of_systems, "flat=flat.iou", "wrong=wrong.iou"]),
             "The judge's IoU of each class, in %, systems at their best temperature; a dash where "
             "a class neither is there nor predicted.",
         ),
@@ -305,8 +340,8 @@ def _ablations(tables: Tables) -> Section:
             "chosen",
             "set | generator | T=temperature | drawn | kept | class IoU=class_iou± | "
             "plain=plain± | gain in points=gain",
-            "Of so many photographs drawn for a layout, those kept that the flow itself finds "
-            "likeliest, beside the same system's plain photographs at that temperature: class IoU "
+            "Of so many images drawn for a layout, those kept that the flow itself finds "
+            "likeliest, beside the same system's plain images at that temperature: class IoU "
             "in %, mean ± standard deviation over rounds (of kept ones: over ranks).",
         ),
     )
@@ -324,19 +359,19 @@ def _diversity(evidence: Evidence, tables: Tables) -> Section:
             tables,
             "diversity",
             " | ".join(tables["diversity"].columns),
-            f"For each of {len(scores.layouts)} validation layouts, {scores.samples} photographs "
-            f"at temperature {shown_level(scores).temperature:g} are divided by k-means into "
+            f"For each of {len(scores.layouts)} validation layouts, {scores.samples} images "
+            f"at temperature {scores.shown.temperature:g} are divided by k-means into "
             f"{scores.clusters} clusters. Variance among one random member of each, pixels in "
             f"[0, 1], times 100: mean over the pixels of a class, {scores.repeats} picks, and the "
             "layouts. Flat paint is one picture a layout. Diversity says nothing of whether "
-            "photographs look real: noise has most of it.",
+            "images look real: noise has most of it.",
         ),
         *_view(
             tables,
             "diversity_spread",
-            "generator | T=temperature | layouts | photos a layout=samples | "
+            "generator | T=temperature | layouts | images a layout=samples | "
             "among clusters=clustered | variance | perceptual",
-            "The same over all pixels per temperature; the variance among all photographs, times "
+            "The same over all pixels per temperature; the variance among all images, times "
             "100 too; and the perceptual distance of two of them: the squared difference of unit "
             f"feature vectors ({scores.features}), summed over layers.",
         ),
@@ -353,10 +388,10 @@ def _attributes(evidence: Evidence, tables: Tables) -> Section:
         *_view(
             tables,
             "attributes",
-            "photographs | accuracy | light | classes=layout | variance",
-            "Attributes read in photographs: dark and bright (terciles of the mean luminance, "
+            "images=photographs | accuracy | light | classes=layout | variance",
+            "Attributes read in images: dark and bright (terciles of the mean luminance, "
             "measured) and much of a class (more than the median layout, read by a small network "
-            f"trained on the real training photographs). {scores.samples} photographs for each "
+            f"trained on the real training photographs). {scores.samples} images for each "
             f"of {len(scores.layouts)} validation layouts at temperature {scores.temperature:g}. "
             "Light is asked for where a system can be; classes come from the layout. Variance: of "
             "the mean probability over layouts, what was asked for taken off.",
@@ -378,7 +413,7 @@ def _predictions(tables: Tables) -> Section:
     views = _view(
         tables,
         "predictions",
-        f"predictor | photos=photographs | samples | {_SCORES}",
+        f"predictor | images=photographs | samples | {_SCORES}",
         "C-Glow in its own use, structured prediction: a class map is the mean of so many samples, "
         "rounded. Real validation photographs, in %; the judge's look at the same photographs "
         "stands beside it.",
@@ -440,7 +475,7 @@ def _arms(evidence: Evidence, tables: Tables) -> Section:
             tables,
             "comparisons",
             f"{beside} | {effect} | detectable | outcome",
-            "Arms against arms without synthetic photographs and of as many training scenes: "
+            "Arms against arms without synthetic images and of as many training scenes: "
             "difference of mean class IoU in points, ends of its 95 % interval, two-sided p, and "
             "the smallest true difference, in points, that four of five such studies would have "
             "shown; by the rule at the top.",
@@ -452,16 +487,17 @@ def _arms(evidence: Evidence, tables: Tables) -> Section:
             f"{beside} | {effect} | detectable | outcome",
             "What more real photographs bring: networks that have those of most scenes against "
             "networks that have a share of them, both without augmentation beyond mirroring and "
-            "without synthetic photographs. Columns as above; training scenes are those of the "
+            "without synthetic images. Columns as above; training scenes are those of the "
             "smaller share.",
         ),
         *_view(
             tables,
             "costs",
-            "arm | training | generator | photographs | judge | choice | in all=total | times",
+            "arm | training | generator | images=photographs | judge | choice | in all=total | "
+            "times",
             "What one network of each arm takes, all in: million million (10^12) operations, which "
             "are the products and sums of convolutions and matrix products. Its own training, that "
-            "of the generator, making the photographs (those that are not kept too), the judge and "
+            "of the generator, making the images (those that are not kept too), the judge and "
             "what it looks at, and the trainings that a temperature was chosen by. Last: how many "
             "times its own training. Arms share generators, judges and choices; each has the whole "
             "of them here.",
@@ -509,16 +545,16 @@ def _selections(tables: Tables) -> Section:
         *_view(
             tables,
             "selections",
-            "selection | set | criteria | photographs=candidates | kept | "
+            "selection | set | criteria | images=candidates | kept | "
             "temperature=dropped.temperature | read worst=dropped.agreement | "
             "density=dropped.typicality | less likely=dropped.likelihood | "
             "easy layouts=dropped.hardness | labels=labels_kept | agreement=agreement.kept | "
             "of dropped=agreement.dropped | heaviest",
-            "Photographs of a synthetic set that were kept, and how many were dropped by which "
+            "Images of a synthetic set that were kept, and how many were dropped by which "
             "criterion, each looked at among those that the ones before it had left. Labels: the "
-            "share of the kept photographs' labels that is learned from, in %. Agreement: pixels "
+            "share of the kept images' labels that is learned from, in %. Agreement: pixels "
             "that the judge, a network trained on the real photographs that the arm has, reads as "
-            "the layout says, in %. Heaviest: how often the most drawn photograph comes, relative "
+            "the layout says, in %. Heaviest: how often the most drawn image comes, relative "
             "to the mean.",
         ),
         *_view(
@@ -526,16 +562,16 @@ def _selections(tables: Tables) -> Section:
             "choices",
             "choice | set | temperature | seeds | folds | scenes | class IoU=class_iou | chosen",
             "Class IoU, in %, on training scenes, each read by a network trained on the scenes of "
-            "other drives and their synthetic photographs at that temperature. No validation scene "
+            "other drives and their synthetic images at that temperature. No validation scene "
             "was looked at.",
         ),
         *_view(
             tables,
             "nearest",
-            "photographs of=photographs_of | photographs | least | median | "
+            "images of=photographs_of | images=photographs | least | median | "
             "nearer than any=nearer_than_any_val | nearer than 1 %=nearer_than_1_percent_of_val | "
             "copies",
-            "Distance of photographs to the nearest real training photograph, in standard "
+            "Distance of images to the nearest real training photograph, in standard "
             "deviations of scattering features: the least and the median; then the share, in %, "
             "that comes nearer than any real validation photograph, and nearer than the nearest "
             "hundredth of them; then how many are copies of a training photograph. A generator "

@@ -30,7 +30,7 @@ ARMS_RULE = (
     "in four of five such studies, and cannot be told if only larger ones would; nor can anything "
     "be told from one seed or one scene. Single classes help or hurt only if they survive Holm's "
     "correction over classes. The question of the headline is put to the arms that join real and "
-    "synthetic photos, each against the arm without synthetic photos that is augmented alike, and "
+    "synthetic images, each against the arm without synthetic images that is augmented alike, and "
     "answered yes only after Holm's correction over these arms."
 )
 
@@ -161,3 +161,8 @@ def class_spread(rounds: Sequence[Scores], measure: str, index: int) -> tuple[Ce
 def ratio(part: float, whole: float) -> float | None:
     """A quotient, None over nothing."""
     return part / whole if whole else None
+
+
+def system_column(evidence: Evidence, name: str) -> str:
+    """The column of `judge_per_class` with the IoU of a system at its best, by its set's name."""
+    return f"system.{evidence.params.sets[name].generator}.iou"

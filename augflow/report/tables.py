@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from augflow.core import io
 from augflow.report import tables_arms, tables_judged, tables_probed, tables_study
 from augflow.report.evidence import Evidence
 from augflow.report.table import Table
@@ -34,6 +37,30 @@ TABLES = (
     tables_study.data,
     tables_study.classes,
 )
+
+
+_METRICS = {
+    "systems": {"class_iou": "class_iou.mean", "val_bpd": "val_bpd", "frechet": "frechet"},
+    "arms": {"class_iou": "class_iou.mean"},
+    "comparisons": {"difference": "difference", "low": "low", "high": "high"},
+}
+"""Tables that `dvc metrics` shows numbers of: name -> column."""
+
+
+def main_metrics(tables: Mapping[str, Table]) -> dict[str, dict[str, dict[str, float]]]:
+    """The main numbers of a study by table, row and name, to the digits of the tables."""
+    return {
+        name: {
+            row.key: {
+                key: float(io.cell(row.cells[column]))
+                for key, column in wanted.items()
+                if column in tables[name].columns and row.cells[column] is not None
+            }
+            for row in tables[name].rows
+        }
+        for name, wanted in _METRICS.items()
+        if name in tables
+    }
 
 
 def compute_tables(evidence: Evidence) -> dict[str, Table]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from augflow.metrics.confusion import Scores
-from augflow.report.evidence import Evidence, pool_scores
+from augflow.report.evidence import Evidence, bits_are, final, last_step, pool_scores
 from augflow.report.statistics import (
     ABSENT_ZERO,
     MEASURES,
@@ -15,12 +15,13 @@ from augflow.report.statistics import (
     ratio,
     spread_columns,
     spreads,
+    system_column,
 )
 from augflow.report.table import Cell, Row, Table, columns
-from augflow.report.tables_study import bits_are, final, last_step
 from augflow.study.results import ReferenceRows
 
 _ABSENT = {f"{kind}.mean": "percent" for kind in ABSENT_ZERO}
+_FRECHET = {"frechet": "ratio"}
 _OF_REAL = {"class_iou.of_real": "ratio"}
 
 
@@ -37,7 +38,13 @@ def temperature(evidence: Evidence) -> Table:
         for t in evidence.params.sets[name].temperatures
     ]
     head = columns("set | generator | temperature: degree | rounds: count | photos: count")
-    return Table("temperature", {**head, **spread_columns(MEASURES), **_OF_REAL, **_ABSENT}, rows)
+    head |= spread_columns(MEASURES) | _OF_REAL | _ABSENT | _frechet(evidence)
+    return Table("temperature", head, rows)
+
+
+def _frechet(evidence: Evidence) -> dict[str, str]:
+    """The column of distances, of a study that has measured them."""
+    return _FRECHET if evidence.references.frechet else {}
 
 
 def _cells_at(evidence: Evidence, name: str, degree: float, real: Scores) -> dict[str, Cell]:
@@ -51,6 +58,7 @@ def _cells_at(evidence: Evidence, name: str, degree: float, real: Scores) -> dic
         **spreads(rounds, MEASURES),
         "class_iou.of_real": ratio(mean(rounds, "class_iou"), real.class_iou),
         **{f"{kind}.mean": mean(rounds, kind) for kind in ABSENT_ZERO},
+        "frechet": evidence.sets[name].distances.get(degree),
     }
 
 
@@ -71,12 +79,13 @@ def systems(evidence: Evidence) -> Table:
         "row | generator | system | preset | parameters: count | steps: count | likelihood | "
         "bits_are | val_bpd: bits | set | temperature: degree | rounds: count"
     )
-    head |= spread_columns((*MEASURES, "class_iou_at_1")) | _OF_REAL
+    head |= spread_columns((*MEASURES, "class_iou_at_1")) | _OF_REAL | _frechet(evidence)
     for key in ("real", "flat", "wrong") if rows else ():
         found = pool_scores(getattr(kept, key))
         cells: dict[str, Cell] = dict.fromkeys(head)
         cells |= {f"{kind}.mean": getattr(found, kind) for kind in MEASURES}
         cells |= {"row": key, "class_iou.of_real": ratio(found.class_iou, real.class_iou)}
+        cells["frechet"] = evidence.references.frechet.get(key)
         sources = ("scores/references.json", "evidence/params.yaml")
         rows.append(Row(f"reference.{key}", cells, sources))
     return Table("systems", head, rows)
@@ -104,6 +113,7 @@ def _system_row(evidence: Evidence, name: str, real: Scores) -> Row:
         **spreads(rounds, MEASURES),
         **{f"class_iou_at_1.{part}": full.get(f"class_iou.{part}") for part in ("mean", "std")},
         "class_iou.of_real": ratio(mean(rounds, "class_iou"), real.class_iou),
+        "frechet": evidence.sets[name].distances.get(best(evidence, name)),
     }
     return Row(generator, cells, (*_sources(name), f"{where}.json", f"{where}.csv"))
 
@@ -171,11 +181,6 @@ def judge_per_class(evidence: Evidence) -> Table:
     return Table(
         "judge_per_class", {"class": "text"} | dict.fromkeys([*named, *bests], "percent"), rows
     )
-
-
-def system_column(evidence: Evidence, name: str) -> str:
-    """The column of `judge_per_class` with the IoU of a system at its best, by its set's name."""
-    return f"system.{evidence.params.sets[name].generator}.iou"
 
 
 def configurations(evidence: Evidence) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from augflow.metrics.confusion import Scores
 from augflow.report.evidence import Evidence, pool_scores
 from augflow.report.table import Cell, Row, Table, columns
-from augflow.study.results import AttributeReadings, DiversityLevel, DiversityScores
+from augflow.study.results import AttributeReadings
 
 FLAT = "flat paint"
 """A layout painted with mean colours: one picture a layout, so without any diversity."""
@@ -16,14 +16,14 @@ JUDGE = "judge"
 
 
 def diversity(evidence: Evidence) -> Table:
-    """The variance among clusters per class and system, at one temperature (`shown_level`).
+    """The variance among clusters per class and system, at `DiversityScores.shown`.
 
     The floor is `flat paint`, 0 by what it is.
 
     References:
         IMLE (Li, Zhang and Malik 2019), table 1.
     """
-    found = {name: shown_level(scores) for name, scores in evidence.diversity.items()}
+    found = {name: scores.shown for name, scores in evidence.diversity.items()}
     sources = (*(f"scores/diversity/{name}.json" for name in found), "evidence/params.yaml")
     rows = []
     for index, label in enumerate((*evidence.classes.names, ALL) if found else ()):
@@ -57,11 +57,6 @@ def diversity_spread(evidence: Evidence) -> Table:
         "variance: percent | perceptual: ratio"
     )
     return Table("diversity_spread", head, rows)
-
-
-def shown_level(scores: DiversityScores) -> DiversityLevel:
-    """The measures at the temperature nearest to 1, where a model's own distribution is sampled."""
-    return min(scores.temperatures, key=lambda level: abs(level.temperature - 1))
 
 
 REAL = "real photographs"

@@ -9,11 +9,10 @@ import numpy as np
 from augflow.data.classes import IGNORE
 from augflow.data.scenes import SPLITS
 from augflow.data.synthetic import REASONS
-from augflow.report.evidence import Evidence, number, series
+from augflow.report.evidence import Evidence, bits_are, final, last_step, series
 from augflow.report.statistics import ratio
 from augflow.report.table import Cell, Row, Table, columns
 from augflow.study.params import SelectionParams
-from augflow.study.results import GeneratorFacts
 
 
 def generators(evidence: Evidence) -> Table:
@@ -51,26 +50,6 @@ def bpd_curve(evidence: Evidence) -> Table:
             cells: dict[str, Cell] = {"generator": name, "step": int(step), "val_bpd": bits}
             rows.append(Row(f"{name}.{int(step)}", cells, (where,)))
     return Table("bpd_curve", columns("generator | step: step | val_bpd: bits"), rows)
-
-
-def bits_are(trained: GeneratorFacts) -> str | None:
-    """Whether a likelihood is `exact` for the image and its noise, or only a `bound` of it."""
-    if trained.likelihood == "none":
-        return None
-    return "bound" if trained.bound else "exact"
-
-
-def last_step(trained: GeneratorFacts, where: str) -> int:
-    """How many steps a generator trained for."""
-    steps = [number(row.get("step", ""), where) or 0 for row in trained.history]
-    return int(max(steps, default=0))
-
-
-def final(trained: GeneratorFacts, column: str, where: str) -> float | None:
-    """What was measured at the very end, or else last in the history."""
-    recorded: float | None = getattr(trained, column)
-    values = series(trained.history, column, where)[1]
-    return recorded if recorded is not None else next(reversed(values), None)
 
 
 def data(evidence: Evidence) -> Table:

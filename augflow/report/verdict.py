@@ -96,7 +96,7 @@ def _temperature(
     tiles.append(Tile(cite.resolve(share), cite.resolve("of the judge's class IoU on real photos")))
     maker = evidence.params.sets[main].generator
     sentences = [
-        f"The judge reads the photos of {maker} best at temperature {degree}: class IoU {iou} %, "
+        f"The judge reads the images of {maker} best at temperature {degree}: class IoU {iou} %, "
         f"which is {share} of the {ceiling} % that it reaches on real photos of the same scenes.",
         _ties(evidence, tables["temperature"], row, cite),
     ]
@@ -104,7 +104,7 @@ def _temperature(
     texts = [f"{cite.cell('references', row, 'class_iou')} % for {what}" for what, row in floors]
     beaten = all(top.number("class_iou") > floor.number("class_iou") for _, floor in floors)
     judged = "lie above both floors" if beaten else "do not rise above every floor"
-    sentences.append(f"At that temperature the photos {judged}: {' and '.join(texts)}.")
+    sentences.append(f"At that temperature the images {judged}: {' and '.join(texts)}.")
     return sentences
 
 
@@ -141,13 +141,13 @@ def _tile(row: Row, cite: Citations) -> Tile:
 def _headline(
     found: Sequence[Answer], tables: Mapping[str, Table], cite: Citations
 ) -> tuple[str, str]:
-    open_question = "Whether synthetic photos help training cannot be told: "
+    open_question = "Whether synthetic images help training cannot be told: "
     if "arms" not in tables:
         return open_question + "no network was retrained.", "plain"
     if not found:
         return open_question + (
-            "no arm joins real and synthetic photos beside one of as many real photos alone, "
-            "trained with the same seeds."
+            "no arm joins real photos and synthetic images beside one of as many real photos "
+            "alone, trained with the same seeds."
         ), "plain"
     if len({row.cells["steps"] for row in tables["runs"].rows}) > 1:
         return open_question + "the arms trained for different numbers of steps.", "plain"
@@ -244,7 +244,7 @@ def _resampling_sentence(
 
 
 def cost_sentence(answer: Answer, table: Table, cite: Citations) -> str:
-    """What a network of the arm that an answer names costs beside one without photographs."""
+    """What a network of the arm that an answer names costs beside one without images."""
     arm, against = map(answer.row.text, ("arm", "against"))
     row = table.row(arm)
     total, times = (cite.cell(table.name, row, key) for key in ("total", "times"))
@@ -252,7 +252,7 @@ def cost_sentence(answer: Answer, table: Table, cite: Citations) -> str:
     words = {
         "training": "its own training",
         "generator": "training the generator",
-        "photographs": "making the photographs",
+        "photographs": "making the images",
         "judge": "the judge",
         "choice": "choosing the temperature",
     }

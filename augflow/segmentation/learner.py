@@ -9,22 +9,20 @@ import torch
 from torch import Tensor
 
 from augflow.core import seeding
-from augflow.core.distributed import ALONE, Ranks
 from augflow.core.errors import ParamsError
 from augflow.data.scenes import Scene
 from augflow.editing.cutouts import ObjectPool
-from augflow.segmentation.augment import ClassicPolicy
-from augflow.segmentation.copy_paste import CopyPastePolicy
+from augflow.segmentation.augment import ClassicPolicy, CopyPastePolicy
 from augflow.segmentation.mmseg_model import MmsegSegmenter
 from augflow.segmentation.params import SegmenterParams
 from augflow.training.batches import random_flip
-from augflow.training.learner import NetworkStates, NotFiniteError
+from augflow.training.learner import Learner, NotFiniteError
 
 STEP_COLUMNS = ("loss", "learning_rate")
 """What a step reports."""
 
 
-class SupervisedLearner(NetworkStates):
+class SupervisedLearner(Learner):
     """One update per step with AdamW on the loss of the network's own config.
 
     The learning rate climbs linearly over the warm-up, then falls as (1 - step / steps)**0.9, the
@@ -33,9 +31,6 @@ class SupervisedLearner(NetworkStates):
     References:
         Zhao et al. 2017, "Pyramid scene parsing network", section 5.1; Loshchilov and Hutter 2019.
     """
-
-    ranks: Ranks = ALONE
-    micro_batch: int | None = None
 
     def __init__(
         self,
@@ -47,12 +42,8 @@ class SupervisedLearner(NetworkStates):
     ) -> None:
         """Prepares `params.steps` updates of a segmenter, which is changed in place.
 
-        Args:
-            segmenter: what learns.
-            params: its schedule.
-            augment: the hand-made rules by which scenes are varied.
-            pool: where `copy_paste` takes its objects from.
-            strength: of the rules of `classic`.
+        Scenes are varied by the rules of `augment`: `copy_paste` takes its objects from `pool`, and
+        `strength` is that of `classic`.
 
         Raises:
             ParamsError: `copy_paste` has no pool.

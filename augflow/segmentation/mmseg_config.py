@@ -69,9 +69,7 @@ def balance_classes(config: NetworkConfig, pixels: Sequence[int]) -> NetworkConf
     A class with the share f of all labelled pixels weighs f**(-1/2), scaled so that a pixel weighs
     1 on average. Losses that bring weights of their own, or are no softmax cross-entropy, stay.
 
-    Args:
-        config: the network.
-        pixels: how many labelled pixels each class has; classes without any weigh 1.
+    `pixels` counts the labelled ones of each class; classes without any weigh 1.
     """
     shares = np.asarray(pixels, np.float64) / max(1, sum(pixels))
     there = shares > 0
@@ -115,10 +113,7 @@ def read_config(config: str, count: int, trust_config: bool = False) -> NetworkC
     `custom_imports`: mmengine runs them, with the user's rights, where `trust_config` says that the
     user has read them, which is logged.
 
-    Args:
-        config: the bare name of a packaged config, or the path of an mmseg config file.
-        count: K, the number of classes.
-        trust_config: whether the file may run code, and name modules and files.
+    `config` is the bare name of a packaged config, or the path of an mmseg config file.
 
     Raises:
         ParamsError: no such config, or one that would run code and is not trusted.

@@ -55,17 +55,6 @@ def attributes(
     take attributes are asked for each light in turn. Then one condition after the other is changed:
     the light, where it can be asked for, and classes of the layout.
 
-    Args:
-        params: the section `attributes`.
-        folders: the generators' folders by name.
-        prepared: the prepared folder.
-        out: the JSON file.
-        threads: intra-op threads.
-
-    Raises:
-        ModelError: a generator cannot be read.
-        DataError: a generator's size is not that of the layouts.
-
     References:
         Liu et al. 2019, "Conditional Adversarial Generative Flow" (CAGlow), section 4.3.
     """
@@ -77,8 +66,7 @@ def attributes(
     judge = _Judge(params, reader, names, held_out)
     results = {}
     for name, folder in folders.items():
-        maker = generators.load_unchecked(folder)
-        results[name] = judge.look(maker)
+        results[name] = judge.look(generators.load_unchecked(folder))
         log.info("%s: attributes right %.1f %%", name, 100 * results[name].accuracy)
     AttributeScores(
         names=list(names.names),
@@ -151,36 +139,40 @@ class _Judge:
         wanted = self.names.of(scenes).double().numpy()[:, None]
         return AttributeReadings(**self._scores(found, wanted))
 
-    def look(self, maker: Generator) -> GeneratorAttributes:
+    def look(self, generator: Generator) -> GeneratorAttributes:
         """Accuracy, variance and changes of a generator's photographs."""
-        light = LIGHT if set(LIGHT) <= set(maker.attributes) else ()
-        found = [self._of_layout(maker, row, bool(light)) for row in self.rows]
+        light = LIGHT if set(LIGHT) <= set(generator.attributes) else ()
+        found = [self._of_layout(generator, row, bool(light)) for row in self.rows]
         scores = self._scores(*(np.stack(part) for part in zip(*found, strict=True)))
-        moves = [self._changes(maker, row, bool(light)) for row in self.rows]
-        weights = weights_digest(maker.state_dict())
+        moves = [self._changes(generator, row, bool(light)) for row in self.rows]
+        weights = weights_digest(generator.state_dict())
         return GeneratorAttributes(
             weights=weights, light=bool(light), changes=_means(moves), **scores
         )
 
-    def _of_layout(self, maker: Generator, row: int, light: bool) -> tuple[np.ndarray, np.ndarray]:
+    def _of_layout(
+        self, generator: Generator, row: int, light: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
         """What is read in the photographs of a layout, and what was asked for, (S, A) each."""
         layout = self.held_out.scenes([row]).layout
         own = self.names.of_layout(layout)[0].double().numpy()
         found, wanted = [], []
         for number in range(self.params.samples):
             state: State = STATES[number % len(STATES)] if light else None
-            photos = self._photos(maker, layout, row, [number], state)
+            photos = self._photos(generator, layout, row, [number], state)
             found.append(self.reader.read(photos)[0])
             wanted.append(np.concatenate([state or (math.nan, math.nan), own]))
         return np.stack(found), np.stack(wanted)
 
-    def _changes(self, maker: Generator, row: int, light: bool) -> list[float | None]:
+    def _changes(self, generator: Generator, row: int, light: bool) -> list[float | None]:
         """By how much the other attributes move at each change."""
         name, layout = self.held_out.names[row], self.held_out.scenes([row]).layout
         moves: list[float | None] = []
         before: np.ndarray | None = None
         for asked in self._plan(layout, name, light):
-            photos = self._photos(maker, asked.layout, row, range(self.params.samples), asked.state)
+            photos = self._photos(
+                generator, asked.layout, row, range(self.params.samples), asked.state
+            )
             after = self.reader.read(photos)
             if before is not None:
                 others = [n not in asked.touched for n in range(len(self.names.names))]
@@ -206,15 +198,17 @@ class _Judge:
         return frozenset(len(LIGHT) + n for n, c in enumerate(self.names.classes) if c in pair)
 
     def _photos(
-        self, maker: Generator, layout: Layout, row: int, numbers: Iterable[int], state: State
+        self, generator: Generator, layout: Layout, row: int, numbers: Iterable[int], state: State
     ) -> torch.Tensor:
         """Photographs of one layout, each made by itself, (S, 3, H, W) uint8."""
         told = {name: bool(value) for name, value in zip(LIGHT, state or (), strict=False)}
-        conditions = condition_on(maker, layout, told)
+        conditions = condition_on(generator, layout, told)
         name = self.held_out.names[row]
         noises = [Noise([image_seed(self.params.seed, name, number)]) for number in numbers]
         degree = self.params.temperature
-        return torch.cat([quantize(maker.sample(conditions, noise, degree)) for noise in noises])
+        return torch.cat(
+            [quantize(generator.sample(conditions, noise, degree)) for noise in noises]
+        )
 
     def _scores(self, found: np.ndarray, wanted: np.ndarray) -> dict[str, Any]:
         """Shapes: found, wanted: (L, S, A)."""

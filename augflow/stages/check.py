@@ -13,11 +13,6 @@ from augflow.study.params import load
 
 
 def check(params: Path, out: Path) -> None:
-    """Reads the parameters, and writes a file that is the same for all that are sound.
-
-    Raises:
-        ParamsError: the file is missing, not YAML, or holds a wrong value or name; all faults in
-            one line.
-    """
+    """Reads the parameters, and writes a file that is the same for all that are sound."""
     load(params)
     io.write_json(out, {"params.yaml": "sound"})

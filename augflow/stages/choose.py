@@ -10,7 +10,7 @@ import numpy as np
 
 from augflow.core import hardware, seeding
 from augflow.core.errors import DataError
-from augflow.core.hardware import check_disk_space
+from augflow.core.hardware import DiskUsage, check_disk_space
 from augflow.data.folds import Fold, folds
 from augflow.data.scenes import SceneFolder
 from augflow.data.synthetic import SyntheticSet, read_set
@@ -42,19 +42,9 @@ def choose(
     under a seed is that of the pooled confusion matrix of all scenes. The set's generator has seen
     these scenes; it is one for all temperatures. Of equally good temperatures the lowest is chosen.
 
-    Args:
-        name: the choice's name.
-        params: its section.
-        source: the folder of the set.
-        prepared: the prepared folder; its validation scenes are not looked at.
-        out: the JSON file.
-        one_in: only every so many-th training scene is used.
-        threads: threads of torch.
-
     Raises:
         DataError: the set is damaged, or has no photograph of the scenes that are learned from; or
             the disk has no room for the file.
-        ModelError: a network cannot be built or trained.
     """
     seeding.deterministic(0, threads)
     hardware.keep_pages()
@@ -87,7 +77,7 @@ def choose(
     return best
 
 
-def choice_sizes(names: Sequence[str], where: Path) -> disk_usage.Amount:
+def choice_sizes(names: Sequence[str], where: Path) -> DiskUsage:
     """What the file of a choice takes, most of which are the names of the scenes."""
     return disk_usage.one_file(sum(len(name) + 3 for name in names), where)
 

@@ -40,16 +40,6 @@ def costs(params: Params, prepared: Path, out: Path, threads: int | None = None)
     Of each kind of work one piece is done and counted, and multiplied by how often the study does
     it: a step on a batch, the photographs of a layout, a look at a photograph. Every network is
     built anew for that; what it has learned does not change what it costs.
-
-    Args:
-        params: the study.
-        prepared: its prepared folder.
-        out: the JSON file.
-        threads: threads of torch.
-
-    Raises:
-        DataError: the prepared folder is damaged.
-        ModelError: a network cannot be built.
     """
     seeding.deterministic(0, threads)
     hardware.keep_pages()
@@ -90,9 +80,9 @@ class _Counter:
     def _generator(self, name: str) -> tuple[int, int]:
         """The training of a set's generator, and the making of its photographs."""
         section = self.params.sets[name]
-        maker = self.params.generators[section.generator]
-        learner = _learner(maker, self.scenes(maker.one_in))
-        return _learning(learner, maker, self.scenes(maker.one_in)), self._making(learner, section)
+        model = self.params.generators[section.generator]
+        learner = _learner(model, self.scenes(model.one_in))
+        return _learning(learner, model, self.scenes(model.one_in)), self._making(learner, section)
 
     def _making(self, learner: GeneratorLearner, section: SetParams) -> int:
         # arms have sets of training layouts alone
@@ -149,22 +139,22 @@ class _Counter:
         return MmsegSegmenter(network, table.names)
 
 
-def _learner(maker: GeneratorParams, scenes: SceneFolder) -> GeneratorLearner:
+def _learner(params: GeneratorParams, scenes: SceneFolder) -> GeneratorLearner:
     """A learner of a new generator, as stage train begins with it."""
-    config = generators.config_of(maker, scenes.size)
-    generator = generators.build(maker.system, config, scenes.table)
-    learner = learner_of(generator, maker.training)
-    initialise(learner, scenes, maker.training)
+    config = generators.config_of(params, scenes.size)
+    generator = generators.build(params.system, config, scenes.table)
+    learner = learner_of(generator, params.training)
+    initialise(learner, scenes, params.training)
     return learner
 
 
-def _learning(learner: GeneratorLearner, maker: GeneratorParams, scenes: SceneFolder) -> int:
+def _learning(learner: GeneratorLearner, params: GeneratorParams, scenes: SceneFolder) -> int:
     """All steps of a generator's training.
 
     The first step of every outer epoch of IMLE chooses noise besides, and a CAGlow learns two ways,
     one after the other; for all others a step is as good as another.
     """
-    size, steps = maker.training.batch_size, maker.training.steps
+    size, steps = params.training.batch_size, params.training.steps
 
     def count(step: int) -> int:
         scene = scenes.scenes(loop.batch_rows(0, step, size, len(scenes)))

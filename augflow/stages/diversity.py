@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -26,25 +24,12 @@ log = logging.getLogger("augflow")
 
 
 def diversity(
-    name: str, params: DiversityParams, generator: Path, prepared: Path, out: Path, *, threads: int
+    name: str, params: DiversityParams, folder: Path, prepared: Path, out: Path, *, threads: int
 ) -> None:
     """Measures many photographs for each of a few held-out layouts; they are not kept.
 
     A photograph's seed belongs to the section's seed, its layout and its number, so all generators
     and temperatures are drawn from equal seeds.
-
-    Args:
-        name: the generator's name in `params.yaml`.
-        params: the section `diversity`.
-        generator: the generator's folder.
-        prepared: the prepared folder.
-        out: the JSON file: per temperature the means over layouts and those of each layout.
-        threads: intra-op threads.
-
-    Raises:
-        ParamsError: no such features.
-        ModelError: the generator, or the weights of the features, cannot be read.
-        DataError: the generator's size is not that of the layouts.
 
     References:
         IMLE (Li, Zhang and Malik 2019), section 4.3.
@@ -52,12 +37,16 @@ def diversity(
     hardware.keep_pages()
     seeding.deterministic(params.seed, threads)
     look = features(params.features, Path(params.weights) if params.weights else None)
-    maker = generators.load_unchecked(generator)
+    generator = generators.load_unchecked(folder)
     scenes = SceneFolder(prepared, "val")
     rows = evenly(len(scenes), params.layouts)
-    levels = []
+    layouts = {scenes.names[row]: scenes.scenes([row]).layout for row in rows}
+    levels, count = [], scenes.table.count
     for temperature in params.temperatures:
-        found = dict(_measure(maker, scenes, rows, look, params, temperature))
+        found = {
+            title: _measure(generator, title, layout, count, look, params, temperature)
+            for title, layout in layouts.items()
+        }
         mean = over_layouts(list(found.values()))
         levels.append(
             DiversityLevel(
@@ -75,13 +64,13 @@ def diversity(
         )
     DiversityScores(
         generator=name,
-        weights=weights_digest(maker.state_dict()),
+        weights=weights_digest(generator.state_dict()),
         classes=list(scenes.table.names),
         features=params.features,
         samples=params.samples,
         clusters=params.clusters,
         repeats=params.repeats,
-        layouts=[scenes.names[row] for row in rows],
+        layouts=list(layouts),
         temperatures=levels,
     ).write(out)
 
@@ -91,32 +80,23 @@ def _record(found: Diversity) -> DiversityMeasures:
 
 
 def _measure(
-    maker: Generator,
-    scenes: SceneFolder,
-    rows: list[int],
+    generator: Generator,
+    name: str,
+    layout: Layout,
+    count: int,
     look: Features,
     params: DiversityParams,
     temperature: float,
-) -> Iterator[tuple[str, Diversity]]:
-    for row in rows:
-        name, layout = scenes.names[row], scenes.scenes([row]).layout
-        drawn = [image_seed(params.seed, name, number) for number in range(params.samples)]
-        yield (
-            name,
-            measured(
-                _photos(maker, layout, drawn, temperature),
-                layout.classes[0].numpy(),
-                scenes.table.count,
-                look,
-                clusters=params.clusters,
-                repeats=params.repeats,
-                seed=seeding.derive(params.seed, name),
-            ),
-        )
-
-
-def _photos(
-    maker: Generator, layout: Layout, drawn: list[int], temperature: float
-) -> np.ndarray[Any, Any]:
-    """The photographs of one layout, (N, H, W, 3) uint8."""
-    return np.stack([photo.image for photo in sample_images(maker, layout, drawn, temperature)])
+) -> Diversity:
+    """Of the images of one layout."""
+    seeds = [image_seed(params.seed, name, number) for number in range(params.samples)]
+    made = sample_images(generator, layout, seeds, temperature)
+    return measured(
+        np.stack([one.image for one in made]),
+        layout.classes[0].numpy(),
+        count,
+        look,
+        clusters=params.clusters,
+        repeats=params.repeats,
+        seed=seeding.derive(params.seed, name),
+    )

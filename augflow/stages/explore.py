@@ -12,7 +12,7 @@ import numpy as np
 from augflow import generators
 from augflow.core import hardware, io, seeding
 from augflow.core.errors import DataError, ParamsError
-from augflow.core.hardware import check_disk_space
+from augflow.core.hardware import DiskUsage, check_disk_space
 from augflow.data import visualize
 from augflow.data.classes import ClassTable
 from augflow.data.scenes import Layout, SceneFolder, evenly
@@ -22,7 +22,7 @@ from augflow.editing.objects import ObjectMap, guess_objects
 from augflow.editing.suggest import OTHER, largest_object, suggest_edits
 from augflow.generators import weights_digest
 from augflow.generators.base import Generator
-from augflow.generators.latents import decode_images, path, sample_latents
+from augflow.generators.latents import Known, make_images, path, sample_latents
 from augflow.generators.sampling import sample_images
 from augflow.study import disk_usage
 from augflow.study.params import ExploreParams
@@ -43,7 +43,7 @@ class EditedLayout:
 
 
 def explore(
-    name: str, params: ExploreParams, generator: Path, prepared: Path, out: Path, *, threads: int
+    name: str, params: ExploreParams, folder: Path, prepared: Path, out: Path, *, threads: int
 ) -> None:
     """Makes the pictures of a path, of two styles and of edits; all generators get the same.
 
@@ -52,27 +52,13 @@ def explore(
     draw before and after each edit with the class maps `edits/NN_classes.png`; and `record.json`.
     Generators whose latents are coins have no path.
 
-    Args:
-        name: the generator's name in `params.yaml`.
-        params: the section `explore`.
-        generator: the generator's folder.
-        prepared: the prepared folder.
-        out: the folder to write.
-        threads: intra-op threads; equal threads give equal bytes on one machine.
-
-    Raises:
-        ParamsError: the edits of `params` are wrong.
-        ModelError: the generator cannot be read.
-        DataError: its size is not that of the layouts, no layout takes all edits of `params`, or
-            the disk has no room.
-
     References:
         Li et al. 2019, "Diverse Image Synthesis from Semantic Layouts via Conditional IMLE",
         figures 4, 5 and 7.
     """
     hardware.keep_pages()
     seeding.deterministic(params.seed, threads)
-    maker = generators.load_unchecked(generator)
+    generator = generators.load_unchecked(folder)
     held_out = SceneFolder(prepared, "val")
     rows = evenly(len(held_out), params.layouts)
     ends = [seeding.derive(params.seed, "latents", number) for number in range(2)]
@@ -81,27 +67,25 @@ def explore(
         disk_usage.scene_files(prepared), len(rows), params.steps, len(changed.layouts)
     )
     check_disk_space(out, shown, f"the pictures of {name}")
-    with io.fresh_folder(out) as folder:
+    with io.fresh_folder(out) as fresh:
         for row in rows:
-            _show(folder, maker, held_out, row, ends, params)
-        _show_edits(folder / EDITS, maker, changed, ends[0], params)
+            _show(fresh, generator, held_out, row, ends, params)
+        _show_edits(fresh / EDITS, generator, changed, ends[0], params)
         Exploration(
             generator=name,
-            weights=weights_digest(maker.state_dict()),
+            weights=weights_digest(generator.state_dict()),
             layouts=[held_out.names[row] for row in rows],
             seeds=ends,
-            steps=params.steps if maker.latents == "gaussian" else 0,
+            steps=params.steps if generator.latents == "gaussian" else 0,
             path=params.path,
             temperature=params.temperature,
             edited=changed.name,
             edits=list(changed.texts),
-        ).write(folder / RECORD)
+        ).write(fresh / RECORD)
     log.info("%s: latents shown for %d layouts", name, len(rows))
 
 
-def picture_sizes(
-    found: disk_usage.SceneFiles, layouts: int, path: int, edited: int
-) -> disk_usage.Amount:
+def picture_sizes(found: disk_usage.SceneFiles, layouts: int, path: int, edited: int) -> DiskUsage:
     """What the pictures of so many layouts take, with paths of so many steps, and of edits."""
     return found.image.times(layouts * (path + 2)) + (found.image + found.classes).times(edited)
 
@@ -178,7 +162,7 @@ def _objects(layout: Layout, table: ClassTable) -> ObjectMap:
 
 def _show(
     folder: Path,
-    maker: Generator,
+    generator: Generator,
     held_out: SceneFolder,
     row: int,
     ends: Sequence[int],
@@ -186,23 +170,24 @@ def _show(
 ) -> None:
     """The path on one layout, if there is one, and what the two draws are there."""
     name, layout = held_out.names[row], held_out.scenes([row]).layout
-    if maker.latents == "gaussian":
-        first, last = (sample_latents(maker, seed, params.temperature) for seed in ends)
-        made = decode_images(maker, path((first, last), params.steps, params.path), layout)
+    if generator.latents == "gaussian":
+        first, last = (sample_latents(generator, seed, params.temperature) for seed in ends)
+        way = path((first, last), params.steps, params.path)
+        made = make_images(generator, layout, [Known(point) for point in way])
         for number, photo in enumerate(made):
             io.write_png(folder / PATH / f"{name}_{number:02d}.png", photo.image)
         styles = [made[0], made[-1]]
     else:
-        styles = sample_images(maker, layout, ends, params.temperature)
+        styles = sample_images(generator, layout, ends, params.temperature)
     for number, photo in enumerate(styles):
         io.write_png(folder / STYLE / f"{name}_{number}.png", photo.image)
 
 
 def _show_edits(
-    folder: Path, maker: Generator, changed: EditedLayout, seed: int, params: ExploreParams
+    folder: Path, generator: Generator, changed: EditedLayout, seed: int, params: ExploreParams
 ) -> None:
     for number, layout in enumerate(changed.layouts):
-        (photo,) = sample_images(maker, layout, [seed], params.temperature)
-        classes = visualize.colour_classes(layout.classes[0].numpy(), maker.table)
+        (photo,) = sample_images(generator, layout, [seed], params.temperature)
+        classes = visualize.colour_classes(layout.classes[0].numpy(), generator.table)
         io.write_png(folder / f"{number:02d}_classes.png", classes)
         io.write_png(folder / f"{number:02d}.png", photo.image)

@@ -13,7 +13,7 @@ from augflow.data.folds import folds
 from augflow.data.scenes import SceneFolder
 from augflow.segmentation.evaluate import PixelLosses, class_losses, iter_pixel_losses
 from augflow.segmentation.mmseg_model import MmsegSegmenter
-from augflow.stages.retrain import REAL, facts_of, save, train_segmenter
+from augflow.stages.retrain import REAL, save, train_segmenter
 from augflow.study.params import ArmParams, JudgeParams
 from augflow.training import loop
 
@@ -29,21 +29,9 @@ def train_judge(
     run: Path,
     threads: int | None = None,
 ) -> None:
-    """Trains a judge on its share of the real training photographs, and measures class losses.
+    """Trains a judge on its share of the real training images, and measures class losses.
 
-    Args:
-        name: the judge's name.
-        params: its section.
-        prepared: the prepared folder.
-        out: the judge's folder, written as a whole: weights, config, `history.csv`, and the mean
-            cross-entropy of the pixels of each class in `class_losses.json`.
-        run: where the states of interrupted trainings are kept.
-        threads: threads of torch.
-
-    Raises:
-        DataError: there are too few scenes for folds, or the disk has no room.
-        ModelError: the network cannot be built, the checkpoint does not fit, or the loss stopped
-            being finite.
+    `class_losses.json` in its folder has the mean cross-entropy of the pixels of each class, nats.
     """
     seeding.deterministic(params.seed, threads)
     hardware.keep_pages()
@@ -51,29 +39,25 @@ def train_judge(
     later = [run / str(number) for number in range(params.folds if params.folds > 1 else 0)]
     judge, history = _train(folder, range(len(folder)), params, run / "all", later)
     arm = ArmParams(train_on=(REAL,), reads="prepared", one_in=params.one_in)
-    judge.training = {
-        **facts_of(arm),
-        "photographs": len(folder),
-        "seed": params.seed,
-        "steps": params.steps,
-        "batch_size": params.batch_size,
-    }
     if params.folds > 1:
         seen = _cross_fitted(name, folder, params, run)
     else:
         seen = iter_pixel_losses(judge, folder.scenes())
     means = class_losses(seen, folder.table.count)
     with io.fresh_folder(out) as fresh:
-        save(fresh, judge, history)
-        io.write_json(fresh / LOSSES, _facts(params, folder, means))
+        save(fresh, judge, history, arm, len(folder), params, params.seed)
+        facts = {"kind": "class losses", "folds": params.folds, "scenes": len(folder)}
+        io.write_json(fresh / LOSSES, facts | {"losses": by_class(folder.table.names, means)})
+
+
+def by_class(names: Sequence[str], means: np.ndarray) -> dict[str, float | None]:
+    """Class losses by name, None for a class of which there was no pixel."""
+    pairs = zip(names, means, strict=True)
+    return {name: None if np.isnan(mean) else float(mean) for name, mean in pairs}
 
 
 def read_losses(judge: Path, names: Sequence[str]) -> np.ndarray:
     """The mean loss of each class, as `train_judge` wrote it.
-
-    Args:
-        judge: the judge's folder.
-        names: of the classes, K.
 
     Shapes:
         returns: (K,) float64 in nats; nan for a class of which there was no pixel.
@@ -115,11 +99,3 @@ def _cross_fitted(
     for number, fold in enumerate(folds(folder.drives, params.folds, f"judges.{name}")):
         network, _ = _train(folder, fold.fit, params, run / str(number))
         yield from iter_pixel_losses(network, folder.scenes(fold.held_out))
-
-
-def _facts(params: JudgeParams, folder: SceneFolder, means: np.ndarray) -> dict[str, object]:
-    losses = {
-        name: None if np.isnan(mean) else float(mean)
-        for name, mean in zip(folder.table.names, means, strict=True)
-    }
-    return {"kind": "class losses", "folds": params.folds, "scenes": len(folder), "losses": losses}

@@ -87,16 +87,10 @@ def check_leaks(
 ) -> None:
     """Writes what validation shares with training, then refuses it if it is anything.
 
-    Args:
-        prepared: the prepared folder.
-        sets: the folders of synthetic sets by name.
-        out: the JSON file: leaks, limits, and how near each set comes to training photographs.
-        trained_on: the names of the sets that networks are trained on. The others are only looked
-            at by judges, and may be made for validation layouts.
-        threads: intra-op threads.
+    Sets that are not `trained_on` are only looked at by judges, and may be made for validation
+    layouts.
 
     Raises:
-        ParamsError: a set that is trained on is not among the sets.
         DataError: there are leaks, all of which are listed; or a folder cannot be read.
     """
     found = find_leaks(prepared, sets, trained_on, threads=threads)
@@ -112,7 +106,6 @@ def find_leaks(
 
     Raises:
         ParamsError: a set that is trained on is not among the sets.
-        DataError: a folder cannot be read.
     """
     known = sorted(sets)
     faults = [
@@ -182,23 +175,15 @@ class _Seen:
         self.held_out = self._surroundings.nearest(_batches(val))
 
     def leaks_of_train(self) -> list[Leak]:
-        photographs = copied_photographs(self._photographs, self._own)
         layouts = copied_layouts(self._layouts, _layout_fingerprints(self.train))
-        return [
-            *self._to_leaks(TRAIN, "photograph", photographs, self.train.names),
-            *self._to_leaks(TRAIN, "layout", layouts, self.train.names),
-        ]
+        return self._leaks(TRAIN, self._own, layouts, self.train.names)
 
     def leaks_of_set(self, pool: str, made: SyntheticSet) -> list[Leak]:
         told = self._manifest_leaks(pool, made)
         known = {(leak.name, leak.val) for leak in told}
-        names = [row.name for row in made.rows]
-        photographs = copied_photographs(self._photographs, fingerprint_images(made.image))
         layouts = _copies_of_each(self._layouts, made.classes)
-        found = [
-            *self._to_leaks(pool, "photograph", photographs, names),
-            *self._to_leaks(pool, "layout", layouts, names),
-        ]
+        names = [row.name for row in made.rows]
+        found = self._leaks(pool, fingerprint_images(made.image), layouts, names)
         return [*told, *(leak for leak in found if (leak.name, leak.val) not in known)]
 
     def memorization(self, made: SyntheticSet) -> dict[str, Any]:
@@ -246,19 +231,22 @@ class _Seen:
             leaks += [Leak(pool, row.name, content, "content of") for content in contents]
         return leaks
 
-    def _to_leaks(
-        self, pool: str, shares: str, copies: Sequence[Copy], names: Sequence[str]
+    def _leaks(
+        self, pool: str, images: ImageFingerprints, layouts: Sequence[Copy], names: Sequence[str]
     ) -> list[Leak]:
+        """What was found by looking: images of a pool, then its layouts."""
+        kinds = {"photograph": copied_photographs(self._photographs, images), "layout": layouts}
         return [
             Leak(
                 pool,
-                names[copy.second],
-                self.val.names[copy.first],
+                names[one.second],
+                self.val.names[one.first],
                 shares,
-                copy.likeness,
-                copy.mirrored,
+                one.likeness,
+                one.mirrored,
             )
-            for copy in copies
+            for shares, copies in kinds.items()
+            for one in copies
         ]
 
 

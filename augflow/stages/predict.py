@@ -48,20 +48,8 @@ def train_predictor(
     `out` gets `weights.safetensors` (averaged where `training.ema` is set), `config.json`,
     `history.csv` and pages of predictions made on the way; nothing before the last step.
 
-    Args:
-        name: the predictor's name in `params.yaml`.
-        params: its section.
-        prepared: the prepared folder.
-        out: the predictor's folder.
-        run: folder of the resume state.
-        threads: intra-op threads; equal threads give equal bits on one machine.
-        ranks: the processes that train it, of which the first one writes.
-
     Raises:
-        BusyError: another process trains this predictor.
         ParamsError: a batch has fewer rows than there are ranks, or `micro_batch` is `auto`.
-        DataError: the disk has no room for the resume state or the predictor.
-        ModelError: the loss stopped being finite, or there was not enough memory.
     """
     hardware.keep_pages()
     schedule = params.training
@@ -135,44 +123,35 @@ def score_predictor(
 ) -> None:
     """Predicts the class maps of the held-out photographs from 1 sample and from `params.samples`.
 
-    Args:
-        name: the predictor's name in `params.yaml`.
-        params: its section.
-        prepared: the prepared folder.
-        predictor: the predictor's folder.
-        out: the JSON file: a confusion matrix per photograph and number of samples.
-        threads: intra-op threads.
-
     Raises:
-        DataError: the prepared folder is damaged or of another size.
         ModelError: the predictor is damaged or was trained on other classes.
     """
     seeding.deterministic(0, threads)
     val = SceneFolder(prepared, "val")
-    maker = load(predictor)
-    if maker.table.names != val.table.names:
+    model = load(predictor)
+    if model.table.names != val.table.names:
         raise ModelError(
-            f"{predictor}: trained on classes {', '.join(maker.table.names)}; "
+            f"{predictor}: trained on classes {', '.join(model.table.names)}; "
             f"expected {', '.join(val.table.names)}; train it again"
         )
     PredictorScores(
         predictor=name,
-        weights=generators.weights_digest(maker.state_dict()),
+        weights=generators.weights_digest(model.state_dict()),
         classes=list(val.table.names),
         samples=[
-            Sampled(samples=count, items=_items(maker, val, count))
+            Sampled(samples=count, items=_items(model, val, count))
             for count in sorted({1, params.samples})
         ],
     ).write(out)
 
 
-def _items(maker: CGlowPredictor, val: SceneFolder, samples: int) -> list[Item]:
+def _items(model: CGlowPredictor, val: SceneFolder, samples: int) -> list[Item]:
     items = []
     for row, name in enumerate(val.names):
         scene = val.scenes([row])
-        predicted = maker.predict(pixels(scene.image), samples)
+        predicted = model.predict(pixels(scene.image), samples)
         truth = scene.layout.classes.numpy()
-        matrix = confusion_matrix(truth, predicted.numpy(), maker.table.count)
+        matrix = confusion_matrix(truth, predicted.numpy(), model.table.count)
         items.append(Item(name=name, confusion=matrix.tolist()))
     return items
 

@@ -12,12 +12,12 @@ import numpy as np
 
 from augflow.core import io
 from augflow.core.errors import DataError, ParamsError
-from augflow.core.hardware import check_disk_space
+from augflow.core.hardware import DiskUsage, check_disk_space
 from augflow.data import boundaries, checks, readers
 from augflow.data.classes import IGNORE
 from augflow.data.params import DataParams, StreetsParams
 from augflow.data.readers.source import SPLITS, SourceScene, SourceSet
-from augflow.data.scenes import evenly, table_facts
+from augflow.data.scenes import evenly, scene_writer, table_facts
 from augflow.study import disk_usage
 
 SCENE_COLUMNS = ("name", "split", "drive", "photo", "labels", "instances", "boundary_source")
@@ -40,7 +40,7 @@ class Prepared:
 
 
 def prepare(params: DataParams, out: Path) -> None:
-    """Writes the prepared folder of a data set: `{train,val}/{image,classes,boundary}/NAME.png`.
+    """Writes the prepared folder of a data set: `{train,val}/{image,classes,boundary}.npy`.
 
     Photographs are resized by area, ids by nearest pixel. The aspect ratio is not kept: whatever
     the shape of the photographs, they fill `data.size`, as in the paper. Boundaries are taken from
@@ -60,18 +60,20 @@ def prepare(params: DataParams, out: Path) -> None:
     if params.reader == "streets":
         _make_streets(Path(params.root), params.streets or StreetsParams())
     source = readers.read(params)
-    needed = scene_sizes(source, params.size, out).scene.times(len(source.scenes))
+    counts = [len(source.of_split(split)) for split in SPLITS]
+    needed = disk_usage.prepared_scenes(params.size, counts, out)
     check_disk_space(out, needed, "preparing the scenes")
     with io.fresh_folder(out) as folder:
         present: dict[str, set[int]] = {split: set() for split in SPLITS}
         tallies = []
-        for scene in _progress(source.scenes):
-            examined = checks.examine(source, scene)
-            tallies.append(examined.tally)
-            if not examined.tally.faults:
-                made = prepare_scene(source, examined, params.size)
-                present[scene.split] |= set(np.unique(made.classes).tolist()) - {IGNORE}
-                _write(made, folder / scene.split, scene.name)
+        with scene_writer(folder, params.size) as append:
+            for scene in _progress(source.scenes):
+                examined = checks.examine(source, scene)
+                tallies.append(examined.tally)
+                if not examined.tally.faults:
+                    made = prepare_scene(source, examined, params.size)
+                    present[scene.split] |= set(np.unique(made.classes).tolist()) - {IGNORE}
+                    append(scene.split, made.image, made.classes, made.boundary)
         checks.require_sound(source, checks.check_report(source, tallies))
         _write_facts(source, params, present, folder)
 
@@ -98,23 +100,18 @@ def scene_sizes(
     examined = [checks.examine(source, scene) for scene in picked] if source.scenes else []
     sound = [one for one in examined if not one.tally.faults]
     made = [vars(prepare_scene(source, one, size)) for one in sound]
-    things = source.table.things
-    for one in made:
-        one["instances"] = boundaries.guessed_instances(one["classes"], things).astype(np.uint16)
     name = max((scene.name for scene in source.scenes), key=len, default="")
     return disk_usage.measure_sizes(made, name, source.table, out)
 
 
-def painted_sizes(params: StreetsParams, root: Path) -> disk_usage.Amount:
+def painted_sizes(params: StreetsParams, root: Path) -> DiskUsage:
     """What the files of an embedded scene take on the disk of `root`, measured on one."""
     from streetscenes import street_scene
     from streetscenes.export import names
 
     scene = street_scene(params.seed, names("train", 1)[0][1], params.size)
     maps = (scene.image, scene.labels, scene.instances)
-    return sum(
-        (disk_usage.one_file(disk_usage.png_size(one), root) for one in maps), disk_usage.Amount()
-    )
+    return sum((disk_usage.one_file(disk_usage.png_size(one), root) for one in maps), DiskUsage())
 
 
 def require_fitting(size: tuple[int, int], levels: int) -> None:
@@ -169,11 +166,6 @@ def _resized_photo(photo: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def _resized_ids(ids: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """By the nearest pixel centre (plain INTER_NEAREST takes corners, half a pixel off)."""
     return cv2.resize(ids, (size[1], size[0]), interpolation=cv2.INTER_NEAREST_EXACT)
-
-
-def _write(made: Prepared, folder: Path, name: str) -> None:
-    for kind in ("image", "classes", "boundary"):
-        io.write_png(folder / kind / f"{name}.png", getattr(made, kind))
 
 
 def _write_facts(

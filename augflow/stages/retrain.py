@@ -17,15 +17,14 @@ from augflow.data.classes import ClassTable
 from augflow.data.scenes import Layout, Scene, SceneFolder, table_facts
 from augflow.data.synthetic import SyntheticSet, read_set, read_weights
 from augflow.editing.cutouts import ObjectPool
-from augflow.segmentation.checkpoint import load_mmseg_checkpoint
 from augflow.segmentation.learner import STEP_COLUMNS, SupervisedLearner
 from augflow.segmentation.mmseg_config import balance_classes, read_config
-from augflow.segmentation.mmseg_model import MmsegSegmenter
+from augflow.segmentation.mmseg_model import MmsegSegmenter, load_mmseg_checkpoint
 from augflow.segmentation.params import SegmenterParams
 from augflow.study import disk_usage
 from augflow.study.params import ArmParams, Augment
 from augflow.training import loop
-from augflow.training.prefetch import Rows
+from augflow.training.batches import Rows
 from augflow.training.sampler import SceneRange, mixture
 
 REAL = "real"
@@ -49,27 +48,13 @@ def retrain(
     to end, and a step's batch is drawn from that one list. By default a photograph is seen equally
     often whichever part it comes from, so a part counts by its number of photographs; the arm's
     ratio and schedule and a selection's weights change that (`mixture.mixture`). Initial weights
-    and the noise of training depend on `seed` alone and are equal for all arms of a seed.
-
-    Args:
-        prepared: the prepared folder.
-        sets: the folders of synthetic and selected sets by name, at least those the arm names.
-        arm: what to train on, and by which rules scenes are varied. `copy_paste` takes
-            its objects from the real scenes of the arm, so it needs them in `train_on`.
-        params: the network and its schedule; `params.seed` is not looked at.
-        seed: of initial weights, batches and augmentation.
-        out: the segmenter's folder; replaced as a whole.
-        run: where the state of an interrupted training is kept.
-        threads: threads of torch; weights differ between thread counts.
-        later: where the states of networks like this one are kept that are trained next; there has
-            to be room for all.
+    and the noise of training depend on `seed` alone (`params.seed` is not looked at) and are equal
+    for all arms of a seed. `copy_paste` takes its objects from the real scenes of the arm. States
+    to resume are kept in `run`, those of networks like this one that are trained next in `later`;
+    there has to be room for all.
 
     Raises:
         ParamsError: an arm that cannot be trained: lists why.
-        DataError: a set is damaged, or is not of the prepared data's classes and size; there is
-            nothing that `copy_paste` can paste; or the disk has no room.
-        ModelError: the network cannot be built, the checkpoint does not fit, or the loss stopped
-            being finite.
     """
     _check(sets, arm, params)
     seeding.deterministic(seed, threads)
@@ -97,15 +82,8 @@ def retrain(
             seed=seed,
         ),
     )
-    segmenter.training = {
-        **facts_of(arm),
-        "photographs": len(scenes),
-        "seed": seed,
-        "steps": params.steps,
-        "batch_size": params.batch_size,
-    }
     with io.fresh_folder(out) as fresh:
-        save(fresh, segmenter, history)
+        save(fresh, segmenter, history, arm, len(scenes), params, seed)
 
 
 def train_segmenter(
@@ -122,25 +100,10 @@ def train_segmenter(
     rows_of: Rows | None = None,
     later: Sequence[Path] = (),
 ) -> tuple[MmsegSegmenter, list[loop.HistoryRow]]:
-    """A segmenter trained on labelled photographs, and the history of its training.
+    """A segmenter trained on labelled images, and the history of its training.
 
-    Args:
-        names: the scenes' names, for messages.
-        scenes: the training list.
-        table: their classes.
-        params: the network and its schedule; `params.seed` is not looked at.
-        seed: of initial weights, batches and augmentation.
-        run: where the state of an interrupted training is kept, if anywhere.
-        augment: how photographs are varied beside mirroring.
-        pool: the objects that `copy_paste` takes.
-        strength: of the rules of `classic`.
-        rows_of: what a step draws from the list; all of it evenly by default.
-        later: where the states of networks like this one are kept that are trained next.
-
-    Raises:
-        DataError: the disk has no room for them and their states.
-        ModelError: the network cannot be built, the checkpoint does not fit, or the loss stopped
-            being finite.
+    Steps draw evenly from all scenes, or by `rows_of`; `names` are for messages. For `seed`, `run`
+    and `later` see `retrain`; `pool` holds what `copy_paste` pastes.
     """
     config = read_config(params.config, table.count, params.trust_config)
     if params.balance_classes:
@@ -174,8 +137,19 @@ def needs(learner: SupervisedLearner, run: Path, later: Sequence[Path] = ()) -> 
     return disk_usage.resume_states(state, run, *later) + weights.times(1 + len(later))
 
 
-def save(folder: Path, segmenter: MmsegSegmenter, history: Sequence[loop.HistoryRow]) -> None:
-    """Writes a trained segmenter and the history of its training into a folder."""
+def save(
+    folder: Path,
+    segmenter: MmsegSegmenter,
+    history: Sequence[loop.HistoryRow],
+    arm: ArmParams,
+    photographs: int,
+    params: SegmenterParams,
+    seed: int,
+) -> None:
+    """Writes a trained segmenter, what it was trained on, and the history into a folder."""
+    given = {"photographs": photographs, "seed": seed}
+    given |= {"steps": params.steps, "batch_size": params.batch_size}
+    segmenter.training = {**facts_of(arm), **given}
     segmenter.save(folder)
     io.write_csv(folder / "history.csv", history, ("step", *STEP_COLUMNS))
 

@@ -13,9 +13,12 @@ from augflow.core.errors import DataError, ModelError
 from augflow.data.scenes import SceneFolder
 from augflow.data.synthetic import SyntheticSet, read_set
 from augflow.editing.compose import sources_of
+from augflow.metrics.features import features
+from augflow.metrics.frechet import frechet_distance, pooled_features
 from augflow.segmentation.evaluate import confusions
 from augflow.segmentation.mmseg_model import MmsegSegmenter, load_segmenter_for
 from augflow.stages.retrain import require_fitting
+from augflow.study.params import FeatureParams
 from augflow.study.results import ArmScores, Item, ReferenceRows, References, Run, SetScores
 
 Named = tuple[str, str, int]
@@ -27,14 +30,16 @@ def score_set(
     synthetic: Path,
     judge: Path,
     out: Path,
+    params: FeatureParams = FeatureParams(),  # noqa: B008
     threads: int | None = None,
     *,
     trust_config: bool = False,
 ) -> None:
-    """The judge looks at every photograph of a synthetic set.
+    """The judge looks at every image of a synthetic set; all are compared with real ones.
 
-    Ground truth is the layout that a photograph was made for, as the prepared folder holds it, or
-    as the set does where its layouts are new.
+    Ground truth is the layout that an image was made for, as the prepared folder holds it, or as
+    the set does where its layouts are new. The Frechet distance of each temperature's images is to
+    all real images of the splits that the layouts are of.
 
     Raises:
         DataError: the set is damaged, or its layouts are not those of the prepared folder.
@@ -57,6 +62,8 @@ def score_set(
         temperatures=list(made.facts.temperatures),
         classes=list(table.names),
         judge=segmenter.digest(),
+        features=params.features,
+        frechet=set_distances(made, folders, params, made.facts.temperatures),
         items=[
             item.model_copy(update={"temperature": row.temperature})
             for item, row in zip(items, made.rows, strict=True)
@@ -68,6 +75,7 @@ def score_references(
     prepared: Path,
     judge: Path,
     out: Path,
+    params: FeatureParams = FeatureParams(),  # noqa: B008
     threads: int | None = None,
     *,
     trust_config: bool = False,
@@ -105,8 +113,14 @@ def score_references(
         kind: _items(segmenter, photos, classes, shown.get(kind, names))
         for kind, photos in images.items()
     }
+    compared = {**images, "real": train.scenes().image}
+    distances = image_distances(params, list(compared.values()), scenes.image)
     References(
-        classes=list(val.table.names), judge=segmenter.digest(), rows=ReferenceRows(**rows)
+        classes=list(val.table.names),
+        judge=segmenter.digest(),
+        features=params.features,
+        frechet=dict(zip(compared, distances, strict=True)),
+        rows=ReferenceRows(**rows),
     ).write(out)
 
 
@@ -188,6 +202,41 @@ def other_scenes(drives: Sequence[str]) -> list[int]:
         candidates = [place for place in places if place != row]
         others.append(next((p for p in candidates if drives[p] != drive), candidates[0]))
     return others
+
+
+def set_distances(
+    made: SyntheticSet,
+    folders: Mapping[str, SceneFolder],
+    params: FeatureParams,
+    temperatures: Sequence[float],
+) -> list[float | None]:
+    """The Frechet distance of a set's images at each temperature to the real ones of its splits."""
+    groups = [
+        [place for place, row in enumerate(made.rows) if row.temperature == temperature]
+        for temperature in temperatures
+    ]
+    real = torch.cat([folder.scenes().image for folder in folders.values()])
+    return image_distances(params, [made.scenes(rows).image for rows in groups], real)
+
+
+def image_distances(
+    params: FeatureParams, groups: Sequence[Tensor], real: Tensor
+) -> list[float | None]:
+    """The Frechet distance of each group to real images, in the features of params.
+
+    None where there are fewer than two of either.
+
+    Shapes:
+        groups, real: each (N, 3, H, W) uint8.
+    """
+    look = features(params.features, Path(params.weights) if params.weights else None)
+    pooled = pooled_features(look, real)
+    return [
+        frechet_distance(pooled_features(look, images), pooled)
+        if min(len(images), len(real)) > 1
+        else None
+        for images in groups
+    ]
 
 
 def _use(threads: int | None) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from augflow.core import io, seeding
+from augflow.core import seeding
 from augflow.core.errors import DataError, ParamsError
-from augflow.core.hardware import check_disk_space
+from augflow.core.hardware import DiskUsage, check_disk_space
 from augflow.data.classes import IGNORE
 from augflow.data.rarity import rarity
 from augflow.data.scenes import SceneFolder
@@ -27,7 +27,7 @@ from augflow.data.synthetic import (
 )
 from augflow.segmentation.evaluate import iter_pixel_losses
 from augflow.segmentation.mmseg_model import MmsegSegmenter, load_segmenter_for
-from augflow.stages.judges import read_losses
+from augflow.stages.judges import by_class, read_losses
 from augflow.stages.retrain import require_fitting
 from augflow.stages.selection_rules import (
     Candidate,
@@ -39,6 +39,7 @@ from augflow.stages.selection_rules import (
 )
 from augflow.study import disk_usage
 from augflow.study.params import SelectionParams
+from augflow.study.results import Choice
 
 log = logging.getLogger("augflow")
 
@@ -55,19 +56,10 @@ def select(
     threads: int | None = None,
     trust_config: bool = False,
 ) -> list[Decision]:
-    """Writes the photographs of a set that are kept, with the labels that are, and all decisions.
+    """Writes the images of a set that are kept, with the labels that are, and all decisions.
 
-    Args:
-        name: the selection's name.
-        params: its section.
-        source: the folder of the synthetic set.
-        prepared: the prepared folder.
-        judge: the folder of the judge, whose class losses set the limits of the pixel filter and
-            the hardness of layouts.
-        out: the selected set's folder, written as a whole.
-        chosen: the file of the choice, where `params.temperature` is `chosen`.
-        threads: threads of torch.
-        trust_config: whether the judge may name modules and files.
+    The judge's class losses set the limits of the pixel filter and the hardness of layouts;
+    `chosen` is the file of the choice, where `params.temperature` is `chosen`.
 
     Returns:
         The decisions, in the order of the set.
@@ -76,7 +68,6 @@ def select(
         ParamsError: likelihoods are asked for and the set has none.
         DataError: the set is damaged or of another study, or nothing of it is left; or the judge
             has no class losses.
-        ModelError: the judge is damaged or was trained on other classes.
     """
     seeding.deterministic(0, threads)
     made = read_set(source)
@@ -97,7 +88,7 @@ def select(
         return [float(weight) for weight in found]
 
     decisions, limits = decide(candidates, params, degree, weights)
-    _require_some(name, decisions)
+    _summarise(name, decisions)
     facts = {
         "selection": name,
         "set": made.facts.name,
@@ -115,7 +106,6 @@ def select(
         (_photo(made, n, masks[n]) for n in kept),
         lambda fresh, _: write_decisions(fresh, decisions, facts),
     )
-    _tell(name, decisions)
     return decisions
 
 
@@ -124,7 +114,7 @@ def most_kept(temperatures: Sequence[float], degree: float | None) -> int:
     return sum(degree in (None, one) for one in temperatures)
 
 
-def kept_sizes(source: disk_usage.Amount, most: int, photos: int) -> disk_usage.Amount:
+def kept_sizes(source: DiskUsage, most: int, photos: int) -> DiskUsage:
     """What a selected set takes at most that keeps so many of a set's photographs."""
     share = most / max(photos, 1)
     return dataclasses.replace(
@@ -153,10 +143,7 @@ def _temperature(params: SelectionParams, chosen: Path | None) -> float | None:
         return params.temperature
     if chosen is None:
         raise ParamsError("temperature is chosen, but no choice was given; set reads")
-    try:
-        return float(io.read_json(chosen)["temperature"])
-    except (KeyError, TypeError, ValueError) as fault:
-        raise DataError(f"{chosen}: says no temperature ({fault}); run choose again") from fault
+    return Choice.read(chosen).temperature
 
 
 def _require_bits(name: str, params: SelectionParams, made: SyntheticSet) -> None:
@@ -169,24 +156,31 @@ def _require_bits(name: str, params: SelectionParams, made: SyntheticSet) -> Non
         )
 
 
-def _require_some(name: str, decisions: Sequence[Decision]) -> None:
-    if not any(one.kept for one in decisions):
-        reasons = Counter(one.reason for one in decisions)
-        shown = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
+def _summarise(name: str, decisions: Sequence[Decision]) -> None:
+    """Says how many are kept and why others are not, and refuses to keep none."""
+    kept = [one.trusted for one in decisions if one.kept]
+    reasons = sorted(Counter(one.reason for one in decisions if not one.kept).items())
+    shown = ", ".join(f"{reason} {count}" for reason, count in reasons)
+    if not kept:
         raise DataError(
             f"selections.{name}: nothing is left of {len(decisions)} photographs ({shown}); "
             "ask for less"
         )
+    log.info(
+        "%s: %d of %d photographs kept%s; %.0f %% of their labels kept",
+        name,
+        len(kept),
+        len(decisions),
+        f", {shown}" if shown else "",
+        100 * float(np.mean(kept)),
+    )
 
 
 def _numbers(
     limits: Thresholds, params: SelectionParams, means: np.ndarray, names: Sequence[str]
 ) -> dict[str, Any]:
     """The numbers that decisions were made by, those that were not asked for left out."""
-    losses = {
-        name: None if np.isnan(mean) else float(mean)
-        for name, mean in zip(names, means, strict=True)
-    }
+    losses = by_class(names, means)
     found = {key: value for key, value in dataclasses.asdict(limits).items() if value is not None}
     if "bits" in found:
         found["bits"] = [
@@ -220,19 +214,4 @@ def _photo(made: SyntheticSet, n: int, packed: np.ndarray) -> NewPhoto:
         content=row.content,
         log_p_bpd=row.log_p_bpd,
         instances=None if instances is None else instances[n],
-    )
-
-
-def _tell(name: str, decisions: Sequence[Decision]) -> None:
-    kept = [one for one in decisions if one.kept]
-    share = float(np.mean([one.trusted for one in kept]))
-    reasons = Counter(one.reason for one in decisions if not one.kept)
-    shown = "".join(f", {reason} {count}" for reason, count in sorted(reasons.items()))
-    log.info(
-        "%s: %d of %d photographs kept%s; %.0f %% of their labels kept",
-        name,
-        len(kept),
-        len(decisions),
-        shown,
-        100 * share,
     )

@@ -13,7 +13,7 @@ import numpy as np
 from augflow import generators
 from augflow.core import hardware, seeding
 from augflow.core.errors import DataError, ParamsError
-from augflow.core.hardware import check_disk_space
+from augflow.core.hardware import DiskUsage, check_disk_space
 from augflow.data.scenes import Layout, SceneFolder, evenly
 from augflow.data.synthetic import NewPhoto, SetFacts, write_set
 from augflow.editing.compose import LayoutDataset, LayoutMaker, mark_of, numbers
@@ -27,7 +27,7 @@ log = logging.getLogger("augflow")
 
 
 def synthesize(
-    name: str, params: SetParams, generator: Path, prepared: Path, out: Path, *, threads: int
+    name: str, params: SetParams, folder: Path, prepared: Path, out: Path, *, threads: int
 ) -> None:
     """Writes `params.rounds` photographs per temperature for the layouts of `used_rows`.
 
@@ -37,17 +37,8 @@ def synthesize(
     temperatures are drawn from equal noise. With `params.best_of` so many are drawn, and those of
     the highest likelihood given the layout are kept, the likeliest as round 0.
 
-    Args:
-        name: the set's name in `params.yaml`.
-        params: its section.
-        generator: the generator's folder.
-        prepared: the prepared folder whose layouts are used.
-        out: the set's folder.
-        threads: intra-op threads; equal threads give equal bytes on one machine.
-
     Raises:
         ParamsError: the likeliest are asked of a generator without a likelihood.
-        ModelError: the generator cannot be read.
         DataError: its size is not that of the layouts, no new ones can be made of these, or the
             disk has no room for the photographs.
 
@@ -56,34 +47,38 @@ def synthesize(
     """
     hardware.keep_pages()
     seeding.deterministic(params.seed, threads)
-    maker = generators.load(generator)
+    generator = generators.load(folder)
     scenes = SceneFolder(prepared, params.layouts)
-    _require_likelihood(name, params, maker)
-    facts = set_facts(name, maker, scenes, params.temperatures, params.rounds)
+    _require_likelihood(name, params, generator)
+    facts = set_facts(name, generator, scenes, params.temperatures, params.rounds)
     facts = replace(facts, new_layouts=params.new_layouts)
     asked = _layouts_of(name, scenes, params)
     names = layout_names(scenes, params)
     check_disk_space(
         out, set_sizes(disk_usage.scene_files(prepared), params, len(names), out), f"set {name}"
     )
-    rows = write_set(out, facts, _photos(maker, asked, params))
+    rows = write_set(out, facts, _photos(generator, asked, params))
     degrees = ", ".join(f"{degree:g}" for degree in params.temperatures)
     log.info("%s: %d photographs at temperature %s", name, len(rows), degrees)
 
 
 def set_sizes(
     found: disk_usage.SceneFiles, params: SetParams, layouts: int, out: Path
-) -> disk_usage.Amount:
+) -> DiskUsage:
     """What a set for so many layouts takes on the disk of `out`."""
     each = len(params.temperatures) * params.rounds
     return disk_usage.image_set(found, layouts * each, layouts, out, params.new_layouts is not None)
 
 
 def set_facts(
-    name: str, maker: Generator, scenes: SceneFolder, temperatures: tuple[float, ...], rounds: int
+    name: str,
+    generator: Generator,
+    scenes: SceneFolder,
+    temperatures: tuple[float, ...],
+    rounds: int,
 ) -> SetFacts:
-    """What `set.json` says of a set that `maker` makes for prepared layouts."""
-    digest = weights_digest(maker.state_dict())
+    """What `set.json` says of a set that `generator` makes for prepared layouts."""
+    digest = weights_digest(generator.state_dict())
     return SetFacts(name, digest, temperatures, rounds, scenes.table, scenes.size)
 
 
@@ -109,11 +104,7 @@ def used_rows(count: int, params: SetParams) -> list[int]:
 
 
 def layout_maker(scenes: SceneFolder, params: SetParams) -> LayoutMaker:
-    """What makes the new layouts of a set, out of every K-th layout of the split.
-
-    Raises:
-        DataError: the layouts hold no objects of a class to boost.
-    """
+    """What makes the new layouts of a set, out of every K-th layout of the split."""
     new = params.new_layouts
     if new is None:
         raise ValueError("expected params with new_layouts")
@@ -136,22 +127,22 @@ def photo_name(layout: str, temperature: int, count: int, number: int) -> str:
     return f"{layout}_t{temperature}_r{number}" if count > 1 else f"{layout}_r{number}"
 
 
-def _require_likelihood(name: str, params: SetParams, maker: Generator) -> None:
-    if params.best_of is not None and maker.likelihood != "conditional":
+def _require_likelihood(name: str, params: SetParams, generator: Generator) -> None:
+    if params.best_of is not None and generator.likelihood != "conditional":
         known = {"none": "knows no likelihood", "unconditional": "knows none given the layout"}
         raise ParamsError(
             f"params.yaml: sets.{name}.best_of: expected a generator that can say which of its "
-            f"photographs is likeliest, but {params.generator} {known[maker.likelihood]}; "
+            f"photographs is likeliest, but {params.generator} {known[generator.likelihood]}; "
             "leave best_of out"
         )
 
 
-def _photos(maker: Generator, asked: Iterator[Asked], params: SetParams) -> Iterator[NewPhoto]:
+def _photos(generator: Generator, asked: Iterator[Asked], params: SetParams) -> Iterator[NewPhoto]:
     degrees = params.temperatures
     for item in asked:
         layout, name = item.layout, item.name
         drawn = [image_seed(params.seed, name, number) for number in range(params.draws_per_layout)]
-        made = sample_at_temperatures(maker, layout, drawn, degrees)
+        made = sample_at_temperatures(generator, layout, drawn, degrees)
         for index, (degree, photos) in enumerate(zip(degrees, made, strict=True)):
             for number, place in enumerate(_select_images(photos, params)):
                 yield NewPhoto(

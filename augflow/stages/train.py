@@ -20,7 +20,7 @@ from augflow.core.hardware import DiskUsage, check_disk_spaces
 from augflow.core.tensors import device_of
 from augflow.data import visualize
 from augflow.data.scenes import SceneFolder, evenly
-from augflow.flows.density import nearest_uint8
+from augflow.flows.density import quantize
 from augflow.generators.base import Generator
 from augflow.study import disk_usage
 from augflow.study.params import GeneratorParams
@@ -228,6 +228,6 @@ def sample_sheet(generator: Generator, held_out: SceneFolder) -> np.ndarray:
     for temperature in SAMPLE_TEMPERATURES:
         noise = seeding.Noise([seeding.derive(0, "sheet", row) for row in rows])
         samples = generator.sample(conditions, noise, temperature)
-        pixels = nearest_uint8(samples).cpu()
+        pixels = quantize(samples).cpu()
         columns.append([one.permute(1, 2, 0).numpy() for one in pixels])
     return visualize.sheet(list(zip(*columns, strict=True)), scale=2)

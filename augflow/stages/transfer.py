@@ -14,7 +14,7 @@ from augflow.core.hardware import check_disk_space
 from augflow.data.scenes import SceneFolder, evenly
 from augflow.data.synthetic import NewPhoto, write_set
 from augflow.generators.base import Generator
-from augflow.generators.sampling import transfer_image
+from augflow.generators.latents import transfer_image
 from augflow.stages.synthesize import set_facts
 from augflow.study import disk_usage
 from augflow.study.params import TransferParams
@@ -25,35 +25,23 @@ CELLS = 4
 
 
 def transfer(
-    name: str, params: TransferParams, generator: Path, prepared: Path, out: Path, *, threads: int
+    name: str, params: TransferParams, folder: Path, prepared: Path, out: Path, *, threads: int
 ) -> None:
     """Writes a set in which every layout gets the content of the photograph that suits it best.
-
-    Args:
-        name: the transfer's name in `params.yaml`.
-        params: its section.
-        generator: the generator's folder.
-        prepared: the prepared folder with layouts and contents.
-        out: the set's folder.
-        threads: intra-op threads; equal threads give equal bytes on one machine.
-
-    Raises:
-        ModelError: the generator cannot be read.
-        DataError: its size is not that of the layouts, or the disk has no room for the set.
 
     References:
         Full-Glow, section 5.4 and figure 3.
     """
     hardware.keep_pages()
     seeding.deterministic(params.seed, threads)
-    maker = generators.load(generator)
+    generator = generators.load(folder)
     layouts = SceneFolder(prepared, params.layouts)
     contents = SceneFolder(prepared, params.contents)
-    facts = set_facts(name, maker, layouts, (1.0,), 1)
+    facts = set_facts(name, generator, layouts, (1.0,), 1)
     count = min(params.limit or len(layouts), len(layouts))
     take = disk_usage.image_set(disk_usage.scene_files(prepared), count, count, out)
     check_disk_space(out, take, f"transfer {name}")
-    rows = write_set(out, facts, _photos(maker, layouts, contents, params))
+    rows = write_set(out, facts, _photos(generator, layouts, contents, params))
     log.info("%s: %d photographs transferred", name, len(rows))
 
 
@@ -92,7 +80,7 @@ def best_content(layout: np.ndarray, contents: np.ndarray, allowed: np.ndarray, 
 
 
 def _photos(
-    maker: Generator, layouts: SceneFolder, contents: SceneFolder, params: TransferParams
+    generator: Generator, layouts: SceneFolder, contents: SceneFolder, params: TransferParams
 ) -> Iterator[NewPhoto]:
     maps = contents.scenes().layout.classes.numpy()
     drives = np.array(contents.drives)
@@ -102,7 +90,7 @@ def _photos(
         elsewhere = others & (drives != layouts.drives[row])
         allowed = elsewhere if elsewhere.any() else others
         best = best_content(layout.classes[0].numpy(), maps, allowed, layouts.table.count)
-        photo = transfer_image(maker, contents.scenes([best]), layout, params.latents)
+        photo = transfer_image(generator, contents.scenes([best]), layout, params.latents)
         yield NewPhoto(
             name=f"{name}_from_{contents.names[best]}",
             layout=name,

@@ -15,7 +15,7 @@ from augflow.core import io
 from augflow.core.hardware import DiskUsage, disk_block_size
 from augflow.data.boundaries import guessed_instances
 from augflow.data.classes import ClassTable
-from augflow.data.scenes import KINDS, evenly, prepared_facts, table_facts
+from augflow.data.scenes import SceneFolder, evenly, table_facts
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,50 +23,27 @@ if TYPE_CHECKING:
 SAMPLE = 16
 """So many scenes, evenly spread, are measured."""
 
+_INSTANCES = 4
+"""Of so many of them also maps of instances, which take longer to make than to write."""
+
 _NUMBER, _HEADER = 10, 120
 """About what a number takes in a CSV file, and a tensor in the header of a safetensors file."""
 
 
-@dataclass(frozen=True)
-class Amount(DiskUsage):
-    """What a stage writes.
-
-    Attributes:
-        size: bytes on disk.
-        largest: bytes of the largest file.
-        distinct: bytes of files of different content, of which DVC keeps one each.
-    """
-
-    size: int = 0
-    largest: int = 0
-    distinct: int = 0
-
-    def __add__(self, other: DiskUsage) -> Amount:
-        """Both of them; of a plain need all files differ."""
-        distinct = other.distinct if isinstance(other, Amount) else other.size
-        largest = max(self.largest, other.largest)
-        return Amount(self.size + other.size, largest, self.distinct + distinct)
-
-    def times(self, count: int, distinct: int | None = None) -> Amount:
-        """So many of it, of which `distinct` differ; all by default."""
-        kinds = count if distinct is None else min(count, distinct)
-        return Amount(self.size * count, self.largest if count else 0, self.distinct * kinds)
-
-
-def one_file(size: float, where: Path) -> Amount:
+def one_file(size: float, where: Path) -> DiskUsage:
     """A file of so many bytes, on the disk of a folder."""
     unit = disk_block_size(where)
     taken = -(-max(int(size), 1) // unit) * unit
-    return Amount(taken, taken, taken)
+    return DiskUsage(taken, taken, taken)
 
 
-def tree(folder: Path) -> Amount:
+def tree(folder: Path) -> DiskUsage:
     """The files that are in a folder; of none, nothing."""
     paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return sum((one_file(path.stat().st_size, folder) for path in paths), Amount())
+    return sum((one_file(path.stat().st_size, folder) for path in paths), DiskUsage())
 
 
-def table_file(columns: Sequence[str], rows: int, where: Path) -> Amount:
+def table_file(columns: Sequence[str], rows: int, where: Path) -> DiskUsage:
     """A CSV file of numbers."""
     return one_file((rows + 1) * len(columns) * _NUMBER, where)
 
@@ -76,18 +53,15 @@ def tensors(values: Iterable[Tensor]) -> int:
     return sum(one.numel() * one.element_size() for one in values)
 
 
-def weights_file(state: Mapping[str, Tensor], where: Path) -> Amount:
+def weights_file(state: Mapping[str, Tensor], where: Path) -> DiskUsage:
     """The safetensors file of a state."""
     return one_file(tensors(state.values()) + _HEADER * len(state), where)
 
 
-def state_file(state: Mapping[str, Tensor], learned: Iterable[Tensor], where: Path) -> Amount:
-    """The resume state of a training that has begun.
+def state_file(state: Mapping[str, Tensor], learned: Iterable[Tensor], where: Path) -> DiskUsage:
+    """The resume state of a training that has begun: of a learner as it is, and its moments.
 
-    Args:
-        state: of the learner, as it is; moments come with the first step if they are not there.
-        learned: the weights that have two moments each.
-        where: a folder on the disk in question.
+    Two moments of each weight that is `learned` come with the first step if they are not there.
     """
     known = [one for name, one in state.items() if "exp_avg" not in name]
     moments = [2 * prod(one.shape) * one.element_size() for one in learned]
@@ -95,7 +69,7 @@ def state_file(state: Mapping[str, Tensor], learned: Iterable[Tensor], where: Pa
     return one_file(tensors(known) + sum(moments) + header, where)
 
 
-def resume_states(state: Amount, *runs: Path) -> DiskUsage:
+def resume_states(state: DiskUsage, *runs: Path) -> DiskUsage:
     """What the states of networks still take that learn one after the other, each in its folder.
 
     Of each network two states are kept, and a third is written beside them; those that are there
@@ -108,25 +82,23 @@ def resume_states(state: Amount, *runs: Path) -> DiskUsage:
 
 @dataclass(frozen=True)
 class SceneFiles:
-    """The files of one scene, as means over some scenes.
+    """The PNG files of one scene, as means over some scenes; instances are 16-bit ids.
 
-    Attributes:
-        image, classes, boundary, instances: the image and its maps; instances are 16-bit ids.
-        table: the class table of the scenes.
-        name: the longest name of those that were looked at.
+    `name` is the longest name of those that were looked at.
     """
 
-    image: Amount
-    classes: Amount
-    boundary: Amount
-    instances: Amount
+    image: DiskUsage
+    classes: DiskUsage
+    instances: DiskUsage
     table: ClassTable
     name: str
 
-    @property
-    def scene(self) -> Amount:
-        """A prepared scene."""
-        return self.image + self.classes + self.boundary
+
+def prepared_scenes(size: tuple[int, int], counts: Iterable[int], where: Path) -> DiskUsage:
+    """The arrays of a prepared folder with so many scenes in each split."""
+    pixels = [count * size[0] * size[1] for count in counts]
+    arrays = (one_file(channels * n + _HEADER, where) for n in pixels for channels in (3, 1, 1))
+    return sum(arrays, DiskUsage())
 
 
 def png_size(pixels: np.ndarray) -> int:
@@ -144,32 +116,35 @@ def scene_files(prepared: Path) -> SceneFiles:
     Raises:
         DataError: not a prepared folder.
     """
-    table, _, _ = prepared_facts(prepared)
-    rows = io.read_csv(prepared / "scenes.csv")
-    picked = [rows[place] for place in evenly(len(rows), SAMPLE)] if rows else []
-    paths = {
-        kind: [prepared / row["split"] / kind / f"{row['name']}.png" for row in picked]
-        for kind in KINDS
-    }
-    sizes = {kind: [path.stat().st_size for path in paths[kind] if path.exists()] for kind in KINDS}
-    maps = [io.read_ids(path) for path in paths["classes"][:4] if path.exists()]
-    ids = [guessed_instances(classes, table.things).astype(np.uint16) for classes in maps]
-    sizes["instances"] = [png_size(one) for one in ids]
-    name = max((row["name"] for row in picked), key=len, default="")
-    return _means(sizes, table, name, prepared)
+    names, scenes = [], []
+    listed = {row["split"] for row in io.read_csv(prepared / "scenes.csv")}
+    for split in sorted(listed):
+        folder = SceneFolder(prepared, split)
+        rows = evenly(len(folder), SAMPLE // len(listed))
+        names += [folder.names[row] for row in rows]
+        batch = folder.scenes(rows)
+        images = batch.image.permute(0, 2, 3, 1).numpy()
+        maps = batch.layout.classes.numpy()
+        scenes += [
+            {"image": image, "classes": classes}
+            for image, classes in zip(images, maps, strict=True)
+        ]
+    return measure_sizes(scenes, max(names, key=len), folder.table, prepared)
 
 
 def measure_sizes(
     scenes: Sequence[Mapping[str, np.ndarray]], name: str, table: ClassTable, where: Path
 ) -> SceneFiles:
-    """Measured on scenes in memory, each with its `image`, `classes`, `boundary`, `instances`."""
-    sizes = {kind: [png_size(scene[kind]) for scene in scenes] for kind in (*KINDS, "instances")}
+    """Measured on scenes in memory, each with its `image` and `classes`."""
+    sizes = {kind: [png_size(scene[kind]) for scene in scenes] for kind in ("image", "classes")}
+    ids = [guessed_instances(scene["classes"], table.things) for scene in scenes[:_INSTANCES]]
+    sizes["instances"] = [png_size(one.astype(np.uint16)) for one in ids]
     return _means(sizes, table, name, where)
 
 
 def image_set(
     files: SceneFiles, images: int, layouts: int, where: Path, instances: bool = False
-) -> Amount:
+) -> DiskUsage:
     """A synthetic set of so many images of so many layouts."""
     labels = files.classes + files.instances if instances else files.classes
     manifest = one_file(images * (140 + 3 * len(files.name)), where)
@@ -186,7 +161,7 @@ def set_of_maps(
     return DiskUsage((image.size * len(maps) + labels) * each, image.largest)
 
 
-def score_file(files: SceneFiles, count: int, where: Path) -> Amount:
+def score_file(files: SceneFiles, count: int, where: Path) -> DiskUsage:
     """The JSON file of so many images' confusion matrices, most of whose numbers are nought."""
     classes = files.table.count
     return one_file(count * (2 * classes**2 + 6 * classes + 2 * len(files.name) + 60), where)
@@ -202,7 +177,7 @@ def _means(
 ) -> SceneFiles:
     means = {}
     for kind, found in sizes.items():
-        each = [one_file(size, where) for size in found] or [Amount()]
+        each = [one_file(size, where) for size in found] or [DiskUsage()]
         size = round(sum(one.size for one in each) / len(each))
-        means[kind] = Amount(size, max(one.largest for one in each), size)
+        means[kind] = DiskUsage(size, max(one.largest for one in each), size)
     return SceneFiles(**means, table=table, name=name)

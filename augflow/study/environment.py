@@ -15,7 +15,7 @@ from augflow.core import hardware, io
 from augflow.core.distributed import Used, by_itself, requested_devices
 from augflow.core.errors import DataError
 from augflow.data.synthetic import DECISIONS
-from augflow.study.runs import folder_digest
+from augflow.study.project import folder_digest
 
 ENVIRONMENT_FILE = "environment.json"
 
@@ -28,12 +28,7 @@ ComputedOn = Literal["processor", "device", "devices"]
 
 @dataclass(frozen=True)
 class Artefact:
-    """What a stage makes on a machine that is recorded.
-
-    Attributes:
-        path: a file or folder.
-        computed_on: what its stage uses.
-    """
+    """What a stage makes, a file or folder, on a machine that is recorded."""
 
     path: Path
     computed_on: ComputedOn
@@ -63,17 +58,11 @@ def update_environment(
     *only: Path,
     used: Used | None = None,
 ) -> None:
-    """Writes down the machine of every artefact of a study.
+    """Writes down the machine of every artefact of a study, by its path below `root`.
 
     An artefact that is as it was at the last record keeps its machine; one that is new or other was
-    made here. Artefacts of other studies keep their entries.
-
-    Args:
-        root: the project's folder.
-        threads: intra-op threads of the study.
-        artefacts: by their paths below `root`.
-        only: those that this process has just made; all that are there by default.
-        used: what they were made on; by default what their stages use in this environment.
+    made here, as `only` those were that this process has just made. Artefacts of other studies keep
+    their entries. What was `used` is by default what their stages use in this environment.
     """
     fresh = {path.relative_to(root).as_posix() for path in only}
     with io.blocking_lock(root / ".augflow" / "machines"):
@@ -108,3 +97,34 @@ def read_environment(root: Path) -> dict[str, Any]:
         if not isinstance(entry, dict) or not {"content", "machine"} <= entry.keys():
             raise DataError(f"{path}: {artefact}: no machine; restore the file, or delete it")
     return found
+
+
+class Machines:
+    """The record of a study, and what of it this machine makes again bit by bit."""
+
+    def __init__(self, root: Path, threads: int, artefacts: Mapping[str, Artefact]) -> None:
+        """Reads the record of a project.
+
+        Raises:
+            DataError: there is one, but it is not JSON.
+        """
+        self._root, self._threads = root, threads
+        self._record, self._artefacts = read_environment(root), artefacts
+
+    def here(self, path: Path) -> bool:
+        """Whether an artefact was made on a machine, and devices, that its stage uses here."""
+        name = path.relative_to(self._root).as_posix()
+        entry, known = self._record["made"].get(name), self._artefacts.get(name)
+        if entry is None or known is None:
+            return False
+        facts = self._record["machines"].get(entry["machine"])
+        return bool(facts == known.machine(self._threads))
+
+    def all_here(self) -> bool:
+        """Whether all artefacts of the study, gone or there, were made on such a machine."""
+        made = [
+            artefact.path
+            for name, artefact in self._artefacts.items()
+            if artefact.path.exists() or name in self._record["made"]
+        ]
+        return bool(made) and all(map(self.here, made))

@@ -5,19 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    Field,
-    model_validator,
-)
+from pydantic import Field, model_validator
 
 from augflow.core.config import (
     Count,
     Fraction,
     Name,
+    Names,
     Section,
     Seed,
     Several,
     Temperature,
+    Temperatures,
     Whole,
     no_doubles,
     validate_section,
@@ -63,7 +62,7 @@ class SetParams(Section):
     layouts: Literal["train", "val"]
     one_in: Count = 1
     new_layouts: NewLayoutsParams | None = None
-    temperatures: Annotated[tuple[Temperature, ...], Field(min_length=1)]
+    temperatures: Annotated[Temperatures, Field(min_length=1)]
     rounds: Count = 1
     best_of: Count | None = None
     seed: Seed = 0
@@ -76,7 +75,6 @@ class SetParams(Section):
 
     @model_validator(mode="after")
     def _keeps_what_it_draws(self) -> SetParams:
-        no_doubles("temperatures", self.temperatures)
         if self.draws_per_layout < self.rounds:
             raise ValueError(
                 f"best_of is {self.best_of}, expected {self.rounds} (rounds) or more: "
@@ -94,6 +92,16 @@ class TransferParams(Section):
     latents: Literal["z", "eps"] = "z"
     limit: Count | None = 8
     seed: Seed = 0
+
+
+class FeatureParams(Section):
+    """What images are compared in: the Frechet distance of section `score`, or diversity.
+
+    `features` names it; `weights` is the file of `vgg19`'s, or `hub`: torchvision downloads them.
+    """
+
+    features: Literal["pixels", "scattering", "random_vgg", "vgg19"] = "scattering"
+    weights: str | None = None
 
 
 class JudgeParams(SegmenterParams):
@@ -183,7 +191,7 @@ class ArmParams(Section):
     steps and real ones alone after. `strength` is how far `augment: classic` goes, 1 the most.
     """
 
-    train_on: Annotated[tuple[str, ...], Field(min_length=1)]
+    train_on: Annotated[Names, Field(min_length=1)]
     reads: str
     augment: Augment = "none"
     one_in: Count = 1
@@ -208,7 +216,6 @@ class ArmParams(Section):
         made = [name for name in self.train_on if name != "real"]
         if len(made) > 1:
             raise ValueError(f"an arm takes one synthetic set, got {', '.join(made)}")
-        no_doubles("train_on", self.train_on)
         expected = [f"synthetic/{made[0]}", f"selected/{made[0]}"] if made else ["prepared"]
         if self.reads not in expected:
             needed = " or ".join(repr(place) for place in expected)
@@ -255,43 +262,27 @@ class ReportParams(Section):
     """
 
     title: str
-    sweep: tuple[str, ...]
-    temperatures: tuple[Temperature, ...]
+    sweep: Names
+    temperatures: Temperatures
     layouts: Count = 6
     training_time: str | None = None
     configurations: tuple[str, ...] = ()
     released: dict[str, str] = Field(default_factory=dict)
 
-    @model_validator(mode="after")
-    def _shows_each_once(self) -> ReportParams:
-        no_doubles("sweep", self.sweep)
-        no_doubles("temperatures", self.temperatures)
-        return self
 
+class DiversityParams(FeatureParams):
+    """How the diversity of `generators` is measured, the perceptual measure in its features.
 
-class DiversityParams(Section):
-    """How the diversity of `generators` is measured.
-
-    `samples` photographs are made for each of so many held-out `layouts` at each temperature.
-    `features` names what the perceptual measure looks at; `weights` is the file of `vgg19`'s, or
-    `hub`: torchvision downloads them.
+    `samples` images are made for each of so many held-out `layouts` at each temperature.
     """
 
-    generators: tuple[str, ...]
+    generators: Names
     layouts: Count
     samples: Several = 100
     clusters: Count = 9
     repeats: Count = 10
-    features: Literal["pixels", "scattering", "random_vgg", "vgg19"] = "scattering"
-    weights: str | None = None
-    temperatures: Annotated[tuple[Temperature, ...], Field(min_length=1)]
+    temperatures: Annotated[Temperatures, Field(min_length=1)]
     seed: Seed = 0
-
-    @model_validator(mode="after")
-    def _names_each_once(self) -> DiversityParams:
-        no_doubles("generators", self.generators)
-        no_doubles("temperatures", self.temperatures)
-        return self
 
 
 class AttributesParams(Section):
@@ -302,7 +293,7 @@ class AttributesParams(Section):
     of a number of `changes` of their conditions.
     """
 
-    generators: tuple[str, ...]
+    generators: Names
     layouts: Count = 8
     samples: Count = 3
     changes: Count = 4
@@ -311,11 +302,6 @@ class AttributesParams(Section):
     batch_size: Count = 16
     learning_rate: Annotated[float, Field(gt=0)] = 2e-3
     seed: Seed = 0
-
-    @model_validator(mode="after")
-    def _names_each_once(self) -> AttributesParams:
-        no_doubles("generators", self.generators)
-        return self
 
 
 class ExploreParams(Section):
@@ -326,18 +312,13 @@ class ExploreParams(Section):
     from; by default an object is removed, a class turned into another, and an object added.
     """
 
-    generators: Annotated[tuple[str, ...], Field(min_length=1)]
+    generators: Annotated[Names, Field(min_length=1)]
     layouts: Count = 3
     steps: Several = 7
     path: Literal["spherical", "linear"] = "spherical"
     temperature: Temperature = 0.8
     seed: Seed = 0
     edits: Annotated[tuple[dict[str, Any], ...], Field(min_length=1)] | None = None
-
-    @model_validator(mode="after")
-    def _names_each_once(self) -> ExploreParams:
-        no_doubles("generators", self.generators)
-        return self
 
 
 class VerifyParams(Section):
@@ -366,6 +347,7 @@ class Params(Section):
     transfers: dict[Name, TransferParams] = Field(default_factory=dict)
     predictors: dict[Name, PredictorParams] = Field(default_factory=dict)
     judge: SegmenterParams
+    score: FeatureParams = FeatureParams()
     judges: dict[Name, JudgeParams] = Field(default_factory=dict)
     choices: dict[Name, ChoiceParams] = Field(default_factory=dict)
     selections: dict[Name, SelectionParams] = Field(default_factory=dict)
@@ -387,17 +369,17 @@ class Params(Section):
     @model_validator(mode="after")
     def _names_are_known(self) -> Params:
         generators, sets = sorted(self.generators), sorted(self.sets)
+        compared = sorted(self.sets[n].generator for n in self.report.sweep if n in self.sets)
         uses: list[tuple[str, str, list[str]]] = []
-        uses += [(f"sets.{k}.generator", s.generator, generators) for k, s in self.sets.items()]
-        uses += [
-            (f"transfers.{k}.generator", s.generator, generators) for k, s in self.transfers.items()
-        ]
+        for part in ("sets", "transfers"):
+            sections = getattr(self, part).items()
+            uses += [
+                (f"{part}.{key}.generator", one.generator, generators) for key, one in sections
+            ]
         uses += [(f"choices.{k}.set", choice.set, sets) for k, choice in self.choices.items()]
         for key, one in self.selections.items():
-            uses += [
-                (f"selections.{key}.set", one.set, sets),
-                (f"selections.{key}.judge", one.judge, sorted(self.judges)),
-            ]
+            uses.append((f"selections.{key}.set", one.set, sets))
+            uses.append((f"selections.{key}.judge", one.judge, sorted(self.judges)))
         for key, arm in self.arms.items():
             selected = arm.reads.startswith("selected/")
             known = sorted(self.selections) if selected else ["real", *sets]
@@ -405,25 +387,12 @@ class Params(Section):
                 (f"arms.{key}.train_on", name, known) for name in arm.train_on if name != "real"
             ]
         uses += [("report.sweep", name, sets) for name in self.report.sweep]
-        uses += [
-            ("diversity.generators", name, generators)
-            for name in (self.diversity.generators if self.diversity else ())
-        ]
-        uses += [
-            ("attributes.generators", name, generators)
-            for name in (self.attributes.generators if self.attributes else ())
-        ]
-        uses += [
-            ("explore.generators", name, generators)
-            for name in (self.explore.generators if self.explore else ())
-        ]
-        compared = sorted(self.sets[n].generator for n in self.report.sweep if n in self.sets)
+        for part in ("diversity", "attributes", "explore"):
+            names = getattr(getattr(self, part), "generators", ())
+            uses += [(f"{part}.generators", name, generators) for name in names]
         uses += [("report.configurations", name, compared) for name in self.report.configurations]
-        uses += [
-            ("report.released", name, compared)
-            for pair in self.report.released.items()
-            for name in pair
-        ]
+        released = (name for pair in self.report.released.items() for name in pair)
+        uses += [("report.released", name, compared) for name in released]
         wrong = [
             f"{where}: no {name!r}; {suggest(name, known)}"
             for where, name, known in uses
@@ -497,7 +466,7 @@ class Params(Section):
     def _systems_can_be_compared(self) -> Params:
         """The sets of the sweep: a generator each, all on the same layouts."""
         swept = {name: self.sets[name] for name in self.report.sweep if name in self.sets}
-        no_doubles("report.sweep: generators", [section.generator for section in swept.values()])
+        no_doubles([one.generator for one in swept.values()], "report.sweep: generators: ")
         places = {
             name: f"{section.layouts}, limit {section.limit}, one in {section.one_in}"
             for name, section in swept.items()

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 
 from augflow.core import io
 from augflow.core.errors import DataError
 from augflow.segmentation.params import SegmenterParams
 from augflow.study.params import ArmParams, Params, load
+
+RUNS = Path(".augflow") / "runs"
+"""Where stages keep what they need to go on after they were killed."""
 
 
 @dataclass(frozen=True)
@@ -132,3 +136,27 @@ class Project:
             read = read_config(params.config, count, params.trust_config)
             found.append(io.digest_bytes(io.json_bytes(read.facts())))
         return found
+
+
+def run_folder(stage: str, name: str, *facts: object) -> Path:
+    """The resume folder of a stage's run: another one as soon as params, data or code differ.
+
+    `facts` are everything that the result depends on, as plain JSON values.
+    """
+    digest = io.digest_bytes(io.json_bytes([*facts, learning_code()]))
+    return RUNS / f"{stage}-{name}-{digest}"
+
+
+def learning_code() -> str:
+    """A digest of the source files and libraries that decide what a training ends with."""
+    root = Path(__file__).parents[1]
+    parts = [root / "stages" / "train.py", root / "stages" / "retrain.py"]
+    for folder in ("core", "data", "flows", "generators", "metrics", "training", "segmentation"):
+        parts += root.glob(f"{folder}/**/*.py")
+    code = b"".join(path.read_bytes() for path in sorted(parts))
+    return io.digest_bytes(code + version("torch").encode())
+
+
+def folder_digest(folder: Path) -> str:
+    """One digest for all contents of a folder."""
+    return io.digest_bytes(io.json_bytes(io.digest_tree(folder)))

@@ -94,7 +94,11 @@ Items = Annotated[list[Item], Field(min_length=1)]
 
 
 class SetScores(Result):
-    """What the judge, named by its digest, saw in a synthetic set."""
+    """What the judge, named by its digest, saw in a synthetic set.
+
+    `frechet` is the distance in named `features` of the images at each of `temperatures` to all
+    real images of their split, None where there are too few.
+    """
 
     kind = "set"
     remedy = "score it again"
@@ -103,7 +107,14 @@ class SetScores(Result):
     temperatures: list[float]
     classes: list[str]
     judge: str
+    features: str | None = None
+    frechet: list[Amount | None] = []
     items: Items
+
+    @property
+    def distances(self) -> dict[float, float | None]:
+        """Temperature -> Frechet distance; none in files that were scored without."""
+        return dict(zip(self.temperatures, self.frechet, strict=False))
 
     @cached_property
     def groups(self) -> dict[float | None, dict[int, list[Item]]]:
@@ -123,13 +134,19 @@ class ReferenceRows(Record):
 
 
 class References(Result):
-    """What the judge saw in images that no generator made."""
+    """What the judge saw in images that no generator made.
+
+    `frechet` is the distance of each row's images to all real validation images; of `real` that of
+    the training images.
+    """
 
     kind = "references"
     remedy = "score it again"
 
     classes: list[str]
     judge: str
+    features: str | None = None
+    frechet: dict[str, Amount | None] = {}
     rows: ReferenceRows
 
 
@@ -256,6 +273,11 @@ class DiversityScores(Result):
     repeats: int
     layouts: Annotated[list[str], Field(min_length=1)]
     temperatures: Annotated[list[DiversityLevel], Field(min_length=1)]
+
+    @property
+    def shown(self) -> DiversityLevel:
+        """What was measured at the temperature nearest to 1, that of the model's distribution."""
+        return min(self.temperatures, key=lambda level: abs(level.temperature - 1))
 
 
 class AttributeReadings(Record):

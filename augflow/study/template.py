@@ -7,11 +7,10 @@ import os
 import re
 import shutil
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
-from typing import Any
 
-from augflow import __version__
-from augflow.core import io
+from augflow.core import __version__, io
 from augflow.core.errors import AugflowError, DataError, ParamsError, suggest
 from augflow.data import readers
 from augflow.study.params import Params, load
@@ -74,15 +73,9 @@ def source() -> Source:
 
 
 def create(preset: str, data: Path | None, target: Path) -> Params:
-    """Writes a project into `target`.
+    """Writes a project from a preset into an empty or new folder, and returns its parameters.
 
-    Args:
-        preset: the name of a preset.
-        data: the folder of photographs; None where the preset makes its own.
-        target: an empty or new folder.
-
-    Returns:
-        The parameters of the project.
+    `data` is the folder of photographs; None where the preset makes its own.
 
     Raises:
         ParamsError: no such preset, or `data` is missing or not wanted.
@@ -102,17 +95,14 @@ def create(preset: str, data: Path | None, target: Path) -> Params:
 
 
 def pipeline(text: str, made: bool) -> str:
-    """`dvc.yaml` for a project outside the source tree.
+    """The source tree's `dvc.yaml` for a project outside of it.
 
-    What stages depend on in the source tree, its code, becomes `augflow.version`.
-
-    Args:
-        text: the source tree's `dvc.yaml`.
-        made: whether `prepare` makes the raw photographs; else it depends on them.
+    What stages depend on in the source tree, its code, becomes `augflow.version`. Unless the raw
+    photographs are `made` by `prepare`, it depends on them.
     """
-    import yaml
+    from ruamel.yaml import YAML
 
-    content = yaml.safe_load(text)
+    content = YAML(typ="safe").load(text)
     for stage in content["stages"].values():
         stage = stage.get("do", stage)
         kept = [
@@ -123,7 +113,11 @@ def pipeline(text: str, made: bool) -> str:
         prepare = content["stages"]["prepare"]
         prepare["outs"].remove("data/${study}/raw")
         prepare["deps"].append("${data.root}")
-    return yaml.dump(content, Dumper=_indenting_dumper(), sort_keys=False, width=100)
+    yaml, stream = YAML(), StringIO()
+    yaml.default_flow_style, yaml.width = False, 100
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.dump(content, stream)
+    return stream.getvalue()
 
 
 def _data_faults(preset: str, params: Params, data: Path | None) -> list[AugflowError]:
@@ -205,14 +199,3 @@ def _write(origin: Source, preset: str, text: str, target: Path) -> None:
 def _in_git(folder: Path) -> bool:
     place = folder.resolve()
     return any((parent / ".git").exists() for parent in (place, *place.parents))
-
-
-def _indenting_dumper() -> Any:
-    """A YAML dumper that indents lists, as `dvc.yaml` files are written."""
-    import yaml
-
-    class Indented(yaml.SafeDumper):
-        def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-            super().increase_indent(flow, False)
-
-    return Indented

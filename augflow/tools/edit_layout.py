@@ -3,53 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from augflow.core import io, yaml
-from augflow.core.errors import DataError, Faults, ModelError
+from augflow.core import io
+from augflow.core.errors import DataError, ModelError
 from augflow.data import visualize
 from augflow.data.boundaries import boundary_map
 from augflow.data.classes import ClassTable
 from augflow.data.label_maps import (
     LABEL_SUFFIXES,
-    MAP_SUFFIXES,
     Labels,
-    core_name,
     kind_of,
-    known_classes,
-    label_files,
-    map_files,
-    prefix_errors,
 )
 from augflow.data.scenes import saved_table
 from augflow.editing.apply import apply_edit, redraw_boundary
 from augflow.editing.edit_schema import EditList, Origin, Paste, read_edits
-from augflow.editing.objects import ObjectMap, guess_objects, with_ids
+from augflow.editing.objects import ObjectMap
+from augflow.tools.label_folder import LabelFolder, Source, source_of
 from augflow.tools.output_folder import require_output_folder
 
 LABELS, INSTANCES = "_gtFine_labelIds.png", "_gtFine_instanceIds.png"
 BOUNDARY, PREVIEW, EDITS = "_boundary.png", "_preview.png", "edits.yaml"
 EDIT_OUTPUTS = (LABELS, INSTANCES, BOUNDARY, PREVIEW, EDITS)
 """Endings of the names of what is written."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """A label map as it came.
-
-    Shapes:
-        raw: (H, W) published ids, kept where an edit does not change the class.
-        boundary: (H, W) float32 in [0, 1], or None where instance ids say (or must say) it.
-    """
-
-    name: str
-    path: Path
-    raw: np.ndarray
-    objects: ObjectMap
-    boundary: np.ndarray | None
 
 
 def edit_layout(
@@ -65,33 +43,24 @@ def edit_layout(
 
     For every layout: published ids; 16-bit instance ids, or a boundary map where a boundary map
     came (kept but around the changes, its objects being connected components); a preview, before
-    and after. The edit list is copied to `out`.
-
-    Args:
-        layout: a label map, or a folder of them that all get the same edits.
-        edits: the list, see `augflow.editing.edit_schema`.
-        out: the folder to write; an older one of this stage is replaced.
-        table: the classes of the label maps.
-        labels: what the label maps hold, if it is not to be guessed.
-        maps: instance ids or boundary map of the layout, or a folder of them.
+    and after. The edit list is copied to `out`. `maps` are instance ids or the boundary map of the
+    layout, or a folder of them.
 
     Returns:
         The names of the layouts.
 
     Raises:
-        ParamsError: the edit list is missing or no list.
         DataError: with every fault of every file and edit, or because `out` must not be written to.
     """
     inputs = [path for path in (layout, edits, maps) if path is not None]
     require_output_folder(out, inputs, EDITS, lambda name: name.endswith(EDIT_OUTPUTS))
-    if edits.is_file():
-        yaml.read(edits)
     listed = read_edits(edits, table)
-    sources, kind, faults = _sources(layout, table, labels, maps)
-    listed, others = _with_others(listed, table, kind, labels)
+    given = LabelFolder(layout, table, labels, maps, "--boundary")
+    listed, others = _with_others(listed, table, given.kind, labels)
+    faults = given.faults
     wrong = list(listed.faults.items())
     with io.fresh_folder(out) as folder:
-        for source in sources:
+        for source in map(given.source, given):
             after, boundary, found = _apply_edits(source, listed, others)
             wrong += [(n, f"{text} (layout {source.name})") for n, text in found.items()]
             if not (faults or wrong):
@@ -100,7 +69,7 @@ def edit_layout(
         if faults:
             raise DataError("\n".join(faults))
         io.atomic_write(folder / EDITS, edits.read_bytes())
-    return [source.name for source in sources]
+    return list(given)
 
 
 def table_of(generator: Path) -> ClassTable:
@@ -116,67 +85,6 @@ def table_of(generator: Path) -> ClassTable:
             "a generator with --generator"
         )
     return saved_table(config)
-
-
-def _sources(
-    layout: Path, table: ClassTable, labels: Labels, maps: Path | None
-) -> tuple[list[Source], Labels, list[str]]:
-    """The layouts, what their files hold, and the faults of those that cannot be read."""
-    faults = Faults()
-    paths, faults.lines = label_files(layout)
-    named = None
-    with faults.collect():
-        named = named_maps(layout, maps)
-    pixels, sources = {}, []
-    for name, path in paths.items():
-        with faults.collect():
-            pixels[name] = io.read_ids(path)
-    kind = labels if labels != "auto" else kind_of(paths, pixels, table)
-    for name, ids in pixels.items():
-        with faults.collect(), prefix_errors(paths[name]):
-            if named is not None and name not in named:
-                raise DataError(f"no map of that name in {maps}; add it, or leave --boundary out")
-            sources.append(source_of(name, paths[name], ids, table, kind, (named or {}).get(name)))
-    return sources, kind, faults.lines
-
-
-def named_maps(layout: Path, maps: Path | None) -> dict[str, Path] | None:
-    """The map of each layout by name; None where none are given.
-
-    Raises:
-        DataError: one file is given for a folder of layouts.
-    """
-    if maps is None:
-        return None
-    if maps.is_dir():
-        return map_files(maps)
-    if layout.is_dir():
-        raise DataError(f"{maps}: is no folder; the maps of a folder of layouts are in a folder")
-    return {core_name(layout): maps}
-
-
-def source_of(
-    name: str, path: Path, ids: np.ndarray, table: ClassTable, kind: Labels, edges: Path | None
-) -> Source:
-    """A label map as it came, with the objects and edges of its map, if it has one.
-
-    Raises:
-        DataError: it holds what the table does not know, or the map is of another size.
-    """
-    classes = known_classes(path, ids, table, kind)
-    raw = ids if kind == "label_ids" and ids.ndim == 2 else table.raw_ids[classes]
-    objects, boundary = guess_objects(classes, table), None
-    if edges is not None:
-        given = io.read_ids(edges)
-        if given.shape != classes.shape:
-            raise DataError(
-                f"{edges} is {given.shape}, the layout {classes.shape}; make them equal"
-            )
-        if given.dtype == np.int32 or edges.stem.endswith(MAP_SUFFIXES[:2]):
-            objects = with_ids(classes, given, table)
-        else:
-            boundary = given.astype(np.float32) / (1 if given.max(initial=0) <= 1 else 255)
-    return Source(name, path, raw, objects, boundary)
 
 
 def _with_others(

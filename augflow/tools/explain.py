@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 
 from augflow.core import io
-from augflow.tools.provenance.context import (
+from augflow.tools.set_context import (
     SYNTHETIC,
-    JudgedSet,
-    LocatedImage,
     Selection,
     SetContext,
     find_image,
@@ -29,10 +27,6 @@ def explain(photo: Path) -> dict[str, Any]:
     Keys are `photo`, `set`, `generator`, `layout`, `split`, `content`, `temperature`, `seed`,
     `round`, `attributes`, `log_p_bpd` (bits per dimension), `pixels`, `judge` and `selections`;
     what is not known is None, an empty text or an empty list.
-
-    Raises:
-        DataError: not a photograph of a set, or a record of it is damaged. Changed pixels are no
-            error: `pixels.unchanged` tells.
     """
     here = find_image(photo)
     home = set_context(here.folder)
@@ -53,7 +47,7 @@ def explain(photo: Path) -> dict[str, Any]:
         "attributes": dict(here.facts.attributes),
         "log_p_bpd": _finite(row.log_p_bpd),
         "pixels": {"recorded": row.digest, "found": found, "unchanged": found == row.digest},
-        "judge": _judge(read_judged_set(home, name), here),
+        "judge": _judge(home.scores(name), row.name),
         "selections": [_decision_facts(one, row.name) for one in _selections(home, name, own)],
     }
 
@@ -63,15 +57,15 @@ def _finite(value: float | None) -> float | None:
 
 
 def _generator(home: SetContext, digest: str) -> dict[str, Any]:
-    maker = home.generator(digest)
-    if maker is None:
+    found = home.generator(digest)
+    if found is None:
         return {"digest": digest, "name": "", "system": "", "preset": "", "folder": ""}
     return {
         "digest": digest,
-        "name": maker.name,
-        "system": maker.system,
-        "preset": maker.preset,
-        "folder": str(maker.folder),
+        "name": found.name,
+        "system": found.system,
+        "preset": found.preset,
+        "folder": str(found.folder),
     }
 
 
@@ -83,20 +77,22 @@ def _selections(home: SetContext, name: str, own: Selection | None) -> list[Sele
     return found
 
 
-def _judge(scores: JudgedSet | None, here: LocatedImage) -> dict[str, Any] | None:
+def _judge(file: Path | None, name: str) -> dict[str, Any] | None:
     """The share of each class's labelled pixels that the judge reads as that class."""
-    if scores is None or here.row.name not in scores.matrices:
+    scores = read_judged_set(file) if file else None
+    item = next((one for one in scores.items if one.name == name), None) if scores else None
+    if scores is None or item is None:
         return None
-    matrix = scores.matrices[here.row.name]
+    matrix = np.array(item.confusion, np.int64)
     pixels, hits = matrix.sum(axis=1), np.diag(matrix)
     labelled = int(pixels.sum())
     return {
         "digest": scores.judge,
-        "file": str(scores.file),
+        "file": str(file),
         "agreement": float(hits.sum() / labelled) if labelled else None,
         "classes": {
-            name: {"agreement": float(hit / count), "pixels": int(count)}
-            for name, hit, count in zip(scores.classes, hits, pixels, strict=True)
+            title: {"agreement": float(hit / count), "pixels": int(count)}
+            for title, hit, count in zip(scores.classes, hits, pixels, strict=True)
             if count
         },
     }

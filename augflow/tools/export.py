@@ -7,27 +7,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from augflow.core import io
 from augflow.core.errors import DataError, ParamsError, suggest
-from augflow.core.hardware import check_disk_space
+from augflow.core.hardware import DiskUsage, check_disk_space
 from augflow.data.scenes import SceneFolder
 from augflow.data.synthetic import FACTS, SetRow, SyntheticSet, read_set
-from augflow.data.synthetic.manifest import label_path
 from augflow.stages.retrain import require_fitting
 from augflow.stages.runner import STAGES
 from augflow.study import disk_usage
-from augflow.study.params import SetParams
 from augflow.study.project import Project
 from augflow.tools.formats import FORMATS, Labelled, Package, Placed
 from augflow.tools.formats.card import Story, card
 from augflow.tools.formats.folders import REAL, REAL_VAL, SYNTHETIC
-from augflow.tools.provenance import context
-from augflow.tools.provenance.context import (
+from augflow.tools.set_context import (
+    SELECTED,
     Selection,
     SetContext,
-    read_judged_set,
     read_selection,
     set_context,
 )
@@ -40,12 +35,9 @@ EXPORT_COLUMNS = ("part", "name", "photo", "labels", *ORIGIN, "weight", "digest"
 def export(which: str, form: str, out: Path, *, real: bool = False) -> list[Placed]:
     """Writes a set or a selection in one of `FORMATS`, with a card and a manifest.
 
-    Args:
-        which: the name of a set, transfer or selection of the project here, or a set's folder.
-        form: the format's name.
-        out: the folder to write, new or empty; whole or not at all.
-        real: whether the real training scenes are written beside; for `mmseg` the held-out ones
-            too, which its validation reads.
+    `which` is the name of a set, transfer or selection of the project here, or a set's folder. With
+    `real` the real training scenes are written beside; for `mmseg` the held-out ones too, which its
+    validation reads.
 
     Returns:
         Where each photograph is.
@@ -60,18 +52,18 @@ def export(which: str, form: str, out: Path, *, real: bool = False) -> list[Plac
     _require_new_folder(out)
     folder = set_folder(which)
     made, home, selection = read_set(folder), set_context(folder), read_selection(folder)
-    parts = {SYNTHETIC: _synthetic(folder, made)}
+    parts = {SYNTHETIC: _synthetic(made)}
     if real:
         parts |= _real(folder, made, home, form)
     package = Package(made.facts.table, made.facts.size, parts, _weights(selection, made.rows))
     copied = [folder, *(_splits(home, form) if real else ())]
-    need = sum((disk_usage.tree(path) for path in copied), disk_usage.Amount())
+    need = sum((disk_usage.tree(path) for path in copied), DiskUsage())
     check_disk_space(out, need, f"the export of {folder.name}")
     with io.fresh_folder(out) as fresh:
         placed = FORMATS[form].write(fresh, package)
         rows = _manifest(placed, made.rows, package)
         io.write_csv(fresh / MANIFEST, rows, EXPORT_COLUMNS)
-        text = card(_story(folder, made, home, selection), package, FORMATS[form].about)
+        text = card(Story(folder, made, home, selection), package, FORMATS[form].about)
         io.atomic_write(fresh / CARD, text.encode())
     return placed
 
@@ -111,7 +103,7 @@ def _known_sets() -> dict[str, Path]:
     data = Project().data
     found = [
         path.parent
-        for kind in (context.SELECTED, context.SYNTHETIC)
+        for kind in (SELECTED, "synthetic")
         for path in sorted((data / kind).glob(f"*/{FACTS}"))
     ]
     return {folder.name: folder for folder in found}
@@ -140,21 +132,12 @@ def _require_new_folder(out: Path) -> None:
         raise DataError(f"{out}: lies in a synthetic set; give a folder elsewhere with --out")
 
 
-def _synthetic(folder: Path, made: SyntheticSet) -> list[Labelled]:
-    paths = [folder / label_path(row.photo, "instanceIds") for row in made.rows]
-    known = all(path.is_file() for path in paths)
-    return [
-        Labelled(
-            row.name,
-            row.photo.split("/")[2],
-            image,
-            classes,
-            io.read_ids(path).astype(np.int32) if known else None,
-        )
-        for row, image, classes, path in zip(
-            made.rows, made.image, made.classes, paths, strict=True
-        )
-    ]
+def _synthetic(made: SyntheticSet) -> list[Labelled]:
+    known = [None] * len(made) if made.instances is None else made.instances
+    cities = [row.photo.split("/")[2] for row in made.rows]
+    names = [row.name for row in made.rows]
+    facts = zip(names, cities, made.image, made.classes, known, strict=True)
+    return [Labelled(*each) for each in facts]
 
 
 def _real(
@@ -194,11 +177,8 @@ def _manifest(
     placed: Sequence[Placed], rows: Sequence[SetRow], package: Package
 ) -> list[dict[str, Any]]:
     known = {row.name: vars(row) for row in rows}
-    images = {
-        (part, photo.name): photo.image
-        for part, photos in package.parts.items()
-        for photo in photos
-    }
+    parts = package.parts.items()
+    images = {(part, one.name): one.image for part, listed in parts for one in listed}
     lines = []
     for one in placed:
         digest = io.digest_array(images[one.part, one.name])
@@ -209,45 +189,3 @@ def _manifest(
             line |= {"layout": one.name, "split": "val" if one.part == REAL_VAL else "train"}
         lines.append(line | vars(one))
     return lines
-
-
-def _story(
-    folder: Path, made: SyntheticSet, home: SetContext, selection: Selection | None
-) -> Story:
-    facts, own = made.facts, folder.absolute().name
-    source = selection.set if selection else own
-    section, maker = home.section(source), home.generator(facts.generator)
-    seen = read_judged_set(home, source)
-    fits = seen is not None and seen.classes == facts.table.names
-    dataset = io.read_json(home.prepared_folder / "dataset.json") if home.prepared_folder else {}
-    return Story(
-        own,
-        source,
-        home.study,
-        str(dataset.get("reader", "")),
-        facts.generator,
-        maker,
-        made.rows,
-        facts.attributes,
-        section.best_of if isinstance(section, SetParams) else None,
-        selection,
-        seen.pool(row.name for row in made.rows) if seen is not None and fits else None,
-        seen.judge if seen else "",
-        _diversity(home, maker.name if maker else ""),
-    )
-
-
-def _diversity(home: SetContext, maker: str) -> dict[float, float]:
-    """Temperature -> mean perceptual distance of the generator's photographs of one layout."""
-    path = home.scores(f"diversity/{maker}") if maker else None
-    if path is None:
-        return {}
-    try:
-        return {
-            float(level["temperature"]): float(level["mean"]["perceptual"]["overall"])
-            for level in io.read_json(path)["temperatures"]
-        }
-    except (KeyError, TypeError, ValueError) as fault:
-        raise DataError(
-            f"{path}: not scores of diversity ({fault}); run diversity again"
-        ) from fault

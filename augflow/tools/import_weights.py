@@ -26,22 +26,7 @@ def import_weights(
     boundary: Literal["v1", "v2"] = "v1",
     boundary_filter: Filter = "bicubic",
 ) -> Generator:
-    """Reads a checkpoint and writes `weights.safetensors` and `config.json` to `out`.
-
-    Args:
-        origin: whose code wrote it.
-        file: the checkpoint.
-        out: the generator's folder.
-        table: the classes of the layouts.
-        size: height and width of the photographs.
-        boundary: the version of boundary map that a `glow2` learned with, if it did.
-        boundary_filter: how that map was made smaller.
-
-    Raises:
-        DataError: `out` must not be written to: it holds other things than a generator.
-        ModelError: the file is damaged, holds more than tensors, or does not fit.
-        ParamsError: the size does not fit the network.
-    """
+    """Reads a checkpoint and writes `weights.safetensors` and `config.json` to `out`."""
     require_output_folder(out, [file], "config.json", GENERATOR_FILES.__contains__)
     generator: Generator
     if origin == "glow2":

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from augflow.core import io
-from augflow.core.errors import DataError, Faults
-from augflow.core.hardware import check_disk_space
+from augflow.core.errors import DataError
+from augflow.core.hardware import DiskUsage, check_disk_space
 from augflow.data import boundaries, visualize
 from augflow.data.classes import ClassTable
-from augflow.data.label_maps import Labels, kind_of, label_files, prefix_errors
+from augflow.data.label_maps import Labels
 from augflow.data.params import NewLayoutsParams
 from augflow.data.scenes import SceneFolder, evenly
 from augflow.editing.compose import SAMPLE, LayoutDataset, LayoutMaker, NewLayout, numbers
 from augflow.editing.objects import ObjectMap, connected_components
 from augflow.study import disk_usage
-from augflow.tools.edit_layout import Source, named_maps, source_of
+from augflow.tools.label_folder import LabelFolder
 from augflow.tools.output_folder import require_output_folder
 
 LABELS, INSTANCES, BOUNDARY = "labels", "instances", "boundary"
@@ -34,9 +33,6 @@ LAYOUT_OUTPUTS = {LABELS, INSTANCES, BOUNDARY, LIST, SHEET}
 SHEET_ROWS, SHEET_COLUMNS, SHEET_SIDE = 12, 5, 256
 """Of the contact sheet: how many sources it shows, how many new ones of each, and the width of its
 tiles in pixels."""
-
-KEPT = 32
-"""So many layouts of a folder are kept in memory once they are read."""
 
 
 @dataclass
@@ -88,71 +84,6 @@ class Made:
             shares.setdefault(name, ClassShare()).add(layout, layout.table.names.index(name))
 
 
-class FolderPool(Mapping[str, ObjectMap]):
-    """The label maps of a folder by core name, each read when it is asked for."""
-
-    def __init__(self, folder: Path, table: ClassTable, labels: Labels, maps: Path | None) -> None:
-        """Looks at every file once.
-
-        Raises:
-            DataError: with every fault of every file.
-        """
-        faults, self._table = Faults(), table
-        self._paths, faults.lines = label_files(folder)
-        self._maps = None
-        with faults.collect():
-            self._maps = named_maps(folder, maps)
-        self._kind: Labels = labels
-        if labels == "auto":
-            self._kind = kind_of(self._paths, self._values(), table)
-        self._read: Callable[[str], Source] = lru_cache(KEPT)(self._source)
-        for name in self._paths:
-            with faults.collect():
-                self._read(name)
-        faults.raise_if_any()
-
-    def __getitem__(self, name: str) -> ObjectMap:
-        """A layout with its objects."""
-        return self._read(name).objects
-
-    def __iter__(self) -> Iterator[str]:
-        """The names, sorted."""
-        return iter(self._paths)
-
-    def __len__(self) -> int:
-        """The number of layouts."""
-        return len(self._paths)
-
-    def strength(self) -> float:
-        """How strong edges of boundary maps are: the median over some that were given, else 1."""
-        sources = [self._read(name) for name in _spread(list(self), SAMPLE)]
-        found = [
-            boundaries.strength(source.boundary, source.objects.ids)
-            for source in sources
-            if source.boundary is not None
-        ]
-        return float(np.median(found)) if found else 1.0
-
-    def _values(self) -> dict[str, np.ndarray]:
-        """The values that each file holds, as a map of one row; a pixel of a colour map."""
-        found = {}
-        for name, path in self._paths.items():
-            try:
-                ids = io.read_ids(path)
-            except DataError:
-                continue  # said when it is read
-            found[name] = np.unique(ids)[None] if ids.ndim == 2 else ids[:1, :1]
-        return found
-
-    def _source(self, name: str) -> Source:
-        path, edges = self._paths[name], (self._maps or {}).get(name)
-        ids = io.read_ids(path)
-        with prefix_errors(path):
-            if self._maps is not None and edges is None:
-                raise DataError("no map of that name; add it, or leave --maps out")
-            return source_of(name, path, ids, self._table, self._kind, edges)
-
-
 def layouts_of_folder(
     folder: Path,
     params: NewLayoutsParams,
@@ -164,32 +95,22 @@ def layouts_of_folder(
 ) -> Made:
     """Writes new label maps made out of those of a folder, see `write_layouts`.
 
-    Args:
-        folder: the label maps, PNG; or a single one.
-        params: which classes, how many new ones per layout, and the seed.
-        out: the folder to write; an older one of this stage is replaced.
-        table: the classes of the label maps.
-        labels: what the label maps hold, if it is not to be guessed.
-        maps: 16-bit instance ids of the layouts, or boundary maps, which say how strong edges are;
-            objects are connected components where there are no ids.
-
-    Raises:
-        DataError: with every fault of every file; a class has no objects; or because `out` must
-            not be written to.
+    `maps` are 16-bit instance ids, or boundary maps, which say how strong edges are; objects are
+    connected components where there are no ids.
     """
     inputs = [path for path in (folder, maps) if path is not None]
     require_output_folder(out, inputs, LIST, LAYOUT_OUTPUTS.__contains__)
-    pool = FolderPool(folder, table, labels, maps)
-    return write_layouts(pool, params, out, pool.strength())
+    pool = LabelFolder(folder, table, labels, maps, "--maps")
+    if pool.faults:
+        raise DataError("\n".join(pool.faults))
+    sources = map(pool.source, _spread(list(pool), SAMPLE))
+    edges = ((one.boundary, one.objects.ids) for one in sources)
+    found = [boundaries.strength(edge, ids) for edge, ids in edges if edge is not None]
+    return write_layouts(pool, params, out, float(np.median(found)) if found else 1.0)
 
 
 def layouts_of_scenes(prepared: Path, params: NewLayoutsParams, out: Path) -> Made:
-    """Writes new label maps made out of the training scenes of a prepared folder.
-
-    Raises:
-        DataError: the prepared folder cannot be read; a class has no objects; or because `out` must
-            not be written to.
-    """
+    """Writes new label maps made out of the training scenes of a prepared folder."""
     require_output_folder(out, [prepared], LIST, LAYOUT_OUTPUTS.__contains__)
     scenes = SceneFolder(prepared, "train")
     pool = LayoutDataset(scenes, range(len(scenes)))
@@ -203,16 +124,8 @@ def write_layouts(
 
     There are published ids (`labels`), 16-bit instance ids (`instances`), boundary maps
     (`boundary`), a list of what was done to each, and a contact sheet of sources and what they
-    became. `augflow synth --layouts OUT --boundary OUT/boundary` takes them.
-
-    Args:
-        pool: layouts by name.
-        params: which classes, how many new ones per layout, and the seed.
-        out: the folder to write.
-        strength: how strong the edges of boundary maps are, in (0, 1].
-
-    Raises:
-        DataError: a class has no objects, or the disk of `out` has no room.
+    became. `augflow synth --layouts OUT --boundary OUT/boundary` takes them. Edges of boundary maps
+    are as strong as `strength`, in (0, 1].
     """
     maker = LayoutMaker(pool, params.boost, params.seed, strength)
     made, rows = Made(tuple(maker.table.names[index] for index in maker.boost)), []
@@ -237,15 +150,15 @@ def write_layouts(
     return made
 
 
-def _layout_sizes(pool: Mapping[str, ObjectMap], out: Path) -> disk_usage.Amount:
+def _layout_sizes(pool: Mapping[str, ObjectMap], out: Path) -> DiskUsage:
     """What the files of a new layout take, those of the largest of some layouts of the pool."""
     found = []
     for name in _spread(list(pool), disk_usage.SAMPLE):
         ids, classes = pool[name].ids, pool[name].classes
         maps = (classes, ids.astype(np.uint16), boundaries.boundary_map(ids).astype(np.uint8) * 255)
         each = [disk_usage.one_file(disk_usage.png_size(one), out) for one in maps]
-        found.append(sum(each, disk_usage.Amount()))
-    return max(found, key=lambda one: one.size, default=disk_usage.Amount())
+        found.append(sum(each, DiskUsage()))
+    return max(found, key=lambda one: one.size, default=DiskUsage())
 
 
 def _spread(names: list[str], count: int) -> list[str]:

@@ -13,11 +13,7 @@ def require_output_folder(
 ) -> None:
     """Goes on where a folder may be written; an older output of the same kind is replaced.
 
-    Args:
-        out: the folder to write.
-        inputs: what is read.
-        sign: the file that says that a folder is of this kind.
-        own: whether a name is one of those in a folder of this kind.
+    The file `sign` says that a folder is of this kind, `own` whether it may hold a name.
 
     Raises:
         DataError: `out` is, holds or lies in an input, is or holds the current folder, or holds

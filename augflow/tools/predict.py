@@ -58,57 +58,51 @@ def predict_photos(
     samples: int,
     truth: Path | None = None,
     labels: Labels = "auto",
-    threads: int = THREADS,
 ) -> Predictions:
     """Writes the class map of every photograph of a folder, and a contact sheet.
 
     A map has its photograph's size and holds published ids. It is scored in that size: what is
-    resized is the prediction (nearest), never the truth.
-
-    Args:
-        images: the photographs, PNG or JPEG.
-        predictor: the predictor's folder.
-        out: the folder to write; an older one of this kind is replaced.
-        samples: whose mean a prediction is.
-        truth: label maps of the same core names, one for each photograph, to score against.
-        labels: what the label maps hold.
-        threads: intra-op threads; equal threads give equal bytes on one machine.
+    resized is the prediction (nearest), never the truth. `truth` has a label map of the same core
+    name for each photograph; a prediction is the mean of `samples`.
 
     Raises:
         DataError: with every fault of the photographs and label maps, or because `out` must not be
             written to.
-        ModelError: the predictor cannot be read.
     """
     require_output_folder(out, [images], FACTS, PREDICTION_OUTPUTS.__contains__)
     hardware.keep_pages()
-    seeding.deterministic(0, threads)
-    maker = load(predictor)
-    photos = _photos(images, truth, maker.table, labels)
+    seeding.deterministic(0, THREADS)
+    model = load(predictor)
+    photos = _photos(images, truth, model.table, labels)
     items: list[dict[str, object]] = []
+    matrices: list[np.ndarray] = []
     rows: list[list[np.ndarray]] = []
     with io.fresh_folder(out) as folder:
         for photo in photos:
-            found = predict_classes(maker, photo.image, samples)
-            io.write_png(folder / MAPS / f"{photo.name}.png", maker.table.raw_ids[found])
-            items.append(_item(photo, found, maker.table.count))
+            found = predict_classes(model, photo.image, samples)
+            io.write_png(folder / MAPS / f"{photo.name}.png", model.table.raw_ids[found])
+            items.append({"name": photo.name})
+            if photo.truth is not None:
+                matrices.append(confusion_matrix(photo.truth, found, model.table.count))
+                items[-1]["confusion"] = matrices[-1].tolist()
             if len(rows) < SHEET_ROWS:
-                rows.append(_tiles(photo, found, maker))
+                rows.append(_tiles(photo, found, model))
         io.write_png(folder / SHEET, visualize.sheet(rows, scale=2))
         facts = {
-            "weights": generators.weights_digest(maker.state_dict()),
-            "classes": list(maker.table.names),
+            "weights": generators.weights_digest(model.state_dict()),
+            "classes": list(model.table.names),
             "samples": samples,
             "items": items,
         }
         io.write_records(folder / FACTS, facts)
-    return Predictions(len(photos), _pool_scores(items) if truth is not None else None)
+    return Predictions(len(photos), scores(np.sum(matrices, axis=0)) if truth else None)
 
 
-def predict_classes(maker: CGlowPredictor, image: np.ndarray, samples: int) -> np.ndarray:
+def predict_classes(model: CGlowPredictor, image: np.ndarray, samples: int) -> np.ndarray:
     """The class map of a photograph in the photograph's size, (H, W) uint8 train ids."""
-    small = cv2.resize(image, maker.size[::-1], interpolation=cv2.INTER_AREA)
+    small = cv2.resize(image, model.size[::-1], interpolation=cv2.INTER_AREA)
     batch = pixels(torch.from_numpy(small).permute(2, 0, 1)[None].contiguous())
-    found = maker.predict(batch, samples)[0].numpy().astype(np.uint8)
+    found = model.predict(batch, samples)[0].numpy().astype(np.uint8)
     return cv2.resize(found, image.shape[1::-1], interpolation=cv2.INTER_NEAREST_EXACT)
 
 
@@ -175,23 +169,12 @@ def _require_pair(photo: Photo, folder: Path | None, has_file: bool) -> None:
         )
 
 
-def _item(photo: Photo, found: np.ndarray, count: int) -> dict[str, object]:
-    if photo.truth is None:
-        return {"name": photo.name}
-    matrix = confusion_matrix(photo.truth, found, count)
-    return {"name": photo.name, "confusion": matrix.tolist()}
-
-
-def _pool_scores(items: list[dict[str, object]]) -> Scores:
-    return scores(np.sum([np.asarray(item["confusion"]) for item in items], axis=0))
-
-
-def _tiles(photo: Photo, found: np.ndarray, maker: CGlowPredictor) -> list[np.ndarray]:
+def _tiles(photo: Photo, found: np.ndarray, model: CGlowPredictor) -> list[np.ndarray]:
     """Photograph, prediction and truth at the predictor's size."""
-    size = maker.size[::-1]
+    size = model.size[::-1]
     tiles = [cv2.resize(photo.image, size, interpolation=cv2.INTER_AREA)]
     for classes in (found, photo.truth):
         if classes is not None:
             small = cv2.resize(classes, size, interpolation=cv2.INTER_NEAREST_EXACT)
-            tiles.append(visualize.colour_classes(small, maker.table))
+            tiles.append(visualize.colour_classes(small, model.table))
     return tiles

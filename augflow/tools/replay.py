@@ -16,26 +16,19 @@ from augflow.data.boundaries import boundary_map, guessed_instances
 from augflow.data.scenes import Layout
 from augflow.data.synthetic import MANIFEST
 from augflow.data.synthetic.manifest import label_path
+from augflow.generators.base import Generator
+from augflow.generators.latents import Drawn, Known, make_images
 from augflow.stages.synthesize import layout_maker
 from augflow.study.params import SetParams, TransferParams
-from augflow.tools.provenance.context import (
+from augflow.tools.latent_sources import Splits, origin_layout, read_origin
+from augflow.tools.set_context import (
     SYNTHETIC,
-    GeneratorRecord,
     LocatedImage,
     SetContext,
     find_image,
     read_generator_record,
     read_selection,
     set_context,
-)
-from augflow.tools.provenance.remaking import (
-    Drawn,
-    Moved,
-    Recipe,
-    Splits,
-    origin_recipe,
-    read_origin,
-    replay_image,
 )
 from augflow.tools.synth import THREADS
 
@@ -66,34 +59,32 @@ class Replay:
         return self.largest == 0
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """A recipe, the threads that it takes, and why it may not be the right one (else empty)."""
-
-    recipe: Recipe
-    threads: int
-    doubt: str = ""
-
-
 def replay(photo: Path, generator: Path | None = None) -> Replay:
-    """Makes the pixels of a photograph again from generator, layout, content, temperature, seed.
+    """Makes the pixels of an image again from generator, layout, content, temperature, seed.
 
-    Args:
-        photo: a photograph of a set of the project, or of a set made for a user's own layouts.
-        generator: the generator's folder; else the project's with the recorded digest.
+    By default the generator is the project's with the recorded digest.
 
     Raises:
-        DataError: not a photograph of a set, or it cannot be made again: says why.
-        ModelError: the generator cannot be read.
+        DataError: not an image of a set, or it cannot be made again: says why.
     """
     here = find_image(photo)
     home = set_context(here.folder)
     stored = io.read_photo(here.path)
-    maker = _maker(here, home, generator)
-    plan = _plan(here, home)
+    folder = _generator_folder(here, home, generator)
+    name, source = _source(here, home)
+    origin = read_origin(source) if source else None
+    threads = home.project.params.threads if home.data and home.project else THREADS
     hardware.keep_pages()
-    deterministic(0, plan.threads)
-    made = replay_image(generators.load_unchecked(maker.folder), plan.recipe).image
+    deterministic(0, origin.threads if origin else threads)
+    model, doubt = generators.load_unchecked(folder), ""
+    if source is not None and origin is not None:
+        layout = origin_layout(source, here.facts, here.row)
+        latents, attributes = origin.latents(model, here.row), here.facts.attributes
+    else:
+        splits = Splits(home.prepared_folder) if home.prepared_folder else None
+        layout, doubt = _layout(here, home.section(name), source, splits)
+        latents, attributes = _latents(here, home.section(name), name, splits, model), {}
+    made = make_images(model, layout, [latents], attributes)[0].image
     if made.shape != stored.shape:
         raise DataError(
             f"{photo}: is {stored.shape[0]}x{stored.shape[1]} now, made again "
@@ -108,48 +99,31 @@ def replay(photo: Path, generator: Path | None = None) -> Replay:
         io.digest_array(stored) != recorded,
         io.digest_array(made) == recorded,
     )
-    if plan.doubt and not found.equal and not found.as_recorded:
-        raise _cannot(here, plan.doubt)
+    if doubt and not found.equal and not found.as_recorded:
+        raise _cannot(here, doubt)
     return found
 
 
-def _maker(here: LocatedImage, home: SetContext, folder: Path | None) -> GeneratorRecord:
+def _generator_folder(here: LocatedImage, home: SetContext, given: Path | None) -> Path:
     digest = here.row.generator
-    if folder is None:
+    if given is None:
         found = home.generator(digest)
         if found is None:
-            known = ", ".join(f"{maker.name} ({maker.digest})" for maker in home.generators())
+            known = ", ".join(f"{one.name} ({one.digest})" for one in home.generators())
             raise _cannot(
                 here,
                 f"no generator here has the digest {digest} of the one that made it (found: "
                 f"{known or 'none'}); give its folder with --generator",
             )
-        return found
-    given = read_generator_record(folder)
-    if given.digest != digest:
+        return found.folder
+    other = read_generator_record(given).digest
+    if other != digest:
         raise _cannot(
             here,
-            f"{folder} has the digest {given.digest}, the generator that made it {digest}; "
+            f"{given} has the digest {other}, the generator that made it {digest}; "
             "give the folder of that one with --generator",
         )
     return given
-
-
-def _plan(here: LocatedImage, home: SetContext) -> _Plan:
-    """From the record of a user's own set, the study's prepared scenes, or the set's labels."""
-    name, source = _source(here, home)
-    origin = read_origin(source) if source else None
-    if source is not None and origin is not None:
-        return _Plan(origin_recipe(source, here.facts, origin, here.row), origin.threads)
-    threads = home.project.params.threads if home.data and home.project else THREADS
-    splits = Splits(home.prepared_folder) if home.prepared_folder else None
-    section = home.section(name)
-    if splits is not None and isinstance(section, SetParams) and section.new_layouts is not None:
-        maker = layout_maker(splits.split(section.layouts), section)
-        layout, doubt = maker.from_name(here.row.layout).layout, ""
-    else:
-        layout, doubt = _layout(here, source, splits)
-    return _Plan(Recipe(layout, _latents(here, home, name, splits)), threads, doubt)
 
 
 def _source(here: LocatedImage, home: SetContext) -> tuple[str, Path | None]:
@@ -162,24 +136,35 @@ def _source(here: LocatedImage, home: SetContext) -> tuple[str, Path | None]:
 
 
 def _latents(
-    here: LocatedImage, home: SetContext, name: str, splits: Splits | None
-) -> Drawn | Moved:
+    here: LocatedImage,
+    section: SetParams | TransferParams | None,
+    name: str,
+    splits: Splits | None,
+    generator: Generator,
+) -> Drawn | Known:
     row = here.row
     if not row.content:
         return Drawn(row.seed, row.temperature)
-    section = home.section(name)
     if not isinstance(section, TransferParams) or splits is None:
         raise _cannot(
             here,
             f"its content was moved from {row.content}, and neither the set nor a transfer "
             f"{name!r} in params.yaml, with prepared scenes, says how; make the set again",
         )
-    return splits.latents(section, row)
+    return splits.latents(generator, section, row)
 
 
-def _layout(here: LocatedImage, source: Path | None, splits: Splits | None) -> tuple[Layout, str]:
-    """The layout of a photograph, and a doubt where its boundary map had to be guessed."""
+def _layout(
+    here: LocatedImage,
+    section: SetParams | TransferParams | None,
+    source: Path | None,
+    splits: Splits | None,
+) -> tuple[Layout, str]:
+    """The layout of an image, and a doubt where its boundary map had to be guessed."""
     row = here.row
+    if splits is not None and isinstance(section, SetParams) and section.new_layouts is not None:
+        maker = layout_maker(splits.split(section.layouts), section)
+        return maker.from_name(row.layout).layout, ""
     if splits is not None and row.layout in _names(splits, row.split):
         return splits.scene(row.split, row.layout).layout, ""
     if source is None:

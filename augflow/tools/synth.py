@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 
@@ -20,22 +20,19 @@ from augflow.data.scenes import Scene
 from augflow.data.synthetic import FACTS, MANIFEST, NewPhoto, SetFacts, SetRow, write_set
 from augflow.generators import weights_digest
 from augflow.generators.base import Generator
-from augflow.generators.latents import PathKind
-from augflow.generators.sampling import image_seed
-from augflow.study import disk_usage
-from augflow.tools.contents import LatentSource
-from augflow.tools.output_folder import require_output_folder
-from augflow.tools.provenance import remaking
-from augflow.tools.provenance.remaking import (
-    Between,
+from augflow.generators.latents import (
     Drawn,
     Known,
-    Moved,
-    Origin,
-    latents_of,
+    LatentKind,
+    PathKind,
+    encode_latents,
     make_images,
-    write_origin,
 )
+from augflow.generators.sampling import image_seed
+from augflow.study import disk_usage
+from augflow.tools import latent_sources
+from augflow.tools.latent_sources import LatentSource, Origin, path_points, write_origin
+from augflow.tools.output_folder import require_output_folder
 
 SHEET_ROWS, SHEET, SPLIT = 24, "contact_sheet.png", "train"
 THREADS = 2
@@ -51,7 +48,7 @@ SET_OUTPUTS = {
     FRAMES,
     STRIPS,
     PATH,
-    remaking.FOLDER,
+    latent_sources.FOLDER,
 }
 
 SHARED = "all layouts"
@@ -81,64 +78,60 @@ class Inputs(TypedDict, total=False):
     Attributes:
         labels: what the label maps hold, if it is not to be guessed.
         maps: boundary maps or instance ids of the layouts.
-        threads: intra-op threads; equal threads give equal bytes on one machine.
     """
 
     labels: Labels
     maps: Path | None
-    threads: int
 
 
-@dataclass(frozen=True)
-class Shot:
-    """An image to make for a layout, and what the manifest says of it."""
-
-    name: str
-    latents: Drawn | Known
-    seed: int = 0
-    content: str = ""
-
-
-@dataclass(frozen=True)
 class Job:
     """A set to make: the folder, the generator, the layouts and the images whose latents it takes.
 
     Attributes:
-        scenes: for each of the sources that `open_job` was given; None for a seed.
-        threads: intra-op threads; equal threads give equal bytes on one machine.
+        scenes: for each of the sources; None for a seed.
     """
 
-    out: Path
-    generator: Generator
-    layouts: Sequence[NamedLayout]
-    scenes: Sequence[Scene | None]
-    threads: int
+    def __init__(
+        self,
+        layouts: Path,
+        generator: Path | Generator,
+        out: Path,
+        sources: Sequence[LatentSource] = (),
+        **inputs: Unpack[Inputs],
+    ) -> None:
+        """Reads all that a set is made from, and makes sure that it may be written.
+
+        Raises:
+            DataError: with every fault of the inputs, or because `out` must not be written to.
+        """
+        require_output_folder(out, [layouts], FACTS, SET_OUTPUTS.__contains__)
+        hardware.keep_pages()
+        deterministic(0, THREADS)
+        self.out = out
+        self.generator = generators.load(generator) if isinstance(generator, Path) else generator
+        table, size, faults = self.generator.table, self.generator.size, Faults()
+        self.scenes: list[Scene | None] = []
+        self.layouts: list[NamedLayout] = []
+        for source in sources:
+            with faults.collect():
+                self.scenes.append(source.scene(self.generator, inputs.get("labels", "auto")))
+        with faults.collect():
+            self.layouts = read_layouts(layouts, table, size, **inputs)
+        faults.raise_if_any()
 
     def write(
         self,
-        shots: Callable[[str], Sequence[Shot]],
+        latents: Callable[[str], Sequence[Drawn | Known]],
         origin: Origin,
         beside: Callable[[Path, list[SetRow]], None],
         *,
+        content: str = "",
         rounds: int = 1,
+        number: str = "_s{}",
         temperature: float = 1.0,
         attributes: Mapping[str, bool] | None = None,
     ) -> list[SetRow]:
-        """Writes the set, whole or not at all.
-
-        Args:
-            shots: the images of a layout by its name, `rounds` of them.
-            origin: how they are made.
-            beside: writes what else belongs into the set's folder.
-            rounds: images of each layout.
-            temperature: what the set records.
-            attributes: what the images shall have, or not have, beside the layout.
-
-        Raises:
-            DataError: the disk has no room.
-            ModelError: a value is not finite.
-            ParamsError: the generator cannot be asked for such attributes.
-        """
+        """Writes the set, whole or not at all; of several rounds, names end with their `number`."""
         generator, count = self.generator, len(self.layouts) * rounds
         digest, degrees = weights_digest(generator.state_dict()), (temperature,)
         table, size, asked = generator.table, generator.size, attributes or {}
@@ -149,21 +142,20 @@ class Job:
 
         def images() -> Iterator[NewPhoto]:
             for item in self.layouts:
-                listed = shots(item.name)
-                latents = [shot.latents for shot in listed]
-                made = make_images(generator, item.layout, latents, attributes)
-                for number, (shot, image) in enumerate(zip(listed, made, strict=True)):
+                listed = latents(item.name)
+                made = make_images(generator, item.layout, listed, attributes)
+                for turn, (given, image) in enumerate(zip(listed, made, strict=True)):
                     yield NewPhoto(
-                        name=shot.name,
+                        name=item.name + (number.format(turn) if rounds > 1 else ""),
                         layout=item.name,
                         split=SPLIT,
                         city="synthetic",
                         image=image.image,
                         classes=item.layout.classes[0].numpy(),
                         temperature=temperature,
-                        round=number,
-                        seed=shot.seed,
-                        content=shot.content,
+                        round=turn,
+                        seed=given.seed if isinstance(given, Drawn) else 0,
+                        content=content,
                         log_p_bpd=image.log_p_bpd,
                     )
 
@@ -172,45 +164,6 @@ class Job:
             beside(folder, rows)
 
         return write_set(self.out, facts, images(), finish)
-
-
-def open_job(
-    layouts: Path,
-    generator: Path | Generator,
-    out: Path,
-    sources: Sequence[LatentSource] = (),
-    **inputs: Unpack[Inputs],
-) -> Job:
-    """Reads all that a set is made from, and makes sure that it may be written.
-
-    Args:
-        layouts: a label map, or a folder of them.
-        generator: its folder, or the generator itself.
-        out: the folder to write; an older set is replaced.
-        sources: where latents come from.
-        inputs: see `Inputs`.
-
-    Raises:
-        DataError: with every fault of the inputs, or because `out` must not be written to.
-        ModelError: the generator cannot be read.
-    """
-    require_output_folder(out, [layouts], FACTS, SET_OUTPUTS.__contains__)
-    hardware.keep_pages()
-    threads, maps = inputs.get("threads", THREADS), inputs.get("maps")
-    labels: Labels = inputs.get("labels", "auto")
-    deterministic(0, threads)
-    if isinstance(generator, Path):
-        generator = generators.load(generator)
-    faults = Faults()
-    scenes: list[Scene | None] = []
-    found: list[NamedLayout] = []
-    for source in sources:
-        with faults.collect():
-            scenes.append(source.scene(generator, labels))
-    with faults.collect():
-        found = read_layouts(layouts, generator.table, generator.size, labels=labels, maps=maps)
-    faults.raise_if_any()
-    return Job(out, generator, found, scenes, threads)
 
 
 def synth(
@@ -232,29 +185,21 @@ def synth(
     and for one number of threads. With `same_noise` the layout's name does not matter: images of
     one number share their noise, and so their style, over all layouts. With `frames` those of one
     number become an animated picture, by the layouts' names. `attributes` are what the
-    images shall have, or not have, beside the layout. For the others see `open_job`.
+    images shall have, or not have, beside the layout. For the others see `Job`.
 
     Returns:
         The manifest's rows.
-
-    Raises:
-        DataError: with every fault of the layouts, or because `out` must not or cannot be written.
-        ModelError: the generator cannot be read.
-        ParamsError: the generator cannot be asked for such attributes.
     """
-    job = open_job(layouts, generator, out, **inputs)
+    job = Job(layouts, generator, out, **inputs)
 
-    def shots(layout: str) -> list[Shot]:
-        names = [layout if samples == 1 else f"{layout}_s{number}" for number in range(samples)]
+    def latents(layout: str) -> list[Drawn | Known]:
         whose = SHARED if same_noise else layout
-        seeds = [image_seed(seed, whose, number) for number in range(samples)]
-        drawn = [Drawn(one, temperature) for one in seeds]
-        return [Shot(*facts) for facts in zip(names, drawn, seeds, strict=True)]
+        return [Drawn(image_seed(seed, whose, turn), temperature) for turn in range(samples)]
 
     sheet, asked = _sheet_of(job, frames=frames), attributes
-    origin = Origin("drawn", job.threads)
+    origin = Origin("drawn", THREADS)
     return job.write(
-        shots, origin, sheet, rounds=samples, temperature=temperature, attributes=asked
+        latents, origin, sheet, rounds=samples, temperature=temperature, attributes=asked
     )
 
 
@@ -264,6 +209,8 @@ def synth_from(
     generator: Path | Generator,
     out: Path,
     *,
+    kind: LatentKind = "eps",
+    show_content: bool = False,
     temperature: float = 1.0,
     frames: bool = False,
     attributes: Mapping[str, bool] | None = None,
@@ -271,72 +218,26 @@ def synth_from(
 ) -> list[SetRow]:
     """Writes a set that shows label maps in the style of given latents.
 
-    Those of an image are standardised under its own layout and follow the new layout's priors; they
-    have no temperature. For the arguments see `synth`.
-
-    Raises:
-        DataError: with every fault of the inputs, or because `out` must not or cannot be written.
-        ModelError: the generator cannot be read, or has no such latents.
-        ParamsError: the generator cannot be asked for such attributes.
+    Those of an image are of a `kind` and have no temperature; with `show_content` the contact sheet
+    has that image beside each layout. For the other arguments see `synth`.
 
     References:
-        Li et al. 2019, "Diverse Image Synthesis from Semantic Layouts via Conditional IMLE",
-        section 4.4 and figures 5 and 7.
+        Full-Glow, section 5.4 (content transfer); Li et al. 2019, "Diverse Image Synthesis from
+        Semantic Layouts via Conditional IMLE", section 4.4 and figures 5 and 7.
     """
-    job = open_job(layouts, generator, out, [source], **inputs)
+    job = Job(layouts, generator, out, [source], **inputs)
     (scene,) = job.scenes
-    seed = source.seed or 0
-    degree, content = (temperature, "") if scene is None else (1.0, source.name)
-    moved = Drawn(seed, degree) if scene is None else Moved(scene, "eps")
-    latents = latents_of(job.generator, moved)
-    origin = (
-        Origin("eps", job.threads, {"content": scene}) if scene else Origin("drawn", job.threads)
-    )
-    return job.write(
-        lambda layout: [Shot(layout, latents, seed, content)],
-        origin,
-        _sheet_of(job, frames=frames),
-        temperature=degree,
-        attributes=attributes,
-    )
-
-
-def transfer_content(
-    content: Path,
-    content_layout: Path | None,
-    layouts: Path,
-    generator: Path | Generator,
-    out: Path,
-    *,
-    latents: Literal["z", "eps"] = "z",
-    **inputs: Unpack[Inputs],
-) -> list[SetRow]:
-    """Writes a set that shows one image's content in every layout.
-
-    Args:
-        content: the image.
-        content_layout: its label map; when not given, the one that belongs to it in a prepared
-            folder or in the Cityscapes layout.
-        layouts: the label maps to fill.
-        generator: its folder, or the generator itself.
-        out: the set's folder.
-        latents: what is carried over, see `remaking.Moved`.
-        inputs: see `Inputs`.
-
-    Raises:
-        DataError: with every fault of the inputs, or because `out` must not or cannot be written.
-        ModelError: the generator cannot be read.
-    """
-    source = LatentSource(content, content_layout, "--content-layout")
-    job = open_job(layouts, generator, out, [source], **inputs)
-    (scene,) = job.scenes
-    assert scene is not None
-    known = latents_of(job.generator, Moved(scene, latents))
-    shown = scene.image[0].permute(1, 2, 0).numpy()
-    origin = Origin(latents, job.threads, {"content": scene})
-    return job.write(
-        lambda layout: [Shot(layout, known, content=source.name)], origin, _sheet_of(job, shown)
-    )
+    latents: Drawn | Known
+    if scene is None:
+        latents, content = Drawn(source.seed or 0, temperature), ""
+        shown, origin = [], Origin("drawn", THREADS)
+    else:
+        latents, content = Known(encode_latents(job.generator, scene, kind), kind), source.name
+        shown = [scene.image[0].permute(1, 2, 0).numpy()] if show_content else []
+        temperature, origin = 1.0, Origin(kind, THREADS, {"content": scene})
+    sheet = _sheet_of(job, *shown, frames=frames)
+    facts: dict[str, Any] = {"temperature": temperature, "attributes": attributes}
+    return job.write(lambda _: [latents], origin, sheet, content=content, **facts)
 
 
 def interpolate(
@@ -354,31 +255,19 @@ def interpolate(
     images in a row, the ends framed, and with `frames`, `frames/LAYOUT.png` shows them in time.
     For the arguments see `synth`.
 
-    Raises:
-        DataError: with every fault of the inputs, or because `out` must not be written to.
-        ModelError: the generator cannot be read, or has no such latents.
-
     References:
         Li et al. 2019, "Diverse Image Synthesis from Semantic Layouts via Conditional IMLE",
         section 4.4 and figure 4; Liu et al. 2019, "Conditional Adversarial Generative Flow",
         figure 5.
     """
     ends = (spec.start, spec.end)
-    job = open_job(layouts, generator, out, ends, **inputs)
+    job = Job(layouts, generator, out, ends, **inputs)
     first, last = (
         end.seed or 0 if scene is None else scene
         for end, scene in zip(ends, job.scenes, strict=True)
     )
-    points = Between((first, last), spec.steps, spec.kind, spec.temperature, 0).points(
-        job.generator
-    )
-    name, digits = f"{spec.start.name} to {spec.end.name}", len(str(spec.steps - 1))
-
-    def shots(layout: str) -> list[Shot]:
-        return [
-            Shot(f"{layout}_p{number:0{digits}d}", point, content=name)
-            for number, point in enumerate(points)
-        ]
+    way = (spec.steps, spec.kind, spec.temperature)
+    points = path_points(job.generator, (first, last), *way)
 
     def beside(folder: Path, rows: list[SetRow]) -> None:
         ends = {"from": spec.start.name, "to": spec.end.name, "steps": spec.steps}
@@ -399,8 +288,16 @@ def interpolate(
         "kind": spec.kind,
         "temperature": spec.temperature,
     }
-    origin = Origin("path", job.threads, contents, facts)
-    return job.write(shots, origin, beside, rounds=spec.steps, temperature=spec.temperature)
+    origin = Origin("path", THREADS, contents, facts)
+    return job.write(
+        lambda _: points,
+        origin,
+        beside,
+        content=f"{spec.start.name} to {spec.end.name}",
+        rounds=spec.steps,
+        number=f"_p{{:0{len(str(spec.steps - 1))}d}}",
+        temperature=spec.temperature,
+    )
 
 
 def _sheet_of(

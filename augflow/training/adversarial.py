@@ -16,10 +16,9 @@ from augflow.core.distributed import MicroBatch, Ranks
 from augflow.core.tensors import device_of
 from augflow.data.scenes import Layout, Scene
 from augflow.generators.base import Planes
-from augflow.generators.pix2pix import PATCHES, BatchNorm, BatchStatistics, Pix2Pix
+from augflow.generators.pix2pix import PATCHES, Norm, Pix2Pix, draw_weights
 from augflow.training.batches import EVAL_BATCH, cache_single, iter_batches, photo_noise, uniform
 from augflow.training.learner import GeneratorLearner
-from augflow.training.nonfinite import first_nonfinite_module
 from augflow.training.params import TrainingParams
 
 
@@ -60,7 +59,7 @@ class AdversarialLearner(GeneratorLearner):
         super().join(ranks)
         for network in self.networks.values():
             for module in network.modules():
-                if isinstance(module, BatchStatistics):
+                if isinstance(module, Norm):
                     module.ranks = ranks
 
     def whole_batches(self) -> str | None:
@@ -80,23 +79,14 @@ class AdversarialLearner(GeneratorLearner):
         def judge(part: MicroBatch) -> dict[str, Tensor]:
             return self._discriminator_losses(pair(part), part.share)
 
-        judged = self.optimizer_step(
-            "discriminator",
-            parts,
-            step,
-            judge,
-            lambda part: first_nonfinite_module(self.discriminator, lambda: judge(part)),
-        )
+        judged = self.optimizer_step("discriminator", parts, step, judge)
         self.discriminator.requires_grad_(False)
         numbers = self.optimizer_step(
             "generator",
             parts,
             step,
             lambda part: self._generator_losses(pair(part), part.share),
-            lambda part: first_nonfinite_module(
-                self.generator,
-                lambda: self.generator.decode_latents(pair(part).coins, pair(part).planes),
-            ),
+            lambda part: self.generator.decode_latents(pair(part).coins, pair(part).planes),
         )
         self.discriminator.requires_grad_(True)
         return {**numbers, "loss_discriminator": judged["loss"], "l1": numbers["l1"] * 128}
@@ -210,11 +200,9 @@ class PatchGAN(nn.Module):
     def __init__(self, inputs: int, patch: int, width: int, batch_norm: bool) -> None:
         """Draws the weights from N(0, 0.02).
 
-        Args:
-            inputs: channels of layout and photograph together.
-            patch: a key of `PATCHES`.
-            width: channels after the first convolution; they double up to eight times that.
-            batch_norm: batch normalisation, or instance normalisation without weights.
+        `patch` is a key of `PATCHES`; from `width` channels after the first convolution on they
+        double up to eight times that; without `batch_norm`, norms are instance norms without
+        weights.
         """
         super().__init__()
         layers: list[nn.Module] = [nn.Conv2d(inputs, width, 4, 2, 1), nn.LeakyReLU(0.2)]
@@ -223,11 +211,11 @@ class PatchGAN(nn.Module):
             after = width * min(2**number, 8)
             stride = 2 if number < PATCHES[patch] else 1
             layers += [nn.Conv2d(before, after, 4, stride, 1, bias=not batch_norm)]
-            layers += [_norm(after, batch_norm), nn.LeakyReLU(0.2)]
+            layers += [Norm(after, batch_norm, running=False), nn.LeakyReLU(0.2)]
             before = after
         layers.append(nn.Conv2d(before, 1, 4, 1, 1))
         self.layers = nn.Sequential(*layers)
-        self.apply(_initialise)
+        draw_weights(self, 0.02)
 
     def forward(self, pairs: Tensor) -> Tensor:
         """How real each patch looks, as logits.
@@ -237,16 +225,3 @@ class PatchGAN(nn.Module):
             returns: (N, 1, h, w).
         """
         return self.layers(pairs)
-
-
-def _norm(channels: int, batch_norm: bool) -> nn.Module:
-    return BatchNorm(channels) if batch_norm else nn.InstanceNorm2d(channels)
-
-
-def _initialise(module: nn.Module) -> None:
-    if isinstance(module, nn.Conv2d):
-        nn.init.normal_(module.weight, 0, 0.02)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
-    elif isinstance(module, BatchNorm):
-        nn.init.normal_(module.weight, 1, 0.02)

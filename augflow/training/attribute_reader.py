@@ -14,7 +14,7 @@ from augflow.core.distributed import MicroBatch
 from augflow.core.tensors import device_of
 from augflow.data.attributes import Attributes, brightness
 from augflow.data.scenes import Layout, Scene
-from augflow.generators.base import class_planes
+from augflow.generators.base import class_loss, class_planes
 from augflow.training.batches import uniform
 from augflow.training.learner import GeneratorLearner
 from augflow.training.params import TrainingParams
@@ -106,17 +106,10 @@ class AttributeLearner(GeneratorLearner):
             own, lit, wanted = self.rows_on_device(part, scene, light, much)
             logits, where = self.generator((own.image.float() / 255 * lit).clamp(max=1))
             loss = F.binary_cross_entropy_with_logits(logits[:, -wanted.shape[1] :], wanted)
-            return {"loss": part.share * loss + _of_pixels(where, own.layout, known)}
+            pixels = class_loss(where, _shares(own.layout, where.shape[1]), known)
+            return {"loss": part.share * loss + pixels}
 
         return self.optimizer_step("generator", self.parts(len(scene)), step, losses)
-
-
-def _of_pixels(where: Tensor, layout: Layout, known: float) -> Tensor:
-    """Cross-entropy with the share of each class in a coarse pixel; unknown pixels do not count.
-
-    It is what some rows add to that of their batch, whose shares sum to `known`.
-    """
-    return -(_shares(layout, where.shape[1]) * where.log_softmax(1)).sum() / known
 
 
 def _shares(layout: Layout, classes: int) -> Tensor:

@@ -1,8 +1,10 @@
-"""Batches before they are learned from: coins, draws, and pieces of them."""
+"""Batches before they are learned from: fetched ahead, coins, draws, and pieces of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from typing import TypeVar
 
@@ -12,12 +14,48 @@ from torch import Tensor
 
 from augflow.core import seeding
 from augflow.core.distributed import MicroBatch
-from augflow.data.scenes import Layout, Scene
+from augflow.data.scenes import Layout, Scene, Scenes
 
 T = TypeVar("T")
 
 EVAL_BATCH = 16
 """How many held-out scenes are looked at at once."""
+
+Rows = Callable[[int], list[int]]
+"""The scenes of a step, by its number."""
+
+Fetch = Callable[[int], Scene]
+"""Gives the scenes of a step; raises whatever getting them did."""
+
+
+@contextmanager
+def prefetch(scenes: Scenes, rows: Rows, steps: int, *, pinned: bool) -> Iterator[Fetch]:
+    """Lends what gives the scenes of each of `steps` steps, in their order.
+
+    A thread of its own gets those of the next step meanwhile, and has ended when this does. Scenes
+    that are in memory already have nothing to wait for, and are taken as they are.
+
+    None beyond `steps` is fetched; `pinned` ones are put where a GPU can read them by itself.
+    """
+
+    def fetch(step: int) -> Scene:
+        found = scenes[rows(step)]
+        return found.pin_memory() if pinned else found
+
+    if isinstance(scenes, Scene):
+        yield fetch
+        return
+    with ThreadPoolExecutor(1, thread_name_prefix="augflow-scenes") as thread:
+        coming: dict[int, Future[Scene]] = {}
+
+        def wait_for(step: int) -> Scene:
+            found = coming.pop(step, None) or thread.submit(fetch, step)
+            scene = found.result()
+            if step + 1 < steps:
+                coming[step + 1] = thread.submit(fetch, step + 1)
+            return scene
+
+        yield wait_for
 
 
 def random_flip(scene: Scene, rng: np.random.Generator) -> Scene:

@@ -15,25 +15,23 @@ from augflow.core.distributed import MicroBatch
 from augflow.core.tensors import device_of
 from augflow.data.scenes import Scene, Scenes
 from augflow.flows.density import bits_per_dim, dequantize
-from augflow.generators.caglow import EncoderCondition, Findings
-from augflow.generators.class_fractions import (
+from augflow.generators.base import (
     class_accuracy,
     class_fractions,
     class_loss,
     known_fraction,
     known_pixels,
 )
+from augflow.generators.caglow import EncoderCondition, Findings
 from augflow.training.batches import (
     EVAL_BATCH,
     cache_single,
     iter_batches,
     normal,
-    photo_noise,
     uniform,
 )
 from augflow.training.learner import schedule
-from augflow.training.likelihood import LikelihoodLearner
-from augflow.training.nonfinite import first_nonfinite_module
+from augflow.training.likelihood import LikelihoodLearner, held_out_image
 from augflow.training.params import TrainingParams
 
 LOSSES = ("discriminator", "encoder", "classifier", "decoder", "matching", "latents")
@@ -83,17 +81,13 @@ class LatentAdversarialLearner(LikelihoodLearner):
             self._freeze()
         return self._encoder_step(scene, noise, rng, step)
 
-    def set_rate(self, step: int, optimizer: str | None = None) -> float:
-        """Sets the learning rate by the schedule of the stage that a step belongs to."""
+    def rate(self, step: int) -> float:
+        """The learning rate by the schedule of the stage that a step belongs to."""
         first, steps = 0, max(self.border, 1)
         if step >= self.border:
             first, steps = self.border, self.params.steps - self.border
         stage = self.params.model_copy(update={"steps": steps})
-        rate = stage.learning_rate * schedule(stage, step - first)
-        for one in self.optimizers.values():
-            for group in one.param_groups:
-                group["lr"] = rate
-        return rate
+        return stage.learning_rate * schedule(stage, step - first)
 
     @staticmethod
     def evaluate(generator: Any, scene: Scene, batch: int = EVAL_BATCH) -> dict[str, float]:
@@ -145,9 +139,7 @@ class LatentAdversarialLearner(LikelihoodLearner):
             parts,
             step,
             lambda part: with_total(self._encoder_losses(batch(part))),
-            lambda part: first_nonfinite_module(
-                generator, lambda: generator.encoder(batch(part).noise, batch(part).told)
-            ),
+            lambda part: generator.encoder(batch(part).noise, batch(part).told),
         )
         return {**judged, **made, **{name: judged[name] for name in ("classifier", "decoder")}}
 
@@ -300,8 +292,7 @@ def latent_loss(real: Sequence[Tensor], gaussians: Sequence[tuple[Tensor, Tensor
 @torch.no_grad()
 def _held_out(generator: Any, scene: Scene, start: int) -> tuple[float, float]:
     """Bits per dimension that layout and light save, and the classifier's accuracy."""
-    noise = photo_noise(start, len(scene)).uniform(*scene.image.shape[1:])
-    image = dequantize(scene.image, torch.from_numpy(noise).to(scene.image.device))
+    image = held_out_image(scene, start)
     real = generator.target_latents(image)
     codes = image.new_zeros(len(scene), generator.config.codes)
     told: EncoderCondition = generator.encode_condition(

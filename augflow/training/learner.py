@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from functools import partial
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -15,39 +16,10 @@ from augflow.core.errors import ModelError, ParamsError
 from augflow.core.tensors import device_of, require_like
 from augflow.data.scenes import Scene, Scenes
 from augflow.training.batches import EVAL_BATCH, random_flip
-from augflow.training.nonfinite import UNSEEN, first_nonfinite_module, largest_gradient
 from augflow.training.params import TrainingParams
 
-if TYPE_CHECKING:
-    from augflow.generators.base import Generator
-
-
-class Learner(Protocol):
-    """Anything that `training.fit` can train.
-
-    Attributes:
-        ranks: the processes that share every batch.
-        micro_batch: how many rows are worked through at once; None for all that a rank has.
-    """
-
-    ranks: Ranks
-    micro_batch: int | None
-
-    def step(self, scene: Scene, rng: np.random.Generator, step: int) -> dict[str, float]:
-        """One update on a batch; the numbers to log. All randomness comes from `rng`."""
-        ...
-
-    def state(self) -> dict[str, Tensor]:
-        """Everything that the next step depends on: the tensors themselves, which it changes."""
-        ...
-
-    def restore(self, state: dict[str, Tensor]) -> None:
-        """Goes back to a `state`."""
-        ...
-
-    def whole_batches(self) -> str | None:
-        """Why a batch cannot be worked through in parts, and what to do; None where it can."""
-        ...
+UNSEEN = "the loss itself"
+"""What `first_nonfinite_module` says when every layer's output is finite."""
 
 
 class NotFiniteError(ModelError):
@@ -60,19 +32,35 @@ class NotFiniteError(ModelError):
     rows: Sequence[int] | None = None
 
 
-class NetworkStates:
-    """Networks that have an optimizer each, Adam or AdamW, and all of them as plain tensors.
+class Learner:
+    """What `training.fit` trains: networks with an optimizer each, Adam or AdamW.
 
     Attributes:
         networks: what has an optimizer of its own, by name.
         optimizers: by the same names.
+        ranks: the processes that share every batch.
+        micro_batch: how many rows are worked through at once; None for all that a rank has.
     """
 
     networks: dict[str, nn.Module]
     optimizers: dict[str, torch.optim.Optimizer]
+    ranks: Ranks = ALONE
+    micro_batch: int | None = None
+
+    def step(self, scene: Scene, rng: np.random.Generator, step: int) -> dict[str, float]:
+        """One update on a batch; the numbers to log. All randomness comes from `rng`.
+
+        Raises:
+            NotFiniteError: before the weights are touched.
+        """
+        raise NotImplementedError
+
+    def whole_batches(self) -> str | None:
+        """Why a batch cannot be worked through in parts, and what to do; None where it can."""
+        return None
 
     def state(self) -> dict[str, Tensor]:
-        """See `Learner.state`."""
+        """All that the next step depends on: the tensors themselves, which it changes."""
         tensors = {f"weights.{name}": p.detach() for name, p in self._weights().items()}
         tensors |= {f"buffers.{name}": value for name, value in self._buffers().items()}
         for name, p in self._weights().items():
@@ -82,7 +70,7 @@ class NetworkStates:
 
     @torch.no_grad()
     def restore(self, state: dict[str, Tensor]) -> None:
-        """See `Learner.restore`.
+        """Goes back to a `state`.
 
         Raises:
             KeyError: the state lacks a tensor.
@@ -115,7 +103,7 @@ class NetworkStates:
         }
 
 
-class GeneratorLearner(NetworkStates):
+class GeneratorLearner(Learner):
     """A learner of a generator, by one Adam per network.
 
     Subclasses say how a batch is learned from (`update`), before the first one (`initialise`), and
@@ -126,12 +114,9 @@ class GeneratorLearner(NetworkStates):
 
     Attributes:
         columns: the numbers of a row of the history.
-        ranks: the processes that share every batch.
-        micro_batch: how many rows are worked through at once; None for all that a rank has.
     """
 
     columns: ClassVar[tuple[str, ...]] = ("loss", "grad_norm", "learning_rate")
-    ranks: Ranks = ALONE
 
     def __init__(
         self,
@@ -141,10 +126,7 @@ class GeneratorLearner(NetworkStates):
     ) -> None:
         """Sets up the optimizers, and a moving average if `params.ema` asks for one.
 
-        Args:
-            generator: what is trained, a `Generator`.
-            params: how.
-            networks: what has an optimizer of its own, by name; the generator alone by default.
+        `networks` have an optimizer each, by name; by default the generator alone has one.
 
         Raises:
             ParamsError: `params.micro_batch` parts a batch that has to stay whole, or
@@ -183,10 +165,6 @@ class GeneratorLearner(NetworkStates):
         """Shares every batch with other ranks from here on."""
         self.ranks = ranks
 
-    def whole_batches(self) -> str | None:
-        """See `Learner.whole_batches`."""
-        return None
-
     def initialise(self, scene: Scene) -> None:
         """Whatever depends on data before the first step; `scene` holds `init_scenes` scenes."""
 
@@ -194,11 +172,7 @@ class GeneratorLearner(NetworkStates):
         """Told of the whole training set, before `initialise` and before a state is restored."""
 
     def step(self, scene: Scene, rng: np.random.Generator, step: int) -> dict[str, float]:
-        """See `Learner.step`.
-
-        Raises:
-            NotFiniteError: before the weights are touched.
-        """
+        """See `Learner.step`."""
         if self.params.flip:
             scene = random_flip(scene, rng)
         rate = self.set_rate(step)
@@ -230,7 +204,7 @@ class GeneratorLearner(NetworkStates):
 
     @torch.no_grad()
     def restore(self, state: dict[str, Tensor]) -> None:
-        """See `NetworkStates.restore`."""
+        """See `Learner.restore`."""
         super().restore(state)
         for name, value in (self.average or {}).items():
             value.copy_(require_like(state, f"average.{name}", value))
@@ -238,7 +212,7 @@ class GeneratorLearner(NetworkStates):
     @contextmanager
     def ema_weights(self) -> Iterator[Any]:
         """The generator as it is used: averaged weights, evaluation mode, while this lasts."""
-        generator: Generator = self.generator
+        generator = self.generator
         own = {name: p.detach().clone() for name, p in generator.named_parameters()}
         generator.eval()
         _load(generator, self.average or {})
@@ -248,13 +222,16 @@ class GeneratorLearner(NetworkStates):
             _load(generator, own)
             generator.train()
 
-    def set_rate(self, step: int, optimizer: str | None = None) -> float:
-        """Sets the learning rate of a step, of all optimizers or one; returns it."""
-        rate = self.params.learning_rate * schedule(self.params, step)
-        for name, one in self.optimizers.items():
-            if optimizer in (None, name):
-                for group in one.param_groups:
-                    group["lr"] = rate
+    def rate(self, step: int) -> float:
+        """The learning rate of a step."""
+        return self.params.learning_rate * schedule(self.params, step)
+
+    def set_rate(self, step: int) -> float:
+        """Sets the learning rate of a step; returns it."""
+        rate = self.rate(step)
+        for optimizer in self.optimizers.values():
+            for group in optimizer.param_groups:
+                group["lr"] = rate
         return rate
 
     def parts(self, batch: int) -> list[MicroBatch]:
@@ -271,7 +248,7 @@ class GeneratorLearner(NetworkStates):
         parts: Sequence[MicroBatch],
         step: int,
         losses: Callable[[MicroBatch], dict[str, Tensor]],
-        blame: Callable[[MicroBatch], str] | None = None,
+        blame: Callable[[MicroBatch], object] | None = None,
     ) -> dict[str, float]:
         """One update of a network's weights against a loss of all ranks' parts of a batch.
 
@@ -281,8 +258,8 @@ class GeneratorLearner(NetworkStates):
             step: for messages.
             losses: scalars by name, `loss` among them: what a part adds to those of the batch (a
                 mean over its rows times `MicroBatch.share`, say).
-            blame: names the layer that is to blame for a loss of a part that is not finite; by
-                default the first of the generator whose output is not.
+            blame: what the layer to blame for a loss of a part that is not finite is looked for in,
+                the first whose output is not; by default the losses.
 
         Returns:
             The batch's numbers by the same names, and `grad_norm`.
@@ -293,7 +270,7 @@ class GeneratorLearner(NetworkStates):
         self.optimizers[network].zero_grad(set_to_none=True)
         numbers = self._reduce_gradients(network, self._accumulate_gradients(parts, losses))
         if not np.isfinite(numbers["loss"]):
-            blamed = self._nonfinite_module(parts, blame or self._first_in(losses))
+            blamed = self._nonfinite_module(network, parts, blame or losses)
             raise NotFiniteError(
                 f"step {step}: the loss is {numbers['loss']}, first seen in {blamed}"
             )
@@ -355,17 +332,16 @@ class GeneratorLearner(NetworkStates):
         names = max((found for found, _ in told), key=len)
         return {name: sum(found.get(name, 0.0) for found, _ in told) for name in names}
 
-    def _first_in(
-        self, losses: Callable[[MicroBatch], dict[str, Tensor]]
-    ) -> Callable[[MicroBatch], str]:
-        return lambda part: first_nonfinite_module(self.generator, lambda: losses(part))
-
     def _nonfinite_module(
-        self, parts: Sequence[MicroBatch], blame: Callable[[MicroBatch], str]
+        self, network: str, parts: Sequence[MicroBatch], run: Callable[[MicroBatch], object]
     ) -> str:
         """The layer to blame in the first part, of any rank, that has one."""
-        own = next((name for name in map(blame, parts) if name != UNSEEN), UNSEEN)
-        return next((name for name in self.ranks.all_gather(own) if name != UNSEEN), UNSEEN)
+        own = {id(p) for p in self.generator.parameters()}
+        module = self.networks[network]
+        within = self.generator if own.issuperset(map(id, module.parameters())) else module
+        found = (first_nonfinite_module(within, partial(run, part)) for part in parts)
+        first = next((name for name in found if name != UNSEEN), UNSEEN)
+        return next((name for name in self.ranks.all_gather(first) if name != UNSEEN), UNSEEN)
 
     def _clip_gradients(self, network: str, step: int) -> float:
         limit = self.params.clip_norm or float("inf")
@@ -400,3 +376,40 @@ def _load(generator: nn.Module, values: Mapping[str, Tensor]) -> None:
     for name, p in generator.named_parameters():
         if name in values:
             p.copy_(values[name])
+
+
+def first_nonfinite_module(module: nn.Module, run: Callable[[], object]) -> str:
+    """The first module whose output is not finite, in the order of the forward pass."""
+    found: list[str] = []
+    hooks = [
+        inner.register_forward_hook(_finder(name, found))
+        for name, inner in module.named_modules()
+        if name
+    ]
+    try:
+        with torch.no_grad():
+            run()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found[0] if found else UNSEEN
+
+
+def _finder(name: str, found: list[str]) -> Callable[[object, object, object], None]:
+    def hook(module: object, inputs: object, output: object) -> None:
+        values = output if isinstance(output, tuple) else (output,)
+        tensors = [value for value in values if isinstance(value, Tensor)]
+        if any(not torch.isfinite(value).all() for value in tensors):
+            found.append(name)
+
+    return hook
+
+
+def largest_gradient(module: nn.Module) -> str:
+    """The weight with the largest gradient; one that is not a number counts as largest."""
+    sizes = {
+        name: float(p.grad.abs().max().nan_to_num(nan=float("inf")))
+        for name, p in module.named_parameters()
+        if p.grad is not None
+    }
+    return max(sizes, key=lambda name: sizes[name])

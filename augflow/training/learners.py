@@ -9,7 +9,7 @@ from augflow.training.learner import GeneratorLearner
 from augflow.training.likelihood import ClassifyingLearner, LikelihoodLearner
 from augflow.training.nearest import NearestLearner
 from augflow.training.params import TrainingParams
-from augflow.training.regression import RegressionLearner
+from augflow.training.perceptual import RegressionLearner
 
 LEARNERS: dict[str, type[GeneratorLearner]] = {
     "adversarial": AdversarialLearner,

@@ -13,7 +13,7 @@ from augflow.core.distributed import MicroBatch
 from augflow.core.tensors import device_of
 from augflow.data.scenes import Layout, Scene
 from augflow.flows.density import bits_per_dim, dequantize, discrete_log_prob
-from augflow.generators.class_fractions import known_fraction, known_pixels
+from augflow.generators.base import known_fraction, known_pixels
 from augflow.generators.likelihood import LikelihoodGenerator, content_noise
 from augflow.training.batches import EVAL_BATCH, iter_batches, photo_noise, uniform
 from augflow.training.learner import GeneratorLearner
@@ -53,11 +53,7 @@ class LikelihoodLearner(GeneratorLearner):
     def train_step(
         self, network: str, scene: Scene, noise: Tensor, planes: Tensor, step: int
     ) -> dict[str, float]:
-        """One update towards the likelihood of a batch, photographs and planes under given noise.
-
-        Raises:
-            NotFiniteError: before the weights are touched.
-        """
+        """One update towards the likelihood of a batch, images and planes under given noise."""
 
         def losses(part: MicroBatch) -> dict[str, Tensor]:
             own, spread, source = self.rows_on_device(part, scene, noise, planes)
@@ -122,22 +118,26 @@ class ClassifyingLearner(LikelihoodLearner):
         """The flow's numbers, and the share of pixels whose class is read from the latents."""
         right, known, count = 0.0, 0, generator.table.count
         for start, part in iter_batches(scene, batch, device_of(generator)):
-            noise = photo_noise(start, len(part)).uniform(*part.image.shape[1:])
+            accuracy = generator.class_accuracy(held_out_image(part, start), part.layout)
             pixels = known_pixels(part.layout.classes, count)
-            right, known = right + generator.class_accuracy(part, noise) * pixels, known + pixels
+            right, known = right + accuracy * pixels, known + pixels
         numbers = LikelihoodLearner.evaluate(generator, scene, batch)
         return {**numbers, "val_classes": right / max(known, 1)}
+
+
+def held_out_image(scene: Scene, start: int) -> Tensor:
+    """Held-out photographs from the place `start` on, dequantized, (N, 3, H, W) in [0, 1)."""
+    noise = photo_noise(start, len(scene)).uniform(*scene.image.shape[1:])
+    return dequantize(scene.image, torch.from_numpy(noise).to(scene.image.device))
 
 
 @torch.no_grad()
 def held_out_bits(generator: LikelihoodGenerator, scenes: Scene, batch: int = EVAL_BATCH) -> float:
     """Mean conditional bits per dimension over scenes, one fixed dequantization draw each."""
-    total, device = 0.0, device_of(generator)
-    for start, part in iter_batches(scenes, batch, device):
-        noise = photo_noise(start, len(part)).uniform(*part.image.shape[1:])
-        image = dequantize(part.image, torch.from_numpy(noise).to(device))
-        conditions = generator.condition(part.layout)
-        total += float(generator.bits_per_dim(image, conditions).double().sum())
+    total = 0.0
+    for start, part in iter_batches(scenes, batch, device_of(generator)):
+        bits = generator.bits_per_dim(held_out_image(part, start), generator.condition(part.layout))
+        total += float(bits.double().sum())
     return total / len(scenes)
 
 

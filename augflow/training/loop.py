@@ -14,9 +14,9 @@ from augflow.core import hardware, seeding, signals
 from augflow.core.errors import ModelError, ParamsError
 from augflow.core.signals import Stopped
 from augflow.data.scenes import Scenes
+from augflow.training.batches import Rows, prefetch
 from augflow.training.learner import Learner, NotFiniteError
 from augflow.training.memory import Budget
-from augflow.training.prefetch import Rows, prefetch
 from augflow.training.resume import HistoryRow, ResumeState
 
 log = logging.getLogger("augflow")

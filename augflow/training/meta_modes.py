@@ -33,7 +33,6 @@ class MetaScalarMode(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        """Runs an operation, unless it needs a number that is not there."""
         given, name, aten = kwargs or {}, func.overloadpacket, torch.ops.aten
         if name is aten._local_scalar_dense and args[0].is_meta:
             if args[0].dtype == torch.bool:
@@ -65,7 +64,6 @@ class Operations(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        """Runs an operation and counts what it takes."""
         given = kwargs or {}
         out = func(*args, **given)
         name = func.overloadpacket
@@ -110,7 +108,6 @@ class PeakBytes(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        """Runs an operation and looks at what it reads and makes."""
         given = kwargs or {}
         self._see(args)
         self._see(given.values())

@@ -16,10 +16,10 @@ from augflow.core.tensors import require_like
 from augflow.data.rarity import Rarity, rarity, rarity_mask, rebalanced_batch
 from augflow.data.scenes import Scene, Scenes
 from augflow.generators.imle import NearestConfig
-from augflow.training.batches import EVAL_BATCH, random_flip
-from augflow.training.learner import GeneratorLearner, NotFiniteError
+from augflow.training.batches import random_flip
+from augflow.training.learner import NotFiniteError
 from augflow.training.params import TrainingParams
-from augflow.training.perceptual import Measure, held_out_distances, measure
+from augflow.training.perceptual import PerceptualLearner
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class SceneSet:
         return None if self.masks is None else self.masks[list(places)].to(device)
 
 
-class NearestLearner(GeneratorLearner):
+class NearestLearner(PerceptualLearner):
     """Conditional IMLE, algorithm 1.
 
     An outer epoch's set, its coins and its candidates' noise are functions of (seed, epoch, place),
@@ -53,9 +53,7 @@ class NearestLearner(GeneratorLearner):
         IMLE", algorithm 1 and section 3.4.
     """
 
-    columns = ("loss", "grad_norm", "learning_rate", "val_distance", "val_nearest")
     scenes: Scenes
-    measure: Measure
     rarity: Rarity | None
 
     def __init__(self, generator: Any, params: TrainingParams) -> None:
@@ -68,7 +66,7 @@ class NearestLearner(GeneratorLearner):
     def on_fit_start(self, scenes: Scenes) -> None:
         """Keeps the scenes, balances the features' layers, and finds out which looks are rare."""
         self.scenes, self._set = scenes, None
-        self.measure = measure(self.config, scenes, self.device)
+        super().on_fit_start(scenes)
         wanted = self.config.rebalance_data or self.config.rebalance_loss
         self.rarity = rarity(scenes, self.generator.table.count) if wanted else None
 
@@ -151,11 +149,6 @@ class NearestLearner(GeneratorLearner):
         """See `Learner.restore`."""
         super().restore(state)
         self.choices.copy_(require_like(state, "nearest.choices", self.choices))
-
-    @staticmethod
-    def evaluate(generator: Any, scene: Scene, batch: int = EVAL_BATCH) -> dict[str, float]:
-        """See `held_out_distances`, which looks at scenes one by one."""
-        return held_out_distances(generator, scene)
 
     def _name(self, epoch: int, place: int, number: int) -> int:
         return seeding.derive(self.params.seed, "candidate", epoch, place, number)

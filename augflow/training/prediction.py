@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,38 +11,11 @@ from torch import Tensor
 from augflow.core import seeding
 from augflow.core.distributed import MicroBatch
 from augflow.core.tensors import device_of
-from augflow.data.classes import ClassTable
 from augflow.data.scenes import Scene
+from augflow.generators.c_glow_predictor import CGlowPredictor
 from augflow.metrics import confusion_matrix, scores
 from augflow.training.batches import EVAL_BATCH, photo_noise, uniform
 from augflow.training.learner import GeneratorLearner
-
-
-class Predictor(Protocol):
-    """A conditional density of class maps, written as planes, given photographs."""
-
-    table: ClassTable
-
-    @property
-    def planes_count(self) -> int:
-        """The number of planes in which a class map is written."""
-        ...
-
-    def planes(self, classes: Tensor) -> Tensor:
-        """Class maps (N, H, W) as planes of integers, (N, planes_count, H, W)."""
-        ...
-
-    def initialise(self, planes: Tensor, images: Tensor) -> None:
-        """Sets every actnorm from a batch."""
-        ...
-
-    def log_prob(self, planes: Tensor, images: Tensor) -> Tensor:
-        """Log-density of dequantized planes given photographs in [0, 1], (N,) nats."""
-        ...
-
-    def predict(self, images: Tensor, samples: int | None = None) -> Tensor:
-        """Class maps of photographs in [0, 1], (N, H, W)."""
-        ...
 
 
 class PredictionLearner(GeneratorLearner):
@@ -56,7 +28,7 @@ class PredictionLearner(GeneratorLearner):
         C-Glow (Lu and Huang 2020), section 4.2.
     """
 
-    generator: Predictor
+    generator: CGlowPredictor
     columns = ("loss", "grad_norm", "learning_rate", "val_bpd", "val_iou")
 
     def initialise(self, scene: Scene) -> None:
@@ -81,7 +53,9 @@ class PredictionLearner(GeneratorLearner):
 
     @staticmethod
     @torch.no_grad()
-    def evaluate(generator: Predictor, scene: Scene, batch: int = EVAL_BATCH) -> dict[str, float]:
+    def evaluate(
+        generator: CGlowPredictor, scene: Scene, batch: int = EVAL_BATCH
+    ) -> dict[str, float]:
         """Bits per dimension from one fixed draw each, and the IoU of one sample each.
 
         Whatever `batch` says, photographs are looked at one by one.
@@ -104,15 +78,15 @@ def pixels(image: Tensor) -> Tensor:
     return image.float() / 255
 
 
-def _shape(predictor: Predictor, scene: Scene) -> tuple[int, ...]:
+def _shape(predictor: CGlowPredictor, scene: Scene) -> tuple[int, ...]:
     return (len(scene), predictor.planes_count, *scene.layout.size)
 
 
-def _spread(predictor: Predictor, scene: Scene, noise: Tensor) -> Tensor:
+def _spread(predictor: CGlowPredictor, scene: Scene, noise: Tensor) -> Tensor:
     return predictor.planes(scene.layout.classes) + noise - 0.5
 
 
-def _bits(predictor: Predictor, scene: Scene, noise: Tensor) -> Tensor:
+def _bits(predictor: CGlowPredictor, scene: Scene, noise: Tensor) -> Tensor:
     """Bits per dimension of the planes, (N,)."""
     spread = _spread(predictor, scene, noise)
     density = predictor.log_prob(spread, pixels(scene.image))

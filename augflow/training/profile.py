@@ -105,13 +105,8 @@ def describe(
 ) -> Description:
     """Describes a system under a preset.
 
-    Args:
-        system: a row of the generator table.
-        preset: one of its presets.
-        table: the classes of the layouts.
-        size: height and width of the photographs; the preset's by default.
-        batch: rows of the training step.
-        mode: what the step holds for its backward pass.
+    `size` is the preset's by default; `mode` is what the step of `batch` rows holds for its
+    backward pass.
 
     Raises:
         ParamsError: an unknown name, a size that the generator cannot have, or a mode that is not
@@ -146,17 +141,14 @@ def step_memory(generator: Generator, batch: int, mode: Mode | None = None) -> M
     The step runs on as many rows on the meta device: activations do not grow in proportion to rows,
     as `reversible` takes fewer steps back together the wider they are.
 
-    Args:
-        generator: on whatever device; of its weights only the shapes count.
-        batch: the number of rows.
-        mode: what the step holds for its backward pass; by default what the generator is set to.
+    Of the generator's weights only the shapes count; `mode` is what it is set to by default.
 
     Raises:
         ParamsError: the mode is not one of its `modes`.
     """
     own: Mode = getattr(generator, "memory", "store")
-    maker: Any = type(generator)
-    twin = _twin(maker, generator.config, generator.table)
+    kind: Any = type(generator)
+    twin = _twin(kind, generator.config, generator.table)
     return _costs(twin, batch, mode or own)[2]
 
 
@@ -167,10 +159,10 @@ def fitting_rows(generator: Generator, mode: Mode, free: int) -> int:
 
 
 @lru_cache(maxsize=1)
-def _twin(maker: Any, config: Any, table: ClassTable) -> Generator:
+def _twin(kind: Any, config: Any, table: ClassTable) -> Generator:
     """A generator on the meta device, which estimates one after the other are made on."""
     with torch.device("meta"):
-        twin: Generator = maker(config, table)
+        twin: Generator = kind(config, table)
     return twin.to("meta")
 
 

@@ -64,7 +64,6 @@ class ResumeState:
         return self
 
     def __exit__(self, *fault: object) -> None:
-        """Lets go of the folder."""
         self._stack.close()
 
     def write(self, step: int) -> None:

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from augflow.core import seeding
-from augflow.training.prefetch import Rows
+from augflow.training.batches import Rows
 
 
 @dataclass(frozen=True)
@@ -67,13 +67,7 @@ def mixture(
     Of the places of all batches, counted through, a share of `ratio / (1 + ratio)` is synthetic,
     evenly spread. With `first_share` all of them are up to that share of the steps, and none after.
 
-    Args:
-        parts: the real scenes and the synthetic set of the arm, whichever it has.
-        ratio: synthetic places per real one; None for as many as the parts' sizes have it.
-        first_share: of the steps, which see synthetic scenes alone; None: both are seen throughout.
-        steps: of the whole training.
-        batch_size: places of a batch.
-        seed: of the training.
+    Without a `ratio` there are as many synthetic places per real one as the parts' sizes have it.
     """
     real = next((part for part in parts if part.name == "real"), None)
     made = next((part for part in parts if part.name != "real"), None)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from yaml import YAMLError
+from ruamel.yaml.error import YAMLError
 
 from augflow.core import io
 from augflow.core.errors import AugflowError
@@ -52,8 +52,6 @@ class Check:
     """A group of comparisons, filled while they are made.
 
     Attributes:
-        title: what is checked.
-        compared: how many comparisons were made.
         violations: those that failed.
         absent: what could not be compared, as it is not there.
         notes: under which conditions the comparisons were made.
@@ -106,6 +104,13 @@ class Check:
         for name in sorted(expected.keys() | got.keys()):
             self.same(f"{where}{name}", expected.get(name, missing), got.get(name, missing))
 
+    def known(self, where: object, expected: Mapping[str, object], got: object) -> None:
+        """Compares what is expected of a mapping or an object by name; the rest of it is free."""
+        if isinstance(got, Mapping):
+            self.each(where, expected, {name: got.get(name) for name in expected})
+        else:
+            self.each(where, expected, {name: getattr(got, name) for name in expected})
+
     def json(self, where: object, expected: Any, got: Any) -> None:
         """Compares two contents of JSON files value by value."""
         ours, theirs = (
@@ -151,11 +156,8 @@ class Check:
     def reading(self, where: object, inside: str = "") -> Iterator[None]:
         """What cannot be read inside is a violation, one per line of the error.
 
-        A lack of memory says nothing of what is checked: it is absent.
-
-        Args:
-            where: what is read.
-            inside: a folder that stands for the project's; errors are told without it.
+        A lack of memory says nothing of what is checked: it is absent. Errors are told without the
+        folder `inside`, which stands for the project's.
         """
         try:
             yield

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import yaml
+from ruamel.yaml import YAML
 
-from augflow import __version__
+from augflow.core import __version__
 from augflow.core.errors import on_one_line
 from augflow.study.template import VERSION_FILE, pipeline, source
 from augflow.verify.check import Check, Finding
@@ -47,14 +47,7 @@ def resolve_stages(repo: Repo, check: Check) -> dict[str, Lists]:
 def check_declared(
     check: Check, project: Project, stages: Mapping[str, Lists], recorded: Mapping[str, Any]
 ) -> None:
-    """Adds what stages no longer list.
-
-    Args:
-        check: where findings go.
-        project: whose `dvc.yaml` is read.
-        stages: of that file.
-        recorded: the stages of `dvc.lock`.
-    """
+    """Adds what the stages of a project's `dvc.yaml` no longer list that `dvc.lock` recorded."""
     ran = {name: _recorded_lists(stage) for name, stage in recorded.items()}
     _compare(check, ran, stages, "a stage that ran so")
     _compare_shipped(check, project)
@@ -120,20 +113,16 @@ def _recorded_lists(stage: Mapping[str, Any]) -> Lists:
 
 def _written_lists(text: str) -> dict[str, Lists]:
     """The lists of each stage of a `dvc.yaml`, entries with options by their names."""
-    stages = {
-        name: stage.get("do", stage) for name, stage in yaml.safe_load(text)["stages"].items()
-    }
-    return {
-        name: {
-            **{
-                kind: {
-                    str(name)
-                    for entry in stage.get(kind, [])
-                    for name in (entry if isinstance(entry, dict) else [entry])
-                }
-                for kind in _KINDS
-            },
-            "cmd": {str(stage["cmd"])},
+    found: dict[str, Lists] = {}
+    for name, stage in YAML(typ="safe").load(text)["stages"].items():
+        stage = stage.get("do", stage)
+        listed = {
+            kind: {
+                str(name)
+                for entry in stage.get(kind, [])
+                for name in (entry if isinstance(entry, dict) else [entry])
+            }
+            for kind in _KINDS
         }
-        for name, stage in stages.items()
-    }
+        found[name] = {**listed, "cmd": {str(stage["cmd"])}}
+    return found

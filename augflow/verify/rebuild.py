@@ -97,11 +97,7 @@ def run_all(
 ) -> str | None:
     """Runs the whole pipeline of a clean copy, without caches; why it stopped, None where it ended.
 
-    Args:
-        copy: the folder, see `clean_copy`.
-        log: where all output goes.
-        environment: what differs from this process's.
-        jobs: stages that run side by side where they do not wait for each other.
+    All output goes to `log`; `environment` is what differs from this process's.
     """
     paths = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
     known = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") else []
@@ -167,10 +163,8 @@ def _side_by_side(
 ) -> int:
     """Runs every stage as soon as those that it waits for have ended, so many at once.
 
-    When this is left before the end, by a signal too, all that runs is ended first.
-
-    Returns:
-        The exit code of the first stage that failed, after which none is begun; 0 if none has.
+    When this is left before the end, by a signal too, all that runs is ended first. Returns the
+    exit code of the first stage that failed, after which none is begun; 0 if none has.
     """
     order, failed = TopologicalSorter(needed), 0
     order.prepare()

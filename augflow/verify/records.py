@@ -1,4 +1,4 @@
-"""Do networks, choices and selections say what the parameters and their sources say?"""
+"""Do networks, choices, selections and machines say what the parameters and sources say?"""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ from augflow.data.synthetic import (
 from augflow.generators import weights_digest
 from augflow.segmentation.params import SegmenterParams
 from augflow.stages.retrain import facts_of
+from augflow.stages.runner import artefacts
+from augflow.study.environment import ENVIRONMENT_FILE, read_environment
 from augflow.study.params import ChoiceParams
+from augflow.study.project import Project
 from augflow.verify.check import Check, Finding
 from augflow.verify.workspace import Workspace, recorded_digest
 
@@ -39,8 +42,8 @@ def check_models(space: Workspace) -> Check:
                 record = _read_network(check, folder, section.training.steps)
                 config = generators.config_of(section, params.data.size).model_dump(mode="json")
                 training = section.training.model_dump(mode="json")
-                _compare_known(check, f"{where}: config", config, record["config"])
-                _compare_known(check, f"{where}: training", training, record["facts"]["training"])
+                check.known(f"{where}: config.", config, record["config"])
+                check.known(f"{where}: training.", training, record["facts"]["training"])
                 check.same(f"{where}: system", section.system, record["system"])
     for name, predictor in params.predictors.items():
         if check.has(folder := project.predictor(name)):
@@ -51,7 +54,7 @@ def check_models(space: Workspace) -> Check:
             with check.reading(where := folder / "config.json"):
                 record = _read_network(check, folder, schedule.steps)
                 expected = {"steps": schedule.steps, "batch_size": schedule.batch_size, **facts}
-                _compare_known(check, f"{where}: training", expected, record["training"])
+                check.known(f"{where}: training.", expected, record["training"])
     # without a step seeds have one checkpoint
     for arm in params.arms if params.retrain.segmenter.steps else ():
         _compare_seeds(check, [project.segmenter(arm, seed) for seed in params.retrain.seeds])
@@ -67,10 +70,6 @@ def _read_network(check: Check, folder: Path, steps: int) -> dict[str, Any]:
         last = io.read_csv(folder / "history.csv")[-1]
         check.same(f"{folder}/history.csv: last step", str(steps), last["step"])
     return dict(io.read_json(folder / "config.json"))
-
-
-def _compare_known(check: Check, where: str, expected: dict[str, Any], got: dict[str, Any]) -> None:
-    check.each(f"{where}.", expected, {name: got.get(name) for name in expected})
 
 
 def _segmenters(space: Workspace) -> list[tuple[Path, SegmenterParams, dict[str, Any]]]:
@@ -160,8 +159,7 @@ def _compare_selection(
     expected = {"selection": name, "set": section.set, "settings": section.model_dump(mode="json")}
     if check.has(judge):
         expected["judge"] = recorded_digest(judge)
-    facts = io.read_json(where)
-    check.each(f"{where}: ", expected, {key: facts.get(key) for key in expected})
+    check.known(f"{where}: ", expected, io.read_json(where))
     candidates = [row.name for row in read_rows(project.synthetic(section.set))]
     where = project.selected_folder(name) / DECISIONS
     check.same(f"{where}: names", candidates, [one.name for one in decisions])
@@ -189,3 +187,25 @@ def _compare_kept(
         if abs(trusted - recorded[row.name]) > 1e-6:
             where = f"{folder / DECISIONS}: {row.name}: trusted"
             check.add(Finding(where, f"{trusted:.6f}", f"{recorded[row.name]:.6f}"))
+
+
+def check_environment(project: Project) -> Check:
+    """Are the artefacts those whose machine was recorded?"""
+    check = Check(f"machines ({ENVIRONMENT_FILE})")
+    if not (project.root / ENVIRONMENT_FILE).exists():
+        check.note(f"no {ENVIRONMENT_FILE}: a replay compares within tolerance")
+        return check
+    with check.reading(project.root / ENVIRONMENT_FILE):
+        record = read_environment(project.root)
+        made, machines = record["made"], record["machines"]
+        for key, facts in machines.items():
+            digest = io.digest_bytes(io.json_bytes(facts))
+            check.same(f"{ENVIRONMENT_FILE}: machine {key}: digest of its facts", key, digest)
+        for name, entry in made.items():
+            got = "one that is listed" if entry["machine"] in machines else entry["machine"]
+            check.same(f"{ENVIRONMENT_FILE}: {name}: machine", "one that is listed", got)
+        for name, artefact in artefacts(project).items():
+            content = artefact.digest()
+            if content is not None and name in made:
+                check.same(f"{name}, in {ENVIRONMENT_FILE}", made[name]["content"], content)
+    return check

@@ -15,7 +15,7 @@ from typing import Any
 from augflow.core import io, seeding
 from augflow.core.distributed import requested_devices
 from augflow.core.errors import DataError
-from augflow.stages.runner import STAGES
+from augflow.stages.runner import STAGES, recorded_machines
 from augflow.study.params import Params
 from augflow.study.project import Project
 from augflow.verify import replay_items as items
@@ -32,9 +32,9 @@ def replay_checks(space: Workspace) -> Iterator[Check]:
     Raises:
         DataError: `environment.json` cannot be read.
     """
-    params, _ = space.project.params, space.machines
+    params = space.project.params
     seeding.deterministic(params.verify.seed, params.threads)
-    for stage in REPLAYS:
+    for stage in REPLAYED:
         yield replay_stage(space, stage)
     yield replay_trainings(space)
 
@@ -42,17 +42,19 @@ def replay_checks(space: Workspace) -> Iterator[Check]:
 def replay_stage(space: Workspace, stage: str) -> Check:
     """What a stage has made, again."""
     check, project = Check(f"{stage}, again"), space.project
+    space.made_here = recorded_machines(project).here
     for key in STAGES[stage].keys(project.params):
         made = STAGES[stage].outputs(project, key)
         with check.reading(made[-1]):
             if _is_whole(check, space, stage, key, *made):
-                REPLAYS[stage](check, space, key)
+                (_REPLAYS.get(stage) or _replay_some(stage))(check, space, key)
     return check
 
 
 def replay_trainings(space: Workspace) -> Check:
     """A few networks, drawn by the seed of `verify`, trained again: equal bit by bit."""
     check, project = Check("trainings, again"), space.project
+    made_here = recorded_machines(project).here
     networks = [
         (stage, key, path)
         for stage in ("train", "predict", "judge", "judges", "retrain")
@@ -69,7 +71,7 @@ def replay_trainings(space: Workspace) -> Check:
             shared = "devices" in STAGES[stage].computed_on and requested_devices().processes > 1
             if not _is_whole(check, space, stage, key, folder):
                 continue
-            if shared or not space.machines.here(folder):
+            if shared or not made_here(folder):
                 check.elsewhere(
                     f"{folder} was trained on another or an unknown machine or device, or by "
                     "several processes: not again"
@@ -83,19 +85,12 @@ def replay_trainings(space: Workspace) -> Check:
 
 def _train_again(check: Check, space: Workspace, arm: str, seed: int) -> None:
     """The network of an arm and seed alone."""
-    project = space.project
+    stored, params = space.project.segmenter(arm, seed), space.project.params
 
     def compare(again: Project) -> None:
-        check.files(project.segmenter(arm, seed), again.segmenter(arm, seed))
+        check.files(stored, again.segmenter(arm, seed))
 
-    run_again(
-        check,
-        space,
-        "retrain",
-        arm,
-        compare,
-        _with_values(project.params, "retrain", seeds=(seed,)),
-    )
+    run_again(check, space, "retrain", arm, compare, _with_values(params, "retrain", seeds=(seed,)))
 
 
 def run_again(
@@ -108,13 +103,7 @@ def run_again(
 ) -> None:
     """Runs a stage in a folder of its own, and compares what it leaves with what is there.
 
-    Args:
-        check: where findings go.
-        space: of the study.
-        stage: its name.
-        key: what it is run for.
-        compare: looks at the project in that folder; by default all outputs are compared.
-        params: in place of the study's.
+    All outputs are compared, unless `compare` looks at the project in that folder itself.
     """
     project, row = space.project, STAGES[stage]
     made = row.outputs(project, key)
@@ -165,7 +154,7 @@ def _with_values(params: Params, section: str, **values: object) -> Params:
 
 def _is_here(check: Check, space: Workspace, path: Path, alone: bool = False) -> bool:
     """Whether a path, or all of the study, was made on this machine; noted where it was not."""
-    here = space.machines.here(path) if alone else space.machines.all_here()
+    here = space.made_here(path) if alone else recorded_machines(space.project).all_here()
     if not here:
         check.elsewhere(f"{path} was made on another or an unknown machine: not made again")
     return here
@@ -181,10 +170,8 @@ def _replay_some(stage: str) -> Replay:
     """A stage runs again for a few of its keys."""
 
     def replay(check: Check, space: Workspace, key: str) -> None:
-        keys, [out] = (
-            STAGES[stage].keys(space.project.params),
-            STAGES[stage].outputs(space.project, key),
-        )
+        keys = STAGES[stage].keys(space.project.params)
+        [out] = STAGES[stage].outputs(space.project, key)
         chosen = [keys[place] for place in space.choose_items(len(keys), stage)]
         if key in chosen and _is_here(check, space, out):
             run_again(check, space, stage, key)
@@ -229,7 +216,7 @@ def _replay_leaks(check: Check, space: Workspace, _: str) -> None:
     def compare(again: Project) -> None:
         found, stored = (io.read_json(path) for path in (again.score("leaks"), where))
         check.json(where, pairs(found), pairs(stored))
-        if space.machines.all_here():
+        if recorded_machines(space.project).all_here():
             check.json(where, found, stored)
         else:
             check.elsewhere(f"{where}: made on another or an unknown machine: no distances")
@@ -284,7 +271,11 @@ def _same_but_for_fonts(ours: Path, theirs: Path) -> bool:
     return next(pages) == next(pages)
 
 
-REPLAYS: dict[str, Replay] = {
+REPLAYED = tuple(stage for stage in STAGES if stage not in ("check", "judge", "judges", "retrain"))
+"""What `check` makes is the same whatever the parameters are; the others only train networks, a few
+of which are trained again (`replay_trainings`)."""
+
+_REPLAYS: dict[str, Replay] = {
     "prepare": items.compare_scenes,
     "train": items.measure_generator,
     "predict": items.measure_predictor,
@@ -296,12 +287,8 @@ REPLAYS: dict[str, Replay] = {
     "score": items.compare_set_scores,
     "leaks": _replay_leaks,
     "costs": lambda check, space, _: run_again(check, space, "costs"),
-    "diversity": _replay_some("diversity"),
     "attributes": _replay_attributes,
-    "explore": _replay_some("explore"),
     "score_arms": items.compare_arms,
     "report": _replay_report,
 }
-"""How each stage is replayed; `judge`, `judges` and `retrain` only by training networks again.
-
-What `check` makes is the same whatever the parameters are."""
+"""How a stage is replayed where it does not just run again for a few of its keys."""

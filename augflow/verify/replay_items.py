@@ -19,17 +19,23 @@ from augflow.core.distributed import device
 from augflow.data import checks, readers
 from augflow.data.params import DataParams, StreetsParams
 from augflow.data.readers.source import SourceScene, SourceSet
-from augflow.data.scenes import KINDS, SPLITS, evenly, table_facts
-from augflow.data.synthetic import MANIFEST
+from augflow.data.scenes import KINDS, SPLITS, Layout, array_path, evenly, table_facts
+from augflow.data.synthetic import MANIFEST, read_set
 from augflow.generators import c_glow_predictor
+from augflow.generators.latents import make_images
 from augflow.generators.sampling import image_seed, sample_images
 from augflow.metrics import confusion_matrix
 from augflow.stages.prepare import prepare_scene
-from augflow.stages.score import mean_colours, paint_classes
+from augflow.stages.score import (
+    image_distances,
+    mean_colours,
+    other_scenes,
+    paint_classes,
+    set_distances,
+)
 from augflow.stages.train import sample_sheet
 from augflow.stages.transfer import best_content
 from augflow.study.params import SetParams, TransferParams
-from augflow.tools.provenance.remaking import Recipe, replay_image
 from augflow.training.batches import EVAL_BATCH
 from augflow.training.learners import LEARNERS
 from augflow.training.prediction import PredictionLearner
@@ -39,6 +45,9 @@ from streetscenes import street_scene
 
 BITS = 0.01
 """Bits per dimension that a likelihood may differ by on another machine."""
+
+DISTANCE = 0.01
+"""Share of a Frechet distance that it may differ by on another machine."""
 
 PIXELS = 0.005
 """Share of the pixels of an image that may get another class on another machine."""
@@ -75,7 +84,7 @@ def _compare_scene_list(check: Check, source: SourceSet, where: Path) -> None:
     listed, there = (dict.fromkeys(names, "a scene") for names in (expected, rows))
     check.each(f"{where}: ", listed, there, "none")
     for name in sorted(expected.keys() & rows.keys()):
-        check.each(f"{where}: {name}: ", expected[name], {k: rows[name][k] for k in expected[name]})
+        check.known(f"{where}: {name}: ", expected[name], rows[name])
 
 
 def _compare_dataset(check: Check, space: Workspace, source: SourceSet, params: DataParams) -> None:
@@ -117,13 +126,16 @@ def _compare_prepared(
     if examined.tally.faults:
         return
     made = prepare_scene(source, examined, space.project.params.data.size)
-    for kind in KINDS:
-        where = space.project.prepared_folder / scene.split / kind / f"{scene.name}.png"
-        with check.reading(where):
-            stored = io.read_photo(where) if kind == "image" else io.read_ids(where)
+    where = space.project.prepared_folder / "scenes.csv"
+    with check.reading(where):
+        stored = space.splits.scene(scene.split, scene.name)
+        edges = (stored.layout.boundary[0] * 255).round().to(torch.uint8)
+        found = (stored.image[0].permute(1, 2, 0), stored.layout.classes[0], edges)
+        for kind, pixels in zip(KINDS, found, strict=True):
+            place = array_path(space.project.prepared_folder, scene.split, kind)
             # class ids are numbers without an order: none of them is near another
             allowed = 0.0 if kind == "classes" else tolerance
-            check.pixels(where, getattr(made, kind), stored, allowed)
+            check.pixels(f"{place}: {scene.name}", getattr(made, kind), pixels.numpy(), allowed)
 
 
 def measure_generator(check: Check, space: Workspace, name: str) -> None:
@@ -260,8 +272,9 @@ def _compare_rows(
     for number in space.choose_items(len(rows), "synthesize", name):
         row = rows[number]
         with check.reading(folder / row.photo):
-            recipe = Recipe(space.layout_of(name, row), space.splits.latents(section, row))
-            made = replay_image(space.generator(section.generator), recipe)
+            generator = space.generator(section.generator)
+            latents = space.splits.latents(generator, section, row)
+            (made,) = make_images(generator, space.layout_of(name, row), [latents])
             stored = io.read_photo(folder / row.photo)
             check.pixels(folder / row.photo, made.image, stored, tolerance)
             where = f"{folder / MANIFEST}: {row.name}: log_p_bpd"
@@ -298,15 +311,45 @@ def _or_infinity(bits: float | None) -> float:
 def compare_set_scores(check: Check, space: Workspace, name: str) -> None:
     """The judge looks at a few images of a set again."""
     project, where = space.project, space.project.score(name)
-    folder, items = project.synthetic(name), io.read_json(where)["items"]
+    folder, content = project.synthetic(name), io.read_json(where)
+    items = content["items"]
+    _compare_set_distances(check, space, name, content)
     rows, tolerance = {row.name: row for row in space.rows(name)}, space.tolerance(check, where)
     for number in space.choose_items(len(items), "score", name):
-        item = items[number]
-        row = rows[item["name"]]
+        item, row = items[number], rows[items[number]["name"]]
         image = torch.from_numpy(io.read_photo(folder / row.photo).transpose(2, 0, 1).copy())
-        truth = space.layout_of(name, row).classes[0].numpy()
-        expected = _predict_matrix(space, project.judge_folder, image, truth)
+        layout = space.layout_of(name, row)
+        expected = _predict_matrix(space, project.judge_folder, image, layout)
         compare_matrix(check, where, item, expected, tolerance)
+
+
+def _compare_set_distances(
+    check: Check, space: Workspace, name: str, content: Mapping[str, Any]
+) -> None:
+    """Features of all images at a few temperatures of a set, compared with real ones again."""
+    params, where = space.project.params.score, space.project.score(name)
+    check.same(f"{where}: features", params.features, content.get("features"))
+    made, degrees = read_set(space.project.synthetic(name)), content["temperatures"]
+    folders = {split: space.split(split) for split in sorted({row.split for row in made.rows})}
+    places = space.choose_items(len(degrees), "score", name, "frechet")
+    expected = set_distances(made, folders, params, [degrees[place] for place in places])
+    for place, distance in zip(places, expected, strict=True):
+        title = f"{where}: frechet at {degrees[place]:g}"
+        elsewhere = space.tolerance(check, where) > 0
+        compare_distance(check, title, distance, content["frechet"][place], elsewhere)
+
+
+def compare_distance(
+    check: Check, where: str, expected: float | None, got: float | None, elsewhere: bool
+) -> None:
+    """Compares Frechet distances: to all digits, or within `DISTANCE` of one made elsewhere."""
+    near = (
+        elsewhere
+        and None not in (expected, got)
+        and math.isclose(expected or 0, got or 0, rel_tol=DISTANCE)
+    )
+    equal = expected == got
+    check.add(None if equal or near else Finding(where, str(expected), str(got)), equal)
 
 
 def compare_references(check: Check, space: Workspace, _: str) -> None:
@@ -315,37 +358,48 @@ def compare_references(check: Check, space: Workspace, _: str) -> None:
     scenes, tolerance = val.scenes(), space.tolerance(check, where)
     shown = {kind: scenes.image for kind in ("real", "wrong")}
     shown["flat"] = paint_classes(scenes.layout.classes, mean_colours(space.split("train")))
-    for kind, items in io.read_json(where)["rows"].items():
+    content, params = io.read_json(where), space.project.params.score
+    check.same(f"{where}: features", params.features, content.get("features"))
+    compared = {
+        "real": space.split("train").scenes().image,
+        "flat": shown["flat"],
+        "wrong": scenes.image[other_scenes(val.drives)],
+    }
+    distances = image_distances(params, list(compared.values()), scenes.image)
+    for kind, distance in zip(compared, distances, strict=True):
+        title = f"{where}: frechet of {kind}"
+        compare_distance(check, title, distance, content["frechet"][kind], tolerance > 0)
+    for kind, items in content["rows"].items():
         for number in space.choose_items(len(items), "score", "references", kind):
             item = items[number]
             image = shown[kind][space.row_of("val", item["name"])]
-            truth = space.splits.scene("val", item["layout"]).layout.classes[0].numpy()
-            expected = _predict_matrix(space, space.project.judge_folder, image, truth)
+            layout = space.splits.scene("val", item["layout"]).layout
+            expected = _predict_matrix(space, space.project.judge_folder, image, layout)
             compare_matrix(check, f"{where}: {kind}", item, expected, tolerance)
 
 
 def compare_arms(check: Check, space: Workspace, _: str) -> None:
     """The retrained networks look at a few real images again."""
-    where, runs = space.project.score("arms"), io.read_json(space.project.score("arms"))["runs"]
-    tolerance = space.tolerance(check, where)
+    where = space.project.score("arms")
+    runs, tolerance = io.read_json(where)["runs"], space.tolerance(check, where)
     pairs = [(key, item) for key in sorted(runs) for item in runs[key]["items"]]
     for number in space.choose_items(len(pairs), "score", "arms"):
         key, item = pairs[number]
         folder = space.project.segmenters[key]
         if check.has(folder):
             image = space.splits.scene("val", item["name"]).image[0]
-            truth = space.splits.scene("val", item["layout"]).layout.classes[0].numpy()
-            expected = _predict_matrix(space, folder, image, truth)
+            layout = space.splits.scene("val", item["layout"]).layout
+            expected = _predict_matrix(space, folder, image, layout)
             compare_matrix(check, f"{where}: {key}", item, expected, tolerance)
 
 
 def _predict_matrix(
-    space: Workspace, network: Path, image: torch.Tensor, truth: np.ndarray
+    space: Workspace, network: Path, image: torch.Tensor, layout: Layout
 ) -> np.ndarray:
     """The confusion matrix of a network's answer to an image, (3, H, W) uint8."""
     segmenter = space.segmenter(network)
     answer = segmenter.predict(image[None].float() / 255)[0].cpu().numpy()
-    return confusion_matrix(truth, answer, segmenter.count)
+    return confusion_matrix(layout.classes[0].numpy(), answer, segmenter.count)
 
 
 def compare_matrix(

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
+from collections.abc import Iterator
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 from augflow.core import io
 from augflow.core.errors import DataError
 from augflow.study.params import Params, load
-from augflow.verify.cached import md5
+from augflow.study.project import Project
+from augflow.study.template import source
 from augflow.verify.check import Check, Finding, around
-from augflow.verify.lock import Lock, leaves
+from augflow.verify.lock import Lock, leaves, md5
 from augflow.verify.workspace import Workspace
 
 _PARAMS = "params.yaml"
@@ -70,12 +75,12 @@ def _values(params: Params) -> dict[str, str]:
 
 def _check_gathered(check: Check, space: Workspace) -> None:
     """The rest of the evidence is what stage report finds in the study's folders."""
-    from augflow.report import evidence
+    from augflow.stages.report import gather
 
     project, kept = space.project, space.project.reports / "evidence"
     with tempfile.TemporaryDirectory() as scratch, check.reading(project.data):
         try:
-            evidence.gather(project.params, project.data, Path(scratch))
+            gather(project.params, project.data, Path(scratch))
         except DataError as fault:
             where = str(fault).partition(": ")[0]
             if Path(where).exists():
@@ -89,7 +94,37 @@ def _check_gathered(check: Check, space: Workspace) -> None:
             check.same(f"{(kept / name).as_posix()}, gathered from {project.data}", *shown)
 
 
-def check_sentences(check: Check, folder: Path) -> None:
+def check_claims(project: Project) -> Iterator[Check]:
+    """The tables of the study's report from its scores, then its sentences from its tables."""
+    folder, oracle = project.reports, _load_oracle()
+    report = oracle.Report(folder)
+    for title, count in oracle.PARTS.items():
+        check = Check(f"claims: {title}")
+        if check.has(folder / "claims.json"):
+            with check.reading(folder):
+                for where, expected, got, holds in count(report):
+                    check.add(None if holds else Finding(where, expected, got))
+        yield check
+    check = Check("claims: sentences")
+    if check.has(folder / "claims.json"):
+        with check.reading(folder):
+            _compare_sentences(check, folder)
+    yield check
+
+
+def _load_oracle() -> ModuleType:
+    """`tests/oracles/recount.py`, which counts a report again and imports nothing of augflow."""
+    path = source().root / "tests" / "oracles" / "recount.py"
+    spec = spec_from_file_location("augflow_recount", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def _compare_sentences(check: Check, folder: Path) -> None:
     """The pages of a report word for word, written again from its evidence."""
     from augflow.report import evidence as evidences
     from augflow.report import page

@@ -53,8 +53,7 @@ def _check_manifest(check: Check, space: Workspace, name: str, section: Section)
         if section.best_of is not None:
             _check_ranks(check, where, section, rows)
     for row in rows:
-        expected = wanted.get(row.name, {})
-        check.each(f"{where}: {row.name}: ", expected, {key: getattr(row, key) for key in expected})
+        check.known(f"{where}: {row.name}: ", wanted.get(row.name, {}), row)
 
 
 def _iter_samples(space: Workspace, section: SetParams) -> Iterator[tuple[str, dict[str, object]]]:
@@ -94,7 +93,7 @@ def _check_facts(
     generator = space.project.generator(section.generator)
     if check.has(generator):
         expected["generator"] = recorded_digest(generator)
-    check.each(where, expected, {key: getattr(facts, key) for key in expected})
+    check.known(where, expected, facts)
 
 
 def _check_ranks(check: Check, where: str, section: SetParams, rows: Rows) -> None:

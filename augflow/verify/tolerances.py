@@ -5,21 +5,20 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from itertools import count as count_up
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ruamel.yaml import YAML
 
 from augflow.core import io
 from augflow.core.errors import DataError, ModelError
 from augflow.metrics.student import quantile
+from augflow.stages.runner import recorded_machines
 from augflow.study.project import Project
-from augflow.verify.cached import md5
 from augflow.verify.check import Check, Finding, contents
-from augflow.verify.lock import Lock
-from augflow.verify.machines import Machines
+from augflow.verify.lock import Lock, md5
 from augflow.verify.rebuild import clean_copy, recorded_outs, run_all
 
 CALIBRATION_FILE = "calibration.json"
@@ -28,8 +27,12 @@ CALIBRATION_FILE = "calibration.json"
 CHANCE = 0.01
 """Of a study that holds, made again elsewhere, so large a share may leave the bands."""
 
-_CAPABILITIES = {"avx2": "AVX2", "default": "SSE41", None: None}
-"""Instruction sets that torch can be held to, with oneDNN's names; None is the most there is."""
+_INSTRUCTION_SETS: tuple[dict[str, str], ...] = (
+    {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"},
+    {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41"},
+    {},
+)
+"""The variables that hold torch and oneDNN to one; without them it is the most there is."""
 
 _LOGS = Path(".augflow") / "verify"
 
@@ -47,7 +50,7 @@ def check_rebuilt(project: Project, jobs: int = 1) -> Check:
     check = Check("rebuild")
     if not check.has(project.root / "dvc.lock", project.reports / "claims.json"):
         return check
-    here, widths = Machines(project).all_here(), None
+    here, widths = recorded_machines(project).all_here(), None
     if not here:
         with check.reading(project.root / CALIBRATION_FILE):
             widths = bands(project)
@@ -105,29 +108,14 @@ def _compare_numbers(
         check.add(finding if off else None, expected == got)
 
 
-@dataclass(frozen=True)
-class Condition:
-    """What a study is made again under, in place of another machine."""
-
-    threads: int
-    capability: str | None
-
-    def environment(self) -> dict[str, str]:
-        """The variables that set the instruction set; torch and oneDNN have one each."""
-        least = _CAPABILITIES[self.capability]
-        if self.capability is None or least is None:
-            return {}
-        return {"ATEN_CPU_CAPABILITY": self.capability, "ONEDNN_MAX_CPU_ISA": least}
-
-
-def conditions(threads: int) -> Iterator[Condition]:
+def conditions(threads: int) -> Iterator[tuple[int, dict[str, str]]]:
     """Other threads and instruction sets than the study's, endlessly; those nearest come first."""
-    more = threads
-    while True:
-        for capability in _CAPABILITIES:
-            if not (more == threads and capability is None):
-                yield Condition(more, capability)
-        more += 1
+    for more in count_up(threads):
+        yield from ((more, one) for one in _INSTRUCTION_SETS if one or more > threads)
+
+
+def _name(instructions: dict[str, str]) -> str:
+    return instructions.get("ATEN_CPU_CAPABILITY", "all")
 
 
 def calibrate(project: Project, count: int, jobs: int = 1) -> Path:
@@ -136,15 +124,8 @@ def calibrate(project: Project, count: int, jobs: int = 1) -> Path:
     Every claim of a table belongs to the group of its column. Half the width of a column's band is
     the quantile of Student's t for the deviations of the column, at the chance `CHANCE` shared
     among its claims, times their root mean square and `sqrt(1 + 1 / count)`, a prediction interval
-    about the recorded number; and no less than the largest deviation.
-
-    Args:
-        project: a study whose report is there.
-        count: how often.
-        jobs: stages that run side by side.
-
-    Returns:
-        The file, `calibration.json`; other studies in it stay.
+    about the recorded number; and no less than the largest deviation. Returns `calibration.json`,
+    in which other studies stay.
 
     Raises:
         DataError: there is no report, or a file of that name that is none of these.
@@ -155,8 +136,8 @@ def calibrate(project: Project, count: int, jobs: int = 1) -> Path:
     stored, columns = numbers(project.reports)
     moved: dict[Column, list[float]] = defaultdict(list)
     used = list(islice(conditions(project.params.threads), count))
-    for number, condition in enumerate(used):
-        fresh = _numbers_under(project, condition, number, jobs)
+    for number, (threads, instructions) in enumerate(used):
+        fresh = _numbers_under(project, threads, instructions, number, jobs)
         for name, value in stored.items():
             if name in fresh:
                 moved[columns[name]].append(fresh[name] - value)
@@ -165,7 +146,7 @@ def calibrate(project: Project, count: int, jobs: int = 1) -> Path:
         ".".join(column): half_width(deviations, of_column.count(column), count)
         for column, deviations in moved.items()
     }
-    runs = [{"threads": one.threads, "capability": one.capability or "all"} for one in used]
+    runs = [{"threads": threads, "capability": _name(one)} for threads, one in used]
     content = {"runs": runs, "claims": _digest(stored), "bands": widths}
     io.write_json(path, {**known, project.params.study: content})
     return path
@@ -204,7 +185,7 @@ def numbers(report: Path) -> tuple[dict[str, float], dict[str, Column]]:
     values, columns = {}, {}
     for table in compute_tables(evidences.load(report)).values():
         for row in table.rows:
-            for column in row.cells:
+            for column in table.columns:
                 claim = table.claim(row, column)
                 if claim is not None and math.isfinite(claim.value):
                     values[claim.id], columns[claim.id] = float(claim.value), (table.name, column)
@@ -212,18 +193,17 @@ def numbers(report: Path) -> tuple[dict[str, float], dict[str, Column]]:
 
 
 def _numbers_under(
-    project: Project, condition: Condition, number: int, jobs: int
+    project: Project, threads: int, instructions: dict[str, str], number: int, jobs: int
 ) -> dict[str, float]:
     with clean_copy(project.root) as copy:
-        path = copy / "params.yaml"
-        params = yaml.safe_load(path.read_text(encoding="utf-8"))
-        path.write_text(yaml.safe_dump({**params, "threads": condition.threads}, sort_keys=False))
+        params = YAML().load(copy / "params.yaml")
+        YAML().dump({**params, "threads": threads}, copy / "params.yaml")
         log = project.root / _LOGS / f"calibrate_{number}.log"
-        stopped = run_all(copy, log, condition.environment(), jobs)
+        stopped = run_all(copy, log, instructions, jobs)
         if stopped:
             raise ModelError(
-                f"calibration {number + 1}, threads {condition.threads}, instruction set "
-                f"{condition.capability or 'all'}: {stopped}"
+                f"calibration {number + 1}, threads {threads}, instruction set "
+                f"{_name(instructions)}: {stopped}"
             )
         return numbers(Project(copy).reports)[0]
 

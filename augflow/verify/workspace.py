@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,19 +16,19 @@ from augflow.data.synthetic import SetRow, read_rows
 from augflow.editing.compose import LayoutMaker, NewLayout
 from augflow.generators.base import Generator
 from augflow.stages.synthesize import layout_maker
-from augflow.tools.provenance.remaking import Splits
+from augflow.study.project import Project
+from augflow.tools.latent_sources import Splits
 from augflow.verify.check import Check
 from augflow.verify.lock import Lock
-from augflow.verify.machines import Machines
 
 if TYPE_CHECKING:
     from augflow.segmentation.mmseg_model import MmsegSegmenter
-    from augflow.study.project import Project
 
 
 class Workspace:
     """The artefacts of a project's study.
 
+    `made_here` says which were made on this machine; none by default, `replay` looks them up.
     Everything raises DataError or ModelError where it cannot be read.
     """
 
@@ -41,11 +42,7 @@ class Workspace:
         self.class_pixels = cache(self._class_pixels)
         self.new_layout = cache(self._new_layout)
         self._maker = cache(self._layout_maker)
-
-    @cached_property
-    def machines(self) -> Machines:
-        """Which artefacts were made on this machine."""
-        return Machines(self.project)
+        self.made_here: Callable[[Path], bool] = lambda _: False
 
     @cached_property
     def lock(self) -> Lock:
@@ -96,7 +93,7 @@ class Workspace:
 
     def tolerance(self, check: Check, artefact: Path) -> float:
         """Grey values by which a remade artefact may differ: 0 on the machine that made it."""
-        if self.machines.here(artefact):
+        if self.made_here(artefact):
             return 0.0
         allowed = self.project.params.verify.tolerance
         check.note(f"within {allowed:g} grey values where made on another or an unknown machine")

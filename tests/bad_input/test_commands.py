@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,16 +13,59 @@ from typer.testing import CliRunner
 from augflow import generators
 from augflow.cli import app
 from augflow.core import io
-from augflow.core.errors import DataError
+from augflow.core.errors import DataError, on_one_line
 from augflow.data.classes import table
 from augflow.data.params import DataParams
 from augflow.generators.c_glow_predictor import NAME, CGlowPredictor, CGlowPredictorConfig
 from tests import small_makers
-from tests.bad_input import corpus, folders
+from tests.bad_input import corpus
 
 LABELS = "_gtFine_labelIds.png"
 TEXTS = {"empty": "an empty file", "text": "text, not an image", "pointer": "a Git LFS pointer"}
 """What is said of a data set's files that are none, in other words."""
+
+KINDS = (
+    "empty", "text", "pointer", "noise", "gif", "moving_png", "webp", "no_end", "few_rows",
+    "damaged_text", "bomb", "flat",
+)  # fmt: skip
+
+
+def spoil(folder: Path, suffix: str, elsewhere: Path, as_what: str = "ids") -> dict[str, str]:
+    """Fills a folder of PNGs; returns the words that each file's line has, by its name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    elsewhere.mkdir(exist_ok=True)
+    good = corpus.saved(corpus.IDS, "PNG")
+    (elsewhere / "far.png").write_bytes(good)
+    said = {}
+    for kind in KINDS:
+        (folder / f"{kind}{suffix}").write_bytes(corpus.kinds()[kind].content)
+        said[kind] = str(getattr(corpus.kinds()[kind], as_what))
+    cut = f"-- cut ä {chr(0x1F600)}"
+    (folder / f"{cut}{suffix}").write_bytes(good[:-5])
+    said[cut] = "not a whole image"
+    os.mkfifo(folder / f"pipe{suffix}")
+    said["pipe"] = "is a pipe"
+    for name, target, words in (
+        ("link", elsewhere / "far.png", "is a link out of"),
+        ("circle", folder / f"circle{suffix}", "cannot be read"),
+        ("nowhere", folder / "nothing", "no such file"),
+    ):
+        (folder / f"{name}{suffix}").symlink_to(target)
+        said[name] = words
+    long = "n" * 200
+    for name, words in {
+        "two\nlines": "has a line break", "latin-\udce9": "bytes that are no text",
+        long: "has a name of 200 bytes",
+    }.items():  # fmt: skip
+        (folder / f"{name}{suffix}").write_bytes(good)
+        said[on_one_line(name)] = words
+    return said
+
+
+def tree(root: Path) -> set[str]:
+    """Everything below a folder."""
+    return {str(Path(place) / name) for place, folders, names in os.walk(root)
+            for name in (*folders, *names)}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -45,14 +90,15 @@ def makers(tmp_path_factory):
         matrix="lu", actnorm="log", floor=0.3, samples=2,
     )  # fmt: skip
     generators.save(root / "predictor", NAME, CGlowPredictor(config, table("cityscapes"), 3), {})
-    return {"flow": small_makers.save("flow", root), "predictor": root / "predictor"}
+    saved = {name: small_makers.save(name, root) for name in ("flow", "plain")}
+    return {**saved, "predictor": root / "predictor"}
 
 
 @pytest.fixture(scope="module")
 def spoilt(tmp_path_factory):
     """Folders of bad labels and photographs, with what is expected to be said of their files."""
     root = tmp_path_factory.mktemp("spoilt")
-    labels = folders.spoil(root / "l", LABELS, root / "elsewhere")
+    labels = spoil(root / "l", LABELS, root / "elsewhere")
     for name, ids, words in (
         ("unknown", np.full_like(corpus.IDS, 90), "ids 90 are in no row"),
         ("wide", corpus.WIDE, "ids 24000, 25000, 26000, 27000 are in no row"),
@@ -63,7 +109,7 @@ def spoilt(tmp_path_factory):
     for name in ("good", "Twin", "twin"):
         io.write_png(root / "l" / f"{name}{LABELS}", corpus.IDS)
     labels["Twin"] = "names that come twice"
-    photos = folders.spoil(root / "p", ".png", root / "elsewhere", "photo")
+    photos = spoil(root / "p", ".png", root / "elsewhere", "photo")
     io.write_png(root / "p" / "good.png", corpus.PHOTO)
     (root / "edits.yaml").write_text(
         "- add: {class: car, shape: {ellipse: {centre: [0.5, 0.5], size: [0.3, 0.3]}}}\n"
@@ -75,11 +121,11 @@ def spoilt(tmp_path_factory):
 
 def refused(tmp_path, *words):
     """The lines of a command that was refused and left nothing behind."""
-    before = folders.tree(tmp_path)
+    before = tree(tmp_path)
     result = CliRunner().invoke(app, [str(word) for word in words])
     assert isinstance(result.exception, SystemExit), result.exception
     assert result.exit_code == 2, result.output
-    assert folders.tree(tmp_path) == before
+    assert tree(tmp_path) == before
     return result.stderr.removeprefix("augflow: ").splitlines()
 
 
@@ -93,15 +139,11 @@ def require_each(lines, folder, said, suffix):
     assert len(lines) == len(said), set(lines)
 
 
-@pytest.mark.parametrize(
-    "command", ["synth", "transfer", "interpolate", "edit-layout", "layouts", "predict"]
-)
+@pytest.mark.parametrize("command", ["synth", "transfer", "interpolate", "edit-layout", "layouts"])
 def test_all_bad_label_maps_are_listed(command, makers, spoilt, tmp_path):
     root, labels, _ = spoilt
     maker = ["--generator", makers["flow"], "--layouts", root / "l"]
     content = ["--content", root / "good.png", "--content-layout", root / "good_ids.png"]
-    (tmp_path / "p").mkdir()
-    io.write_png(tmp_path / "p" / "good.png", corpus.PHOTO)
     words = {
         "synth": maker,
         "transfer": [*maker, *content],
@@ -109,8 +151,6 @@ def test_all_bad_label_maps_are_listed(command, makers, spoilt, tmp_path):
         "edit-layout": ["--layout", root / "l", "--edits", root / "edits.yaml", "--classes",
                         "cityscapes"],
         "layouts": ["--layouts", root / "l", "--boost", "person", "--classes", "cityscapes"],
-        "predict": ["--images", tmp_path / "p", "--layouts", root / "l", "--predictor",
-                    makers["predictor"]],
     }[command]  # fmt: skip
     lines = refused(tmp_path, command, *words, "--out", tmp_path / "new" / "out")
     require_each(lines, root / "l", labels, LABELS)
@@ -127,13 +167,10 @@ def test_all_bad_photographs_and_label_maps_are_listed_together(makers, spoilt, 
     require_each([line for line in lines if line not in pictured], root / "l", labels, LABELS)
 
 
-@pytest.mark.parametrize("kind", ["cmyk", "moving_png", "16_bits", "no_end", "bomb"])
 @pytest.mark.parametrize("command", ["transfer", "interpolate", "synth"])
-def test_faults_of_contents_and_layouts_are_listed_together(
-    command, kind, makers, spoilt, tmp_path
-):
+def test_faults_of_contents_and_layouts_are_listed_together(command, makers, spoilt, tmp_path):
     root, labels, _ = spoilt
-    file = corpus.kinds()[kind]
+    file = corpus.kinds()["moving_png"]
     photo, second, other = (tmp_path / f"{name}.png" for name in ("content", "second", "ids"))
     for path in (photo, second):
         path.write_bytes(file.content)
@@ -180,7 +217,7 @@ def test_a_palette_of_other_classes_than_its_indices_is_refused(makers, tmp_path
 def data_set(tmp_path):
     """Bad label maps, each with a good photograph, as KITTI publishes them."""
     root = tmp_path / "data" / "training"
-    said = folders.spoil(root / "semantic", ".png", tmp_path / "elsewhere")
+    said = spoil(root / "semantic", ".png", tmp_path / "elsewhere")
     (root / "image_2").mkdir()
     for path in list((root / "semantic").iterdir()):
         (root / "image_2" / path.name).write_bytes(corpus.saved(corpus.PHOTO, "PNG"))
@@ -189,10 +226,10 @@ def data_set(tmp_path):
 
 def test_check_data_lists_all(data_set, tmp_path):
     root, said = data_set
-    before = folders.tree(tmp_path)
+    before = tree(tmp_path)
     result = CliRunner().invoke(app, ["check-data", str(root), "--reader", "kitti", "--every"])
     assert result.exit_code == 2
-    assert folders.tree(tmp_path) == before
+    assert tree(tmp_path) == before
     cells = [[cell.strip() for cell in line.split("│")] for line in result.stdout.splitlines()]
     for name, words in said.items():
         [row] = [row for row in cells if f"training/semantic/{name}.png" in row]
@@ -204,11 +241,11 @@ def test_prepare_lists_all_and_writes_nothing(data_set, tmp_path):
     from augflow.stages.prepare import prepare
 
     root, said = data_set
-    before = folders.tree(tmp_path)
+    before = tree(tmp_path)
     params = DataParams(reader="kitti", root=str(root), size=(16, 24))
     with pytest.raises(DataError) as fault:
         prepare(params, tmp_path / "new" / "prepared")
-    assert folders.tree(tmp_path) == before
+    assert tree(tmp_path) == before
     lines = str(fault.value).splitlines()
     for name, words in said.items():
         [line] = [line for line in lines if f"training/semantic/{name}.png: " in line]
@@ -223,7 +260,7 @@ def test_names_with_blanks_dashes_and_letters_of_any_script_are_read(makers, tmp
     (tmp_path / "x").mkdir()
     result = CliRunner().invoke(app, [
         "synth", "--layouts", str(tmp_path / "x" / ".." / "l"), "--generator",
-        str(makers["flow"]), "--out", str(tmp_path / "out"),
+        str(makers["plain"]), "--out", str(tmp_path / "out"),
     ])  # fmt: skip
     assert result.exit_code == 0, result.stderr
     written = {path.stem for path in (tmp_path / "out").rglob("*_leftImg8bit.png")}

@@ -40,35 +40,23 @@ TEXTS = {
     "merged laughs": (MERGES, "aliases repeat so much"),
     "a chain": (CHAIN, "32 levels"),
     "a circle": ("a: &a [*a]\n", "line 1: an alias of what it is a part of"),
-    "a circle of mappings": ("a: &a {b: {c: *a}}\n", "an alias of what it is a part of"),
     "no anchor": ("a: *b\n", "undefined alias"),
     "deep lists": ("a: " + "[" * 5000, "more than 32 levels deep"),
-    "deep mappings": ("a: " + "{a: " * 5000, "more than 32 levels deep"),
     "deep blocks": ("\n".join(" " * n + "a:" for n in range(300)), "more than 32 levels deep"),
     "an object": (
         "study: !!python/object/apply:os.system [ls]\n",
         r"line 1: of tag !!python/object/apply:os\.system, expected a plain value",
     ),
-    "a name": ("a: !!python/name:os.system ''\n", "of tag !!python/name"),
     "a tag of one's own": ("a: !mine {b: 1}\n", "of tag !mine"),
-    "a set": ("a: !!set {b, c}\n", "of tag !!set"),
-    "bytes": ("a: !!binary aGk=\n", "of tag !!binary"),
     "a number as key": ("sets: {1: {}}\n", "key 1 is read as int, not as text; put it in quotes"),
     "a truth as key": ("true: 1\n", "key true is read as bool"),
-    "nothing as key": ("null: 1\n", "key null is read as null"),
     "a list as key": ("? [a, b]\n: 1\n", "a list or mapping as key"),
     "an impossible day": ("study: 2020-99-99\n", "not YAML"),
-    "no number": ("study: 0x_\n", "not YAML"),
     "a long number": (f"study: {'1' * 5000}\n", "not YAML"),
     "a hexadecimal number": (GOOD.replace("steps: 5", f"steps: 0x{'f' * 5000}"), "judge.steps"),
-    "a list of them": (GOOD.replace("steps: 5", f"steps: [0x{'f' * 5000}]"), "judge.steps"),
     "a huge rate": (GOOD.replace("steps: 5", f"learning_rate: 1{'0' * 400}"), "learning_rate"),
-    "a forced number": ("study: !!int x\n", "not YAML"),
     "nothing": ("", "expected a mapping, got nothing"),
-    "a comment": ("# later\n", "expected a mapping, got nothing"),
     "a list": ("- study\n- data\n", "expected a mapping, got a list"),
-    "text": ("study\n", "expected a mapping, got text"),
-    "a number": ("3\n", "expected a mapping, got int"),
     "two documents": (GOOD + "---\n" + GOOD, "not YAML: .*document"),
     "tabs": ("study:\n\tdata: 1\n", r"not YAML: line 2, column 1"),
     "half": (GOOD[: len(GOOD) // 2] + "\n: [", "not YAML"),
@@ -78,7 +66,7 @@ TEXTS = {
 """What a file holds, and what is said of it."""
 
 VALUES = {
-    "data.val_fraction": [float("nan"), float("inf"), -0.1, 1, True, "much", [0.5]],
+    "data.val_fraction": [float("nan"), -0.1, 1, True, "much", [0.5]],
     "data.size": [[32], [32, 48, 64], [4, 32], [10**9, 32], "32x48", 32, [True, 48]],
     "data.seed": [2**64, True, 0.5, "x", None],
     "data.labels": ["colour", 1, None],
@@ -152,22 +140,6 @@ def test_values_of_a_wrong_type_or_out_of_range_are_named(place, refused):
             section = section[parent]
         section[key] = value
         assert place in refused(yaml.safe_dump(content))
-
-
-NAMES = ("../up", "", ".", "a b", "-a", "a\nb", "x" * 65)
-
-
-@pytest.mark.parametrize(
-    ("section", "name"),
-    [
-        *(("sets", name) for name in NAMES),
-        *((s, "a/b") for s in ("generators", "arms", "transfers")),
-    ],
-)
-def test_names_that_folders_cannot_have_are_refused(section, name, refused):
-    content = copy.deepcopy(WHOLE)
-    content[section][name] = next(iter(content[section].values()))
-    assert "folders and stages are named after it" in refused(yaml.safe_dump(content))
 
 
 def test_long_values_and_names_are_shown_in_part(refused):

@@ -1,22 +1,11 @@
 """The benchmark's processes do the work that they are told, and its figures follow from turns."""
 
 import pytest
-import typer
 
-from benchmarks import memory
-from benchmarks.bench import (
-    Measured,
-    batches_of,
-    contest,
-    memories_of,
-    ratios,
-    sides_of,
-    table,
-    tasks_of,
-)
+from benchmarks.bench import Measured, contest, ratios, table
 from benchmarks.contenders import Work
 from benchmarks.floor import operations
-from benchmarks.memory import contenders, divided, measured, works
+from benchmarks.memory import measured
 from benchmarks.worker import Turn, Worker
 
 SMALL = Work((20, 24), (1, 1), width=8, condition_width=6)
@@ -65,39 +54,3 @@ def test_more_steps_need_more_memory_and_weights():
     assert many.weights_mib > few.weights_mib
     assert many.peak_mib > few.peak_mib > few.before_mib
     assert many.seconds > 0
-
-
-def test_points_of_memory_are_models_of_the_paper():
-    assert [sum(work.steps) for work in works("depth")] == [16, 32, 64, 120]
-    assert [work.size for work in works("resolution")] == [(64, 64), (128, 128), (256, 256)]
-    (largest,) = works("config_h")
-    assert largest.steps == (40, 40, 40)
-    (wide,) = works("high_res")
-    assert wide.size == (512, 1024)
-    assert [name for name, _ in contenders("depth", wide, ["store", "reversible"])] == [
-        "ours", "ours", "plain",
-    ]  # fmt: skip
-    assert [own.memory for _, own in contenders("high_res", wide, ["store", "reversible"])] == [
-        "reversible"
-    ]
-
-
-def test_steps_are_divided_over_levels():
-    assert divided(10, 4) == (3, 3, 2, 2)
-    assert divided(48, 3) == (16, 16, 16)
-
-
-def test_what_is_unknown_is_refused_by_name():
-    with pytest.raises(typer.BadParameter, match="no side '100'; known: 64, 128, 256"):
-        sides_of("64,100")
-    with pytest.raises(typer.BadParameter, match="no task 'trian'"):
-        tasks_of("trian")
-    assert tasks_of("more,train") == ["train", "more"]
-    with pytest.raises(typer.BadParameter, match="no batch '0'; expected numbers from 1 on"):
-        batches_of("4,0")
-    assert batches_of("1,4") == [1, 4]
-    with pytest.raises(typer.BadParameter, match="no point 'dpeth'; known: depth, resolution"):
-        memory.main(points="dpeth")
-    with pytest.raises(typer.BadParameter, match="no memory 'all'"):
-        memories_of("all")
-    assert memories_of("reversible,store") == ["store", "reversible"]

@@ -1,5 +1,5 @@
 """The study of the tests of `augflow verify`, for commands that need a whole one."""
 
-from tests.verify.conftest import study, whole_study
+from tests.verify.conftest import study
 
-__all__ = ["study", "whole_study"]
+__all__ = ["study"]

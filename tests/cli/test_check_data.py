@@ -12,6 +12,7 @@ from augflow.cli.check_data import check_data
 from augflow.core import io
 from augflow.core.errors import DataError, ParamsError
 from augflow.data.classes import table
+from tests.tiny_study import PARAMS
 
 PHOTO = "leftImg8bit/train/betaburg/betaburg_000000_000019_leftImg8bit.png"
 
@@ -36,9 +37,10 @@ def root(four_scenes, tmp_path):
 
 
 def test_a_sound_data_set_exits_0_with_its_facts(four_scenes):
-    result = run(four_scenes, "--reader", "cityscapes")
+    result = run(four_scenes)
     assert result.exit_code == 0
     assert "read as cityscapes: no faults" in result.stdout
+    assert "train has no pixel of wall, fence" in result.stdout
     assert "4 (2)" in result.stdout
     assert "2 (1)" in result.stdout
     assert "boundaries: from instance ids" in result.stdout
@@ -46,12 +48,6 @@ def test_a_sound_data_set_exits_0_with_its_facts(four_scenes):
     for path in (four_scenes / "gtFine" / "train").rglob("*_labelIds.png"):
         pixels += (io.read_ids(path) == 7).sum()
     assert f"{pixels / (4 * 32 * 48):.2%}" in row(result.stdout, "road")
-
-
-def test_an_absent_class_is_only_a_note(four_scenes):
-    result = run(four_scenes)
-    assert result.exit_code == 0
-    assert "train has no pixel of wall, fence" in result.stdout
 
 
 def test_faults_exit_2_and_stand_in_one_table(root):
@@ -69,23 +65,11 @@ def test_faults_exit_2_and_stand_in_one_table(root):
     assert "2 faults" in result.stdout
 
 
-def test_the_layout_is_guessed_when_none_is_given(four_scenes):
-    assert "read as cityscapes" in run(four_scenes).stdout
-
-
-def test_a_folder_of_no_layout_lists_the_known_ones(tmp_path):
+def test_what_cannot_be_checked_is_refused_with_the_known_layouts(four_scenes, tmp_path):
     with pytest.raises(DataError, match=r"of no known layout; set --reader \(streets, cityscapes"):
         run(tmp_path)
     with pytest.raises(DataError, match="no such folder"):
         run(tmp_path / "nowhere")
-
-
-def test_nothing_to_check_is_an_error():
-    with pytest.raises(ParamsError, match="name a folder"):
-        run()
-
-
-def test_an_unknown_reader_is_an_error(four_scenes):
     with pytest.raises(ParamsError, match=r"reader: .*'cityscape'"):
         run(four_scenes, "--reader", "cityscape")
 
@@ -105,18 +89,8 @@ def test_parameters_bring_reader_and_classes(tmp_path):
         io.write_png(tmp_path / f"own/labels/{name}.png", np.full((8, 8), 4, np.uint8))
     rows = [{"name": "moss", "id": 4, "train_id": 0, "colour": [9, 99, 9]}]
     data = {"reader": "folder", "root": str(tmp_path / "own"), "size": [8, 8], "classes": rows}
-    content = {
-        "study": "own",
-        "data": data,
-        "generators": {},
-        "sets": {},
-        "judge": {"steps": 1},
-        "arms": {},
-        "retrain": {"segmenter": {"steps": 1}, "seeds": [0]},
-        "report": {"title": "Own", "sweep": [], "temperatures": []},
-    }
     path = tmp_path / "params.yaml"
-    path.write_text(yaml.safe_dump(content))
+    path.write_text(yaml.safe_dump({**PARAMS, "data": data}))
     result = run("--params", path)
     assert result.exit_code == 0
     assert row(result.stdout, "moss").count("100.00%") == 2

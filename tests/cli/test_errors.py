@@ -11,21 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 from PIL import Image
 from typer.testing import CliRunner
 
 from augflow.cli import app
 from augflow.cli.errors import report_faults
-from augflow.core import io
-from tests.tiny_study import PARAMS
 
 HOME = Path(__file__).parents[2]
 
-LIMITED = "import resource as r; r.setrlimit(r.RLIMIT_FSIZE, ({most}, {most})); "
-
-COMMAND = LIMITED + "from augflow.cli import app; app({words!r})"
-SCRIPT = LIMITED + "import runpy; runpy.run_path({script!r}, run_name='__main__')"
+LIMITED = "import resource as r; r.setrlimit(r.RLIMIT_FSIZE, (64, 64)); "
+COMMAND = "from augflow.cli import app; app({words!r})"
 
 
 def ended(fault, capsys):
@@ -61,21 +56,16 @@ def test_a_file_that_cannot_be_used_is_one_line(capsys, number, words):
     assert code == 2
 
 
-def test_a_full_disk_without_a_name_is_one_line(capsys):
-    line, code = ended(OSError(errno.ENOSPC, "No space left on device"), capsys)
-    assert line.startswith("augflow: a file that was written or read: No space left on device; ")
-    assert code == 2
-
-
 def test_what_is_written_aside_goes_by_the_name_that_it_will_have(capsys):
     line, _ = ended(PermissionError(errno.EACCES, "no", "out/.made.png.71.part"), capsys)
     assert line.startswith("augflow: out/made.png: no; ")
 
 
-def test_an_encoder_that_fails_is_one_line(capsys):
-    line, code = ended(OSError("encoder error -2 when writing image file"), capsys)
+def test_a_fault_without_a_name_is_one_line(capsys):
+    line, _ = ended(OSError(errno.ENOSPC, "No space left on device"), capsys)
+    assert line.startswith("augflow: a file that was written or read: No space left on device; ")
+    line, _ = ended(OSError("encoder error -2 when writing image file"), capsys)
     assert line.startswith("augflow: encoder error -2 when writing image file; ")
-    assert code == 2
 
 
 def test_a_full_disk_that_a_library_made_something_else_of_is_one_line(capsys):
@@ -103,12 +93,6 @@ def test_no_memory_is_one_line(capsys, fault, words):
     assert code == 2
 
 
-@pytest.mark.parametrize("fault", [RuntimeError("ours"), ValueError("ours"), KeyError("ours")])
-def test_any_other_fault_keeps_its_traceback(fault):
-    with pytest.raises(type(fault)), report_faults():
-        raise fault
-
-
 def test_who_reads_our_output_and_goes_hears_no_more():
     endless = (
         "from augflow.cli.errors import report_faults\n"
@@ -124,22 +108,13 @@ def test_who_reads_our_output_and_goes_hears_no_more():
     ran.stderr.close()
 
 
-def test_a_fault_of_ours_while_a_missing_file_is_handled_keeps_its_traceback():
+def test_a_fault_of_ours_keeps_its_traceback_while_a_missing_file_is_handled_too():
+    with pytest.raises(ValueError, match="ours"), report_faults():
+        raise ValueError("ours")
     fault = RuntimeError("ours")
     fault.__context__ = FileNotFoundError(errno.ENOENT, "No such file", "x")
     with pytest.raises(RuntimeError, match="ours"), report_faults():
         raise fault
-
-
-def test_an_atomic_write_says_what_the_disk_was_full_of(monkeypatch, tmp_path):
-    def full(descriptor):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match="No space left") as fault:
-        io.atomic_write(tmp_path / "a.csv", b"x")
-    assert fault.value.filename == str(tmp_path / "a.csv")
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture
@@ -167,7 +142,7 @@ def bound_by_permissions():
 
 
 def run(code, cwd):
-    environment = {**os.environ, "PYTHONPATH": str(HOME), "AUGFLOW_CACHE": "off"}
+    environment = {**os.environ, "PYTHONPATH": str(HOME)}
     return subprocess.run(
         [sys.executable, "-c", code], cwd=cwd, env=environment, capture_output=True, text=True,
         check=False, preexec_fn=bound_by_permissions,
@@ -184,22 +159,16 @@ def require_one_line(done, *words):
 
 
 def test_a_command_on_a_disk_that_takes_no_more_ends_in_one_line(maps, tmp_path):
-    done = run(COMMAND.format(most=64, words=edit_words(maps, tmp_path / "out")), tmp_path)
+    command = COMMAND.format(words=edit_words(maps, tmp_path / "out"))
+    done = run(LIMITED + command, tmp_path)
     require_one_line(done, "File too large", "ulimit -f", "one")
     assert not (tmp_path / "out").exists()
-
-
-def test_a_stage_on_a_disk_that_takes_no_more_ends_in_one_line(tmp_path):
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(PARAMS))
-    script = str(HOME / "pipelines" / "prepare.py")
-    done = run(SCRIPT.format(most=64, script=script), tmp_path)
-    require_one_line(done, "no file may be larger", "ulimit -f", "data/")
 
 
 def test_a_read_only_folder_ends_in_one_line(maps, tmp_path):
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o500)
-    done = run(f"from augflow.cli import app; app({edit_words(maps, closed / 'out')!r})", tmp_path)
+    done = run(COMMAND.format(words=edit_words(maps, closed / "out")), tmp_path)
     require_one_line(done, f"augflow: {closed / 'out'}: Permission denied; give yourself the right")
 
 
@@ -210,16 +179,3 @@ def test_a_place_where_nothing_can_be_made_ends_in_one_line(maps, place):
     (line,) = result.stderr.splitlines()
     assert line.startswith("augflow: ")
     assert place.rpartition("/")[0] in line
-
-
-@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOSPC])
-def test_a_folder_that_cannot_be_made_ends_in_one_line(maps, tmp_path, monkeypatch, number):
-    def closed(self, *words, **options):
-        raise OSError(number, os.strerror(number), str(self))
-
-    monkeypatch.setattr(Path, "mkdir", closed)
-    result = CliRunner().invoke(app, edit_words(maps, tmp_path / "out"))
-    assert result.exit_code == 2, result.exception
-    (line,) = result.stderr.splitlines()
-    assert os.strerror(number) in line
-    assert str(tmp_path) in line

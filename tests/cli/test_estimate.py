@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
 import yaml
 from dvc.repo import Repo
-from typer.testing import CliRunner
 
-from augflow.cli import app
 from augflow.cli.estimate import duration
 from augflow.core.hardware import binary
-from augflow.estimate import estimate, throughput
+from augflow.estimate import estimate
+from augflow.estimate.estimate import cache_of
 from augflow.study import disk_usage
 from augflow.study.project import Project
-from tests import tiny_study
+from tests import commands, tiny_study
 from tests.mini_network import MINI, MINI_PY
 
 WITHIN = 1.25
@@ -30,14 +29,26 @@ NOISE = 2.0
 smaller, so that at this size it takes two blocks where a photograph takes one."""
 
 
-def run(*words):
-    return CliRunner().invoke(app, ["estimate", *(str(word) for word in words)])
+run = partial(commands.run, "estimate")
 
 
 def told(*words):
     result = run("--json", *words)
     assert result.exit_code == 0, result.stderr
     return json.loads(result.stdout)
+
+
+@pytest.fixture
+def lay(tmp_path, monkeypatch):
+    """Lays out a study that nothing is made of, and goes to its folder."""
+
+    def go(content=tiny_study.PARAMS):
+        (tmp_path / "mini.json").write_text(MINI)
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
+        monkeypatch.chdir(tmp_path)
+        return tmp_path
+
+    return go
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +62,19 @@ def before(tmp_path_factory):
         found = told("--no-timing")
         assert sorted(path.name for path in root.iterdir()) == ["mini.json", "params.yaml"]
     return found
+
+
+@pytest.fixture
+def laid(tmp_path, monkeypatch):
+    """Lays the tiny study's parameters, with others in their place, in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mini.json").write_text(MINI)
+
+    def lay(**changes):
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump({**tiny_study.PARAMS, **changes}))
+
+    lay()
+    return lay
 
 
 def outputs(project):
@@ -100,19 +124,15 @@ def test_the_cache_is_what_dvc_has_kept(before, whole_study):
     assert kept / WITHIN < before["total"]["cache"] < WITHIN * kept
 
 
-def test_totals_are_sums_and_the_most(before):
+def test_every_row_is_known_and_totals_are_their_sums_and_the_most(before):
     rows, total = before["stages"], before["total"]
     for part in ("operations", "disk", "cache"):
         assert total[part] == sum(row[part] or 0 for row in rows)
     for part in ("memory", "resume"):
         assert total[part] == max(row[part] or 0 for row in rows)
     assert before["left"] == total
-    [disk] = before["disks"]
-    parts = ("disk", "cache", "resume", "pixels")
-    assert disk["needed"] == sum(total[part] for part in parts)
-
-
-def test_every_row_is_known(before):
+    needed = sum(total[part] for part in ("disk", "cache", "resume"))
+    assert [disk["needed"] for disk in before["disks"]] == [needed]
     assert before["missing"] == []
     for row in before["stages"]:
         assert row["disk"] > 0, row
@@ -123,22 +143,26 @@ def test_every_row_is_known(before):
         ), row
 
 
-def test_nothing_is_left_of_a_study_that_is_made(study):
-    found = told("--no-timing")
-    assert all(row["made"] for row in found["stages"])
-    parts = ("operations", "disk", "cache", "resume")
-    assert [found["left"][part] for part in parts] == [0] * len(parts)
+def test_of_a_study_that_is_made_only_what_is_gone_is_left_and_linked_caches_hold_nothing(study):
+    assert cache_of(study.root) == (study.root.absolute() / ".dvc/cache/files/md5", True)
+    tiny_study.dvc(study.root, "config", "cache.type", "hardlink")
     shutil.rmtree(study.generator("flow"))
-    left = {row["stage"]: row for row in told("--no-timing")["stages"] if not row["made"]}
-    assert set(left) == {"train@flow"}
+    found = told("--no-timing")
+    [left] = [row for row in found["stages"] if not row["made"]]
+    assert left["stage"] == "train@flow"
+    assert [found["left"][part] for part in ("operations", "resume")] == [
+        left["operations"], left["resume"]
+    ]  # fmt: skip
+    assert (found["cache_copies"], found["total"]["cache"]) == (False, 0)
 
 
-def test_the_table_shows_the_numbers_of_the_json(before, tmp_path, monkeypatch):
-    (tmp_path / "mini.json").write_text(MINI)
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(tiny_study.PARAMS))
-    monkeypatch.chdir(tmp_path)
-    result = run("--no-timing")
-    assert result.exit_code == 0
+@pytest.mark.usefixtures("laid")
+def test_the_table_shows_the_numbers_of_the_json_and_a_disk_that_cannot_hold_it_is_one_line(before):
+    result = run("--no-timing", "--disk", "1MiB")
+    assert result.exit_code == 2
+    [line] = result.stderr.splitlines()
+    needed = binary(before["disks"][0]["needed"])
+    assert f"the study takes about {needed} more, but 1 MiB are free" in line
     lines = [line for line in result.stdout.splitlines() if line.startswith("│")]
     cells = {first: rest for first, *rest in
              ([c.strip() for c in line.strip("│").split("│")] for line in lines)}  # fmt: skip
@@ -151,37 +175,22 @@ def test_the_table_shows_the_numbers_of_the_json(before, tmp_path, monkeypatch):
     assert "an estimate" in result.stdout
     assert "counted on the study's own networks" in result.stdout
 
-
-def test_a_disk_that_cannot_hold_it_is_one_line_and_exit_2(before, tmp_path, monkeypatch):
-    (tmp_path / "mini.json").write_text(MINI)
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(tiny_study.PARAMS))
-    monkeypatch.chdir(tmp_path)
-    result = run("--no-timing", "--disk", "1MiB")
-    assert result.exit_code == 2
-    [line] = result.stderr.splitlines()
-    needed = binary(before["disks"][0]["needed"])
-    assert f"the study takes about {needed} more, but 1 MiB are free" in line
-    assert "train@flow" in result.stdout
     wrong = run("--disk", "much")
     assert wrong.exit_code == 2
     assert wrong.stderr.startswith("augflow: --disk: expected a size as 11GiB")
 
 
 @pytest.mark.usefixtures("free_threads")
-def test_seconds_follow_from_operations_and_rates(tmp_path, monkeypatch):
-    (tmp_path / "mini.json").write_text(MINI)
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(tiny_study.PARAMS))
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(throughput.Throughput, "rate", lambda self, kind: 1e6)
+def test_seconds_follow_from_operations_and_rates_of_a_trusted_config_too(
+    laid, tmp_path, monkeypatch
+):
+    (tmp_path / "mini.py").write_text(MINI_PY)
+    laid(judge={**tiny_study.PARAMS["judge"], "config": "mini.py", "trust_config": True})
+    monkeypatch.setattr(estimate, "operations_per_second", lambda network, kind, device: 1e6)
     monkeypatch.setattr(estimate, "start_seconds", lambda segmenting: 2.0 if segmenting else 1.0)
     found = told()
     rows = {row["stage"]: row for row in found["stages"]}
-    for stage, start in {
-        "train@flow": 1,
-        "synthesize@t05": 1,
-        "retrain@both": 2,
-        "judge": 2,
-    }.items():
+    for stage, start in {"train@flow": 1, "synthesize@t05": 1, "judge": 2}.items():
         assert rows[stage]["seconds"] == pytest.approx(start + rows[stage]["operations"] / 1e6)
     assert rows["prepare"]["seconds"] > 1
     assert rows["report"]["seconds"] is None
@@ -189,13 +198,9 @@ def test_seconds_follow_from_operations_and_rates(tmp_path, monkeypatch):
     assert found["total"]["seconds"] == pytest.approx(sum(known))
 
 
-def test_without_data_it_says_what_is_missing(tmp_path, monkeypatch):
-    content = {**tiny_study.PARAMS, "data": {
-        "reader": "cityscapes", "root": "nowhere", "size": [32, 48], "levels": 2,
-    }}  # fmt: skip
-    (tmp_path / "mini.json").write_text(MINI)
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
-    monkeypatch.chdir(tmp_path)
+def test_data_that_are_not_there_or_cannot_be_read_are_named(laid, tmp_path):
+    data = {"reader": "cityscapes", "root": "nowhere", "size": [32, 48], "levels": 2}
+    laid(data=data)
     found = told("--no-timing")
     [line] = found["missing"]
     assert line.startswith("nowhere: no data there (data.root)")
@@ -204,42 +209,18 @@ def test_without_data_it_says_what_is_missing(tmp_path, monkeypatch):
     assert rows["synthesize@t05"]["operations"] is None
     assert rows["train@flow"]["operations"] > 0
     assert rows["train@flow"]["resume"] > rows["train@flow"]["disk"] > 0
+    (tmp_path / "nowhere").mkdir()
+    empty = run("--no-timing")
+    assert empty.exit_code == 2
+    assert "no photos at" in empty.stderr
 
 
-def test_a_config_that_is_trusted_is_gone_through(tmp_path, monkeypatch):
-    content = copy.deepcopy(tiny_study.PARAMS)
-    networks = [content["judge"], *content["judges"].values(), content["retrain"]["segmenter"]]
-    networks += [choice["segmenter"] for choice in content["choices"].values()]
-    for section in networks:
-        section |= {"config": "mini.py", "trust_config": True}
-    (tmp_path / "mini.py").write_text(MINI_PY)
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
-    monkeypatch.chdir(tmp_path)
-    rows = {row["stage"]: row for row in told("--no-timing")["stages"]}
-    assert rows["judge"]["operations"] > 0
-
-
-def test_data_that_cannot_be_read_are_said_to_be_there(tmp_path, monkeypatch):
-    content = {**tiny_study.PARAMS, "data": {
-        "reader": "cityscapes", "root": "here", "size": [32, 48], "levels": 2,
-    }}  # fmt: skip
-    (tmp_path / "here").mkdir()
-    (tmp_path / "mini.json").write_text(MINI)
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
-    monkeypatch.chdir(tmp_path)
-    result = run("--no-timing")
-    assert result.exit_code == 2
-    assert "no photos at" in result.stderr
-
-
-@pytest.mark.parametrize("content", ["{}", '{"classes": 3, "size": [1, 2]}', "[" * 100_000])
-def test_a_damaged_record_of_scenes_is_one_line(tmp_path, monkeypatch, content):
-    (tmp_path / "mini.json").write_text(MINI)
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(tiny_study.PARAMS))
+@pytest.mark.parametrize("content", ["{}", "[" * 100_000])
+@pytest.mark.usefixtures("laid")
+def test_a_damaged_record_of_scenes_is_one_line(tmp_path, content):
     prepared = tmp_path / "data/mini/prepared"
     prepared.mkdir(parents=True)
     (prepared / "dataset.json").write_text(content)
-    monkeypatch.chdir(tmp_path)
     result = run("--no-timing")
     assert result.exit_code == 2, result.exception
     [line] = result.stderr.splitlines()
@@ -252,13 +233,3 @@ def test_a_damaged_record_of_scenes_is_one_line(tmp_path, monkeypatch, content):
 )
 def test_durations_are_said_as_people_say_them(seconds, text):
     assert duration(seconds) == text
-
-
-def test_a_cache_that_links_holds_no_second_copy(study):
-    from augflow.estimate.estimate import cache_of
-
-    assert cache_of(study.root) == (study.root.absolute() / ".dvc/cache/files/md5", True)
-    tiny_study.dvc(study.root, "config", "cache.type", "hardlink")
-    assert cache_of(study.root)[1] is False
-    found = told("--no-timing")
-    assert (found["cache_copies"], found["total"]["cache"]) == (False, 0)

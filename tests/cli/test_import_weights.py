@@ -1,16 +1,15 @@
 """`augflow import-weights`: a folder that the other commands read, or one line and exit code 2."""
 
+from functools import partial
+
 import torch
-from typer.testing import CliRunner
 
 from augflow import generators
-from augflow.cli import app
 from augflow.data.classes import table
+from tests import commands
 from tests.tools.checkpoints import test_glow2, test_pix2pix
 
-
-def run(*words):
-    return CliRunner().invoke(app, ["import-weights", *(str(word) for word in words)])
+run = partial(commands.run, "import-weights")
 
 
 def test_a_full_glow_can_be_loaded_afterwards(tmp_path):

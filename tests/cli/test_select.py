@@ -1,16 +1,14 @@
 """`augflow select`: selections of a project, and what is missing for them."""
 
 import shutil
+from functools import partial
 
 import pytest
-from typer.testing import CliRunner
 
-from augflow.cli import app
 from augflow.core import io
+from tests import commands
 
-
-def run(*words):
-    return CliRunner().invoke(app, ["select", *words])
+run = partial(commands.run, "select")
 
 
 @pytest.fixture

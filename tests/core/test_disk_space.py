@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 
-from augflow.core import hardware, io
+from augflow.core import hardware
 from augflow.core.errors import DataError
 from augflow.data.params import NewLayoutsParams
 from augflow.stages.runner import run_stage
 from augflow.study import disk_usage
-from tests.verify.conftest import study, whole_study
+from tests.verify.conftest import study
 
-__all__ = ["study", "whole_study"]
+__all__ = ["study"]
 
 
 def listing(root):
@@ -27,71 +25,59 @@ def test_files_take_whole_blocks(tmp_path):
     (tmp_path / "a").write_bytes(b"x")
     (tmp_path / "b").write_bytes(b"x" * (unit + 1))
     found = disk_usage.tree(tmp_path)
-    assert found == disk_usage.Amount(3 * unit, 2 * unit, 3 * unit)
-    assert found.times(4, 2) == disk_usage.Amount(12 * unit, 2 * unit, 6 * unit)
-    assert disk_usage.tree(tmp_path / "nowhere") == disk_usage.Amount()
+    assert found == hardware.DiskUsage(3 * unit, 2 * unit, 3 * unit)
+    assert found.times(4, 2) == hardware.DiskUsage(12 * unit, 2 * unit, 6 * unit)
+    assert disk_usage.tree(tmp_path / "nowhere") == hardware.DiskUsage()
+
+
+def test_a_state_that_is_there_counts_as_room(tmp_path):
+    state = hardware.DiskUsage(1000, 1000, 1000)
+    later = (tmp_path / "2", tmp_path / "3")
+    assert disk_usage.resume_states(state, tmp_path).size == 3000
+    (tmp_path / "state.safetensors").write_bytes(b"x" * 900)
+    assert disk_usage.resume_states(state, tmp_path).size == 2100
+    assert disk_usage.resume_states(state, tmp_path, *later).size == 6100
+    for folder in later:
+        folder.mkdir()
+        (folder / "state.safetensors").write_bytes(b"x" * 2500)
+    assert disk_usage.resume_states(state, tmp_path, *later).size == 2100
 
 
 STAGES = (
-    "prepare",
-    "train flow",
-    "predict maps",
-    "judge",
-    "judges own",
-    "synthesize more",
-    "synthesize new",
-    "transfer moved",
-    "choose best",
-    "select chosen",
-    "explore flow",
+    "prepare", "train flow", "predict maps", "judge", "judges own", "synthesize more",
+    "synthesize new", "transfer moved", "choose best", "select chosen", "explore flow",
     "retrain both",
-)
+)  # fmt: skip
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_writes_nothing_where_the_disk_is_full(study, stage, monkeypatch):
-    before = listing(study.root)
-    monkeypatch.setattr(hardware, "free_disk_bytes", lambda folder: 100)
-    with pytest.raises(DataError, match=r"takes about .*, but 100 B are free on its disk"):
-        run_stage(study, *stage.split())
-    assert listing(study.root) == before
-
-
-def test_scenes_that_are_there_are_not_prepared_without_room(study, monkeypatch):
-    before = listing(study.root)
-    needed = []
-
-    def free(folder):
-        needed.append(folder)
-        return 2**40 if folder == study.root / study.params.data.root else 100
-
-    monkeypatch.setattr(hardware, "free_disk_bytes", free)
-    monkeypatch.setattr("augflow.stages.prepare._make_streets", lambda root, params: None)
-    with pytest.raises(DataError, match="preparing the scenes takes about"):
-        run_stage(study, "prepare")
-    assert listing(study.root) == before
-
-
-def test_exports_layouts_and_sets_of_a_user_need_room_too(study, tmp_path, monkeypatch):
+def test_nothing_is_written_where_the_disk_is_full(study, tmp_path, monkeypatch):
     from augflow.tools.export import export
     from augflow.tools.new_layouts import layouts_of_scenes
     from augflow.tools.synth import synth
 
-    maps = tmp_path / "maps"
-    name = io.read_csv(study.prepared_folder / "scenes.csv")[0]["name"]
-    shutil.copytree(study.prepared_folder / "train" / "classes", maps)
-    assert (maps / f"{name}.png").exists()
+    before = listing(study.root)
     monkeypatch.setattr(hardware, "free_disk_bytes", lambda folder: 100)
+    for stage in STAGES:
+        with pytest.raises(DataError, match=r"takes about .*, but 100 B are free on its disk"):
+            run_stage(study, *stage.split())
+        assert listing(study.root) == before
     out = tmp_path / "out"
+    maps = study.synthetic("more") / "gtFine"
     new = NewLayoutsParams(boost=("car",))
     for work in (
         lambda: export("more", "cityscapes", out),
         lambda: layouts_of_scenes(study.prepared_folder, new, out),
-        lambda: synth(maps, study.generator("flow"), out, temperature=0.5, labels="train_ids"),
+        lambda: synth(maps, study.generator("flow"), out, temperature=0.5),
     ):
         with pytest.raises(DataError, match="100 B are free"):
             work()
         assert not out.exists()
+    room = {study.root / study.params.data.root: 2**40}
+    monkeypatch.setattr(hardware, "free_disk_bytes", lambda folder: room.get(folder, 100))
+    monkeypatch.setattr("augflow.stages.prepare._make_streets", lambda root, params: None)
+    with pytest.raises(DataError, match="preparing the scenes takes about"):
+        run_stage(study, "prepare")
+    assert listing(study.root) == before
 
 
 def test_states_and_weights_are_as_large_as_said(study, monkeypatch):
@@ -121,15 +107,3 @@ def test_states_and_weights_are_as_large_as_said(study, monkeypatch):
         # a third state is written beside the last two; a lock and pages of samples are small
         real = 3 * (run - unit) / states + weights
         assert real / 1.5 < need < 1.1 * real + 4 * unit
-
-
-def test_a_state_that_is_there_counts_as_room(tmp_path):
-    state = disk_usage.Amount(1000, 1000, 1000)
-    assert disk_usage.resume_states(state, tmp_path).size == 3000
-    (tmp_path / "state.safetensors").write_bytes(b"x" * 900)
-    assert disk_usage.resume_states(state, tmp_path).size == 2100
-    assert disk_usage.resume_states(state, tmp_path, tmp_path / "2", tmp_path / "3").size == 6100
-    for later in ("2", "3"):
-        (tmp_path / later).mkdir()
-        (tmp_path / later / "state.safetensors").write_bytes(b"x" * 2500)
-    assert disk_usage.resume_states(state, tmp_path, tmp_path / "2", tmp_path / "3").size == 2100

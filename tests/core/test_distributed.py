@@ -102,36 +102,19 @@ def test_one_process_goes_on_where_two_stopped(out, tmp_path):
         torch.testing.assert_close(ours[name], theirs[name], atol=1e-3 * scale, rtol=0, msg=name)
 
 
-def test_a_rank_out_of_memory_ends_both_with_what_to_do(out):
-    first, second = said(out, "memory")
+@pytest.mark.parametrize(("trial", "words"), [
+    ("memory", "ModelError: step 1: out of memory with 2 rows at once (batch_size 3, micro_batch "
+     "null; 0.01 GiB by the estimate, 0.01 GiB were free): set training.micro_batch to 1, the "
+     "largest that fits by the estimate"),
+    ("nan", "ModelError: step 0: the loss is nan, first seen in target.levels.0."),
+    ("mistake", "RuntimeError: rank 1: TypeError: "),
+    ("watch", "DataError: the disk is full"),
+    ("small", "training.batch_size is 1, but 2 processes train"),
+])  # fmt: skip
+def test_a_fault_of_one_rank_ends_both_with_what_to_do(out, trial, words):
+    first, second = said(out, trial)
     assert first == second
-    assert first == (
-        "ModelError: step 1: out of memory with 2 rows at once (batch_size 3, micro_batch null; "
-        "0.01 GiB by the estimate, 0.01 GiB were free): set training.micro_batch to 1, the largest "
-        "that fits by the estimate"
-    )
-
-
-def test_rows_of_one_rank_that_are_not_finite_end_both_with_the_layer(out):
-    first, second = said(out, "nan")
-    assert first == second
-    assert first.startswith("ModelError: step 0: the loss is nan, first seen in target.levels.0.")
-
-
-def test_a_mistake_of_one_rank_ends_both(out):
-    first, second = said(out, "mistake")
-    assert first == second
-    assert first.startswith("RuntimeError: rank 1: TypeError: ")
-
-
-def test_a_fault_of_what_only_the_first_rank_does_ends_both(out):
-    assert said(out, "watch") == ["DataError: the disk is full"] * 2
-
-
-def test_a_batch_has_a_row_for_every_rank(out):
-    first, second = said(out, "small")
-    assert first == second
-    assert "training.batch_size is 1, but 2 processes train" in first
+    assert words in first
 
 
 @pytest.fixture(autouse=True)
@@ -155,10 +138,14 @@ def test_by_default_one_process_trains_on_the_processor():
 
 
 def test_options_come_before_the_environment(monkeypatch):
-    monkeypatch.setenv("AUGFLOW_ACCELERATOR", "cuda")
+    monkeypatch.setenv("LT_ACCELERATOR", "cuda")
+    assert requested_devices() == Devices("cuda", 1, 1)
     monkeypatch.setenv("AUGFLOW_DEVICES", "4")
     assert requested_devices() == Devices("cuda", 4, 1)
     assert requested_devices("auto", 2, 3) == Devices("auto", 2, 3)
+    monkeypatch.setenv("AUGFLOW_DEVICES", "two")
+    with pytest.raises(ParamsError, match="expected a number from 1 on, got 'two'"):
+        requested_devices()
 
 
 def test_what_a_launcher_started_is_taken_as_it_is(monkeypatch):
@@ -170,17 +157,11 @@ def test_what_a_launcher_started_is_taken_as_it_is(monkeypatch):
         requested_devices(devices=2)
 
 
-def test_fabric_run_tells_the_accelerator(monkeypatch):
-    monkeypatch.setenv("LT_ACCELERATOR", "cuda")
-    assert requested_devices().accelerator == "cuda"
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"accelerator": "cida"}, "no 'cida'; known: cpu, cuda, auto; did you mean 'cuda'"),
         ({"devices": 0}, r"--devices \(AUGFLOW_DEVICES\): expected a number from 1 on, got '0'"),
-        ({"nodes": -1}, r"--nodes \(AUGFLOW_NODES\): expected a number from 1 on, got '-1'"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(options, message):
@@ -188,24 +169,16 @@ def test_what_cannot_be_meant_is_refused(options, message):
         requested_devices(**options)
 
 
-def test_a_number_in_the_environment_is_checked_too(monkeypatch):
-    monkeypatch.setenv("AUGFLOW_DEVICES", "two")
-    with pytest.raises(ParamsError, match="expected a number from 1 on, got 'two'"):
-        requested_devices()
-
-
-def test_gpus_that_are_not_there_are_named(monkeypatch):
+def test_what_is_not_there_is_named_but_auto_takes_the_processor(monkeypatch):
+    with pytest.raises(ParamsError, match="--nodes is 2, but this machine knows no other"):
+        start(Devices("cpu", 1, 2), "float32")
     gpus(monkeypatch, 0)
+    assert start(Devices("auto"), "float32") is ALONE
     with pytest.raises(ParamsError, match="cuda, but there is no GPU that torch can use; take cpu"):
         start(Devices("cuda"), "float32")
     gpus(monkeypatch, 2)
     with pytest.raises(ParamsError, match="--devices is 3, but this machine has 2 for cuda"):
         start(Devices("cuda", 3), "float32")
-
-
-def test_auto_takes_the_processor_where_there_is_no_gpu(monkeypatch):
-    gpus(monkeypatch, 0)
-    assert start(Devices("auto"), "float32") is ALONE
 
 
 def test_a_process_by_itself_goes_by_the_environment(monkeypatch):
@@ -230,11 +203,6 @@ def test_a_gpu_that_nobody_asked_for_is_told_of_once(monkeypatch, caplog):
         distributed.requested_devices("cpu")
     (told,) = caplog.messages
     assert "AUGFLOW_ACCELERATOR=auto" in told
-
-
-def test_machines_that_do_not_know_each_other_are_told_how_to():
-    with pytest.raises(ParamsError, match="--nodes is 2, but this machine knows no other"):
-        start(Devices("cpu", 1, 2), "float32")
 
 
 def test_fabric_is_given_device_and_precision(monkeypatch):

@@ -2,7 +2,6 @@
 
 import shutil
 
-import numpy as np
 import pytest
 import torch
 
@@ -11,12 +10,6 @@ from augflow.core.errors import DataError
 from augflow.core.hardware import DiskUsage, check_disk_space, check_disk_spaces
 
 CPU = torch.device("cpu")
-
-
-def test_some_memory_is_free_here():
-    free = hardware.free_memory(CPU)
-    assert free is not None
-    assert 2**20 < free < 2**50
 
 
 @pytest.mark.parametrize(
@@ -52,9 +45,6 @@ def test_the_least_that_anybody_leaves_is_free(monkeypatch):
     assert hardware.free_memory(CPU) == 400
     monkeypatch.setattr(hardware, "_left_by_groups", list)
     assert hardware.free_memory(CPU) == 500
-
-
-def test_a_gpu_is_asked_itself(monkeypatch):
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (device.index + 7, 100))
     assert hardware.free_memory(torch.device("cuda", 1)) == 8
 
@@ -68,17 +58,6 @@ def test_want_of_memory_is_told_from_other_faults():
     assert not hardware.out_of_memory(RuntimeError("shapes do not fit"))
 
 
-def test_the_peak_of_a_piece_of_work_is_what_it_holds_at_most():
-    def work():
-        held = np.ones(2**25, np.uint8)
-        return held.sum()
-
-    before = hardware.resident()
-    assert before > 0
-    peak = hardware.peak_of(work)
-    assert peak is None or 2**24 < peak < 2**27
-
-
 def test_a_folder_that_is_not_there_is_on_the_disk_of_the_one_above(tmp_path):
     assert hardware.nearest_existing_parent(tmp_path / "a" / "b") == tmp_path
     assert hardware.disk_id(tmp_path / "a") == tmp_path.stat().st_dev
@@ -87,26 +66,19 @@ def test_a_folder_that_is_not_there_is_on_the_disk_of_the_one_above(tmp_path):
 
 def test_what_fits_passes_and_what_does_not_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setattr(hardware, "free_disk_bytes", lambda folder: 5 * 2**20)
-    check_disk_space(tmp_path / "out", DiskUsage(5 * 2**20), "set x")
+    out = tmp_path / "out"
+    check_disk_space(out, DiskUsage(5 * 2**20), "set x")
     with pytest.raises(DataError) as caught:
-        check_disk_space(tmp_path / "out", DiskUsage(6 * 2**20), "set x")
+        check_disk_space(out, DiskUsage(6 * 2**20), "set x")
     [line] = str(caught.value).splitlines()
-    assert line.startswith(f"{tmp_path / 'out'}: set x takes about 6 MiB, but 5 MiB are free")
+    assert line.startswith(f"{out}: set x takes about 6 MiB, but 5 MiB are free")
     assert "make room" in line
-
-
-def test_folders_of_one_disk_share_its_room(tmp_path, monkeypatch):
-    monkeypatch.setattr(hardware, "free_disk_bytes", lambda folder: 10)
-    needs = {tmp_path / "a": DiskUsage(6), tmp_path / "b": DiskUsage(6)}
-    for folder, need in needs.items():
-        check_disk_space(folder, need, "one")
-    with pytest.raises(DataError, match="takes about 12 B, but 10 B are free"):
+    # folders of one disk share its room
+    needs = {out: DiskUsage(3 * 2**20), tmp_path / "b": DiskUsage(3 * 2**20)}
+    with pytest.raises(DataError, match="takes about 6 MiB, but 5 MiB are free"):
         check_disk_spaces(needs, "both")
-    monkeypatch.setattr(hardware, "disk_id", lambda folder: 1 if folder.name == "a" else 2)
+    monkeypatch.setattr(hardware, "disk_id", lambda folder: folder.name)
     check_disk_spaces(needs, "on two disks")
-
-
-def test_a_file_that_may_not_be_as_large_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(hardware, "largest_file", lambda: 1024)
     check_disk_space(tmp_path, DiskUsage(4096, largest=1024), "files")
     with pytest.raises(DataError, match=r"a file of about 2 KiB, .* larger than 1 KiB .*ulimit -f"):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -26,11 +27,12 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monke
     io.atomic_write(path, b"old")
 
     def no_space(*_):
-        raise OSError("disk full")
+        raise OSError(errno.ENOSPC, "disk full")
 
     monkeypatch.setattr(os, "fsync", no_space)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(OSError, match="disk full") as fault:
         io.atomic_write(path, b"new")
+    assert fault.value.filename == str(path)
     assert path.read_bytes() == b"old"
     assert names(tmp_path) == ["a.txt"]
 
@@ -79,11 +81,17 @@ def test_files_move_up_a_name_the_last_one_first(tmp_path, order):
     assert names(tmp_path) == ["c"]
 
 
-def test_a_fresh_folder_replaces_the_old_one_whole(tmp_path):
+def test_a_fresh_folder_replaces_the_old_one_whole_or_not_at_all(tmp_path):
     out = tmp_path / "out"
     for name in ("first", "second"):
         with io.fresh_folder(out) as folder:
             (folder / name).touch()
+    assert names(out) == ["second"]
+    with pytest.raises(DataError), io.fresh_folder(out) as folder:  # noqa: PT012
+        (folder / "half").write_bytes(b"text")
+        io.read_photo(folder / "half")
+    with pytest.raises(DataError), io.fresh_folder(tmp_path / "new" / "deep" / "out"):
+        raise DataError("stop")
     assert names(out) == ["second"]
     assert names(tmp_path) == ["out"]
 
@@ -105,60 +113,23 @@ def test_a_signal_between_the_two_renames_puts_the_old_folder_back(tmp_path, mon
     assert names(tmp_path) == ["out"]
 
 
-def test_a_fresh_folder_that_fails_leaves_the_old_one(tmp_path):
-    out = tmp_path / "out"
-    with io.fresh_folder(out) as folder:
-        (folder / "kept").touch()
-    with pytest.raises(DataError), io.fresh_folder(out) as folder:  # noqa: PT012
-        (folder / "half").write_bytes(b"text")
-        io.read_photo(folder / "half")
-    assert names(out) == ["kept"]
-    assert names(tmp_path) == ["out"]
-
-
-def test_a_fresh_folder_that_fails_leaves_no_folders_above_it(tmp_path):
-    with pytest.raises(DataError), io.fresh_folder(tmp_path / "new" / "deep" / "out"):
-        raise DataError("stop")
-    assert names(tmp_path) == []
-
-
-def test_a_fresh_folder_within_a_file_is_refused(tmp_path):
-    (tmp_path / "file").touch()
-    with (
-        pytest.raises(DataError, match="file is a file, expected a folder"),
-        io.fresh_folder(tmp_path / "file" / "deep" / "out"),
-    ):
-        pass
-
-
 def test_a_file_in_the_place_of_a_folder_is_refused_and_stays(tmp_path):
     (tmp_path / "out").write_text("mine")
-    with (
-        pytest.raises(DataError, match="out: a file, expected a folder"),
-        io.fresh_folder(tmp_path / "out"),
-    ):
-        pass
+    for path in (tmp_path / "out", tmp_path / "out" / "deep" / "out"):
+        with pytest.raises(DataError, match="a file, expected a folder"), io.fresh_folder(path):
+            pass
     assert (tmp_path / "out").read_text() == "mine"
     assert names(tmp_path) == ["out"]
 
 
-def test_what_a_killed_process_left_goes_and_nothing_else(tmp_path):
-    for name in (".out.99.part", ".out.98.part", ".outer.99.part", ".out.x.part"):
+def test_what_a_killed_process_left_goes_and_the_folder_it_put_aside_comes_back(tmp_path):
+    for name in (".out.99.part", ".out.98.part", ".outer.99.part", ".out.x.part", ".out.99.old"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "begun").touch()
-    with io.fresh_folder(tmp_path / "out"):
-        pass
-    assert names(tmp_path) == [".out.x.part", ".outer.99.part", "out"]
-
-
-def test_a_folder_that_was_put_aside_comes_back(tmp_path):
-    aside = tmp_path / ".out.99.old"
-    aside.mkdir()
-    (aside / "kept").touch()
     with pytest.raises(DataError), io.fresh_folder(tmp_path / "out"):
         raise DataError("stop")
-    assert names(tmp_path) == ["out"]
-    assert names(tmp_path / "out") == ["kept"]
+    assert names(tmp_path) == [".out.x.part", ".outer.99.part", "out"]
+    assert names(tmp_path / "out") == ["begun"]
 
 
 def test_a_folder_that_is_being_written_is_written_once(tmp_path):
@@ -186,20 +157,13 @@ def test_a_file_of_a_killed_process_goes_and_that_of_a_live_one_stays(tmp_path):
     [PHOTO, PHOTO[..., 0], PHOTO[..., 0].astype(np.uint16) * 257],
     ids=["rgb", "8-bit", "16-bit"],
 )
-def test_pixels_are_read_as_they_were_written(tmp_path, pixels):
-    io.write_png(tmp_path / "a.png", pixels)
-    assert (io.read_ids(tmp_path / "a.png") == pixels).all()
-
-
-def test_pixels_of_another_type_are_the_callers_fault(tmp_path):
-    with pytest.raises(ValueError, match="int64"):
-        io.write_png(tmp_path / "a.png", PHOTO[..., 0].astype(np.int64))
-
-
-def test_equal_pixels_give_equal_files(tmp_path):
+def test_pixels_are_read_as_they_were_written_to_equal_files(tmp_path, pixels):
     for name in ("a.png", "b.png"):
-        io.write_png(tmp_path / name, PHOTO[:, ::-1])
+        io.write_png(tmp_path / name, pixels)
+    assert (io.read_ids(tmp_path / "a.png") == pixels).all()
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    with pytest.raises(ValueError, match="int64"):
+        io.write_png(tmp_path / "a.png", pixels.astype(np.int64))
 
 
 def test_a_table_is_read_as_it_was_written(tmp_path):
@@ -226,21 +190,15 @@ def test_each_value_has_one_text(value, text):
     assert io.cell(value) == text
 
 
-def test_a_ragged_table_is_an_error_that_names_the_line(tmp_path):
-    path = tmp_path / "a.csv"
-    path.write_text("a,b\n1,2\n3\n")
-    with pytest.raises(DataError, match="line 3"):
-        io.read_csv(path)
-    path.write_text("a,b\n1,2,3\n")
-    with pytest.raises(DataError, match="line 2"):
-        io.read_csv(path)
-
-
-@pytest.mark.parametrize("content", [b"a,b\n\xff\xfe,2\n", b"a,b\n" + b"1" * 200_000 + b",2\n"])
-def test_what_is_no_table_of_text_is_one_line(tmp_path, content):
+@pytest.mark.parametrize(("content", "said"), [
+    (b"a,b\n1,2\n3\n", "line 3"), (b"a,b\n1,2,3\n", "line 2"),
+    (b"a,b\n\xff\xfe,2\n", r"a\.csv: not a table of UTF-8 text \(.*; restore"),
+    (b"a,b\n" + b"1" * 200_000 + b",2\n", r"a\.csv: not a table of UTF-8 text \(.*; restore"),
+])  # fmt: skip
+def test_what_is_no_table_of_text_is_one_line(tmp_path, content, said):
     path = tmp_path / "a.csv"
     path.write_bytes(content)
-    with pytest.raises(DataError, match=r"a\.csv: not a table of UTF-8 text \(.*; restore"):
+    with pytest.raises(DataError, match=said):
         io.read_csv(path)
 
 
@@ -250,19 +208,15 @@ def test_json_has_one_form():
         io.json_bytes({"a": float("nan")})
 
 
-def test_lists_of_numbers_stand_on_one_line():
+def test_lists_of_numbers_stand_on_one_line_of_json_and_what_is_none_is_named(tmp_path):
     content = {"m": [[1, -2], [3.5e-09, 4]], "t": ["[\n  1\n]", 5], "e": [], "n": [None, True]}
     text = io.json_bytes(content).decode()
     assert json.loads(text) == content
     assert "    [1, -2],\n    [3.5e-09, 4]\n" in text
-
-
-def test_what_is_not_json_is_an_error(tmp_path):
     (tmp_path / "a.json").write_text("{")
-    with pytest.raises(DataError, match=r"a\.json: not JSON"):
-        io.read_json(tmp_path / "a.json")
-    with pytest.raises(DataError, match="no such file"):
-        io.read_json(tmp_path / "b.json")
+    for name, words in (("a.json", "not JSON"), ("b.json", "no such file")):
+        with pytest.raises(DataError, match=f"{name}: {words}"):
+            io.read_json(tmp_path / name)
 
 
 def test_the_digest_of_a_png_is_that_of_its_pixels(tmp_path):
@@ -290,19 +244,7 @@ def test_a_tree_is_digested_file_by_file(tmp_path):
     }
 
 
-def test_a_held_folder_is_held_once(tmp_path):
-    with (
-        io.exclusive_lock(tmp_path),
-        pytest.raises(BusyError, match=f"process {os.getpid()}"),
-        io.exclusive_lock(tmp_path),
-    ):
-        pass
-    with io.exclusive_lock(tmp_path):
-        pass
-    assert names(tmp_path) == []
-
-
-def test_the_lock_of_a_killed_process_is_taken_over(tmp_path):
+def test_a_folder_is_held_once_and_the_lock_of_a_killed_process_taken_over(tmp_path):
     code = (
         "import pathlib, sys, time; from augflow.core.io import exclusive_lock\n"
         "with exclusive_lock(pathlib.Path(sys.argv[1])):\n"
@@ -316,5 +258,12 @@ def test_the_lock_of_a_killed_process_is_taken_over(tmp_path):
         with pytest.raises(BusyError, match=f"process {other.pid}"), io.exclusive_lock(tmp_path):
             pass
         other.send_signal(signal.SIGKILL)
+    with (
+        io.exclusive_lock(tmp_path),
+        pytest.raises(BusyError, match=f"process {os.getpid()}"),
+        io.exclusive_lock(tmp_path),
+    ):
+        pass
     with io.exclusive_lock(tmp_path):
         pass
+    assert names(tmp_path) == []

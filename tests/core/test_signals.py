@@ -53,7 +53,17 @@ def test_a_signal_raises_and_the_old_handler_comes_back(number):
     assert signal.getsignal(number) is before
 
 
-def test_a_signal_that_is_ignored_stays_ignored():
+def test_a_signal_that_is_ignored_stays_so_and_other_threads_leave_signals_alone():
+    found = []
+
+    def work():
+        with signals.raise_on_signal(), signals.defer_signal() as asked:
+            found.append(asked())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == [0]
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with signals.raise_on_signal():
@@ -72,27 +82,11 @@ def test_the_first_signal_waits_and_the_second_does_not():
         os.kill(os.getpid(), signal.SIGINT)
         seen.append("not reached")
     assert seen == [0, signal.SIGTERM]
-
-
-def test_a_signal_that_nobody_has_heeded_is_raised_at_the_end():
-    done = []
+    # one that nobody has heeded is raised at the end
     with pytest.raises(Stopped), signals.defer_signal():  # noqa: PT012
         os.kill(os.getpid(), signal.SIGTERM)
-        done.append(True)
-    assert done == [True]
-
-
-def test_another_thread_than_the_main_one_leaves_signals_alone():
-    found = []
-
-    def work():
-        with signals.raise_on_signal(), signals.defer_signal() as asked:
-            found.append(asked())
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    assert found == [0]
+        seen.append(True)
+    assert seen[-1] is True
 
 
 def started(folder: Path, stage: str = STAGE, **environ: str) -> subprocess.Popen:

@@ -32,12 +32,12 @@ def test_a_lie_is_refused_in_one_line(tmp_path, lie):
     assert len(str(fault.value).splitlines()) == 1
 
 
-@pytest.mark.parametrize("program", ["pickle", "torch", "torch_legacy"])
-def test_a_program_is_refused_and_not_run(tmp_path, program):
+def test_a_program_is_refused_and_not_run(tmp_path):
     path, trace = tmp_path / "weights.safetensors", tmp_path / "ran"
-    path.write_bytes(attacks.programs(trace)[program])
-    with pytest.raises(ModelError, match="not a whole safetensors file"):
-        read_weights(path)
+    for program in attacks.programs(trace).values():
+        path.write_bytes(program)
+        with pytest.raises(ModelError, match="not a whole safetensors file"):
+            read_weights(path)
     assert not trace.exists()
 
 

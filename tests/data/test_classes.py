@@ -6,42 +6,18 @@ import pytest
 from augflow.core.errors import DataError, ParamsError
 from augflow.data.classes import IGNORE, TABLES, ClassRow, ClassTable, table
 
-every_table = pytest.mark.parametrize("name", sorted(TABLES))
 
-
-@every_table
-def test_train_ids_count_from_zero_without_gaps(name):
-    assert [row.train_id for row in table(name).train_rows] == list(range(table(name).count))
-
-
-@every_table
-def test_ids_are_unique_and_names_are_too(name):
-    rows = table(name).rows
-    assert len({row.id for row in rows}) == len(rows)
-    assert len({row.name for row in rows}) == len(rows)
-
-
-@every_table
-def test_exported_ids_are_read_as_the_train_ids_they_came_from(name):
+@pytest.mark.parametrize("name", sorted(TABLES))
+def test_ids_and_colours_of_a_table_lead_back_to_its_train_ids(name):
     t = table(name)
-    classes = np.array([[*range(t.count), IGNORE]], np.uint8)
-    assert (t.from_raw(t.raw_ids[classes]) == classes).all()
-
-
-@every_table
-def test_painted_classes_are_read_back(name):
-    t = table(name)
-    classes = np.array([[*range(t.count), IGNORE]], np.uint8)
-    assert (t.from_colours(t.palette[classes]) == classes).all()
-
-
-@every_table
-def test_train_ids_are_read_as_themselves(name):
-    t = table(name)
+    assert [row.train_id for row in t.train_rows] == list(range(t.count))
+    assert len({row.id for row in t.rows}) == len({row.name for row in t.rows}) == len(t.rows)
     classes = np.array([[*range(t.count), IGNORE]], np.int64)
-    read = t.from_train(classes)
-    assert (read == classes).all()
-    assert read.dtype == np.uint8
+    assert (t.from_raw(t.raw_ids[classes]) == classes).all()
+    assert (t.from_colours(t.palette[classes]) == classes).all()
+    assert (t.from_train(classes) == classes).all()
+    assert t.from_train(classes).dtype == np.uint8
+    assert (t.from_raw(np.array([[255]])) == IGNORE).all()
 
 
 def test_cityscapes_learns_its_nineteen_classes_in_the_published_order():
@@ -55,10 +31,6 @@ def test_cityscapes_learns_its_nineteen_classes_in_the_published_order():
     ]  # fmt: skip
 
 
-def test_cityscapes_counts_people_and_vehicles():
-    assert table("cityscapes").things == tuple(range(11, 19))
-
-
 def test_streets_keep_the_published_ids_of_ten_classes():
     streets = table("streets")
     assert streets.count == 10
@@ -67,30 +39,15 @@ def test_streets_keep_the_published_ids_of_ten_classes():
     assert streets.from_raw(np.array([[7, 26, 27]])).tolist() == [[0, 8, IGNORE]]
 
 
-def test_an_unknown_id_is_named():
-    with pytest.raises(DataError, match="34"):
-        table("cityscapes").from_raw(np.array([[7, 34]]))
+def test_what_a_table_does_not_know_is_named():
+    city = table("cityscapes")
+    for wrong, said in (([[7, 34]], "34"), ([[-1]], "outside"), ([[65536]], "outside")):
+        with pytest.raises(DataError, match=said):
+            city.from_raw(np.array(wrong))
     with pytest.raises(DataError, match="19"):
-        table("cityscapes").from_train(np.array([[0, 19]]))
-
-
-@pytest.mark.parametrize("wrong", [-1, 65536])
-def test_an_id_beyond_sixteen_bits_is_refused(wrong):
-    with pytest.raises(DataError, match="outside"):
-        table("cityscapes").from_raw(np.array([[wrong]]))
-
-
-def test_255_is_ignored_whatever_the_table():
-    for name in TABLES:
-        assert (table(name).from_raw(np.array([[255]])) == IGNORE).all()
-
-
-def test_an_unknown_colour_is_named():
+        city.from_train(np.array([[0, 19]]))
     with pytest.raises(DataError, match=r"\(1, 2, 3\)"):
-        table("camvid").from_colours(np.array([[[1, 2, 3]]], np.uint8))
-
-
-def test_an_unknown_table_lists_the_known_ones_and_the_nearest():
+        city.from_colours(np.array([[[1, 2, 3]]], np.uint8))
     with pytest.raises(ParamsError, match="did you mean 'cityscapes'"):
         table("cityscape")
 

@@ -22,11 +22,7 @@ def classes():
 
 def test_train_ids_published_ids_and_colours_give_one_layout(tmp_path):
     ids = classes()
-    forms = {
-        "train": ids,
-        "raw": CITY.raw_ids[ids],
-        "colour": CITY.palette[ids],
-    }
+    forms = {"train": ids, "raw": CITY.raw_ids[ids], "colour": CITY.palette[ids]}
     for name, pixels in forms.items():
         io.write_png(tmp_path / name / "a.png", pixels)
         (found,) = label_maps.read_layouts(tmp_path / name, CITY, SIZE)
@@ -41,16 +37,6 @@ def test_what_ids_mean_is_decided_for_the_folder_as_a_whole(tmp_path):
     found = label_maps.read_layouts(tmp_path, CITY, SIZE)
     assert [item.name for item in found] == ["low", "raw"]
     assert set(found[0].layout.classes.unique().tolist()) == {0}
-
-
-def test_larger_layouts_are_resized_and_keep_thin_boundaries(tmp_path):
-    ids = np.zeros((64, 96), np.uint8)
-    ids[20:40, 30:60] = 13
-    io.write_png(tmp_path / "a.png", ids)
-    (found,) = label_maps.read_layouts(tmp_path, CITY, SIZE)
-    assert found.layout.size == SIZE
-    assert 0 < float(found.layout.boundary.max()) <= 1
-    assert float(found.layout.boundary[0, 8, 11]) == 0
 
 
 def test_instance_ids_show_boundaries_that_classes_do_not(tmp_path):
@@ -90,25 +76,19 @@ def test_all_faults_are_listed(tmp_path):
     assert "77" in str(fault.value)
 
 
-@pytest.mark.parametrize("make", [lambda p: None, lambda p: p.mkdir()])
-def test_a_missing_or_empty_folder_is_an_error(tmp_path, make):
-    make(tmp_path / "x")
-    with pytest.raises(DataError, match=r"no such folder|holds no PNG"):
-        label_maps.read_layouts(tmp_path / "x", CITY, SIZE)
-
-
-def test_names_that_come_twice_are_refused(tmp_path):
+def test_folders_that_hold_no_layouts_or_not_one_of_a_name_are_refused(tmp_path):
+    (tmp_path / "empty").mkdir()
     for folder in ("a", "b"):
-        io.write_png(tmp_path / folder / "same.png", classes())
-    with pytest.raises(DataError, match="come twice: same"):
-        label_maps.read_layouts(tmp_path, CITY, SIZE)
-
-
-def test_a_layout_without_its_map_is_named(tmp_path):
-    io.write_png(tmp_path / "l" / "a.png", classes())
-    io.write_png(tmp_path / "b" / "other.png", classes())
-    with pytest.raises(DataError, match=r"a\.png: no map of that name"):
-        label_maps.read_layouts(tmp_path / "l", CITY, SIZE, maps=tmp_path / "b")
+        io.write_png(tmp_path / "l" / folder / "same.png", classes())
+    io.write_png(tmp_path / "m" / "other.png", classes())
+    io.write_png(tmp_path / "small" / "same.png", classes()[:4])
+    for layouts, maps, said in (
+        ("none", None, "no such folder"), ("empty", None, "holds no PNG"),
+        ("l/a", "small", r"is \(4, 24\), the layout \(16, 24\)"),
+        ("l", None, "come twice: same"), ("l/a", "m", r"same\.png: no map of that name")
+    ):  # fmt: skip
+        with pytest.raises(DataError, match=said):
+            label_maps.read_layouts(tmp_path / layouts, CITY, SIZE, maps=maps and tmp_path / maps)
 
 
 def test_layouts_are_read_as_prepare_reads_them(
@@ -127,23 +107,6 @@ def test_layouts_are_read_as_prepare_reads_them(
     for n, item in enumerate(found):
         assert np.array_equal(item.layout.classes[0], expected.classes[n])
         assert np.allclose(item.layout.boundary[0], expected.boundary[n], atol=1e-6)
-
-
-def test_prepared_boundary_maps_are_taken_with_their_greys(prepared):
-    from augflow.data.scenes import SceneFolder
-
-    scenes = SceneFolder(prepared, "val")
-    found = label_maps.read_layouts(
-        prepared / "val" / "classes", CITY, scenes.size, maps=prepared / "val" / "boundary"
-    )
-    expected = scenes.scenes().layout.boundary
-    assert all(np.allclose(item.layout.boundary[0], expected[n]) for n, item in enumerate(found))
-
-
-def test_published_endings_say_what_the_ids_are(tmp_path):
-    io.write_png(tmp_path / "a_gtFine_labelIds.png", np.full(SIZE, 7, np.uint8))
-    (found,) = label_maps.read_layouts(tmp_path, CITY, SIZE)
-    assert set(found.layout.classes.unique().tolist()) == {0}
 
 
 def test_a_single_file_is_one_layout_with_the_map_that_is_given(tmp_path):

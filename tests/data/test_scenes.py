@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +11,16 @@ import torch
 from augflow.core import io
 from augflow.core.errors import DataError
 from augflow.data.classes import TABLES, table
-from augflow.data.scenes import Layout, Scene, SceneFolder, saved_table, table_facts, table_from
+from augflow.data.scenes import (
+    Layout,
+    Scene,
+    SceneFolder,
+    saved_table,
+    scene_writer,
+    table_facts,
+    table_from,
+)
+from tests.prepared_files import change_map, read_map
 
 
 def layout(count=3):
@@ -33,12 +42,6 @@ def test_rows_of_a_scene_keep_photo_and_layout_together():
     assert (picked.layout.classes == scene.layout.classes[[2, 0]]).all()
     assert (picked.layout.boundary == scene.layout.boundary[[2, 0]]).all()
     assert scene.layout.size == (4, 6)
-
-
-def test_a_scene_moves_as_a_whole():
-    scene = Scene(torch.zeros(3, 3, 4, 6), layout()).to("meta")
-    tensors = (scene.image, scene.layout.classes, scene.layout.boundary)
-    assert {tensor.device.type for tensor in tensors} == {"meta"}
 
 
 @pytest.mark.parametrize("name", sorted(TABLES))
@@ -85,18 +88,9 @@ def test_a_prepared_split_is_read_as_it_lies_on_disk(prepared):
         ("classes", scene.layout.classes[0]),
         ("boundary", (scene.layout.boundary[0] * 255).round().to(torch.uint8)),
     ):
-        stored = io.read_ids(prepared / "train" / kind / f"{folder.names[2]}.png")
-        assert (stored == pixels.numpy()).all()
+        assert (read_map(prepared, "train", kind, folder.names[2]) == pixels.numpy()).all()
     assert scene.image.dtype == torch.uint8
     assert scene.image.shape == (1, 3, 32, 48)
-
-
-def test_all_scenes_are_the_rows_one_by_one(prepared):
-    folder = SceneFolder(prepared, "val")
-    together = folder.scenes()
-    assert len(together) == len(folder) == 2
-    for row in range(2):
-        assert (folder.scenes([row]).image[0] == together.image[row]).all()
 
 
 @pytest.fixture
@@ -104,22 +98,39 @@ def copied(prepared, tmp_path):
     return shutil.copytree(prepared, tmp_path / "prepared")
 
 
-def test_an_empty_split_says_which_stage_to_run(prepared):
+def test_an_empty_split_and_an_empty_folder_say_what_is_missing(prepared, tmp_path):
     with pytest.raises(DataError, match="'test' has no scenes; run the prepare stage"):
         SceneFolder(prepared, "test")
+    with pytest.raises(DataError, match=r"dataset\.json"):
+        SceneFolder(tmp_path, "train")
 
 
-def test_a_file_of_another_size_is_named_with_both_sizes(copied):
-    path = sorted((copied / "val" / "classes").iterdir())[1]
-    io.write_png(path, np.zeros((16, 48), np.uint8))
-    with pytest.raises(DataError, match=rf"{path.name}: expected 32x48, got 16x48"):
-        SceneFolder(copied, "val")
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-1])
 
 
-def test_a_missing_file_is_named(copied):
-    path = sorted((copied / "val" / "boundary").iterdir())[0]
-    path.unlink()
-    with pytest.raises(DataError, match=path.name):
+def grow(path):
+    path.write_bytes(path.read_bytes() + b"x")
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (Path.unlink, "no such file"),
+        (cut, "not a whole array of numbers"),
+        (grow, "holds more than its array"),
+        (lambda path: path.write_bytes(b""), "not a whole array of numbers"),
+        (lambda path: path.write_bytes(b"a picture"), "not a whole array of numbers"),
+        (lambda path: np.save(path, np.array([{}])), "not a whole array of numbers"),
+        (lambda path: np.save(path, np.zeros((2, 16, 48), np.uint8)), "2x32x48, got uint8 2x16x48"),
+        (lambda path: np.save(path, np.zeros((1, 32, 48), np.uint8)), "2x32x48, got uint8 1x32x48"),
+        (lambda path: np.save(path, np.zeros((2, 32, 48))), "2x32x48, got float64 2x32x48"),
+    ],
+)
+def test_a_damaged_array_is_one_line_that_names_it(copied, damage, said):
+    path = copied / "val" / "classes.npy"
+    damage(path)
+    with pytest.raises(DataError, match=rf"classes\.npy: .*{said}.*; run the prepare stage again"):
         SceneFolder(copied, "val")
 
 
@@ -128,105 +139,40 @@ def test_a_folder_that_is_not_prepared_is_refused(tmp_path):
         SceneFolder(tmp_path, "train")
 
 
-@pytest.fixture
-def decoded(monkeypatch):
-    """The files that have been decoded since."""
-    seen = []
-    for name in ("read_photo", "read_ids"):
-        real = getattr(io, name)
-        monkeypatch.setattr(io, name, lambda path, real=real: seen.append(path) or real(path))
-    return seen
-
-
-@pytest.fixture
-def caches(tmp_path, monkeypatch):
-    monkeypatch.setenv("AUGFLOW_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
-
-
 def equal(ours, theirs):
     pairs = [(ours.image, theirs.image), (ours.layout.classes, theirs.layout.classes),
              (ours.layout.boundary, theirs.layout.boundary)]  # fmt: skip
     return all(a.dtype == b.dtype and torch.equal(a, b) for a, b in pairs)
 
 
-def test_a_split_is_decoded_once(prepared, caches, decoded):
-    first = SceneFolder(prepared, "train")
-    assert len(decoded) == 3 * len(first)
-    second = SceneFolder(prepared, "train")
-    assert len(decoded) == 3 * len(first)
-    assert equal(first.scenes(), second.scenes())
+@pytest.mark.parametrize("rows", [[2, 0, 2], [], slice(1, 3), [-1]])
+def test_any_rows_are_those_of_all_scenes(prepared, rows):
+    folder = SceneFolder(prepared, "train")
+    assert equal(folder[rows], folder.scenes()[rows])
 
 
-def test_mapped_scenes_are_those_decoded_into_memory(prepared, caches, decoded, monkeypatch):
-    SceneFolder(prepared, "train")
-    mapped = SceneFolder(prepared, "train")
-    monkeypatch.setenv("AUGFLOW_CACHE", "off")
-    decoded.clear()
-    in_memory = SceneFolder(prepared, "train")
-    assert len(decoded) == 12
-    assert equal(mapped.scenes(), in_memory.scenes())
-    for rows in ([2, 0, 2], [], slice(1, 3), [-1]):
-        assert equal(mapped[rows], in_memory.scenes()[rows])
+def test_every_other_scene_is_every_other_row(prepared):
+    whole, half = SceneFolder(prepared, "train"), SceneFolder(prepared, "train", one_in=2)
+    assert half.names == whole.names[::2]
+    assert equal(half.scenes(), whole.scenes([0, 2]))
 
 
-def test_the_prepared_folder_stays_as_it_is(copied, caches):
-    before = {path: path.stat().st_mtime_ns for path in copied.rglob("*")}
-    SceneFolder(copied, "train")
-    assert {path: path.stat().st_mtime_ns for path in copied.rglob("*")} == before
-
-
-def test_a_changed_pixel_is_seen_whatever_size_and_time_say(copied, caches):
-    before = SceneFolder(copied, "val").scenes()
-    path = sorted((copied / "val" / "classes").iterdir())[0]
-    times = path.stat()
-    pixels = io.read_ids(path).copy()
-    pixels[0, 0] = (pixels[0, 0] + 1) % 19
-    io.write_png(path, pixels)
-    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-    after = SceneFolder(copied, "val").scenes()
-    assert (after.layout.classes != before.layout.classes).sum() == 1
-    assert (after.layout.classes[0].numpy() == pixels).all()
-
-
-@pytest.mark.parametrize("name", ["dataset.json", "scenes.csv"])
-def test_other_facts_are_another_content(name, copied, caches, decoded):
-    SceneFolder(copied, "val")
-    decoded.clear()
-    (copied / name).write_text((copied / name).read_text() + "\n")
-    SceneFolder(copied, "val")
-    assert len(decoded) == 6
-    places = [path for path in (caches / "scenes").rglob("*") if path.suffix == ".npy"]
-    assert len(places) == 3
-
-
-def test_folders_of_equal_content_do_not_push_each_other_out(copied, prepared, caches, decoded):
-    for root in (prepared, copied):
-        SceneFolder(root, "val")
-    decoded.clear()
-    for root in (prepared, copied):
-        SceneFolder(root, "val")
-    assert decoded == []
-
-
-def test_what_is_kept_hides_no_missing_file(copied, caches):
-    SceneFolder(copied, "val")
-    path = sorted((copied / "val" / "image").iterdir())[1]
-    path.unlink()
-    with pytest.raises(DataError, match=f"{path.name}: no such file"):
-        SceneFolder(copied, "val")
-
-
-def test_a_colour_map_in_place_of_classes_is_refused(copied):
-    path = sorted((copied / "val" / "classes").iterdir())[0]
-    io.write_png(path, np.zeros((32, 48, 3), np.uint8))
-    with pytest.raises(DataError, match=rf"{path.name}: expected one 8-bit value.*32x48x3"):
-        SceneFolder(copied, "val")
+def test_rows_that_are_taken_are_copies(prepared):
+    folder = SceneFolder(prepared, "val")
+    folder.scenes([0]).image.zero_()
+    assert folder.scenes([0]).image.any()
 
 
 def test_degrees_of_a_boundary_are_those_that_torch_divides(copied):
-    path = sorted((copied / "val" / "boundary").iterdir())[0]
     degrees = np.arange(32 * 48).astype(np.uint8).reshape(32, 48)
-    io.write_png(path, degrees)
+    folder = SceneFolder(copied, "val")
+    change_map(copied, "val", "boundary", folder.names[0], degrees)
     found = SceneFolder(copied, "val").scenes([0]).layout.boundary[0]
     assert torch.equal(found, torch.from_numpy(degrees).float() / 255)
+
+
+def test_a_scene_of_another_shape_is_not_written(tmp_path):
+    image, flat = np.zeros((4, 6, 3), np.uint8), np.zeros((4, 6), np.uint8)
+    with pytest.raises(ValueError, match="not uint8 of shape"):  # noqa: SIM117
+        with scene_writer(tmp_path, (4, 6)) as append:
+            append("train", image, flat[:2], flat)

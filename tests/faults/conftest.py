@@ -1,4 +1,4 @@
-"""One server of runs and one study for all tests of faults."""
+"""One starter of runs and one study for all tests of faults."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from tests.faults.trials import Study
 
 
 @pytest.fixture(scope="session")
-def runs() -> Iterator[Runs]:
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     """What starts stages."""
-    with Runs() as started:
-        yield started
+    return Runs(tmp_path_factory.mktemp("runs"))
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,6 @@ A fault is written as text, so that a failure can be replayed:
     full:17      from there on the disk is full
     readonly:17  from there on nothing can be changed
     limit:4096   no file can grow beyond so many bytes
-    kill@0.25    SIGKILL after 0.25 seconds, from outside
-    term@0.25    SIGTERM so
 """
 
 from __future__ import annotations
@@ -49,10 +47,10 @@ Operation = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Fault:
-    """A kind of fault and its moment: a number of changes, of new names, of bytes, of seconds."""
+    """A kind of fault and its moment: a number of changes, of new names or of bytes."""
 
     kind: str
-    at: float
+    at: int
     unit: str = ":"
 
     @classmethod
@@ -62,20 +60,14 @@ class Fault:
         Raises:
             ValueError: it is none.
         """
-        parts = re.fullmatch(f"({'|'.join(KINDS)})(:c|:|@)([0-9.]+)", text)
+        parts = re.fullmatch(f"({'|'.join(KINDS)})(:c|:)([0-9]+)", text)
         if parts is None:
-            raise ValueError(f"{text!r} is no fault, expected one such as kill:17 or term@0.25")
+            raise ValueError(f"{text!r} is no fault, expected one such as kill:17")
         kind, unit, at = parts.groups()
-        return cls(kind, float(at) if unit == "@" else int(at), unit)
+        return cls(kind, int(at), unit)
 
     def __str__(self) -> str:
-        at = f"{self.at:.4f}" if self.timed else str(self.at)
-        return f"{self.kind}{self.unit}{at}"
-
-    @property
-    def timed(self) -> bool:
-        """Whether it comes after a time, from outside."""
-        return self.unit == "@"
+        return f"{self.kind}{self.unit}{self.at}"
 
     @property
     def signal(self) -> signal.Signals | None:
@@ -95,7 +87,7 @@ class Changes:
     def watch(self) -> None:
         """Begins; there is no end to it before that of the process."""
         if self._fault and self._fault.kind == "limit":
-            resource.setrlimit(resource.RLIMIT_FSIZE, (int(self._fault.at),) * 2)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (self._fault.at,) * 2)
         fsync, sync = os.fsync, os.sync
 
         def fsync_and_tell(opened: int) -> None:
@@ -145,7 +137,7 @@ class Changes:
             self._count += 1
             self._named += names(operation)
             self._write(*operation)
-            if self._fault is None or self._fault.timed:
+            if self._fault is None:
                 return
             by_name = self._fault.unit == ":c"
             now = self._named if by_name else self._count

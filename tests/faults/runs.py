@@ -1,17 +1,34 @@
-"""Runs of stages, through one server: what they ended with, said and changed."""
+"""Stages in processes that are forked from one which has imported everything, and their ends."""
 
 from __future__ import annotations
 
 import json
+import multiprocessing
+import multiprocessing.forkserver
 import os
-import subprocess
+import runpy
 import sys
-from contextlib import suppress
+import traceback
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from tests.faults.injected import Fault, Operation
+import pytest
+
+from tests.faults.injected import Changes, Fault, Operation
 from tests.faults.study import HOME, STAGES
+
+_IMPORTED = [
+    "pytest", "tests.faults.runs", "torch._dynamo", "mmseg.models", "mmengine.config",
+    "mmengine.logging", "mmseg.structures", "albumentations", "matplotlib.backends.backend_agg",
+    "matplotlib.layout_engine", "pandas", "jinja2", "sklearn.cluster", "scipy.stats",
+    "matplotlib.figure", "matplotlib.style", "matplotlib.projections", "augflow.cli.errors",
+    "augflow.data.readers", "streetscenes", "augflow.core.distributed", "augflow.verify",
+    "PIL.BmpImagePlugin", "PIL.GifImagePlugin", "PIL.JpegImagePlugin", "PIL.PpmImagePlugin",
+    "rich.console", "rich.progress", "safetensors.torch", "lightning_fabric",
+    "augflow.study.project",
+]  # fmt: skip
+"""What stages import beside their own files; nothing is computed with it."""
 
 
 @dataclass(frozen=True)
@@ -20,17 +37,13 @@ class Ended:
 
     Attributes:
         code: its exit code, or minus the signal that ended it.
-        seconds: how long it took.
-        cpu: for how long of it a processor worked.
         said: what it wrote on stderr.
         log: what it did to files, and what it waited for to be on the disk.
     """
 
     code: int
-    seconds: float
-    cpu: float
-    said: str
-    log: tuple[Operation, ...]
+    said: str = ""
+    log: tuple[Operation, ...] = ()
 
     @property
     def lines(self) -> list[str]:
@@ -39,69 +52,77 @@ class Ended:
 
 
 class Runs:
-    """Starts stages; a context that ends them all."""
+    """Starts stages; what they say and do to files is kept in a folder."""
 
-    def __init__(self) -> None:
-        """The server is started; it imports until the first run."""
-        kept = {name: value for name, value in os.environ.items() if name != "AUGFLOW_CACHE"}
-        paths = os.pathsep.join([str(HOME), *filter(None, [kept.get("PYTHONPATH")])])
-        one = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
-        self._server = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.server"], cwd=HOME,
-            env={**kept, **one, "OMP_WAIT_POLICY": "PASSIVE", "NO_ALBUMENTATIONS_UPDATE": "1",
-                 "PYTHONPATH": paths},
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        self._count = 0
-        self._answers: dict[tuple[int, str], dict[str, object]] = {}
-
-    def __enter__(self) -> Runs:
-        return self
-
-    def __exit__(self, *fault: object) -> None:
-        with suppress(BrokenPipeError):
-            self._server.stdin.close()
-        self._server.wait()
-        self._server.stdout.close()
+    def __init__(self, folder: Path) -> None:
+        """The process that others are forked from is started; it imports until the first run."""
+        self._folder, self._count = folder, 0
+        self._context = multiprocessing.get_context("forkserver")
+        stages = sorted(path.stem for path in (HOME / "augflow" / "stages").glob("[!_]*.py"))
+        self._context.set_forkserver_preload(
+            [*_IMPORTED, *(f"augflow.stages.{stem}" for stem in stages)]
+        )
+        paths = os.pathsep.join([str(HOME), *filter(None, [os.environ.get("PYTHONPATH")])])
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in {
+                "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
+                "OMP_WAIT_POLICY": "PASSIVE", "NO_ALBUMENTATIONS_UPDATE": "1", "PYTHONPATH": paths,
+            }.items():  # fmt: skip
+                patch.setenv(name, value)
+            multiprocessing.forkserver.ensure_running()
 
     def start(self, root: Path, stage: str, fault: Fault | None = None) -> Started:
         """Starts a stage in a project folder."""
-        script, *words = STAGES[stage][0].split()
         self._count += 1
-        asked = {"id": self._count, "root": str(root), "script": script, "words": words,
-                 "fault": str(fault) if fault else None}  # fmt: skip
-        try:
-            self._server.stdin.write(json.dumps(asked) + "\n")
-            self._server.stdin.flush()
-        except BrokenPipeError:
-            raise RuntimeError(f"the server of runs has ended ({self._server.wait()})") from None
-        return Started(self, self._count, int(self.answer(self._count, "pid")["pid"]))
+        said, log = (self._folder / f"{self._count}.{kind}" for kind in ("said", "log"))
+        process = self._context.Process(
+            target=_run, args=(root, STAGES[stage][0].split(), fault, said, log), daemon=True
+        )
+        process.start()
+        return Started(process, said, log)
 
     def run(self, root: Path, stage: str, fault: Fault | None = None) -> Ended:
         """Runs a stage to its end."""
         return self.start(root, stage, fault).wait()
-
-    def answer(self, number: int, kind: str) -> dict[str, object]:
-        """The server's answer to a request, `pid` or `code`."""
-        while (number, kind) not in self._answers:
-            line = self._server.stdout.readline()
-            if not line:
-                raise RuntimeError(f"the server of runs has ended ({self._server.wait()})")
-            answer = json.loads(line)
-            self._answers[answer["id"], "pid" if "pid" in answer else "code"] = answer
-        return self._answers.pop((number, kind))
 
 
 @dataclass(frozen=True)
 class Started:
     """A run that may not have ended yet."""
 
-    runs: Runs
-    number: int
-    pid: int
+    process: BaseProcess
+    said: Path
+    log: Path
+
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self.process.pid
 
     def wait(self) -> Ended:
         """Waits for its end."""
-        answer = self.runs.answer(self.number, "code")
-        log = tuple(tuple(words) for words in answer["log"])
-        return Ended(answer["code"], answer["seconds"], answer["cpu"], answer["said"], log)
+        self.process.join()
+        log = tuple(tuple(json.loads(line)) for line in self.log.read_text().splitlines())
+        return Ended(self.process.exitcode, self.said.read_text(errors="replace"), log)
+
+
+def _run(root: Path, words: list[str], fault: Fault | None, said: Path, log: Path) -> None:
+    """What a process of its own would do with the script; does not return."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    written = [os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND) for path in (said, log)]
+    for number, opened in enumerate((nothing, nothing, written[0])):
+        os.dup2(opened, number)
+    os.chdir(root)
+    sys.argv = words
+    code = 0
+    try:
+        Changes(Path.cwd(), fault, written[1]).watch()
+        runpy.run_path(str(HOME / "pipelines" / words[0]), run_name="__main__")
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    finally:
+        sys.stderr.flush()
+        os._exit(code)

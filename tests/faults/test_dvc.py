@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.study import HOME, STAGES, lay, params
-from tests.faults.test_resuming import state_of, wait_until
+from tests.faults.test_stages import state_of, wait_until
 from tests.faults.trials import tree
 
 STAGE = "train@flow"
@@ -32,7 +32,6 @@ def dvc(root, *words):
     environment = {**os.environ, "DVC_NO_ANALYTICS": "1", "PYTHONPATH": os.pathsep.join(paths),
                    "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
                    "OMP_NUM_THREADS": "1"}  # fmt: skip
-    environment.pop("AUGFLOW_CACHE", None)
     with (root / "said.txt").open("ab") as said:
         return subprocess.Popen(
             [sys.executable, "-m", "dvc", *words], cwd=root, env=environment, stdout=said,

@@ -8,7 +8,6 @@ import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -22,7 +21,6 @@ Before = Literal["nothing", "old"]
 Tree = dict[str, str] | None
 """Digests by relative path, of folders `folder`; None where there is nothing."""
 
-_PIXELS = ".augflow/cache"
 _ASIDE = re.compile(r"^\..+(\.\d+\.(part|old)|\.lock(\.owner)?)$")
 _EXIT = {"kill": -9, "power": -9, "term": 143, "int": 130, "full": 2, "readonly": 2, "limit": 2}
 """What a run under a fault ends with, if not with 0 as the fault came too late."""
@@ -30,14 +28,6 @@ _EXIT = {"kill": -9, "power": -9, "term": 143, "int": 130, "full": 2, "readonly"
 
 class FaultError(AssertionError):
     """A stage did not come through a fault as it should; says how to see it again."""
-
-
-@dataclass(frozen=True)
-class Undisturbed:
-    """A run without a fault: what it changed, and how long it took."""
-
-    log: tuple[Operation, ...]
-    seconds: float
 
 
 class Study:
@@ -52,17 +42,16 @@ class Study:
         self.root, self.runs = root, runs
         self._kept = root.with_name(f"{root.name}.kept")
         self._whole: dict[str, Tree] = {}
-        self._undisturbed: dict[tuple[str, Before], Undisturbed] = {}
+        self._undisturbed: dict[tuple[str, Before], list[Operation]] = {}
         lay(root)
         for stage in STAGES:
             self.set_back(stage, "nothing")
-            self._measure(stage, "nothing", self._plain(stage))
+            self._undisturbed[stage, "nothing"] = changes(self._plain(stage).log)
             self._whole |= self.state(stage)
-            _copy(root / _PIXELS, self._pixels(stage))
         shutil.copytree(root, self._kept)
 
-    def undisturbed(self, stage: str, before: Before) -> Undisturbed:
-        """A run of a stage without a fault; over older outputs it is made here.
+    def undisturbed(self, stage: str, before: Before) -> list[Operation]:
+        """What a stage changes without a fault; its run over older outputs is made here.
 
         Raises:
             FaultError: it failed, or its outputs are not those of the first run.
@@ -73,7 +62,7 @@ class Study:
                 rest = self._rest(stage)
                 ended = self._plain(stage)
                 self._check_whole(stage, rest)
-                self._measure(stage, before, ended)
+                self._undisturbed[stage, before] = changes(ended.log)
         return self._undisturbed[stage, before]
 
     def disturb(self, stage: str, before: Before, faults: Sequence[Fault]) -> list[Ended]:
@@ -104,15 +93,13 @@ class Study:
         return ends
 
     def set_back(self, stage: str, before: Before) -> None:
-        """Takes outputs and decoded pixels away, or makes the outputs look old."""
+        """Takes outputs away, or makes them look old."""
         for out in self.outputs(stage):
             _remove(self.root / out)
             if before == "old":
                 _copy(self._kept / out, self.root / out)
                 _age(self.root / out)
         _remove(self.root / ".augflow")
-        if before == "old":
-            _copy(self._pixels(stage), self.root / _PIXELS)
 
     def outputs(self, stage: str) -> tuple[str, ...]:
         """Where a stage writes."""
@@ -157,13 +144,6 @@ class Study:
             raise FaultError(f"a plain run ended with {ended.code}: {tail(ended)}")
         return ended
 
-    def _pixels(self, stage: str) -> Path:
-        """Where the decoded pixels that a stage needs are kept."""
-        return self._kept.with_name(f"{self._kept.name}.pixels") / stage
-
-    def _measure(self, stage: str, before: Before, ended: Ended) -> None:
-        self._undisturbed[stage, before] = Undisturbed(ended.log, ended.seconds)
-
     def _expected(self, stage: str) -> dict[str, Tree]:
         return {out: self._whole[out] for out in self.outputs(stage)}
 
@@ -196,16 +176,12 @@ class Study:
 
     def _check_end(self, stage: str, fault: Fault, ended: Ended) -> None:
         """A process that was not killed says on one line why it ended, and its exit code too."""
-        whole = self.outputs_are_whole(stage)
         if ended.code == 0:
-            if not whole:
+            if not self.outputs_are_whole(stage):
                 raise FaultError("exit code 0, but the outputs are not whole")
             return
-        expected = _EXIT[fault.kind]
-        if fault.timed and ended.code == -fault.signal and (whole or not changes(ended.log)):
-            expected = ended.code  # it came before or after all that there is to be told of
-        if ended.code != expected:
-            raise FaultError(f"exit code {ended.code}, expected {expected}: {tail(ended)}")
+        if ended.code != _EXIT[fault.kind]:
+            raise FaultError(f"exit code {ended.code}, expected {_EXIT[fault.kind]}: {tail(ended)}")
         if ended.code > 0 and (len(ended.lines) != 1 or "Traceback" in ended.said):
             raise FaultError(f"not one line that says what happened: {tail(ended)}")
 
@@ -223,23 +199,17 @@ class Study:
             raise FaultError(f"a plain run leaves {', '.join(left)}")
 
     def left_over(self) -> list[str]:
-        """What only a run that was broken off may leave behind.
-
-        Decoded pixels that are whole are not written again, so that the lock beside them may stay.
-        """
+        """What only a run that was broken off may leave behind."""
         below = sorted(path.relative_to(self.root) for path in self.root.rglob("*"))
         return [
             path.as_posix() for path in below
-            if path.parent == Path(".augflow/runs") or (
-                _ASIDE.match(path.name)
-                and not (".lock" in path.name and path.is_relative_to(_PIXELS))
-            )
+            if path.parent == Path(".augflow/runs") or _ASIDE.match(path.name)
         ]  # fmt: skip
 
 
 def hit(fault: Fault, ended: Ended) -> bool:
     """Whether a run was still going on at the moment of the fault."""
-    if fault.timed or fault.kind == "limit" or fault.signal is not None:
+    if fault.kind == "limit" or fault.signal is not None:
         return ended.code != 0
     return len(changes(ended.log)) >= fault.at
 

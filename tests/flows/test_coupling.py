@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from augflow.flows.coupling import CouplingNets, NetWeights
-from augflow.flows.networks import SMALL, bordered_conv, conv3x3, conv3x3_backward, is_small
+from augflow.flows.networks import SMALL, conv3x3, conv3x3_backward, is_small
 
 
 def randn(*shape, seed=0):
@@ -45,22 +45,6 @@ def test_network_and_its_gradients_are_those_of_plain_layers(rows, ones, shared)
         torch.testing.assert_close(mine, theirs)
 
 
-def test_network_gradients_are_those_of_finite_differences():
-    x = randn(2, 5, 4, 3, seed=10).requires_grad_()
-    assert torch.autograd.gradcheck(
-        lambda *t: NetWeights(*t[1:]).through(t[0], ones=True), (x, *weights())
-    )
-
-
-@pytest.mark.parametrize("rows", [1, 2])
-def test_border_of_ones_is_padding_with_ones(rows):
-    x, weight, bias = randn(rows, 3, 5, 7), randn(4, 3, 3, 3, seed=1), randn(4, seed=2)
-    padded = F.conv2d(F.pad(x, (1, 1, 1, 1), value=1.0), weight, bias)
-    torch.testing.assert_close(bordered_conv(x, weight, bias, "ones"), padded)
-    zeros = F.conv2d(x, weight, bias, padding=1)
-    torch.testing.assert_close(bordered_conv(x, weight, bias, "zeros"), zeros)
-
-
 @pytest.mark.parametrize("shape", [(1, 3, 5, 7), (1, 20, 32, 32), (1, 21, 32, 32), (2, 3, 5, 7)])
 def test_small_maps_are_convolved_alike(shape):
     x = randn(*shape).requires_grad_()
@@ -74,19 +58,6 @@ def test_small_maps_are_convolved_alike(shape):
     for mine, theirs in zip(conv3x3_backward(way, x, weight), ways, strict=True):
         torch.testing.assert_close(mine, theirs)
     assert conv3x3_backward(way, x, weight, wanted=False)[0] is None
-
-
-def test_share_takes_the_place_of_the_features():
-    nets = CouplingNets(2, 6, 5, 8, "ones").double()
-    with torch.no_grad():
-        for p in nets.parameters():
-            p.copy_(0.1 * randn(*p.shape))
-    half, features = randn(2, 3, 6, 8), randn(2, 5, 6, 8, seed=1)
-    for net in nets.per_step():
-        for whole, split in zip(
-            net(half, features), net(half, share=net.cond_term(features)), strict=True
-        ):
-            torch.testing.assert_close(whole, split)
 
 
 def test_under_autocast_the_network_and_its_gradients_are_those_of_plain_layers_in_its_type():

@@ -1,7 +1,5 @@
 """Densities against torch.distributions and numbers worked out on paper."""
 
-import math
-
 import torch
 
 from augflow.flows import density
@@ -19,12 +17,6 @@ def test_a_uniform_density_costs_eight_bits():
     dims = 12
     log_prob = density.discrete_log_prob(torch.zeros(1), dims)
     torch.testing.assert_close(density.bits_per_dim(log_prob, dims), torch.tensor([8.0]))
-
-
-def test_one_bit_less_per_dimension_doubles_the_density_in_each():
-    dims = 5
-    log_prob = density.discrete_log_prob(torch.tensor([dims * math.log(2)]), dims)
-    torch.testing.assert_close(density.bits_per_dim(log_prob, dims), torch.tensor([7.0]))
 
 
 def test_quantized_undoes_dequantized():

@@ -5,13 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from augflow.core import seeding
 from augflow.core.errors import ParamsError
 from augflow.flows import reversible
 from augflow.generators.full_glow import FullGlow
 from augflow.generators.presets import FullGlowConfig
 from augflow.training.learner import GeneratorLearner
-from augflow.training.likelihood import LikelihoodLearner
 from augflow.training.meta_modes import PeakBytes
 from augflow.training.params import TrainingParams
 from tests.generators.conftest import FLOWS, OURS, VARIANTS, built, fitted, scenes
@@ -63,15 +61,6 @@ def test_gradients_are_those_of_storing_everything(name, memory):
     assert_same(found, expected, 1e-7)
 
 
-@pytest.mark.parametrize("memory", MODES)
-@pytest.mark.parametrize("name", ["full_glow ours", "c_glow v1", "caflow shared"])
-def test_gradients_agree_in_single_precision(name, memory):
-    """To rounding, but for a ReLU here and there whose input rounds to the other side of zero."""
-    generator = moved(built(VARIANTS[name]))
-    _, expected = gradients(generator, "store")
-    assert_same(gradients(generator, memory)[1], expected, 2e-3)
-
-
 def deep(steps, **changes):
     config = FullGlowConfig(**{**OURS, "steps": steps, "floor": 0.3, **changes})
     return moved(FullGlow(config, built(VARIANTS["full_glow ours"]).table), 0.01)
@@ -97,14 +86,6 @@ def kept_bytes(generator, memory):
     return sum(size for size, _ in kept.values())
 
 
-def test_what_reversible_keeps_does_not_grow_with_depth():
-    shallow, high = deep((8, 8)), deep((60, 60))
-    assert kept_bytes(high, "reversible") <= 1.01 * kept_bytes(shallow, "reversible")
-    assert kept_bytes(high, "checkpoint") > 2 * kept_bytes(shallow, "checkpoint")
-    for generator in (shallow, high):
-        assert kept_bytes(generator, "checkpoint") < 0.5 * kept_bytes(generator, "store")
-
-
 def peak_bytes(generator, memory):
     """The most that a forward and backward pass holds beside weights and their gradients."""
     weights = list(generator.parameters())
@@ -115,10 +96,22 @@ def peak_bytes(generator, memory):
 
 def test_activations_of_a_reversible_step_do_not_grow_with_depth():
     """Through the backward pass too, of networks whose weights are small beside their maps."""
-    size = {"size": (64, 64), "width": (32, 32), "source_width": 32, "condition_width": 4}
-    shallow, high = deep((8, 8), **size), deep((60, 60), **size)
+    size = {"size": (32, 48), "width": (16, 16), "source_width": 16, "condition_width": 4}
+    shallow, high = deep((8, 8), **size), deep((32, 32), **size)
     assert peak_bytes(high, "reversible") <= 1.1 * peak_bytes(shallow, "reversible")
-    assert peak_bytes(high, "store") > 4 * peak_bytes(shallow, "store")
+    assert peak_bytes(high, "store") > 2.5 * peak_bytes(shallow, "store")
+
+
+def test_a_mode_keeps_less_the_less_it_stores_and_inputs_where_scales_have_no_floor():
+    bounded, free = deep((6, 6)), deep((6, 6), floor=0.0)
+    kept = [
+        kept_bytes(bounded, "reversible"),
+        kept_bytes(free, "reversible"),
+        kept_bytes(free, "checkpoint"),
+        kept_bytes(bounded, "store") / 2,
+    ]
+    assert kept == sorted(kept)
+    assert len(set(kept)) == 4
 
 
 def test_a_flow_that_cannot_be_undone_falls_back_on_its_input(monkeypatch):
@@ -142,12 +135,6 @@ def test_a_flow_that_cannot_be_undone_falls_back_on_its_input(monkeypatch):
     assert_same(found, expected, 2e-3)
 
 
-def test_only_a_source_without_a_floor_keeps_the_inputs_of_its_steps():
-    bounded, free = deep((6, 6)), deep((6, 6), floor=0.0)
-    assert kept_bytes(bounded, "reversible") < kept_bytes(free, "reversible")
-    assert kept_bytes(free, "reversible") < kept_bytes(free, "checkpoint")
-
-
 @pytest.mark.parametrize("memory", MODES)
 def test_networks_in_bfloat16_learn_from_the_same_gradients(memory):
     generator = deep((4, 4))
@@ -157,23 +144,6 @@ def test_networks_in_bfloat16_learn_from_the_same_gradients(memory):
     whole = torch.cat([g.flatten() for g in expected.values()])
     other = torch.cat([found[name].flatten() for name in expected])
     assert (whole - other).norm() / whole.norm() < 0.05
-
-
-def learnt(memory):
-    generator = built(VARIANTS["full_glow ours"])
-    params = TrainingParams(steps=12, batch_size=4, learning_rate=1e-3, memory=memory)
-    learner = LikelihoodLearner(generator, params)
-    scene = fitted(scenes(8), generator.size)
-    learner.initialise(scene)
-    for step in range(12):
-        numbers = learner.step(scene[[0, 2, 4, 6]], seeding.generator(1, "step", step), step)
-    return numbers["loss"]
-
-
-def test_learners_train_in_every_mode_alike():
-    expected = learnt("store")
-    for memory in MODES:
-        assert learnt(memory) == pytest.approx(expected, abs=2e-3)
 
 
 def test_memory_is_refused_where_no_flow_learns():

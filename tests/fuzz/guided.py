@@ -4,8 +4,7 @@
     python -m tests.fuzz.guided --minutes 10
 
 The minutes are shared by the endings of `readers.READERS`, each in a process of its own. What is
-found is kept under `--keep`. With `--grow` the changes that reach lines of ours which no file of
-`tests/data/fuzz` reaches, the smallest ones first, join those files.
+found is kept under `--keep`.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -34,7 +32,6 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, default=Path("fuzz-found"))
     parser.add_argument("--endings", nargs="+", choices=ENDINGS, default=list(ENDINGS))
-    parser.add_argument("--grow", action="store_true")
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if find_spec("atheris") is None:
@@ -63,8 +60,6 @@ def main() -> int:
             new = len(list(found.iterdir())) - len(known)
             said = f"{count[1]} files" if count else "stopped"
             print(f"{ending}: {said}, {new} of them reached new code", flush=True)  # noqa: T201
-            if given.grow:
-                grow(ending, found)
     kept = sorted(given.keep.iterdir()) if given.keep.exists() else []
     print(f"{runs} files in {given.minutes:g} minutes, {len(kept)} kept in {given.keep}")  # noqa: T201
     return 1 if kept or failed else 0
@@ -97,47 +92,6 @@ def fuzz(ending: str, corpus: Path, keep: Path, minutes: float, seed: int) -> No
         one, custom_mutator=changed,
     )  # fmt: skip
     atheris.Fuzz()
-
-
-def grow(ending: str, found: Path) -> None:
-    """Adds to the corpus what reaches lines that no file of it reaches."""
-    seen: set[tuple[str, int]] = set()
-    for path in sorted(CORPUS.glob(f"*{ending}")):
-        seen |= lines_of(ending, path)
-    new = sorted(set(found.iterdir()) - {found / path.name for path in CORPUS.iterdir()},
-                 key=lambda path: (path.stat().st_size, path.name))  # fmt: skip
-    for path in new:
-        reached = lines_of(ending, path) - seen
-        if reached:
-            seen |= reached
-            shutil.copy(path, CORPUS / f"found_{path.name[:12]}{ending}")
-
-
-def lines_of(ending: str, path: Path) -> Iterable[tuple[str, int]]:
-    """The lines of augflow that the readers run on a file."""
-    import augflow
-    from tests.fuzz import readers
-
-    seen: set[tuple[str, int]] = set()
-    ours = f"{Path(augflow.__file__).parent}/"
-
-    def trace(frame, event, _):
-        if not frame.f_code.co_filename.startswith(ours):
-            return None
-        if event == "line":
-            seen.add((frame.f_code.co_filename, frame.f_lineno))
-        return trace
-
-    with tempfile.TemporaryDirectory() as scratch:
-        copy = Path(scratch) / f"a{ending}"
-        shutil.copy(path, copy)
-        for read in readers.READERS[ending]:
-            sys.settrace(trace)
-            try:
-                readers.outcome(read, copy, copy.read_bytes(), Path(scratch) / "kept")
-            finally:
-                sys.settrace(None)
-    return seen
 
 
 if __name__ == "__main__":

@@ -1,28 +1,19 @@
-"""Throws damaged files at the readers: nothing but an `AugflowError` may come out of them.
+"""What reads files of each ending: nothing but an `AugflowError` may come out of them.
 
-    python -m tests.fuzz.readers --minutes 10
-
-Files of `tests/data/fuzz` are cut, joined and changed, in places that a seed chooses; what makes a
-reader fail in any other way, or takes longer than `LONGEST` seconds, is kept under `--keep`.
-`tests.fuzz.guided` goes by what code a change has reached instead, and needs atheris.
+`tests.fuzz.guided` changes the files of `tests/data/fuzz` in search of anything else, or of what
+takes longer than `LONGEST` seconds.
 """
 
 from __future__ import annotations
 
-import argparse
 import re
 import signal
 import sys
 import tempfile
-import time
 import traceback
-import warnings
 import zlib
-from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
-
-import numpy as np
 
 from augflow.core import io, yaml
 from augflow.core.errors import AugflowError
@@ -40,13 +31,6 @@ from augflow.tools.checkpoints.checkpoints import tensors_of
 
 CORPUS = Path(__file__).parents[1] / "data" / "fuzz"
 LONGEST = 10
-NUMBERS = (0, 1, 2, 3, 7, 8, 127, 128, 254, 255)
-WORDS = (
-    b"&a ", b"*a", b"<<: ", b"!!int ", b"!!python/name:a ", b"- ", b"? ", b": ", b"[", b"]", b"{",
-    b"}", b"|\n", b">\n", b"\n", b"  ", b"\t", b"#", b"'", b'"', b"---\n", b"...\n", b"%YAML 9\n",
-    b".nan", b"-.inf", b"1e99", b"0x", b"2001-01-99", b"~", b"yes", b"\xef\xbb\xbf", b"\\x",
-)  # fmt: skip
-
 Reader = Callable[[Path], object]
 CITY = table("cityscapes")
 
@@ -81,32 +65,6 @@ READERS: dict[str, tuple[Reader, ...]] = {
 
 TABLES = (".csv",)
 """Endings whose readers list all faults, a line each."""
-
-
-def main() -> int:
-    """Runs for so many minutes; 1 when anything was found."""
-    parser = argparse.ArgumentParser(description="Damaged files for the readers.")
-    parser.add_argument("--minutes", type=float, default=10)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--keep", type=Path, default=Path("fuzz-found"))
-    given = parser.parse_args()
-    warnings.simplefilter("ignore")  # Pillow's, on metadata
-    warm(READERS)
-    rng = np.random.default_rng(given.seed)
-    whole = sorted(path for path in CORPUS.iterdir() if path.suffix in READERS)
-    contents = [path.read_bytes() for path in whole]
-    counts: Counter[str] = Counter()
-    end = time.monotonic() + 60 * given.minutes
-    with tempfile.TemporaryDirectory() as folder:
-        while time.monotonic() < end:
-            row = int(rng.integers(len(whole)))
-            content = mutated(contents[row], contents, whole[row].suffix, rng)
-            path = Path(folder) / f"a{whole[row].suffix}"
-            path.write_bytes(content)
-            for read in READERS[path.suffix]:
-                counts[outcome(read, path, content, given.keep)] += 1
-    print(", ".join(f"{count} {what}" for what, count in sorted(counts.items())))  # noqa: T201
-    return 1 if counts["failed"] else 0
 
 
 def outcome(read: Reader, path: Path, content: bytes, keep: Path, longest: int = LONGEST) -> str:
@@ -152,38 +110,6 @@ def _stop(*_: object) -> None:
     raise TimeoutError("longer than a reader may take")
 
 
-def mutated(content: bytes, others: list[bytes], suffix: str, rng: np.random.Generator) -> bytes:
-    """A file changed in one to five places; checksums of a PNG are mostly made right again."""
-    found = bytearray(content)
-    for _ in range(min(5, int(rng.geometric(0.6)))):
-        if not found:
-            break
-        _change(found, others, suffix, rng)
-    changed = bytes(found)
-    return summed(changed) if suffix == ".png" and rng.random() < 0.8 else changed
-
-
-def _change(found: bytearray, others: list[bytes], suffix: str, rng: np.random.Generator) -> None:
-    place, kind = int(rng.integers(len(found))), int(rng.integers(7))
-    length = int(rng.integers(1, 40))
-    if kind == 0:
-        found[place] ^= 1 << int(rng.integers(8))
-    elif kind == 1:
-        found[place] = NUMBERS[int(rng.integers(len(NUMBERS)))]
-    elif kind == 2:
-        del found[place : place + length]
-    elif kind == 3:
-        found[place:place] = found[place : place + length] * int(rng.integers(1, 4))
-    elif kind == 4:
-        other = others[int(rng.integers(len(others)))]
-        start = int(rng.integers(len(other)))
-        found[place : place + length] = other[start : start + length]
-    elif kind == 5 and suffix == ".yaml":
-        found[place:place] = WORDS[int(rng.integers(len(WORDS)))]
-    else:
-        found[place : place + 4] = rng.bytes(4)
-
-
 def summed(content: bytes) -> bytes:
     """A PNG with the checksum of every chunk that is whole made right."""
     found = bytearray(content)
@@ -193,7 +119,3 @@ def summed(content: bytes) -> bytes:
         if end + 4 <= len(found):
             found[end : end + 4] = zlib.crc32(found[start:end]).to_bytes(4, "big")
     return bytes(found)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

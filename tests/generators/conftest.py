@@ -73,6 +73,7 @@ GLOW_SMALL = {
     "size": SIZE, "steps": (2, 2), "width": 16, "floor": 0.05, "actnorm": "log", "min_std": 0.02,
     "prior_bound": 3.0,
 }  # fmt: skip
+UNET = {"size": SIZE, "downs": 3, "width": 8, "patch": 16, "patch_width": 8}
 ENCODER = {"encoder_widths": (8, 8), "block_widths": (8, 8)}
 VARIANTS = {
     "crn": ("crn", CrnConfig(**CASCADE, outputs=3)),
@@ -87,33 +88,10 @@ VARIANTS = {
         DualGlowConfig(**TOWERS, prior="mean", fixed_temperature=0.7),
     ),
     "c_flow": ("c_flow", CFlowConfig(**TOWERS, features=6)),
-    "pix2pix": (
-        "pix2pix",
-        Pix2PixConfig(
-            size=SIZE,
-            downs=3,
-            width=8,
-            dropout=(0, 1),
-            patch=16,
-            patch_width=8,
-            jitter=2,
-            source="one_hot",
-            boundary="v1",
-            norm="instance",
-        ),
-    ),
-    "pix2pix batch": (
-        "pix2pix",
-        Pix2PixConfig(
-            size=SIZE,
-            downs=3,
-            width=8,
-            dropout=(1,),
-            patch=16,
-            patch_width=8,
-            test_statistics="running",
-        ),
-    ),
+    "pix2pix": ("pix2pix", Pix2PixConfig(
+        **UNET, dropout=(0, 1), jitter=2, source="one_hot", boundary="v1", norm="instance",
+    )),
+    "pix2pix batch": ("pix2pix", Pix2PixConfig(**UNET, dropout=(1,), test_statistics="running")),
     "c_glow v1": ("c_glow", CondGlowConfig(**RAW, conv_channels=8, linear_width=8, features=6)),
     "c_glow paper": ("c_glow", CondGlowConfig(size=SIZE, steps=(2, 2), width=16, conv_channels=8)),
     "c_glow released": (
@@ -136,8 +114,13 @@ VARIANTS = {
         "caglow",
         CAGlowConfig(**GLOW_SMALL, **ENCODER, spectral=True, weights={"latents": 1.0}),
     ),
-}
+}  # fmt: skip
 
+ONE_OF_EACH = (
+    "full_glow ours", "dual_glow", "c_flow", "c_glow v1", "caflow variational", "glow", "cglow",
+    "caglow", "crn", "imle", "pix2pix", "pix2pix batch",
+)  # fmt: skip
+"""A variant of every system, and both norms of pix2pix."""
 
 FLOWS = {
     key: row
@@ -158,8 +141,7 @@ def fitted(scene, size):
     image = scene.image[:, :, rows][..., columns]
     layout = scene.layout
     return Scene(
-        image,
-        Layout(layout.classes[:, rows][..., columns], layout.boundary[:, rows][..., columns]),
+        image, Layout(layout.classes[:, rows][..., columns], layout.boundary[:, rows][..., columns])
     )
 
 

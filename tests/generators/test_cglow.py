@@ -9,8 +9,8 @@ from augflow import generators
 from augflow.core import seeding
 from augflow.data.classes import table
 from augflow.data.scenes import Layout
+from augflow.generators.base import class_accuracy, class_fractions, class_loss
 from augflow.generators.cglow import CGlowConfig
-from augflow.generators.class_fractions import class_accuracy, class_fractions, class_loss
 from augflow.training.learners import learner_of
 from augflow.training.params import TrainingParams
 from tests.generators.conftest import GLOW_SMALL, SIZE, scenes

@@ -10,7 +10,7 @@ from augflow.core.seeding import Noise
 from augflow.data.classes import table
 from augflow.generators import SYSTEMS, load_unchecked, save
 from augflow.generators.presets import make_config
-from augflow.generators.sampling import sample_images
+from augflow.generators.sampling import bin_centres, sample_images
 from augflow.training import loop
 from augflow.training.learners import LEARNERS, learner_of
 from augflow.training.likelihood import LikelihoodLearner
@@ -69,6 +69,15 @@ def test_samples_have_shape_and_range_and_follow_their_seeds(fit):
         assert (first - other).abs().max() > 1e-4
 
 
+def test_at_temperature_0_seeds_do_not_matter(fit):
+    made, _, _ = fit
+    if getattr(made.generator.config, "fixed_temperature", None) is not None:
+        return
+    conditions = made.generator.condition(fitted(scenes(2), made.generator.size).layout)
+    cold, other = (made.generator.sample(conditions, Noise(s), 0.0) for s in ([1, 2], [3, 4]))
+    assert torch.equal(cold, other)
+
+
 def test_rows_of_a_batch_do_not_influence_each_other(fit):
     made, _, _ = fit
     scene = fitted(scenes(4), made.generator.size)
@@ -82,7 +91,7 @@ def test_rows_of_a_batch_do_not_influence_each_other(fit):
             torch.testing.assert_close(whole[[n]], row, atol=2e-3, rtol=0)
 
 
-def test_a_photograph_is_the_same_bytes_whatever_is_made_beside_it(fit):
+def test_a_photograph_and_its_bits_are_the_same_whatever_is_made_beside_it(fit):
     made, _, _ = fit
     layout = fitted(scenes(1), made.generator.size).layout
     with made.ema_weights() as generator:
@@ -91,6 +100,11 @@ def test_a_photograph_is_the_same_bytes_whatever_is_made_beside_it(fit):
     np.testing.assert_array_equal(several[1].image, alone[0].image)
     assert several[1].log_p_bpd == alone[0].log_p_bpd
     assert (alone[0].log_p_bpd is None) == (made.generator.likelihood == "none")
+    if made.generator.likelihood != "none":
+        stored = bin_centres(torch.from_numpy(alone[0].image).permute(2, 0, 1)[None])
+        with made.ema_weights() as generator:
+            bits = generator.bits_per_dim(stored, generator.condition(layout))
+        assert alone[0].log_p_bpd == pytest.approx(float(bits), rel=1e-5)
 
 
 def test_saved_and_loaded_generators_make_the_same_photographs(fit, tmp_path):

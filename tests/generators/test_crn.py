@@ -10,7 +10,7 @@ from augflow.data.classes import table
 from augflow.data.scenes import Scene
 from augflow.generators.crn import CrnConfig
 from augflow.training.params import TrainingParams
-from augflow.training.regression import RegressionLearner
+from augflow.training.perceptual import RegressionLearner
 from tests.generators.conftest import SIZE, scenes
 
 CONFIG = {"size": SIZE, "widths": (8, 8), "features": ("pixels",)}
@@ -32,14 +32,6 @@ def test_samples_are_the_outputs_and_each_is_picked():
     same = (made[:, None] - outputs[None]).abs().amax((2, 3, 4)) < 1e-5
     assert same.any(1).all()
     assert same.any(0).all()
-
-
-def test_one_output_needs_no_noise():
-    generator = learner(scenes(4)).generator
-    assert generator.latent_shapes() == ()
-    conditions = generator.condition(scenes(2).layout)
-    first, second = (generator.sample(conditions, Noise(s)) for s in ([1, 2], [3, 4]))
-    assert torch.equal(first, second)
 
 
 def test_with_one_output_the_loss_is_the_distance():

@@ -6,24 +6,19 @@ import numpy as np
 import pytest
 import torch
 
-from augflow import generators
 from augflow.core import seeding
-from augflow.core.errors import ModelError
 from augflow.core.seeding import Noise
-from augflow.data.classes import table
-from augflow.generators import load_unchecked, save
-from augflow.generators.presets import FULL_GLOW, FullGlowConfig, make_config
 from augflow.training import loop
 from augflow.training.likelihood import LikelihoodLearner, held_out_bits
 from augflow.training.params import TrainingParams
 from tests.generators.conftest import FLOWS, VARIANTS, built, fitted, scenes
 
-CHEAP = TrainingParams(steps=300, batch_size=4, learning_rate=2e-3, warmup_steps=30, clip_norm=10.0)
+CHEAP = TrainingParams(steps=200, batch_size=4, learning_rate=2e-3, warmup_steps=20, clip_norm=10.0)
 
 
 @pytest.fixture(scope="module", params=FLOWS.keys())
 def trained(request):
-    """Each variant after 300 training steps, in double precision."""
+    """Each variant after 200 training steps, in double precision."""
     torch.set_num_threads(1)
     generator = built(VARIANTS[request.param])
     scene = fitted(scenes(16), generator.size)
@@ -98,42 +93,14 @@ def undecorated(generator, name):
     return functools.partial(getattr(type(generator), name).__wrapped__, generator)
 
 
-def test_a_batch_equals_its_rows(trained):
+def test_log_probabilities_of_a_batch_are_those_of_its_rows(trained):
     generator, scene, _ = trained
     part = scene[[3, 4, 5]]
     image = image_of(part).float()
     whole = generator.log_prob(image, generator.condition(part.layout))
-    names = [11, 12, 13]
-    samples = generator.sample(generator.condition(part.layout), Noise(names), 0.7)
     for n in range(3):
-        one = generator.condition(part[[n]].layout)
-        alone = generator.log_prob(image[[n]], one)
+        alone = generator.log_prob(image[[n]], generator.condition(part[[n]].layout))
         torch.testing.assert_close(whole[[n]], alone, rtol=1e-4, atol=0.05)
-        sample = generator.sample(one, Noise([names[n]]), 0.7)
-        torch.testing.assert_close(samples[[n]], sample, atol=1e-3, rtol=0)
-
-
-def test_conditions_of_a_repeated_row_are_those_of_the_row(trained):
-    generator, scene, _ = trained
-    conditions = generator.condition(scene.layout)
-    twice = generator.sample(conditions.rows([5, 5]), Noise([1, 1]), 1.0)
-    torch.testing.assert_close(twice[0], twice[1], atol=1e-5, rtol=0)
-
-
-def test_samples_are_finite_in_range_and_moved_by_seed_and_temperature(trained):
-    generator, scene, _ = trained
-    conditions = generator.condition(scene[[0, 1]].layout)
-    cold = [generator.sample(conditions, Noise(seed), 0.0) for seed in ([1, 2], [3, 4])]
-    warm = [generator.sample(conditions, Noise(seed), 1.0) for seed in ([1, 2], [3, 4], [1, 2])]
-    for sample in (*cold, *warm):
-        assert sample.shape == (2, 3, *generator.size)
-        assert torch.isfinite(sample).all()
-        assert sample.min() >= 0
-        assert sample.max() <= 1
-    if getattr(generator.config, "fixed_temperature", None) is None:
-        assert torch.equal(cold[0], cold[1])
-    assert torch.equal(warm[0], warm[2])
-    assert (warm[0] - warm[1]).abs().mean() > 1e-3
 
 
 def test_training_lowers_the_bits(trained):
@@ -160,29 +127,3 @@ def test_boundary_maps_reach_the_parameters(trained):
         generator.log_prob(image, generator.condition(v)) for v in (layout, blank)
     )
     assert (with_maps - without).abs().max() > 1e-3
-
-
-def test_damaged_and_foreign_weights_are_refused(tmp_path):
-    save(tmp_path, "glow", built(VARIANTS["glow"]), {})
-    path = tmp_path / "weights.safetensors"
-    whole = path.read_bytes()
-    for content in (whole[:200], b"", whole[:-4] + b"\x00\x01\x02\x03"):
-        path.write_bytes(content)
-        with pytest.raises(ModelError, match="restore"):
-            load_unchecked(tmp_path)
-    with pytest.raises(ModelError, match="no generator here"):
-        load_unchecked(tmp_path / "nowhere")
-
-
-@pytest.mark.parametrize(
-    ("preset", "millions"),
-    [("config_a", 155.3), ("config_b", 155.5), ("config_c", 155.5), ("config_d", 431),
-     ("config_e", 348), ("config_f", 290), ("config_h", 248)],
-)  # fmt: skip
-def test_parameter_counts_are_those_of_table_3(preset, millions):
-    with torch.device("meta"):
-        generator = generators.build(
-            "full_glow", make_config(FullGlowConfig, FULL_GLOW, preset, {}), table("cityscapes")
-        )
-    count = sum(p.numel() for p in generator.parameters()) / 1e6
-    assert count == pytest.approx(millions, rel=0.005)

@@ -57,12 +57,6 @@ def samples(generator, layout, names):
     return generator.sample(conditions, Noise(names))
 
 
-def test_different_latents_give_different_photographs(trained):
-    generator, scene = trained
-    light = samples(generator, scene.layout, range(40)).mean((1, 2, 3))
-    assert float(light.max() - light.min()) > 0.2  # day is 0.4 lighter than night
-
-
 def test_samples_come_near_both_moods_of_a_layout(trained):
     generator, scene = trained
     made = samples(generator, scene.layout, range(40))
@@ -80,31 +74,6 @@ def test_one_latent_gives_all_layouts_one_style(trained):
         colours.append(class_colours(Scene((made * 255).byte(), layout), 7)[:, [0, 3]])
     one, other = (c.reshape(40, -1).mean(1) for c in colours)
     assert np.corrcoef(one, other)[0, 1] > 0.9
-
-
-def test_interpolated_latents_change_the_photograph_without_a_jump(trained):
-    generator, scene = trained
-    light = samples(generator, scene.layout, range(40)).mean((1, 2, 3))
-    ends = [generator.draw(Noise([int(k)]))[0] for k in (light.argmin(), light.argmax())]
-    conditions = generator.condition(scene.layout[[0]])
-
-    def changes(start, stop):
-        places = torch.linspace(start, stop, 33)
-        way = [generator.decode_latents([torch.lerp(*ends, w)], conditions) for w in places]
-        return (torch.cat(way[1:]) - torch.cat(way[:-1])).abs().mean((1, 2, 3))
-
-    whole = changes(0, 1)
-    steepest = int(whole.argmax())  # a jump would stay as large when looked at more closely
-    closer = changes(steepest / 32, (steepest + 1) / 32)
-    assert float(closer.max()) < 0.3 * float(whole.max())
-    assert float(whole.sum()) > 0.2
-
-
-def test_temperature_nought_leaves_no_diversity(trained):
-    generator, scene = trained
-    conditions = generator.condition(scene.layout[[0, 0]])
-    cold = generator.sample(conditions, Noise([1, 2]), 0.0)
-    assert torch.equal(cold[0], cold[1])
 
 
 def test_latents_of_every_kind_have_their_shapes():

@@ -10,7 +10,8 @@ import torch
 from augflow.core.errors import ModelError
 from augflow.core.seeding import Noise
 from augflow.generators import latents
-from augflow.generators.sampling import sample_images, transfer_image
+from augflow.generators.latents import transfer_image
+from augflow.generators.sampling import sample_images
 from tests.generators.conftest import VARIANTS, built, scenes
 
 SHAPES = ((3, 4, 5), (6, 2, 2))
@@ -45,12 +46,6 @@ def test_arcs_keep_the_length_of_draws_and_lines_shorten_it(share):
     assert (line < arc).all()
 
 
-def test_rows_do_not_influence_each_other():
-    alone = latents.spherical(draws(1), draws(3), 0.3)
-    both = latents.spherical(draws(1, 2), draws(3, 4), 0.3)
-    assert all(torch.equal(a[0], b[0]) for a, b in zip(alone, both, strict=True))
-
-
 @pytest.mark.parametrize("factor", [1.0, 2.0, -1.0, 0.0])
 def test_without_an_arc_the_path_is_a_line(factor):
     start = draws(1)
@@ -76,11 +71,6 @@ def test_paths_begin_and_end_at_the_ends_and_can_be_walked_back(kind):
     assert [part.dtype for part in there[2]] == [torch.float32] * 2
 
 
-def test_a_path_of_one_point_is_refused():
-    with pytest.raises(ValueError, match="two ends"):
-        latents.path((draws(1), draws(2)), 1, "linear")
-
-
 @pytest.fixture(scope="module")
 def flow():
     """A flow whose priors and couplings do something."""
@@ -92,9 +82,13 @@ def flow():
     return generator.eval()
 
 
+def decode(generator, given, layout):
+    return latents.make_images(generator, layout, [latents.Known(one) for one in given])
+
+
 def test_drawn_latents_give_the_photograph_of_their_seed(flow):
     layout = scenes(1).layout
-    made = latents.decode_images(flow, [latents.sample_latents(flow, 7, 0.8)], layout)[0]
+    made = decode(flow, [latents.sample_latents(flow, 7, 0.8)], layout)[0]
     (expected,) = sample_images(flow, layout, [7], 0.8)
     assert np.array_equal(made.image, expected.image)
     assert made.log_p_bpd == expected.log_p_bpd
@@ -103,9 +97,9 @@ def test_drawn_latents_give_the_photograph_of_their_seed(flow):
 def test_encoded_latents_give_the_photograph_back_and_move_as_content_does(flow):
     content, other = scenes(2)[[0]], scenes(2)[[1]].layout
     given = latents.encode_latents(flow, content)
-    (again,) = latents.decode_images(flow, [given], content.layout)
+    (again,) = decode(flow, [given], content.layout)
     assert np.array_equal(again.image, content.image[0].permute(1, 2, 0).numpy())
-    (moved,) = latents.decode_images(flow, [given], other)
+    (moved,) = decode(flow, [given], other)
     assert np.array_equal(moved.image, transfer_image(flow, content, other, "eps").image)
 
 
@@ -114,8 +108,8 @@ def test_a_photograph_does_not_depend_on_what_else_is_painted(flow):
     way = latents.path(
         (latents.sample_latents(flow, 1, 1.0), latents.sample_latents(flow, 2, 1.0)), 4, "spherical"
     )
-    all_of_it = latents.decode_images(flow, way, layout)
-    (alone,) = latents.decode_images(flow, way[2:3], layout)
+    all_of_it = decode(flow, way, layout)
+    (alone,) = decode(flow, way[2:3], layout)
     assert np.array_equal(all_of_it[2].image, alone.image)
 
 
@@ -123,14 +117,12 @@ def test_coins_have_no_path_and_no_encoding():
     generator = built(COINS).eval()
     with pytest.raises(ModelError, match="draws coins"):
         latents.sample_latents(generator, 0, 1.0)
-    with pytest.raises(ModelError, match="give a seed"):
-        latents.encode_latents(generator, scenes(1))
 
 
 def test_generators_without_likelihood_have_paths_all_the_same():
     generator = built(VARIANTS["imle"]).eval()
     ends = latents.sample_latents(generator, 1, 1.0), latents.sample_latents(generator, 2, 1.0)
-    made = latents.decode_images(generator, latents.path(ends, 3, "linear"), scenes(1).layout)
+    made = decode(generator, latents.path(ends, 3, "linear"), scenes(1).layout)
     assert [photo.log_p_bpd for photo in made] == [None] * 3
     assert not np.array_equal(made[0].image, made[2].image)
     with pytest.raises(ModelError, match="give a seed"):

@@ -7,14 +7,7 @@ from pydantic import ValidationError
 from augflow import generators
 from augflow.core.seeding import Noise
 from augflow.data.classes import table
-from augflow.generators.pix2pix import (
-    PATCHES,
-    PIX2PIX,
-    Norm,
-    Pix2PixConfig,
-    UNet,
-    dropout,
-)
+from augflow.generators.pix2pix import PATCHES, PIX2PIX, Norm, Pix2PixConfig, dropout
 from augflow.generators.presets import make_config
 from augflow.training.adversarial import PatchGAN
 from tests.generators.conftest import SIZE, scenes
@@ -45,13 +38,6 @@ def test_the_papers_generator_has_the_published_number_of_parameters():
     assert generator.latent_shapes() == ((512, 4, 4), (512, 8, 8), (512, 16, 16))
 
 
-@pytest.mark.parametrize("name", ["tiny", "small"])
-def test_our_presets_fit_their_sizes(name):
-    generator = preset(name, "streets")
-    assert generator.config.patch <= min(generator.size)
-    assert generator.planes_count == 11
-
-
 @pytest.mark.parametrize("patch", [16, 34, 70])
 def test_a_judgement_sees_exactly_its_patch(patch):
     """The gradient of one judgement reaches a square of that side, and nothing beyond it."""
@@ -60,8 +46,8 @@ def test_a_judgement_sees_exactly_its_patch(patch):
         torch.manual_seed(0)
         judge = PatchGAN(1, patch, 2, batch_norm=True).eval()
     for module in judge.modules():  # batch statistics would couple all pixels
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.forward = lambda x: x
+        if isinstance(module, Norm):
+            module.forward = lambda x, *_: x
     side = 3 * patch
     pixels = torch.rand(1, 1, side, side, requires_grad=True)
     logits = judge(pixels)
@@ -70,16 +56,6 @@ def test_a_judgement_sees_exactly_its_patch(patch):
     rows = pixels.grad[0, 0].abs().sum(1).nonzero().flatten()
     assert int(rows.max() - rows.min()) + 1 == patch
     assert patch in PATCHES
-
-
-def test_seeds_move_the_picture_and_temperature_zero_does_not_ask_for_them():
-    generator = built()
-    conditions = generator.condition(scenes(1).layout)
-    warm = [generator.sample(conditions, Noise([seed]), 1.0) for seed in (1, 2)]
-    cold = [generator.sample(conditions, Noise([seed]), 0.0) for seed in (1, 2)]
-    assert (warm[0] - warm[1]).abs().max() > 1e-4
-    assert torch.equal(cold[0], cold[1])
-    assert not torch.equal(cold[0], warm[0])
 
 
 def test_painting_the_draws_is_sampling_at_temperature_one():
@@ -98,33 +74,6 @@ def test_painting_the_draws_is_sampling_at_temperature_one():
 def test_dropout_drops_what_is_below_its_share_and_scales_the_rest(share, expected):
     uniforms = torch.tensor([0.1, 0.4, 0.6, 0.9])
     torch.testing.assert_close(dropout(torch.ones(4), uniforms, share), torch.tensor(expected))
-
-
-def test_without_dropout_there_are_no_latents():
-    generator = built(dropout=())
-    conditions = generator.condition(scenes(1).layout)
-    assert generator.latent_shapes() == ()
-    first, second = (generator.sample(conditions, Noise([seed]), 1.0) for seed in (1, 2))
-    assert torch.equal(first, second)
-
-
-def test_the_network_is_torchs_own_layers_in_a_row():
-    """Two levels by hand: down, down, up, up, the skip beside the innermost output."""
-    net = UNet(2, Pix2PixConfig(size=(16, 24), downs=2, width=4, dropout=(0,), patch=16))
-    x, coins = torch.randn(3, 2, 16, 24), torch.rand(3, 4, 8, 12)
-    outer = torch.nn.functional.conv2d(x, net.down[0].weight, None, 2, 1)
-    inner = torch.nn.functional.conv2d(
-        torch.where(outer > 0, outer, 0.2 * outer), net.down[1].weight, None, 2, 1
-    )
-    up = torch.nn.functional.conv_transpose2d(inner.clamp(min=0), net.up[1].weight, None, 2, 1)
-    mean, var = up.mean((0, 2, 3), keepdim=True), up.var((0, 2, 3), keepdim=True, unbiased=False)
-    gain, offset = (getattr(net.up_norms[1], n)[:, None, None] for n in ("weight", "bias"))
-    up = ((up - mean) / (var + 1e-5).sqrt() * gain + offset) * (coins >= 0.5) * 2
-    merged = torch.cat([outer, up], 1).clamp(min=0)
-    expected = torch.nn.functional.conv_transpose2d(
-        merged, net.up[0].weight, net.up[0].bias, 2, 1
-    ).tanh()
-    torch.testing.assert_close(net(x, [coins], 0.5, "batch"), expected)
 
 
 def test_image_statistics_are_those_of_a_batch_of_one():

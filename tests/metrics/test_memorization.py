@@ -27,31 +27,26 @@ def noisy(photos):
     return (photos + noise).round().clamp(0, 255).to(torch.uint8)
 
 
-def test_a_training_photograph_is_its_own_nearest(around, photos):
-    found = around.nearest([photos[3:6], photos[10:12]])
-    assert found.places.tolist() == [3, 4, 5, 10, 11]
-    assert found.distances == pytest.approx(0, abs=1e-5)
-
-
-def test_the_nearest_is_that_of_a_plain_search(around, photos):
+def test_the_nearest_is_that_of_a_plain_search_with_training_photographs_a_unit_apart(
+    around, photos
+):
     found = around.nearest([photos[16:]])
     points = around._embed(around._layers([photos[16:]])).numpy()
     apart = np.linalg.norm(points[:, None] - around._points.numpy()[None], axis=2)
     assert found.places.tolist() == apart.argmin(1).tolist()
     assert found.distances == pytest.approx(apart.min(1), rel=1e-4)
+    within = torch.cdist(around._points, around._points).square()
+    assert float(within.sum()) / (16 * 15) == pytest.approx(2, rel=1e-3)
+    assert TrainNeighbours([photos[:1]]).nearest([photos[:2]]).distances[1] > 0
 
 
-def test_distances_do_not_depend_on_batches(around, photos):
+def test_distances_do_not_depend_on_batches_and_are_zero_for_a_training_photograph(around, photos):
+    copies = around.nearest([photos[3:6], photos[10:12]])
+    assert copies.places.tolist() == [3, 4, 5, 10, 11]
+    assert copies.distances == pytest.approx(0, abs=1e-5)
     whole, pieces = around.nearest([photos[16:]]), around.nearest(photos[16:].split(3))
     assert pieces.distances == pytest.approx(whole.distances, rel=1e-5)
     assert pieces.places.tolist() == whole.places.tolist()
-
-
-def test_training_photographs_are_a_unit_apart(around):
-    points = around._points
-    apart = torch.cdist(points, points).square()
-    mean = float(apart.sum()) / (len(points) * (len(points) - 1))
-    assert mean == pytest.approx(2, rel=1e-3)
 
 
 def test_memorised_photographs_are_nearer_than_real_ones(around, photos):
@@ -70,9 +65,3 @@ def test_shares_are_those_counted_on_paper():
     assert real.quantiles()[0] == 1
     assert real.quantiles()[QUANTILES.index(0.5)] == 3
     assert real.quantiles()[-1] == 5
-
-
-def test_one_training_photograph_is_enough(photos):
-    found = TrainNeighbours([photos[:1]]).nearest([photos[:2]])
-    assert found.distances[0] == pytest.approx(0, abs=1e-6)
-    assert found.distances[1] > 0

@@ -223,6 +223,10 @@ def count_images(report: Report) -> Iterator[Comparison]:
     """Scores of sets by temperature, and of the references."""
     for row in report.table("temperature"):
         where = f"tables/temperature.csv: {row['set']} at {row['temperature']}: "
+        if "frechet" in row:
+            stored = report.json(f"scores/{row['set']}.json")
+            place = stored["temperatures"].index(float(row["temperature"]))
+            yield close(f"{where}frechet", stored["frechet"][place], row["frechet"])
         yield from _close_spreads(where, report.rounds(row["set"], float(row["temperature"])), row)
     references = report.json("scores/references.json")["rows"]
     # references are compared on the layouts that sets were made for, where any set is compared

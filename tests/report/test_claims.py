@@ -8,15 +8,6 @@ import pytest
 from augflow.core import io
 from augflow.core.errors import DataError
 from augflow.report import claims
-from augflow.stages.report import report
-from tests.fabricated import Study
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    root = tmp_path_factory.mktemp("made")
-    report(Study().write(root / "data"), root / "data", root / "report")
-    return root / "report"
 
 
 @pytest.fixture
@@ -28,12 +19,6 @@ def replaced(path, old, new):
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new, 1))
-
-
-def rewritten(folder):
-    """Digests made to fit again, as someone who covers a change up would."""
-    stored = io.read_json(folder / "claims.json")
-    io.write_json(folder / "claims.json", {**stored, "files": claims.digests(folder)})
 
 
 def places(folder):
@@ -63,86 +48,85 @@ def test_every_number_of_a_table_is_claimed(made):
         assert len([i for i in ids if i.startswith(f"{path.stem}.")]) == len(numbers)
 
 
-def test_an_edited_cell_is_found(copy):
-    replaced(copy / "tables" / "temperature.csv", "0.61666667", "0.71666667")
-    assert "tables/temperature.csv: row sweep@0, column class_iou.mean" in places(copy)
+def claim(folder, change):
+    stored = io.read_json(folder / "claims.json")
+    change({one["id"]: one for one in stored["claims"]})
+    io.write_json(folder / "claims.json", stored)
 
 
-def test_an_edited_cell_is_found_under_fitting_digests(copy):
-    replaced(copy / "tables" / "comparisons.csv", "cannot be told", "gain")
-    rewritten(copy)
-    assert places(copy) == ["tables/comparisons.csv: row real_classic.real, column outcome"]
-
-
-def test_a_dropped_row_is_found(copy):
-    path = copy / "tables" / "arms.csv"
+def without_its_last_row(folder):
+    path = folder / "tables" / "arms.csv"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
-    rewritten(copy)
-    assert places(copy) == ["tables/arms.csv"]
 
 
-def test_an_edited_claim_is_found(copy):
-    stored = io.read_json(copy / "claims.json")
-    claim = next(c for c in stored["claims"] if c["id"] == "temperature.sweep@0.class_iou.mean")
-    claim["value"] += 0.01
-    io.write_json(copy / "claims.json", stored)
-    assert places(copy) == ["claims.json: temperature.sweep@0.class_iou.mean: value"]
-
-
-def test_a_removed_claim_is_found(copy):
-    stored = io.read_json(copy / "claims.json")
-    gone = stored["claims"].pop()
-    io.write_json(copy / "claims.json", stored)
-    assert places(copy) == [f"claims.json: {gone['id']}"]
-
-
-def test_an_edited_score_is_found_under_fitting_digests(copy):
-    content = io.read_json(copy / "scores" / "sweep.json")
+def with_another_score(folder):
+    content = io.read_json(folder / "scores" / "sweep.json")
     content["items"][0]["confusion"][0][0] += 1
-    io.write_json(copy / "scores" / "sweep.json", content)
-    rewritten(copy)
-    found = places(copy)
-    assert "claims.json: temperature.sweep@0.class_iou.mean: value" in found
-    assert "tables/temperature.csv: row sweep@0, column class_iou.mean" in found
+    io.write_json(folder / "scores" / "sweep.json", content)
 
 
-def test_an_edited_history_is_found(copy):
-    path = copy / "evidence" / "generators" / "full_glow.csv"
-    path.write_text(path.read_text().replace(",4.5,", ",3.5,"))
-    assert "claims.json: bpd_curve.full_glow.200.val_bpd: value" in places(copy)
-
-
-def test_an_edited_number_of_the_page_is_found_under_fitting_digests(copy):
-    replaced(copy / "report.html", ">61.67</data>", ">91.67</data>")
-    rewritten(copy)
-    assert places(copy) == ["report.html: verdict.references.best.class_iou"]
-
-
-def test_a_number_that_left_the_verdict_is_found(copy):
-    path = copy / "report.html"
-    pattern = r"<data value=\"verdict\.references\.best\.class_iou\">[^<]*</data>"
-    path.write_text(re.sub(pattern, "much", path.read_text()))
-    rewritten(copy)
-    assert places(copy) == ["report.html: verdict.references.best.class_iou"]
-
-
-def test_a_repainted_figure_is_found(copy):
-    path = copy / "figures" / "temperature.png"
-    pixels = io.read_photo(path).copy()
+def with_a_black_pixel(folder):
+    pixels = io.read_photo(folder / "figures" / "temperature.png").copy()
     pixels[0, 0] = 0
-    io.write_png(path, pixels)
-    assert places(copy) == ["figures/temperature.png"]
+    io.write_png(folder / "figures" / "temperature.png", pixels)
 
 
-@pytest.mark.parametrize("name", ["report.md", "evidence/params.yaml", "figures/arms.png"])
-def test_a_missing_file_is_found(copy, name):
-    (copy / name).unlink()
-    assert name in places(copy)
+SWEEP = "temperature.sweep@0.class_iou.mean"
+BEST = '<data value="verdict.references.best.class_iou">'
+EDITS = {
+    "a cell": (
+        lambda f: replaced(f / "tables/comparisons.csv", "cannot be told", "gain"),
+        "tables/comparisons.csv: row real_classic.real, column outcome",
+    ),
+    "a row": (without_its_last_row, "tables/arms.csv"),
+    "a score": (with_another_score, f"claims.json: {SWEEP}: value"),
+    "a history": (
+        lambda f: replaced(f / "evidence/generators/full_glow.csv", ",4.5,", ",3.5,"),
+        "claims.json: bpd_curve.full_glow.200.val_bpd: value",
+    ),
+    "a number of the page": (
+        lambda f: replaced(f / "report.html", ">61.67</data>", ">91.67</data>"),
+        "report.html: verdict.references.best.class_iou",
+    ),
+    "a number that is gone": (
+        lambda f: replaced(f / "report.html", f"{BEST}61.67</data>", "much"),
+        "report.html: verdict.references.best.class_iou",
+    ),
+}
 
 
-def test_a_file_that_was_never_written_is_found(copy):
-    (copy / "tables" / "better.csv").write_text("a\n1\n")
-    assert places(copy) == ["tables/better.csv"]
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_edit_is_found_under_fitting_digests(copy, edit):
+    change, found = EDITS[edit]
+    change(copy)
+    stored = io.read_json(copy / "claims.json")
+    io.write_json(copy / "claims.json", {**stored, "files": claims.digests(copy)})
+    assert found in places(copy)
+
+
+UNCOVERED = {
+    "a claim": (
+        lambda f: claim(f, lambda claims: claims[SWEEP].update(value=0.7)),
+        f"claims.json: {SWEEP}: value",
+    ),
+    "a claim that is gone": (
+        lambda f: claim(f, lambda claims: claims[SWEEP].update(id="another")),
+        f"claims.json: {SWEEP}",
+    ),
+    "a figure": (with_a_black_pixel, "figures/temperature.png"),
+    "a file": (lambda f: (f / "report.md").unlink(), "report.md"),
+    "parameters": (lambda f: (f / "evidence/params.yaml").unlink(), "evidence/params.yaml"),
+    "a table of ones own": (
+        lambda f: (f / "tables/better.csv").write_text("a\n1\n"), "tables/better.csv"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("edit", UNCOVERED)
+def test_what_is_edited_missing_or_never_written_is_found(copy, edit):
+    change, found = UNCOVERED[edit]
+    change(copy)
+    assert found in places(copy)
 
 
 def test_damaged_evidence_is_a_mismatch_and_no_crash(copy):

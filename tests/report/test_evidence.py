@@ -5,12 +5,13 @@ import pytest
 from augflow.core import io
 from augflow.core.errors import DataError
 from augflow.report import evidence as evidences
+from augflow.stages.report import gather
 from tests.fabricated import SIZE, Study, item
 
 
 @pytest.fixture
 def folder(tmp_path):
-    evidences.gather(Study().write(tmp_path / "data"), tmp_path / "data", tmp_path / "report")
+    gather(Study().write(tmp_path / "data"), tmp_path / "data", tmp_path / "report")
     return tmp_path / "report"
 
 
@@ -54,12 +55,12 @@ FAULTS = {
     "a temperature without photographs": (
         "dual_glow",
         lambda c: c.update(items=c["items"][:2]),
-        "no photograph of temperature 1; score it again",
+        "no image of temperature 1; score it again",
     ),
     "a photograph of another temperature": (
         "pix2pix",
         lambda c: c["items"][0].update(temperature=0.3),
-        "photographs of temperature 0.3, not in params",
+        "images of temperature 0.3, not in params",
     ),
     "no items": (
         "pix2pix",

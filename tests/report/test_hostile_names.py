@@ -94,8 +94,10 @@ def test_markdown_holds_no_live_markup_and_its_tables_stay_whole(made):
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}) == 1
 
 
-def test_its_claims_hold(made):
+def test_its_claims_hold_and_nothing_is_said_of_what_was_not_explored(made):
     assert claims.recompute(made) == []
+    assert not list((made / "figures").glob("latents_*"))
+    assert "Latents: interpolation" not in (made / "report.md").read_text()
 
 
 @pytest.mark.slow

@@ -9,38 +9,24 @@ import pytest
 
 from augflow.core import io
 from augflow.report.image_figures import Photos
-from augflow.stages.report import report
-from tests.fabricated import SWEEP, Study
 
-ROUNDS = SWEEP["sweep"][1.0]
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """A report whose main system was sampled at three temperatures, and the study it is of."""
-    root = tmp_path_factory.mktemp("study")
-    out = tmp_path_factory.mktemp("reports") / "madeup"
-    study = Study(sweep={**SWEEP, "sweep": {0.5: ROUNDS, 0.8: ROUNDS, 1.0: ROUNDS}})
-    report(study.write(root), root, out)
-    return root, out
-
-
-def test_one_layout_is_shown_at_every_temperature(made):
-    root, out = made
-    folder = out / "figures" / "temperatures"
+def test_one_layout_is_shown_at_every_temperature(study):
+    folder = study / "out" / "figures" / "temperatures"
     assert {path.stem for path in folder.iterdir()} == {"classes", "real", "0", "1", "2"}
-    photos = Photos(root / "synthetic" / "sweep")
+    photos = Photos(study / "data" / "synthetic" / "sweep")
     layouts = {row.layout for row in photos.rows}
-    for place, degree in enumerate((0.5, 0.8, 1.0)):
+    for place, degree in enumerate((0.8, 0.9, 1.0)):
         shown = io.read_photo(folder / f"{place}.png")
         known = [photos.photo(photos.at(layout, degree)[0]) for layout in layouts]
         assert any(np.array_equal(shown, one) for one in known)
 
 
 def test_the_page_has_them_in_order_and_shows_all_without_scripts(made):
-    page = (made[1] / "report.html").read_text()
-    assert re.findall(r'data-temperature="([\d.]+)"', page) == ["0.5", "0.8", "1"]
+    page = (made / "report.html").read_text()
+    assert re.findall(r'data-temperature="([\d.]+)"', page) == ["0.8", "0.9", "1"]
     (figure,) = re.findall(r'<figure class="slider">.*?</figure>', page, re.S)
     assert '<input type="range" min="0" max="2" value="0" step="1">' in figure
     assert not re.search(r"<img[^>]* hidden", figure)
@@ -89,13 +75,13 @@ document.title = "READER " + said.join("|");
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 def test_a_reader_can_move_sort_and_look_closer(made, tmp_path):
     """In a real browser, without a network."""
-    page = (made[1] / "report.html").read_text().replace("</body>", STEPS)
+    page = (made / "report.html").read_text().replace("</body>", STEPS)
     path = tmp_path / "report.html"
     path.write_text(page)
     dom = browsed(tmp_path, "--dump-dom", path)
     (told,) = re.findall(r"<title>READER (.*?)</title>", dom)
     first, moved, shown, *rest = told.split("|")
-    assert (first, moved, shown) == ("0.5", "1", "1")
+    assert (first, moved, shown) == ("0.8", "1", "1")
     assert rest[:4] == ["true"] * 4
     assert set(rest) == {"true"}
 
@@ -108,7 +94,7 @@ def test_nothing_is_wider_than_a_phone(made, tmp_path):
         "<script>document.title = 'WIDE ' + document.documentElement.scrollWidth;</script></body>"
     )
     path = tmp_path / "report.html"
-    path.write_text((made[1] / "report.html").read_text().replace("</body>", probe))
+    path.write_text((made / "report.html").read_text().replace("</body>", probe))
     dom = browsed(tmp_path, "--dump-dom", "--window-size=500,900", path)
     assert int(re.findall(r"<title>WIDE (\d+)</title>", dom)[0]) <= 500
 

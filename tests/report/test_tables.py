@@ -11,12 +11,13 @@ from augflow.report.table import plain as said
 from augflow.report.tables import compute_tables
 from augflow.report.tables_judged import comparable_references
 from augflow.report.verdict import verdict
+from augflow.stages.report import gather
 from tests.fabricated import EIGHT, HALF, NAMES, SEVEN, SIX, Study
 
 
 def loaded(folder, study=None):
     params = (study or Study()).write(folder / "data")
-    evidences.gather(params, folder / "data", folder / "report")
+    gather(params, folder / "data", folder / "report")
     return evidences.load(folder / "report")
 
 
@@ -97,31 +98,23 @@ def test_systems_stand_at_their_best_temperature_above_ceiling_and_floors(tables
     assert other["class_iou.mean"] == pytest.approx(0.8)
     assert table.row("reference.real").cells["class_iou.mean"] == 1
     assert table.row("reference.flat").cells["class_iou.of_real"] == pytest.approx(0.5)
-
-
-def test_each_system_has_its_column_of_classes(tables):
-    cells = tables["judge_per_class"].row(NAMES[0]).cells
     # 8 of 8 + 1 + 1 pixels; the main system is the best column too
+    cells = tables["judge_per_class"].row(NAMES[0]).cells
     assert cells["system.pix2pix.iou"] == pytest.approx(0.8)
     assert cells["system.full_glow.iou"] == cells["best.iou"]
-
-
-def test_a_class_that_is_nowhere_has_no_score(tables):
     assert tables["judge_per_class"].row(NAMES[2]).cells["real.iou"] is None
-    assert tables["arms_per_class"].row(f"real.{NAMES[2]}").cells["iou.mean"] is None
-    assert said(tables["arms_per_class"].rich(tables["arms_per_class"].rows[2], "iou.mean")) == "–"
 
 
 def test_arms_have_mean_and_spread_over_seeds(tables):
+    assert [row.key for row in tables["arms"].rows] == ["real", "real_classic", "real_synthetic"]
     cells = tables["arms"].row("real").cells
     assert cells["class_iou.mean"] == pytest.approx(0.55)
     assert cells["class_iou.std"] == pytest.approx(math.sqrt(0.005))
     assert tables["runs"].row("real_synthetic-1").cells["class_iou"] == pytest.approx(0.7)
-    assert tables["arms_per_class"].row(f"real.{NAMES[0]}").cells["iou.mean"] == pytest.approx(0.55)
-
-
-def test_arms_stand_in_the_order_of_the_params(tables):
-    assert [row.key for row in tables["arms"].rows] == ["real", "real_classic", "real_synthetic"]
+    classes = tables["arms_per_class"]
+    assert classes.row(f"real.{NAMES[0]}").cells["iou.mean"] == pytest.approx(0.55)
+    assert classes.row(f"real.{NAMES[2]}").cells["iou.mean"] is None
+    assert said(classes.rich(classes.rows[2], "iou.mean")) == "–"
 
 
 def test_comparisons_are_against_every_arm_of_real_photographs(tables):
@@ -187,7 +180,6 @@ def test_the_verdict_says_what_cannot_be_told(evidence, tables):
             "Yes, but not shown beyond real_classic: real_synthetic differs from real by +20.00",
         ),
         ({"real": [SIX] * 2}, "no arm joins"),
-        ({}, "no network was retrained"),
     ],
 )
 def test_the_headline_follows_the_outcomes(tmp_path, runs, words):
@@ -195,23 +187,19 @@ def test_the_headline_follows_the_outcomes(tmp_path, runs, words):
     assert words in said(verdict(evidence, compute_tables(evidence)).headline)
 
 
-def test_one_round_has_no_spread_to_tell_temperatures_by(tmp_path):
+def test_without_rounds_runs_or_guessed_instances_the_verdict_says_so(tmp_path):
     sweep = {
         name: {t: matrices[:1] for t, matrices in found.items()}
         for name, found in Study().sweep.items()
     }
-    evidence = loaded(tmp_path, Study(sweep=sweep, runs={}))
+    evidence = loaded(tmp_path, Study(sweep=sweep, runs={}, boundary_source="instances"))
     tables = compute_tables(evidence)
     assert tables["temperature"].row("sweep@0").cells["class_iou.std"] is None
-    sentences = " ".join(said(s) for s in verdict(evidence, tables).sentences)
-    assert "With one round" in sentences
-
-
-def test_instance_ids_are_named_as_the_boundaries_source(tmp_path):
-    evidence = loaded(tmp_path, Study(boundary_source="instances", runs={}))
-    assert "come from instance ids" in said(
-        verdict(evidence, compute_tables(evidence)).sentences[-1]
-    )
+    found = verdict(evidence, tables)
+    assert "no network was retrained" in said(found.headline)
+    sentences = [said(s) for s in found.sentences]
+    assert "With one round" in " ".join(sentences)
+    assert "come from instance ids" in sentences[-1]
 
 
 def test_ceiling_and_floors_are_measured_on_the_layouts_of_the_sweep(evidence):

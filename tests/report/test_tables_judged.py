@@ -6,7 +6,13 @@ import pytest
 
 from augflow.report.sections import sections
 from augflow.report.tables import compute_tables
-from augflow.report.tables_judged import best_of, configurations, released_code
+from augflow.report.tables_judged import (
+    best_of,
+    configurations,
+    released_code,
+    systems,
+    temperature,
+)
 from tests.fabricated import Study
 from tests.report.test_tables import loaded
 
@@ -31,6 +37,29 @@ def evidence(tmp_path_factory):
     )
 
 
+def test_distances_stand_where_they_were_measured(evidence):
+    assert "frechet" not in temperature(evidence).columns
+    sets = {
+        name: one.model_copy(update={"frechet": [0.25 + n for n in range(len(one.temperatures))]})
+        for name, one in evidence.sets.items()
+    }
+    real = {"real": 0.125, "flat": 2.0, "wrong": 0.5}
+    found = dataclasses.replace(
+        evidence, sets=sets, references=evidence.references.model_copy(update={"frechet": real})
+    )
+    table = temperature(found)
+    for name, one in sets.items():
+        if name in found.params.report.sweep:
+            rows = [row for row in table.rows if row.cells["set"] == name]
+            assert [row.cells["frechet"] for row in rows] == one.frechet
+    rows = {row.key: row.cells for row in systems(found).rows}
+    assert {key: rows[f"reference.{key}"]["frechet"] for key in real} == real
+    place = sets["sweep"].temperatures.index(rows["full_glow"]["temperature"])
+    assert rows["full_glow"]["frechet"] == sets["sweep"].frechet[place]
+    views = [view for one in sections(found, compute_tables(found)) for view in one.tables]
+    assert sum("Fréchet" in view.headings for view in views) == 2
+
+
 def test_configurations_are_scored_at_temperature_one_and_count_their_steps(evidence):
     table = configurations(evidence)
     assert [row.key for row in table.rows] == ["dual_glow", "full_glow"]
@@ -53,15 +82,10 @@ def test_released_code_is_compared_at_the_best_temperature_of_each(evidence):
     assert cells["repaired.val_bpd"] == 4.25
 
 
-def test_both_tables_are_printed_where_they_are_asked_for(evidence):
-    titles = [one.title for one in sections(evidence, compute_tables(evidence)) if one.tables]
-    assert "What depth, boundary maps, repairs and choice are worth" in titles
-
-
-def test_without_them_there_is_no_such_part(tmp_path):
-    evidence = loaded(tmp_path)
-    found = sections(evidence, compute_tables(evidence))
-    assert not next(one for one in found if "repairs" in one.title).tables
+def test_both_tables_are_printed_where_they_are_asked_for_alone(evidence, tmp_path):
+    for found, printed in ((evidence, True), (loaded(tmp_path), False)):
+        one = next(s for s in sections(found, compute_tables(found)) if "repairs" in s.title)
+        assert bool(one.tables) == printed
 
 
 def test_the_likeliest_of_many_stand_beside_plain_photographs(evidence):

@@ -7,8 +7,9 @@ import pytest
 from augflow.core import io
 from augflow.core.errors import DataError
 from augflow.data.synthetic import Decision, write_decisions
-from augflow.report.evidence import gather_selections, load_choices, load_leaks, load_selections
+from augflow.report.evidence import load_choices, load_leaks, load_selections
 from augflow.report.tables_study import criteria, nearest
+from augflow.stages.report import gather_selections
 from augflow.study.params import Params, SelectionParams
 from tests.tiny_study import PARAMS
 
@@ -42,7 +43,7 @@ def evidence(tmp_path):
     return tmp_path / "evidence"
 
 
-def test_a_selection_in_short(evidence):
+def test_a_selection_is_kept_in_short_and_a_choice_as_it_is(evidence):
     (found,) = load_selections(evidence / "selections", STUDY).values()
     assert (found.candidates, found.kept) == (4, 2)
     assert found.dropped == {"agreement": 1, "likelihood": 1}
@@ -50,12 +51,9 @@ def test_a_selection_in_short(evidence):
     assert found.agreement_kept == pytest.approx(0.8)
     assert found.agreement_dropped == pytest.approx(0.2)
     assert found.heaviest == pytest.approx(3 / 2)
-
-
-def test_a_choice_is_kept_as_it_is(evidence):
-    (found,) = load_choices(evidence / "choices", STUDY).values()
-    assert found.temperature == 0.9
-    assert [row.class_iou for row in found.rows] == [[0.25, 0.5], [0.5, 0.5]]
+    (choice,) = load_choices(evidence / "choices", STUDY).values()
+    assert choice.temperature == 0.9
+    assert [row.class_iou for row in choice.rows] == [[0.25, 0.5], [0.5, 0.5]]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,6 @@ from augflow.segmentation.params import SegmenterParams
 from augflow.study.params import JudgeParams
 from augflow.study.project import Project
 from tests.mini_network import MINI, MINI_PY
-from tests.security import attacks
 from tests.tiny_study import PARAMS
 
 PROGRAM = "open({trace!r}, 'w').close()\n"
@@ -60,17 +59,26 @@ def test_a_python_config_is_refused_and_does_not_run(tmp_path, trace):
     assert not trace.exists()
 
 
-@pytest.mark.parametrize("key", ["_base_", "custom_imports"])
-def test_data_that_names_programs_is_refused(tmp_path, trace, key):
+def test_data_that_names_programs_or_code_is_refused_and_weights_elsewhere_are_dropped(
+    tmp_path, trace
+):
+    """What else it may not name, `test_records.py` says."""
     write(tmp_path, PROGRAM.format(trace=str(trace)), "other.py")
-    content = json.loads(MINI) | {key: "other.py"}
-    for name in ("own.json", "own.yaml"):
-        path = write(tmp_path, json.dumps(content), name)
+    for key, name in (("_base_", "own.json"), ("custom_imports", "own.yaml")):
+        path = write(tmp_path, json.dumps(json.loads(MINI) | {key: "other.py"}), name)
         refused(lambda path=path: read_config(path, 3), f"{path}: {key} runs code")
+    content = json.loads(MINI)
+    asked = {"type": "Pretrained_Part", "checkpoint": "https://example.org/a.pth"}
+    content["model"]["backbone"]["init_cfg"] = asked
+    path = write(tmp_path, json.dumps(content), "own.json")
+    assert "://" not in json.dumps(read_config(path, 3).facts())
+    content["model"]["decode_head"]["type"] = "subprocess.getoutput"
+    path = write(tmp_path, json.dumps(content), "own.json")
+    refused(lambda: MmsegSegmenter(read_config(path, 3), "abc"), path)
     assert not trace.exists()
 
 
-def test_a_trusted_config_runs_and_that_is_told(tmp_path, trace, caplog):
+def test_a_trusted_config_runs_and_says_so_and_one_that_fails_is_one_line(tmp_path, trace, caplog):
     path = write(tmp_path, MINI_PY + PROGRAM.format(trace=str(trace)))
     with caplog.at_level(logging.WARNING, "augflow"):
         found = read_config(path, 3, trust_config=True)
@@ -78,6 +86,9 @@ def test_a_trusted_config_runs_and_that_is_told(tmp_path, trace, caplog):
     assert found.model == read_config(write(tmp_path, MINI, "plain.json"), 3).model
     (record,) = caplog.records
     assert "own.py: trust_config is given" in record.getMessage()
+    path = write(tmp_path, "import os\nmodel = dict(a=1 / 0)")
+    with pytest.raises(ModelError, match=r"own\.py: not an mmseg config file \(ZeroDiv"):
+        read_config(path, 3, trust_config=True)
 
 
 def test_the_advice_makes_a_config_that_needs_no_trust(tmp_path, monkeypatch):
@@ -88,44 +99,6 @@ def test_the_advice_makes_a_config_that_needs_no_trust(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     subprocess.run([sys.executable, *shlex.split(command)[1:]], check=True)
     assert read_config("CONFIG.json", 3).model == read_config(path, 3, trust_config=True).model
-
-
-def test_a_trusted_config_that_fails_is_one_line(tmp_path):
-    path = write(tmp_path, "import os\nmodel = dict(a=1 / 0)")
-    with pytest.raises(ModelError, match=r"own\.py: not an mmseg config file \(ZeroDiv"):
-        read_config(path, 3, trust_config=True)
-
-
-@pytest.mark.parametrize(
-    ("place", "key", "value"),
-    [
-        ("decode_head", "type", "subprocess.getoutput"),
-        ("decode_head", "type", "module_beside"),
-        ("decode_head", "_scope_", "package_beside"),
-        ("loss_decode", "class_weight", "own.pkl"),
-        ("loss_decode", "class_weight", "pkl"),
-    ],
-)
-def test_data_that_names_code_or_files_is_refused(tmp_path, trace, monkeypatch, place, key, value):
-    write(tmp_path, PROGRAM.format(trace=str(trace)), "module_beside.py")
-    for name in ("pkl", "own.pkl"):
-        (tmp_path / name).write_bytes(attacks.programs(trace)["pickle"])
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-    content = json.loads(MINI)
-    head = content["model"]["decode_head"]
-    (head if place == "decode_head" else head[place])[key] = value
-    path = write(tmp_path, json.dumps(content), "own.json")
-    refused(lambda: MmsegSegmenter(read_config(path, 3), "abc"), path)
-    assert not trace.exists()
-
-
-def test_weights_that_a_backbone_of_its_own_kind_asks_for_are_dropped(tmp_path):
-    content = json.loads(MINI)
-    asked = {"type": "Pretrained_Part", "checkpoint": "https://example.org/a.pth"}
-    content["model"]["backbone"]["init_cfg"] = asked
-    path = write(tmp_path, json.dumps(content), "own.json")
-    assert "://" not in json.dumps(read_config(path, 3).facts())
 
 
 def test_a_network_with_layers_of_the_users_own_is_read_again_if_trusted(

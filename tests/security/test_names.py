@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -58,11 +57,11 @@ def test_parameters_refuse_names_that_are_paths_or_commands(section):
         assert line.startswith(f"params.yaml: {section}.")
 
 
-@pytest.mark.parametrize("study", [*CLIMBING, "a; touch up", "A", "a.b"])
-def test_parameters_refuse_a_study_whose_name_is_a_path_or_a_command(study):
-    with pytest.raises(ParamsError, match=r"params\.yaml: study: ") as fault:
-        validate_section(Params, {**PARAMS, "study": study}, "params.yaml")
-    assert len(str(fault.value).splitlines()) == 1
+def test_parameters_refuse_a_study_whose_name_is_a_path_or_a_command():
+    for study in (*CLIMBING, "a; touch up", "A", "a.b"):
+        with pytest.raises(ParamsError, match=r"params\.yaml: study: ") as fault:
+            validate_section(Params, {**PARAMS, "study": study}, "params.yaml")
+        assert len(str(fault.value).splitlines()) == 1
 
 
 def test_commands_refuse_them_with_one_line_and_write_nothing(tmp_path, monkeypatch):
@@ -78,17 +77,12 @@ def test_commands_refuse_them_with_one_line_and_write_nothing(tmp_path, monkeypa
     assert tree(tmp_path) == ["params.yaml"]
 
 
-@pytest.mark.parametrize("name", [one for one in CLIMBING if "\n" not in one and one != "-rf"])
-def test_a_set_is_written_inside_its_folder_or_not_at_all(tmp_path, name):
+def test_a_set_is_written_inside_its_folder_or_not_at_all(tmp_path):
     out = tmp_path / "deep" / "set"
-    with pytest.raises((AugflowError, ValueError)):
-        write_set(out, SetFacts("set", "0" * 16, (0.8,), 1, TABLE, SIZE), [photo(name)])
-    assert tree(tmp_path) == []
-
-
-def test_the_city_of_a_photograph_is_one_folder_of_its_set(made):
-    (row,) = read_rows(made)
-    assert row.photo == "leftImg8bit/train/north/floe_leftImg8bit.png"
+    for name in (one for one in CLIMBING if "\n" not in one and one != "-rf"):
+        with pytest.raises((AugflowError, ValueError)):
+            write_set(out, SetFacts("set", "0" * 16, (0.8,), 1, TABLE, SIZE), [photo(name)])
+        assert tree(tmp_path) == []
 
 
 def with_cells(folder, **cells):
@@ -101,34 +95,29 @@ def with_cells(folder, **cells):
         writer.writerow({**row, **cells})
 
 
-@pytest.mark.parametrize("place", [
-    "../x_leftImg8bit.png", "/tmp/x_leftImg8bit.png", "leftImg8bit/train/../x_leftImg8bit.png",
-    "leftImg8bit/train/a/../../../x_leftImg8bit.png", "gtFine/train/a/x_leftImg8bit.png",
-    "leftImg8bit/val/a/x_leftImg8bit.png", "leftImg8bit/train/a/other_leftImg8bit.png",
+PHOTO = "leftImg8bit/train/{}_leftImg8bit.png"
+
+
+@pytest.mark.parametrize(("key", "cells"), [
+    *(("photo", {"name": "x", "photo": place}) for place in (
+        "../x_leftImg8bit.png", "/tmp/x_leftImg8bit.png", PHOTO.format("../x"),
+        PHOTO.format("a/../../../x"), "gtFine/train/a/x_leftImg8bit.png",
+        "leftImg8bit/val/a/x_leftImg8bit.png", PHOTO.format("a/other"),
+    )),
+    *(("name", {"name": name, "photo": PHOTO.format(f"north/{name}")})
+      for name in (".hidden", "a\nb", "-rf")),
+    *(("layout", {"layout": layout}) for layout in ("../../up", "/tmp/up", "..")),
 ])  # fmt: skip
-def test_a_manifest_names_photographs_of_its_own_set_alone(made, place):
-    with_cells(made, name="x", photo=place)
-    with pytest.raises(DataError, match=r"manifest\.csv: line 2: photo "):
+def test_a_manifest_names_photographs_and_layouts_of_its_own_set_alone(made, key, cells):
+    (row,) = read_rows(made)
+    assert row.photo == PHOTO.format("north/floe")
+    with_cells(made, **cells)
+    with pytest.raises(DataError, match=rf"manifest\.csv: line 2: {key} "):
         read_rows(made)
 
 
-@pytest.mark.parametrize("name", [".hidden", "a\nb", "-rf"])
-def test_a_manifest_names_what_files_can_be_named(made, name):
-    with_cells(made, name=name, photo=f"leftImg8bit/train/north/{name}_leftImg8bit.png")
-    with pytest.raises(DataError, match=r"manifest\.csv: line 2: name "):
-        read_rows(made)
-
-
-@pytest.mark.parametrize("layout", ["../../up", "/tmp/up", ".."])
-def test_a_manifest_names_layouts_without_folders(made, layout):
-    with_cells(made, layout=layout)
-    with pytest.raises(DataError, match=r"manifest\.csv: line 2: layout "):
-        read_rows(made)
-
-
-def test_scenes_lie_in_their_folder(prepared, tmp_path, monkeypatch):
+def test_scenes_lie_in_their_folder(prepared, tmp_path):
     """One grey picture outside stands for photograph, classes and boundary of a scene."""
-    monkeypatch.setenv("AUGFLOW_CACHE", "off")
     root = shutil.copytree(prepared, tmp_path / "prepared")
     lines = (root / "scenes.csv").read_text().splitlines()
     head = lines[0].split(",")
@@ -150,20 +139,17 @@ def test_a_folder_that_is_a_link_is_never_emptied(tmp_path):
     assert (kept / "thesis.txt").read_text() == "mine"
 
 
-HOSTILE = {
-    "a command": ("  full_glow", '  "x;touch hit"'),
-    "a path whose content goes": ("  full_glow", '  "../../../victim"'),
-}
-
-
-@pytest.mark.parametrize("kind", HOSTILE)
-def test_the_pipeline_runs_and_removes_nothing_before_names_are_checked(kind, tmp_path):
+def test_the_pipeline_runs_and_removes_nothing_before_names_are_checked(tmp_path):
+    """One generator's name is a command, another's a path whose content would go."""
     create("smoke", None, tmp_path / "project")
-    root, (old, new) = tmp_path / "project", HOSTILE[kind]
+    root = tmp_path / "project"
     (root / "victim").mkdir()
     (root / "victim" / "kept.txt").write_text("kept")
-    path = root / "params.yaml"
-    path.write_text(re.sub(rf"^{old}", lambda _: new, path.read_text(), count=1, flags=re.M))
+    text = (root / "params.yaml").read_text()
+    for name, hostile in (("full_glow", "x;touch hit"), ("c_glow", "../../../victim")):
+        assert f"\n  {name}:" in text
+        text = text.replace(f"\n  {name}:", f'\n  "{hostile}":', 1)
+    (root / "params.yaml").write_text(text)
     done = subprocess.run(
         [sys.executable, "-m", "dvc", "repro"], cwd=root, env=env(), capture_output=True, text=True
     )

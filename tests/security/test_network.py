@@ -9,9 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from augflow.core.errors import ModelError
-from augflow.metrics.features import features
-
 HOME = Path(__file__).parents[2]
 
 STUDY = """
@@ -22,14 +19,16 @@ from typer.testing import CliRunner
 from augflow.cli import app
 from augflow.segmentation.augment import ClassicPolicy
 from tests import tiny_study
+from tests.faults.study import params
 
 ClassicPolicy()
+tiny_study.PARAMS = params()
 tiny_study.make(Path.cwd())
-photo = next(Path("data/mini/synthetic/t05/leftImg8bit").rglob("*.png"))
+photo = next(Path("data/mini/synthetic/most/leftImg8bit").rglob("*.png"))
 for words in (
     "check-data --params params.yaml", f"explain {photo}", f"replay {photo}", "verify",
-    "export t05 --format mmseg --out exported",
-    "synth --layouts data/mini/prepared/val/classes --labels train_ids --out made",
+    "export most --format mmseg --out exported",
+    "synth --generator data/mini/generators/flow --layouts data/mini/raw/gtFine/val --out made",
 ):
     done = CliRunner().invoke(app, words.split())
     assert done.exit_code == 0, (words, done.output, done.exception)
@@ -86,18 +85,3 @@ def test_a_new_project_and_dvc_in_it_ask_for_nothing(offline):
     assert offline("-m", "augflow", "init", "--preset", "smoke") == ""
     assert offline("-m", "dvc", "status") == ""
     assert offline("-c", QUIET) == ""
-
-
-def test_features_without_a_file_of_weights_ask_nobody(monkeypatch):
-    from torchvision.models import VGG19_Weights
-
-    asked = []
-
-    def download(self, *words, **options):
-        asked.append(self.url)
-        raise OSError("no network here")
-
-    monkeypatch.setattr(VGG19_Weights, "get_state_dict", download)
-    with pytest.raises(ModelError):
-        features("vgg19")
-    assert asked == []

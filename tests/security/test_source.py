@@ -7,8 +7,6 @@ import re
 import tomllib
 from pathlib import Path
 
-import pytest
-
 HOME = Path(__file__).parents[2]
 SOURCES = sorted(path for name in ("augflow", "pipelines", "benchmarks")
                  for path in (HOME / name).rglob("*.py"))  # fmt: skip
@@ -27,6 +25,7 @@ MODULES = {
 
 CALLS = {
     "eval", "exec", "compile", "__import__", "os.system", "os.popen", "os.execv", "os.execvp",
+    "pickle.load", "pickle.loads",
     "shutil.unpack_archive", "yaml.load", "yaml.load_all", "yaml.unsafe_load", "yaml.full_load",
     "torch.hub.load", "torch.hub.load_state_dict_from_url", "importlib.import_module",
     "importlib.util.spec_from_file_location", "weights.get_state_dict",
@@ -35,14 +34,11 @@ CALLS = {
 ALLOWED = {
     ("augflow/__init__.py", "importlib.import_module"): "the public names, listed beside it",
     ("augflow/cli/__init__.py", "importlib.import_module"): "the commands, listed beside it",
-    (
-        "augflow/estimate/throughput.py",
-        "subprocess",
-    ): "this Python, to see how long it takes to begin",
+    ("augflow/estimate/networks.py", "subprocess"): "this Python, to see how long it begins",
     ("augflow/core/io.py", "socket"): "the name of this machine, written into a lock",
     ("augflow/tools/checkpoints/checkpoints.py", "pickle"): "the error that torch.load raises",
     ("augflow/metrics/vgg.py", "weights.get_state_dict"): "torchvision's hub, asked for by name",
-    ("augflow/verify/__init__.py", "importlib.util.spec_from_file_location"): "tests/oracles",
+    ("augflow/verify/reports.py", "importlib.util.spec_from_file_location"): "tests/oracles",
     ("augflow/verify/rebuild.py", "subprocess"): "git ls-files, and dvc by this Python, no shell",
     ("benchmarks/reference.py", "__import__"): "modules of the checkout that --reference names",
     ("benchmarks/worker.py", "subprocess"): "itself, by this Python, without a shell",
@@ -86,17 +82,20 @@ def used(path):
                 yield what, node.lineno
 
 
-@pytest.mark.parametrize("text", [
+FORBIDDEN = [
     "import zipfile", "import os, tarfile", "from urllib.request import urlopen",
     "def f():\n    import pickle",
     "from os import system", "eval('1')", "torch.load(path)", "torch.load(p, weights_only=False)",
     "run('ls', shell=True)", "yaml.load(text, Loader)", "np.load(path, allow_pickle=True)",
     "from importlib import import_module", "shutil.unpack_archive(path)",
-])  # fmt: skip
-def test_the_search_finds_what_is_forbidden(text, tmp_path):
+]  # fmt: skip
+
+
+def test_the_search_finds_what_is_forbidden(tmp_path):
     path = tmp_path / "code.py"
-    path.write_text(text)
-    assert list(used(path))
+    for text in FORBIDDEN:
+        path.write_text(text)
+        assert list(used(path)), text
 
 
 def test_nothing_forbidden_is_done_without_a_reason():
@@ -104,16 +103,6 @@ def test_nothing_forbidden_is_done_without_a_reason():
             for path in SOURCES for what, line in used(path)}  # fmt: skip
     assert {place: line for place, line in done.items() if place not in ALLOWED} == {}
     assert set(ALLOWED) <= set(done), "no longer done: take it off the list"
-
-
-def test_our_own_code_unpickles_nothing():
-    found = [
-        (path.name, ast.unparse(node))
-        for path in SOURCES
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("pickle.load", "pickle.loads")
-    ]
-    assert found == []
 
 
 def test_the_lock_pins_every_package_exactly_and_names_no_address():

@@ -8,7 +8,7 @@ import shutil
 import pytest
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import load
 from typer.testing import CliRunner
 
 from augflow import generators
@@ -17,9 +17,8 @@ from augflow.core import io
 from augflow.core.errors import AugflowError
 from augflow.generators import c_glow_predictor
 from augflow.metrics.vgg import vgg19
-from augflow.segmentation.checkpoint import load_mmseg_checkpoint
 from augflow.segmentation.mmseg_config import read_config
-from augflow.segmentation.mmseg_model import MmsegSegmenter, load_segmenter
+from augflow.segmentation.mmseg_model import MmsegSegmenter, load_mmseg_checkpoint, load_segmenter
 from augflow.verify import records
 from augflow.verify.check import Check
 from tests import small_makers
@@ -27,7 +26,6 @@ from tests.generators.test_c_glow_predictor import CONFIG, THREE
 from tests.mini_network import MINI
 from tests.security import attacks
 
-PROGRAMS = ("pickle", "torch", "torch_legacy")
 WEIGHTS = "weights.safetensors"
 DOORS = ("generator", "predictor", "segmenter")
 
@@ -86,65 +84,44 @@ def refused(act, *named):
     return line
 
 
-def cases(*names):
-    """Every door with every case."""
-    return [(door, name) for door in DOORS for name in names]
+every_door = pytest.mark.parametrize("door", DOORS, indirect=True)
 
 
-SPOILED = [name for name in attacks.lies(save({"a": torch.ones(2)}))]
-
-
-@pytest.mark.parametrize(("door", "lie"), cases(*SPOILED), indirect=["door"])
-def test_a_spoiled_file_is_refused(door, lie):
-    door.put(attacks.lies(door.good)[lie])
-    refused(lambda: door.read(door.folder), door.folder)
-
-
-@pytest.mark.parametrize(
-    ("door", "misfit"), cases("foreign", "missing", "empty_dict", "wrong_shape"), indirect=["door"]
-)
-def test_weights_of_another_network_are_refused(door, misfit):
-    door.put(attacks.misfits(door.good)[misfit])
-    refused(lambda: door.read(door.folder), door.folder / WEIGHTS, "do not fit")
-
-
-@pytest.mark.parametrize(("door", "kind"), cases("float64"), indirect=["door"])
-def test_weights_of_another_type_are_refused(door, kind):
-    door.put(attacks.retyped(door.good, getattr(torch, kind)))
+@every_door
+def test_weights_that_are_spoiled_or_another_networks_are_refused(door):
+    """What else a file of weights may not be, `core/test_tensors.py` says."""
+    lies, misfits = attacks.lies(door.good), attacks.misfits(door.good)
+    for lie in ("truncated", "huge_shape", "not_a_number"):
+        door.put(lies[lie])
+        refused(lambda: door.read(door.folder), door.folder)
+    for misfit in misfits.values():
+        door.put(misfit)
+        refused(lambda: door.read(door.folder), door.folder / WEIGHTS, "do not fit")
+    door.put(attacks.retyped(door.good, torch.float64))
     refused(lambda: door.read(door.folder), door.folder / WEIGHTS)
-
-
-@pytest.mark.parametrize(("door", "what"), cases("folder"), indirect=["door"])
-def test_a_folder_in_the_place_of_weights_is_refused(door, what):
     (door.folder / WEIGHTS).unlink()
     (door.folder / WEIGHTS).mkdir()
     refused(lambda: door.read(door.folder), door.folder / WEIGHTS)
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
-@pytest.mark.parametrize("door", DOORS, indirect=True)
-def test_a_program_in_the_place_of_weights_does_not_run(door, program, tmp_path):
+@every_door
+def test_a_program_in_the_place_of_weights_does_not_run(door, tmp_path):
     trace = tmp_path / "ran"
-    door.put(attacks.programs(trace)[program])
-    refused(lambda: door.read(door.folder), door.folder / WEIGHTS)
+    for program in attacks.programs(trace).values():
+        door.put(program)
+        refused(lambda: door.read(door.folder), door.folder / WEIGHTS)
     assert not trace.exists()
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_a_program_in_the_place_of_a_checkpoint_does_not_run(saved, tmp_path, program):
-    path, trace = tmp_path / "own.pth", tmp_path / "ran"
-    path.write_bytes(attacks.programs(trace)[program])
-    judge = load_segmenter(saved / "judge")
-    refused(lambda: load_mmseg_checkpoint(judge, str(path)), path)
-    assert not trace.exists()
-
-
-@pytest.mark.parametrize("program", PROGRAMS)
-@pytest.mark.parametrize("name", ["vgg.pth", "vgg.safetensors"])
-def test_a_program_in_the_place_of_features_does_not_run(tmp_path, program, name):
-    path, trace = tmp_path / name, tmp_path / "ran"
-    path.write_bytes(attacks.programs(trace)[program])
-    refused(lambda: vgg19(path), path)
+def test_a_program_in_the_place_of_a_checkpoint_or_of_features_does_not_run(saved, tmp_path):
+    trace, judge = tmp_path / "ran", load_segmenter(saved / "judge")
+    for program in attacks.programs(trace).values():
+        for name in ("own.pth", "own.safetensors"):
+            path = tmp_path / name
+            path.write_bytes(program)
+            refused(lambda path=path: vgg19(path), path)
+        path = tmp_path / "own.pth"
+        refused(lambda path=path: load_mmseg_checkpoint(judge, str(path)), path)
     assert not trace.exists()
 
 

@@ -5,13 +5,7 @@ import json
 import pytest
 
 from augflow.core.errors import AugflowError, ModelError, ParamsError
-from augflow.segmentation.mmseg_config import (
-    PACKAGED,
-    Normalisation,
-    balance_classes,
-    config_from,
-    read_config,
-)
+from augflow.segmentation.mmseg_config import PACKAGED, Normalisation, balance_classes, read_config
 
 
 def write(tmp_path, model):
@@ -69,11 +63,6 @@ def test_normalisation_is_the_one_of_the_file(tmp_path):
     assert own == Normalisation(**NUMBERS, rgb=False)
     without = {**OWN, "data_preprocessor": None}
     assert read_config(write(tmp_path, without), 7).normalisation == Normalisation()
-
-
-def test_config_survives_json():
-    config = read_config("pspnet_small", 5)
-    assert config_from(json.loads(json.dumps(config.facts()))) == config
 
 
 def test_rare_classes_weigh_more_and_a_pixel_one_on_average(tmp_path):

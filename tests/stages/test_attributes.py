@@ -1,12 +1,10 @@
 """Stage attributes: a reader of real photographs looks at synthetic ones."""
 
-import numpy as np
 import pytest
 import torch
 
 from augflow import generators
 from augflow.core import io
-from augflow.core.errors import ModelError, ParamsError
 from augflow.data.attributes import LIGHT, Attributes
 from augflow.data.scenes import SceneFolder
 from augflow.generators.caglow import CAGlowConfig
@@ -52,14 +50,6 @@ def content(makers, prepared, tmp_path_factory):
     return made(makers, prepared, tmp_path_factory.mktemp("scores") / "attributes.json")
 
 
-def test_a_second_run_writes_the_same_bytes(content, makers, prepared, tmp_path):
-    paths = [tmp_path / name for name in ("first.json", "second.json")]
-    for path in paths:
-        made(makers, prepared, path)
-    assert paths[0].read_bytes() == paths[1].read_bytes()
-    assert io.read_json(paths[0]) == content
-
-
 def test_light_is_asked_of_those_alone_that_take_it(content):
     plain, asked = content["generators"]["glow"], content["generators"]["caglow"]
     assert content["names"][:2] == ["dark", "bright"]
@@ -76,12 +66,6 @@ def test_a_flow_that_ignores_the_layout_does_not_move_when_classes_change(conten
 
 def test_changed_light_moves_what_should_have_stayed(content):
     assert content["generators"]["caglow"]["changes"][0] > 1e-6
-
-
-def test_accuracy_over_all_is_the_mean_of_the_attributes_that_were_asked_for(content):
-    for scores in (content["real"], *content["generators"].values()):
-        asked = [value for value in scores["accuracy_each"] if value is not None]
-        assert scores["accuracy"] == pytest.approx(np.mean(asked))
 
 
 def test_the_reader_learns_the_training_photographs(prepared):
@@ -107,22 +91,6 @@ def test_recoloured_layouts_have_one_class_less_at_each_change(prepared):
         assert (after.classes[turned] == new).all()
         assert torch.equal(after.classes[~turned], before.classes[~turned])
         before = after
-
-
-def test_what_is_no_generator_is_refused(prepared, tmp_path):
-    with pytest.raises(ModelError, match="no generator here"):
-        attributes(PARAMS, {"glow": tmp_path}, prepared, tmp_path / "out.json", threads=1)
-
-
-def test_unknown_generators_are_named(tmp_path):
-    import yaml
-
-    from tests.tiny_study import PARAMS as STUDY
-
-    wrong = {**STUDY, "attributes": {"generators": ["flaw"]}}
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(wrong))
-    with pytest.raises(ParamsError, match=r"attributes\.generators: no 'flaw'"):
-        _ = Project(tmp_path).params
 
 
 def test_without_a_section_the_stage_leaves_a_file_without_generators(tmp_path):

@@ -6,7 +6,6 @@ import pytest
 from augflow import generators
 from augflow.core import io
 from augflow.data.scenes import SceneFolder
-from augflow.segmentation.learner import SupervisedLearner
 from augflow.segmentation.params import SegmenterParams
 from augflow.stages.costs import costs
 from augflow.stages.retrain import train_segmenter
@@ -101,14 +100,3 @@ def test_every_part_is_what_the_work_takes(prepared, config, system, tmp_path):
     assert found["picked"]["choice"] == 2 * (2 * own + len(train) * look)
     assert found["picked"]["photographs"] % len(train) == 0
     assert found["picked"]["photographs"] > 0
-
-
-def test_learner_of_the_network_counts_a_step(prepared, config):
-    train = SceneFolder(prepared, "train")
-    network = SegmenterParams(config=config, steps=1, batch_size=BATCH)
-    segmenter, _ = train_segmenter(train.names, train.scenes(), train.table, network, 0)
-    learner = SupervisedLearner(segmenter, network)
-    rng = np.random.default_rng(0)
-    more = counted(lambda: learner.step(train.scenes([0, 1, 2, 3]), rng, 0))
-    fewer = counted(lambda: learner.step(train.scenes([0, 1]), rng, 0))
-    assert fewer < more <= 2 * fewer

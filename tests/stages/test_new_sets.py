@@ -13,15 +13,13 @@ from augflow.data.synthetic.manifest import label_path
 from augflow.stages.score import score_set
 from augflow.stages.synthesize import layout_maker, layout_names, synthesize, used_rows
 from augflow.study.params import SetParams
-from tests import small_makers
-from tests.mini_network import MINI
 
 NEW = {"boost": ("car",), "ratio": 1.5, "seed": 3}
 
 
-@pytest.fixture(scope="module")
-def generator(tmp_path_factory):
-    return small_makers.save("flow", tmp_path_factory.mktemp("makers"))
+@pytest.fixture
+def generator(makers):
+    return makers["flow"]
 
 
 def section(**changes):
@@ -114,20 +112,6 @@ def test_a_class_without_objects_is_named_with_its_place(generator, prepared, tm
     with pytest.raises(DataError, match=words):
         made(tmp_path, generator, prepared, new_layouts={"boost": ["bus"]})
     assert not list(tmp_path.iterdir())
-
-
-@pytest.fixture(scope="module")
-def judge(tmp_path_factory):
-    from augflow.segmentation.mmseg_config import read_config
-    from augflow.segmentation.mmseg_model import MmsegSegmenter
-
-    root = tmp_path_factory.mktemp("judge")
-    (root / "mini.json").write_text(MINI)
-    names = small_makers.table("cityscapes").names
-    network = MmsegSegmenter(read_config(str(root / "mini.json"), len(names)), names, seed=0)
-    network.training = {"seed": 0, "steps": 3}
-    network.save(root / "judge")
-    return root / "judge"
 
 
 def test_a_set_of_new_layouts_is_scored_against_its_labels(generator, prepared, judge, tmp_path):

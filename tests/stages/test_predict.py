@@ -36,12 +36,6 @@ def study(prepared, tmp_path_factory):
     return made(tmp_path_factory.mktemp("predictor"), prepared)
 
 
-def test_twice_gives_equal_files(study, prepared, tmp_path):
-    again = made(tmp_path, prepared)
-    assert io.digest_tree(again / "p") == io.digest_tree(study / "p")
-    assert (again / "p.json").read_bytes() == (study / "p.json").read_bytes()
-
-
 def test_a_trained_predictor_says_what_it_is(study):
     record = io.read_json(study / "p" / "config.json")
     rows = io.read_csv(study / "p" / "history.csv")

@@ -8,10 +8,11 @@ from augflow.core import io
 from augflow.core.errors import DataError, ModelError
 from augflow.data.classes import table
 from augflow.data.scenes import SceneFolder
-from augflow.data.synthetic import NewPhoto, SetFacts, write_set
+from augflow.data.synthetic import NewPhoto, SetFacts, read_set, write_set
 from augflow.metrics import confusion_matrix
-from augflow.segmentation.mmseg_config import read_config
-from augflow.segmentation.mmseg_model import MmsegSegmenter, load_segmenter
+from augflow.metrics.features import features
+from augflow.metrics.frechet import frechet_distance, pooled_features
+from augflow.segmentation.mmseg_model import load_segmenter
 from augflow.stages.score import (
     mean_colours,
     other_scenes,
@@ -20,41 +21,16 @@ from augflow.stages.score import (
     score_references,
     score_set,
 )
+from augflow.study.results import SetScores
+from tests.stages.conftest import make_judge, make_set
 
 
-def make_judge(config, out, seed=0, steps=3, names=None):
-    names = names or table("cityscapes").names
-    segmenter = MmsegSegmenter(read_config(config, len(names)), names, seed=seed)
-    segmenter.training = {"seed": seed, "steps": steps}
-    segmenter.save(out)
-    return out
-
-
-@pytest.fixture(scope="module")
-def judge(config, tmp_path_factory):
-    return make_judge(config, tmp_path_factory.mktemp("judge"))
-
-
-def make_set(prepared, out, **changes):
-    """Two rounds for every held-out layout; `changes` go into the first photograph."""
-    val = SceneFolder(prepared, "val")
-    classes = val.scenes().layout.classes.numpy()
-    draw = np.random.default_rng(0)
-    photos = []
-    for turn in range(2):
-        for row, layout in enumerate(val.names):
-            given = {"name": f"{layout}_r{turn}", "layout": layout, "classes": classes[row]}
-            given |= changes if not photos else {}
-            image = draw.integers(0, 256, (*val.size, 3)).astype(np.uint8)
-            photos.append(
-                NewPhoto(split="val", city="a", temperature=0.8, round=turn, image=image, **given)
-            )
-    write_set(out, SetFacts("t08", "feed", (0.8,), 2, val.table, val.size), photos)
-    return out
+def made_set(prepared, out, **first):
+    return make_set(SceneFolder(prepared, "val"), out, first=first)
 
 
 def test_set_is_scored_against_its_layouts(prepared, judge, tmp_path):
-    folder = make_set(prepared, tmp_path / "t08")
+    folder = made_set(prepared, tmp_path / "t08")
     score_set(prepared, folder, judge, tmp_path / "t08.json", threads=1)
     content = io.read_json(tmp_path / "t08.json")
     network = load_segmenter(judge)
@@ -66,11 +42,11 @@ def test_set_is_scored_against_its_layouts(prepared, judge, tmp_path):
     labels = val.scenes().layout.classes.numpy()
     assert len(content["items"]) == 2 * len(val)
     for number, item in enumerate(content["items"]):
-        turn, row = divmod(number, len(val))
+        row, turn = divmod(number, 2)
         assert (item["layout"], item["round"]) == (val.names[row], turn)
         assert item["temperature"] == 0.8
         photo = io.read_photo(
-            folder / f"leftImg8bit/val/a/{item['name']}_leftImg8bit.png"
+            folder / f"leftImg8bit/val/gammastadt/{item['name']}_leftImg8bit.png"
         ).transpose(2, 0, 1)
         predicted = network.predict(torch.from_numpy(photo.copy())[None] / 255)[0].numpy()
         expected = confusion_matrix(labels[row], predicted, 19)
@@ -78,27 +54,37 @@ def test_set_is_scored_against_its_layouts(prepared, judge, tmp_path):
         assert expected.sum() == (labels[row] != 255).sum()
 
 
-def test_scoring_twice_gives_equal_bytes(prepared, judge, tmp_path):
-    folder = make_set(prepared, tmp_path / "t08")
-    for name in "ab":
-        score_set(prepared, folder, judge, tmp_path / name / "set.json", threads=1)
-        score_references(prepared, judge, tmp_path / name / "references.json", threads=1)
-        score_arms(prepared, {"real-0": judge}, tmp_path / name / "arms.json", threads=1)
-    for name in ("set.json", "references.json", "arms.json"):
-        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+def test_images_are_compared_with_all_real_ones_of_their_split(prepared, judge, tmp_path):
+    folder = made_set(prepared, tmp_path / "t08")
+    score_set(prepared, folder, judge, tmp_path / "t08.json", threads=1)
+    content = SetScores.read(tmp_path / "t08.json")
+    look = features("scattering")
+    real = pooled_features(look, SceneFolder(prepared, "val").scenes().image)
+    made = pooled_features(look, read_set(folder).scenes().image)
+    assert content.features == "scattering"
+    assert content.distances == {0.8: pytest.approx(frechet_distance(made, real))}
+
+
+def test_a_single_image_has_no_distance(prepared, judge, tmp_path):
+    val = SceneFolder(prepared, "val")
+    classes, image = val.scenes().layout.classes[0].numpy(), np.zeros((*val.size, 3), np.uint8)
+    photo = NewPhoto("one", val.names[0], "val", "a", temperature=0.8, image=image, classes=classes)
+    write_set(tmp_path / "t", SetFacts("t", "feed", (0.8,), 1, val.table, val.size), [photo])
+    score_set(prepared, tmp_path / "t", judge, tmp_path / "t.json", threads=1)
+    assert SetScores.read(tmp_path / "t.json").frechet == [None]
 
 
 def test_set_whose_labels_are_not_the_layouts_is_refused(prepared, judge, tmp_path):
     classes = SceneFolder(prepared, "val").scenes().layout.classes[0].numpy().copy()
     classes[3, 4] = (classes[3, 4] + 1) % 19
-    folder = make_set(prepared, tmp_path / "t08", classes=classes)
+    folder = made_set(prepared, tmp_path / "t08", classes=classes)
     with pytest.raises(DataError, match="_r0: labels are not those of scene 'gammastadt_000000"):
         score_set(prepared, folder, judge, tmp_path / "t08.json")
     assert not (tmp_path / "t08.json").exists()
 
 
 def test_set_for_unknown_layouts_is_refused(prepared, judge, tmp_path):
-    folder = make_set(prepared, tmp_path / "t08", layout="atlantis_0")
+    folder = made_set(prepared, tmp_path / "t08", layout="atlantis_0")
     with pytest.raises(DataError, match="no scene 'atlantis_0' in split val"):
         score_set(prepared, folder, judge, tmp_path / "t08.json")
 
@@ -128,13 +114,18 @@ def test_references_are_ceiling_and_floors(prepared, judge, tmp_path):
             assert item["confusion"] == expected.tolist()
             assert item["layout"] == val.names[row]
     assert [item["name"] for item in content["rows"]["wrong"]] == val.names[::-1]
+    look = features("scattering")
+    shown = {**images, "real": SceneFolder(prepared, "train").scenes().image}
+    pooled = {kind: pooled_features(look, photos) for kind, photos in shown.items()}
+    assert content["frechet"] == {
+        kind: pytest.approx(frechet_distance(rows, pooled_features(look, scenes.image)), abs=1e-9)
+        for kind, rows in pooled.items()
+    }
+    assert content["frechet"]["wrong"] == pytest.approx(0, abs=1e-9)  # the same two images
 
 
 def test_arms_are_scored_on_the_same_photographs(prepared, config, judge, tmp_path):
-    trained = {
-        "real-0": judge,
-        "real_synthetic-1": make_judge(config, tmp_path / "other", seed=1),
-    }
+    trained = {"real-0": judge, "real_synthetic-1": make_judge(config, tmp_path / "other", seed=1)}
     score_arms(prepared, trained, tmp_path / "arms.json", threads=1)
     runs = io.read_json(tmp_path / "arms.json")["runs"]
     facts = {key: (run["arm"], run["seed"], run["steps"]) for key, run in runs.items()}

@@ -7,17 +7,13 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from augflow.core.config import validate_section
 from augflow.core.errors import ParamsError
-from augflow.data.params import DataParams
 from augflow.study.params import load
 
 WHOLE = {
     "study": "demo",
     "data": {"reader": "streets", "root": "data/demo/raw", "size": [64, 96]},
-    "generators": {
-        "full": {"system": "full_glow", "preset": "tiny", "training": {"steps": 10}},
-    },
+    "generators": {"full": {"system": "full_glow", "preset": "tiny", "training": {"steps": 10}}},
     "sets": {
         "t08": {"generator": "full", "layouts": "val", "temperatures": [0.8]},
         "more": {"generator": "full", "layouts": "train", "temperatures": [0.5, 0.8]},
@@ -33,20 +29,25 @@ WHOLE = {
 }
 
 
+def changed(content, **changes):
+    """A copy with some values replaced, by dotted name."""
+    content = copy.deepcopy(content)
+    for place, value in changes.items():
+        *parents, key = place.split("__")
+        section = content
+        for parent in parents:
+            section = section.setdefault(parent, {})
+        section[key] = value
+    return content
+
+
 @pytest.fixture
 def loaded(tmp_path):
-    """Loads the whole parameters with some values replaced, by dotted name."""
+    """Loads the whole parameters with some values replaced."""
 
     def load_with(**changes):
-        content = copy.deepcopy(WHOLE)
-        for place, value in changes.items():
-            *parents, key = place.split("__")
-            section = content
-            for parent in parents:
-                section = section[parent]
-            section[key] = value
         path = tmp_path / "params.yaml"
-        path.write_text(yaml.safe_dump(content))
+        path.write_text(yaml.safe_dump(changed(WHOLE, **changes)))
         return load(path)
 
     return load_with
@@ -88,6 +89,7 @@ def test_sections_are_immutable(loaded):
         ("sets__t08__tempratures", r"sets\.t08\.tempratures.*'temperatures'"),
         ("reprot", r"reprot: no such parameter.*'report'"),
         ("retrain__segmenter__step", r"retrain\.segmenter\.step:.*'steps'"),
+        ("data__streets__trian", r"data\.streets\.trian.*did you mean 'train'"),
     ],
 )
 def test_a_misspelt_parameter_is_named_with_the_nearest_one(loaded, place, message):
@@ -106,6 +108,7 @@ def test_a_misspelt_parameter_is_named_with_the_nearest_one(loaded, place, messa
             r"arms\.both\.train_on: no 't80'; known: real, more, t08; did you mean 't08'",
         ),
         ("report__sweep", ["t09"], r"report\.sweep: no 't09'.*'t08'"),
+        ("attributes", {"generators": ["ful"]}, r"attributes\.generators: no 'ful'"),
     ],
 )
 def test_a_name_of_nothing_is_an_error_where_it_is_used(loaded, place, value, message):
@@ -116,20 +119,15 @@ def test_a_name_of_nothing_is_an_error_where_it_is_used(loaded, place, value, me
 @pytest.mark.parametrize(
     ("place", "value", "message"),
     [
-        ("sets__t08__temperatures", [2.5], r"sets\.t08\.temperatures\.0: .*got 2\.5"),
-        ("sets__t08__temperatures", [], r"sets\.t08\.temperatures: .*at least 1 item"),
         ("sets__t08__temperatures", [0.5, 0.7, 0.5], r"temperatures: 0\.5 more than once"),
-        ("report__sweep", ["t08", "t08"], r"report: sweep: t08 more than once"),
+        ("data__classes", [{"nam": "road"}], r"data\.classes\.0\.nam: .*did you mean 'name'"),
+        ("report__sweep", ["t08", "t08"], r"report\.sweep: t08 more than once"),
         (
             "sets__t08",
             {"generator": "full", "layouts": "val", "temperatures": [1], "rounds": 3, "best_of": 2},
             r"sets\.t08: best_of is 2, expected 3 \(rounds\) or more",
         ),
-        ("data__size", [4, 96], r"data\.size\.0: .*got 4"),
         ("data__reader", "cityscape", r"data\.reader: .*got 'cityscape'"),
-        ("study", "My Study", r"study: .*got 'My Study'"),
-        ("data__val_fraction", 0, r"data\.val_fraction"),
-        ("judge__batch_size", 0, r"judge\.batch_size"),
     ],
 )
 def test_a_value_out_of_range_is_named_with_what_came(loaded, place, value, message):
@@ -137,46 +135,20 @@ def test_a_value_out_of_range_is_named_with_what_came(loaded, place, value, mess
         loaded(**{place: value})
 
 
-def test_a_number_in_scientific_notation_needs_no_point(tmp_path):
-    path = tmp_path / "params.yaml"
-    content = copy.deepcopy(WHOLE)
-    content["judge"]["learning_rate"] = "fast"
-    path.write_text(yaml.safe_dump(content).replace("fast", "1e-4"))
-    assert load(path).judge.learning_rate == 0.0001
-    path.write_text(yaml.safe_dump(content).replace("fast", "1e-x"))
-    with pytest.raises(ParamsError, match=r"judge\.learning_rate: .*got '1e-x'"):
-        load(path)
-
-
-def test_all_faults_are_listed_at_once(loaded):
-    with pytest.raises(ParamsError) as error:
-        loaded(judge__batch_size=0, data__labls="x", sets__t08__rounds=-1)
-    for name in ("judge.batch_size", "data.labls", "sets.t08.rounds"):
-        assert name in str(error.value)
-    assert "\n" not in str(error.value)
-
-
-def test_all_names_of_nothing_are_listed_at_once(loaded):
-    with pytest.raises(ParamsError) as error:
-        loaded(sets__t08__generator="x", report__sweep=["y", "z"])
-    for name in ("'x'", "'y'", "'z'"):
-        assert f"no {name}" in str(error.value)
-
-
 @pytest.mark.parametrize(
-    ("arm", "message"),
+    ("changes", "named"),
     [
-        (
-            {"train_on": ["real", "t08"], "reads": "prepared"},
-            "reads is 'prepared'.*'synthetic/t08'",
-        ),
-        ({"train_on": ["real"], "reads": "synthetic/t08"}, "reads is 'synthetic/t08'.*'prepared'"),
-        ({"train_on": ["t08", "t09"], "reads": "synthetic/t08"}, "takes one synthetic set"),
+        ({"judge__batch_size": 0, "data__labls": "x", "sets__t08__rounds": -1},
+         ("judge.batch_size", "data.labls", "sets.t08.rounds")),
+        ({"sets__t08__generator": "x", "report__sweep": ["y", "z"]},
+         ("no 'x'", "no 'y'", "no 'z'")),
     ],
-)
-def test_an_arm_reads_the_folder_of_what_it_trains_on(loaded, arm, message):
-    with pytest.raises(ParamsError, match=rf"arms\.both: .*{message}"):
-        loaded(arms__both=arm)
+)  # fmt: skip
+def test_all_faults_are_listed_at_once(loaded, changes, named):
+    with pytest.raises(ParamsError) as error:
+        loaded(**changes)
+    assert all(one in str(error.value) for one in named)
+    assert "\n" not in str(error.value)
 
 
 def test_a_missing_section_is_named(tmp_path):
@@ -187,38 +159,9 @@ def test_a_missing_section_is_named(tmp_path):
         load(path)
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [("- a list", "mapping"), ("", "mapping"), ("a: [", "not YAML"), ("\0", "not YAML")],
-)
-def test_what_is_no_mapping_is_an_error(tmp_path, text, message):
-    path = tmp_path / "params.yaml"
-    path.write_text(text)
-    with pytest.raises(ParamsError, match=message):
-        load(path)
-
-
 def test_a_missing_file_is_an_error_that_says_where_to_be(tmp_path):
     with pytest.raises(ParamsError, match="augflow init"):
         load(tmp_path / "params.yaml")
-
-
-def test_one_section_can_be_checked_alone():
-    assert validate_section(DataParams, WHOLE["data"], "here").levels == 3
-    with pytest.raises(ParamsError, match="here: root"):
-        validate_section(DataParams, {"reader": "kitti", "size": [8, 8]}, "here")
-
-
-@pytest.mark.parametrize(
-    ("place", "value", "message"),
-    [
-        ("data__streets", {"trian": 3}, r"data\.streets\.trian.*did you mean 'train'"),
-        ("data__classes", [{"nam": "road"}], r"data\.classes\.0\.nam: .*did you mean 'name'"),
-    ],
-)
-def test_a_misspelt_parameter_of_an_optional_section_is_named_too(loaded, place, value, message):
-    with pytest.raises(ParamsError, match=message):
-        loaded(**{place: value})
 
 
 def test_the_systems_of_a_sweep_are_compared_on_the_same_layouts(loaded):
@@ -240,21 +183,9 @@ SELECTION = {
 }
 
 
-def selecting(**changes):
-    """Sections of selections, some of their values replaced, by dotted name."""
-    content = copy.deepcopy(SELECTION)
-    for place, value in changes.items():
-        *parents, key = place.split("__")
-        section = content
-        for parent in parents:
-            section = section.setdefault(parent, {})
-        section[key] = value
-    return content
-
-
 def test_an_arm_may_train_on_a_selection(loaded):
     arm = {"train_on": ["real", "kept"], "reads": "selected/kept", "ratio": 0.5}
-    params = loaded(**selecting(), arms__chosen=arm)
+    params = loaded(**SELECTION, arms__chosen=arm)
     assert params.arms["chosen"].synthetic_source == "kept"
     assert params.judges["quarter"].one_in == 4
 
@@ -277,16 +208,16 @@ def test_an_arm_may_train_on_a_selection(loaded):
 )
 def test_selections_that_do_not_fit_are_refused(loaded, changes, message):
     with pytest.raises(ParamsError, match=message):
-        loaded(**selecting(**changes))
+        loaded(**changed(SELECTION, **changes))
 
 
 def test_an_arm_has_seen_no_more_than_its_share(loaded):
     arm = {"train_on": ["real", "kept"], "reads": "selected/kept", "one_in": 4}
     with pytest.raises(ParamsError) as fault:
-        loaded(**selecting(), arms__few=arm)
+        loaded(**SELECTION, arms__few=arm)
     for where in ("generators.full", "sets.more", "judges.all"):
         assert f"arms.few.one_in is 4, but {where}.one_in is 1" in str(fault.value)
-    whole = selecting(selections__kept__judge="quarter")
+    whole = changed(SELECTION, selections__kept__judge="quarter")
     generators = {"full": {**WHOLE["generators"]["full"], "one_in": 8}}
     with pytest.raises(ParamsError, match=r"but sets\.more\.one_in is 1"):
         loaded(**whole, generators=generators, arms__few=arm)
@@ -297,6 +228,9 @@ def test_an_arm_has_seen_no_more_than_its_share(loaded):
 @pytest.mark.parametrize(
     ("arm", "message"),
     [
+        ({"train_on": ["real", "t08"], "reads": "prepared"}, "'prepared'.*'synthetic/t08'"),
+        ({"train_on": ["real"], "reads": "synthetic/t08"}, "is 'synthetic/t08'.*'prepared'"),
+        ({"train_on": ["t08", "t09"], "reads": "synthetic/t08"}, "takes one synthetic set"),
         ({"train_on": ["real"], "reads": "prepared", "ratio": 1.0}, "train on both"),
         ({"train_on": ["real"], "reads": "prepared", "strength": 0.5}, "strength: says how far"),
         ({"train_on": ["real", "t08"], "reads": "synthetic/t08"}, "has layouts of val"),
@@ -310,5 +244,5 @@ def test_an_arm_has_seen_no_more_than_its_share(loaded):
     ],
 )  # fmt: skip
 def test_arms_that_cannot_be_are_refused(loaded, arm, message):
-    with pytest.raises(ParamsError, match=message):
+    with pytest.raises(ParamsError, match=rf"arms\.odd.*{message}"):
         loaded(arms__odd=arm)

@@ -11,12 +11,9 @@ from augflow.core import seeding
 from augflow.data.classes import table
 from augflow.data.scenes import Layout, Scene
 from augflow.generators.pix2pix import Pix2PixConfig
-from augflow.training import loop
 from augflow.training.adversarial import AdversarialLearner, random_jitter
 from augflow.training.params import TrainingParams
 from tests.generators.conftest import SIZE, scenes
-
-NAMES = [str(n) for n in range(8)]
 
 
 def learner(norm="batch", **changes):
@@ -29,15 +26,6 @@ def learner(norm="batch", **changes):
     settings = {"steps": 12, "batch_size": 2, "learning_rate": 2e-4, "flip": True, **changes}
     params = TrainingParams(**settings, betas=(0.5, 0.999))
     return AdversarialLearner(generator, params)
-
-
-def trained(run=None, steps=12):
-    made = learner()
-    history = loop.fit(
-        made, scenes(8), steps=steps, batch_size=2, seed=3, columns=made.columns, names=NAMES,
-        run=run, save_every=5, log_every=4,
-    )  # fmt: skip
-    return made, history
 
 
 def fixed_judge(made, on_real, on_fake):
@@ -94,26 +82,6 @@ def test_a_step_is_one_adam_step_of_each_against_those_losses():
     for one, other in ((ours.generator, g), (ours.discriminator, d)):
         for (name, p), (_, q) in zip(one.named_parameters(), other.named_parameters(), strict=True):
             torch.testing.assert_close(p, q, msg=name, rtol=1e-4, atol=1e-6)
-
-
-def test_a_stopped_run_ends_with_equal_bits_of_both_networks_and_statistics(tmp_path):
-    whole, history = trained()
-    trained(tmp_path, steps=7)
-    resumed, again = trained(tmp_path)
-    ours, theirs = whole.state(), resumed.state()
-    assert ours.keys() == theirs.keys()
-    assert not [key for key in ours if not torch.equal(ours[key], theirs[key])]
-    assert any(key.startswith("weights.discriminator.") for key in ours)
-    assert any(key.startswith("adam.exp_avg.discriminator.") for key in ours)
-    running = [key for key in ours if key.endswith("running_var")]
-    assert running
-    assert not torch.equal(ours[running[0]], torch.ones_like(ours[running[0]]))
-    assert again[-1] == history[-1]
-
-
-def test_the_discriminator_is_not_saved_with_the_generator():
-    made = learner()
-    assert not [name for name in made.generator.state_dict() if "discriminator" in name]
 
 
 def test_the_discriminator_follows_the_seed_of_the_training():

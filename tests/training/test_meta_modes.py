@@ -127,8 +127,6 @@ def test_other_devices_do_not_count():
 @pytest.mark.parametrize(
     ("name", "mode"),
     [
-        ("full_glow ours", "store"),
-        ("full_glow ours", "checkpoint"),
         ("full_glow ours", "reversible"),
         ("c_glow v1", "reversible"),
         ("caflow variational", "checkpoint"),

@@ -60,15 +60,12 @@ def same(name, ours, theirs, tolerance):
     return error <= tolerance * max(float(theirs.abs().max()), 1e-6)
 
 
-@pytest.mark.parametrize("micro_batch", [1, 2])
 @pytest.mark.parametrize("name", [*SYSTEMS, "caglow, encoder", "predictor", "reader"])
-def test_a_step_in_parts_is_that_of_the_whole_batch(name, micro_batch):
+def test_a_step_in_parts_is_that_of_the_whole_batch(name):
     system, _, encoder = name.partition(",")
     step = 3 if encoder else 0
-    (whole, expected), (parted, numbers) = (
-        stepped(system, rows, step) for rows in (None, micro_batch)
-    )
-    assert len(parted.parts(BATCH)) == -(-BATCH // micro_batch)
+    (whole, expected), (parted, numbers) = (stepped(system, rows, step) for rows in (None, 2))
+    assert len(parted.parts(BATCH)) == 3
     assert numbers == pytest.approx(expected, rel=1e-5, abs=1e-7)
     ours, theirs = parted.state(), whole.state()
     gradients = [key for key in ours if key.startswith("adam.exp_avg.")]  # a tenth of them

@@ -122,8 +122,8 @@ def test_what_the_mask_hides_does_not_pull_at_the_weights():
     assert all(not p.grad.any() for p in made.generator.parameters())
 
 
-@pytest.mark.parametrize("stop", [4, 6, 9])
-def test_a_run_stopped_within_an_outer_epoch_ends_with_the_same_bits(stop, tmp_path):
+@pytest.mark.parametrize("stop", [4, 6])
+def test_a_run_stopped_at_or_within_an_outer_epoch_ends_with_the_same_bits(stop, tmp_path):
     whole = learner(flip=True)
     fitted(whole, 12)
     fitted(learner(flip=True), stop, tmp_path)
@@ -166,10 +166,3 @@ def test_a_loss_that_is_not_finite_names_layer_and_the_scenes_it_picked():
         made.step(scenes(2), seeding.generator(0), 1)
     assert set(caught.value.rows) <= set(made.members(0).rows.tolist())
     assert len(caught.value.rows) == 2
-
-
-def test_the_best_of_several_samples_is_nearer_than_one():
-    made = learner()
-    fitted(made, 8)
-    measured = made.measure_held_out(scenes(6, seed=5))
-    assert measured["val_nearest"] < measured["val_distance"]

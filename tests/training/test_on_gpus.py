@@ -19,15 +19,11 @@ from augflow.training.attribute_reader import AttributeLearner, AttributeReader
 from augflow.training.learners import learner_of
 from augflow.training.params import TrainingParams
 from augflow.training.prediction import PredictionLearner
-from tests.generators.conftest import VARIANTS, built, scenes
+from tests.generators.conftest import ONE_OF_EACH, VARIANTS, built, scenes
 from tests.generators.test_c_glow_predictor import CONFIG
 
 PARAMS = TrainingParams(steps=6, batch_size=2, ema=0.9, flip=True)
 PARTED = PARAMS.model_copy(update={"micro_batch": 1})
-SYSTEMS = (
-    "full_glow ours", "dual_glow", "c_flow", "c_glow v1", "caflow variational", "glow", "cglow",
-    "caglow", "crn", "imle", "pix2pix", "pix2pix batch",
-)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -74,7 +70,7 @@ def learned_on_gpu(learner, batch, step=1):
     return found
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", ONE_OF_EACH)
 def test_every_system_learns_on_the_gpu_from_scenes_of_the_processor(name):
     parted = PARAMS if "batch" in name else PARTED
     learner = learner_of(built(VARIANTS[name]), parted)
@@ -101,7 +97,7 @@ def test_predictors_and_readers_learn_on_the_gpu_too():
         assert learned_on_gpu(learner, scenes(2)) == {("generator", "cuda")}
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", ONE_OF_EACH)
 def test_every_system_paints_and_measures_on_the_gpu(name):
     generator, scene = built(VARIANTS[name]).eval(), scenes(2)
     with FakeTensorMode(allow_non_fake_inputs=True), torch.no_grad():

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from augflow.training.prefetch import prefetch
+from augflow.training.batches import prefetch
 from tests.generators.conftest import scenes
 
 BATCHES = [[0, 2], [1, 3], [2, 2], [3, 0]]

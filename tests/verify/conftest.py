@@ -9,18 +9,6 @@ import pytest
 
 from augflow.study.project import Project
 from augflow.verify.workspace import Workspace
-from tests import tiny_study
-
-
-@pytest.fixture(scope="session")
-def whole_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished study with its DVC cache; read only."""
-    root = tmp_path_factory.mktemp("whole") / "study"
-    root.mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
-        tiny_study.make(root)
-    return root
 
 
 @pytest.fixture

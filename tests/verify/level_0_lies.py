@@ -7,13 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import yaml
 
 from augflow.core import io
+from augflow.data.scenes import KINDS, array_path
 from augflow.data.synthetic import read_rows
 from augflow.data.synthetic.manifest import label_path
 from augflow.generators.sampling import image_seed
 from augflow.study.project import Project
+from tests.prepared_files import scene_row
 from tests.verify.forging import (
     claimed,
     edit,
@@ -146,9 +149,11 @@ def swapped_class_names(project: Project) -> None:
 
 
 def a_validation_scene_in_training(project: Project) -> None:
-    for kind in ("image", "classes", "boundary"):
-        source = project.prepared_folder / "val" / kind / f"{SCENE}.png"
-        shutil.copy(source, project.prepared_folder / "train" / kind / source.name)
+    root = project.prepared_folder
+    for kind in KINDS:
+        path = array_path(root, "train", kind)
+        row = np.load(array_path(root, "val", kind))[scene_row(root, "val", SCENE)]
+        np.save(path, np.concatenate([np.load(path), row[None]]))
     edit_rows(
         project.prepared_folder / "scenes.csv",
         lambda rows: rows.append(
@@ -166,7 +171,7 @@ PIPELINE = [
     Lie("a stage taken out of the lock", "dvc.yaml: costs: expected to be in dvc.lock",
         a_stage_taken_out_of_the_lock),
     Lie("swapped class names", "prepared/dataset.json: line", swapped_class_names),
-    Lie("a validation scene in training", f"train/image/{SCENE}.png: expected no such file",
+    Lie("a validation scene in training", "prepared/train/image.npy: expected md5",
         a_validation_scene_in_training),
 ]  # fmt: skip
 """What stages ran with, and on."""

@@ -9,11 +9,12 @@ from augflow.core import io
 from augflow.data.scenes import SceneFolder
 from augflow.data.synthetic import read_rows
 from augflow.data.synthetic.manifest import label_path
-from augflow.generators.sampling import transfer_image
+from augflow.generators.latents import transfer_image
 from augflow.stages.retrain import retrain
 from augflow.study.params import ArmParams
 from augflow.study.project import Project
 from augflow.verify.workspace import Workspace
+from tests.prepared_files import read_map
 from tests.verify.forging import (
     edit_json,
     edit_rows,
@@ -177,11 +178,11 @@ MADE = [
     Lie("a real image for a made one", f"new/{photo(f'{TRAIN}_new0_r0', 'train')}: row 0",
         lambda project: replace_photo(
             project.synthetic("new"), f"{TRAIN}_new0_r0",
-            io.read_photo(project.prepared_folder / "train/image" / f"{TRAIN}.png"))),
+            read_map(project.prepared_folder, "train", "image", TRAIN))),
     Lie("a leak kept quiet", "scores/leaks.json: leaks.0",
         lambda project: replace_photo(
             project.synthetic("more"), f"{TRAIN}_r0",
-            io.read_photo(project.prepared_folder / "val/image" / f"{SCENE}.png"))),
+            read_map(project.prepared_folder, "val", "image", SCENE))),
     Lie("a higher likelihood", f"new/manifest.csv: {TRAIN}_new1_r0: log_p_bpd",
         a_higher_likelihood),
     Lie("images of another temperature", f"best/{photo(f'{SCENE}_t0_r0')}: row",
@@ -191,6 +192,12 @@ MADE = [
     Lie("a better read image", "scores/more.json: aldenburg_000000_000005_r0: confusion",
         lambda project: edit_json(project.score("more"),
                                   lambda content: improve(content["items"][-1]))),
+    Lie("a nearer set", "scores/t05.json: frechet at 0.5",
+        lambda project: edit_json(
+            project.score("t05"), lambda content: content.update(frechet=[0.001]))),
+    Lie("nearer flat paint", "scores/references.json: frechet of flat",
+        lambda project: edit_json(
+            project.score("references"), lambda content: content["frechet"].update(flat=0.001))),
     Lie("a better network", "scores/arms.json: both-0: fennwick_000000_000002: confusion",
         lambda project: edit_json(
             project.score("arms"),

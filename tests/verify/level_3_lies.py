@@ -94,6 +94,8 @@ TOLD = [
               **{"class": "sky"})),
     Lie("a luckier class", "tables/arms_per_class.csv: real, car: iou.mean",
         cells("arms_per_class", {"iou.mean": "0.77"}, arm="real", **{"class": "car"})),
+    Lie("a nearer set", "tables/temperature.csv: t05 at 0.5: frechet",
+        cells("temperature", {"frechet": "0.001"}, set="t05")),
     Lie("a run read better", "tables/runs.csv: real, seed 1: pixel_accuracy",
         cells("runs", {"pixel_accuracy": "0.99"}, arm="real", seed="1")),
     Lie("a best temperature that is none", "tables/systems.csv: t05: temperature 0.9 is",
@@ -107,7 +109,7 @@ TOLD = [
         lambda _: edit(REPORT / "report.md", "Cannot be told: picked differs from",
                        "Yes: picked is better than")),
     Lie("another verdict on the page", "report.html: line",
-        lambda _: edit(REPORT / "report.html", "Cannot be told", "Synthetic photos help")),
+        lambda _: edit(REPORT / "report.html", "Cannot be told", "Synthetic images help")),
 ]  # fmt: skip
 """The claims have the digests of the files as they are."""
 

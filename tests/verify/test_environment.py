@@ -9,11 +9,11 @@ import torch
 from augflow.core import hardware, io
 from augflow.core.distributed import SEVERAL, Used, read_note, write_note
 from augflow.core.errors import DataError
-from augflow.stages.runner import record, run_stage
+from augflow.stages.runner import record, recorded_machines, run_stage
 from augflow.study.environment import ENVIRONMENT_FILE as FILE
 from augflow.study.project import Project
 from augflow.training.likelihood import LikelihoodLearner
-from augflow.verify.machines import Machines, check_environment
+from augflow.verify.records import check_environment
 from augflow.verify.replay import replay_trainings
 from augflow.verify.workspace import Workspace
 from tests.verify.forging import params_with
@@ -35,7 +35,7 @@ def test_what_is_unchanged_keeps_its_machine(study, elsewhere):
     other = {key for key in after["made"] if after["made"][key] != before["made"][key]}
     assert other == {"data/mini/scores/t05.json"}
     assert len(after["machines"]) == 2
-    machines = Machines(study)
+    machines = recorded_machines(study)
     assert machines.here(study.score("t05"))
     assert not machines.here(study.prepared_folder)
 
@@ -63,12 +63,12 @@ def test_what_has_just_been_made_is_of_the_devices_that_made_it(study, card, mon
     assert {key: entry for key, entry in made.items() if key != name} == others
     record(study)  # as stage report does, of all that is there
     assert facts_of(name)["processes"] == "2"
-    assert not Machines(study).here(flow)
+    assert not recorded_machines(study).here(flow)
     monkeypatch.setenv("AUGFLOW_ACCELERATOR", "cuda")
-    assert not Machines(study).here(flow)
+    assert not recorded_machines(study).here(flow)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     monkeypatch.setenv("AUGFLOW_DEVICES", "2")
-    assert Machines(study).here(flow)
+    assert recorded_machines(study).here(flow)
     params_with(verify__trainings=1)
     monkeypatch.setattr(Workspace, "sample", lambda *_: [0])
     check = replay_trainings(Workspace(Project()))
@@ -80,17 +80,17 @@ def test_each_stage_is_held_to_what_it_uses(study, card, monkeypatch):
     """Sets are painted on the processor, segmentation networks know no other process."""
     learned, alone = study.generator("flow"), [study.judge_folder, study.score("arms")]
     painted = [study.prepared_folder, study.synthetic("t05"), study.score("diversity/flow")]
-    machines = Machines(study)
+    machines = recorded_machines(study)
     assert all(map(machines.here, [learned, *alone, *painted]))
     monkeypatch.setenv("AUGFLOW_ACCELERATOR", "auto")
-    machines = Machines(study)
+    machines = recorded_machines(study)
     assert all(map(machines.here, painted))
     assert not any(map(machines.here, [learned, *alone]))
     for path in alone:
         record(study, path)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     monkeypatch.setenv("AUGFLOW_DEVICES", "2")
-    assert all(map(Machines(study).here, alone))
+    assert all(map(recorded_machines(study).here, alone))
     assert facts_of("data/mini/scores/arms.json")["device"] == "a card"
     assert "processes" not in facts_of("data/mini/scores/arms.json")
 
@@ -102,8 +102,8 @@ def test_a_record_of_a_time_when_a_card_was_told_though_unused_is_of_another(stu
     io.write_json(Path(FILE), old)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AUGFLOW_ACCELERATOR", "cuda")
-        assert not Machines(study).here(study.generator("flow"))
-    assert not Machines(study).here(study.generator("flow"))
+        assert not recorded_machines(study).here(study.generator("flow"))
+    assert not recorded_machines(study).here(study.generator("flow"))
 
 
 def test_a_trained_generator_is_recorded_at_once(study):
@@ -112,26 +112,22 @@ def test_a_trained_generator_is_recorded_at_once(study):
     run_stage(study, "train", "flow")
     assert list(io.read_json(Path(FILE))["made"]) == [name]
     assert facts_of(name)["device"] == "cpu"
-    assert Machines(study).here(study.generator("flow"))
+    assert recorded_machines(study).here(study.generator("flow"))
 
 
 def test_every_stage_records_what_it_makes(study):
     """A study whose stages ran under several environments has a record of each."""
     Path(FILE).unlink()
     run_stage(study, "prepare")
-    run_stage(study, "judge")
-    run_stage(study, "judges", "own")
     run_stage(study, "retrain", "both")
     run_stage(study, "synthesize", "t05")
     run_stage(study, "score", "t05")
     run_stage(study, "select", "strict")
     assert sorted(io.read_json(Path(FILE))["made"]) == [
-        "data/mini/judges/own",
         "data/mini/prepared",
         "data/mini/scores/t05.json",
         "data/mini/segmenters/both/0",
         "data/mini/segmenters/both/1",
-        "data/mini/segmenters/judge",
         "data/mini/selected/strict",
         "data/mini/synthetic/t05",
     ]
@@ -159,7 +155,7 @@ def test_a_training_that_is_taken_up_on_another_device_is_of_neither(tmp_path, s
     (tmp_path / "devices.json").write_text('{"x": 1}')
     assert read_note(tmp_path) == Used(SEVERAL)
     record(study, study.generator("flow"), used=Used(SEVERAL))
-    assert not Machines(study).here(study.generator("flow"))
+    assert not recorded_machines(study).here(study.generator("flow"))
 
 
 def test_where_it_cannot_be_recorded_the_training_is_not_lost(study, monkeypatch):
@@ -174,13 +170,10 @@ def test_where_it_cannot_be_recorded_the_training_is_not_lost(study, monkeypatch
     assert facts_of("data/mini/generators/flow")["device"] == "cpu"
 
 
-def test_record_of_an_unchanged_study_is_equal(study):
+def test_a_record_says_the_same_of_what_is_unchanged_and_nothing_of_what_is_new(study):
     before = Path(FILE).read_bytes()
     record(study)
     assert Path(FILE).read_bytes() == before
-
-
-def test_artefact_made_anew_without_a_record_is_named(study):
     assert check_environment(study).state == "holds"
     with study.score("t05").open("a") as stream:
         stream.write("\n")
@@ -191,9 +184,9 @@ def test_artefact_made_anew_without_a_record_is_named(study):
 
 
 def test_other_machine_and_no_record_mean_tolerance(study, elsewhere):
-    assert not Machines(study).here(study.prepared_folder)
+    assert not recorded_machines(study).here(study.prepared_folder)
     Path(FILE).unlink()
-    assert not Machines(study).here(study.prepared_folder)
+    assert not recorded_machines(study).here(study.prepared_folder)
     assert check_environment(study).state == "holds"
 
 
@@ -208,6 +201,6 @@ def test_facts_of_another_machine_under_the_same_name_are_found(study):
 
 def test_all_of_a_study_was_made_here_where_it_is_gone_too(study):
     shutil.rmtree("data")
-    assert Machines(study).all_here()
+    assert recorded_machines(study).all_here()
     Path(FILE).unlink()
-    assert not Machines(study).all_here()
+    assert not recorded_machines(study).all_here()

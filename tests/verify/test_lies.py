@@ -5,7 +5,6 @@ Lies of a group are told to one copy of a study. Each has to be found by a line 
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,14 +18,14 @@ from typer.testing import CliRunner
 from augflow.cli.verify import verify as command
 from augflow.core import io
 from augflow.core.errors import DataError
-from augflow.stages.runner import record, run_stage
+from augflow.stages.runner import record, recorded_machines, run_stage
 from augflow.study.project import Project
 from augflow.verify import state_of, verify
 from augflow.verify.lock import check_lock
-from augflow.verify.machines import Machines, check_environment
-from augflow.verify.records import check_choices
-from augflow.verify.replay import REPLAYS, replay_stage, replay_trainings
+from augflow.verify.records import check_choices, check_environment
+from augflow.verify.replay import REPLAYED, replay_stage, replay_trainings
 from augflow.verify.workspace import Workspace
+from tests.prepared_files import change_map, read_map
 from tests.verify.forging import claimed, edit_json, params_with, settled
 from tests.verify.level_0_lies import (
     CARELESS,
@@ -159,9 +158,9 @@ def test_records_of_quiet_lies_agree(found):
 
 def test_a_validation_photograph_in_training_is_found_twice(study):
     """By preparing the scene again, and among the leaks."""
-    pixels = io.read_photo(study.prepared_folder / "val/image" / f"{SCENE}.png")
-    path = study.prepared_folder / "train/image" / f"{TRAIN}.png"
-    io.write_png(path, pixels)
+    root = study.prepared_folder
+    change_map(root, "train", "image", TRAIN, read_map(root, "val", "image", SCENE))
+    path = f"{root / 'train' / 'image.npy'}: {TRAIN}"
     record(study)
     params_with(verify__items=100)
     space = Workspace(Project())
@@ -203,7 +202,7 @@ def test_a_record_of_machines_that_is_none_is_one_line(study, content):
     [line] = lines([check_environment(Project())])
     assert line.startswith("environment.json: ")
     with pytest.raises(DataError):
-        Machines(Project())
+        recorded_machines(Project())
 
 
 def test_networks_that_are_trained_again_are_the_same(study):
@@ -213,19 +212,16 @@ def test_networks_that_are_trained_again_are_the_same(study):
     assert check.compared > 20
 
 
-def test_truths_pass(study, tmp_path, monkeypatch):
+def test_truths_pass(study):
     """What DVC keeps says that the pixels are the same."""
-    monkeypatch.setenv("AUGFLOW_CACHE", str(tmp_path / "cache"))
     for truth in TRUTHS:
         truth(study)
     checks = list(verify(Project()))
     assert (lines(checks), state_of(checks)) == ([], "holds")
-    assert os.environ["AUGFLOW_CACHE"] == str(tmp_path / "cache")
 
 
-def test_truths_pass_when_all_is_looked_at_again(study, tmp_path, monkeypatch):
+def test_truths_pass_when_all_is_looked_at_again(study, tmp_path):
     """Without what DVC keeps; results are equal bit for bit, not within a tolerance."""
-    monkeypatch.setenv("AUGFLOW_CACHE", str(tmp_path / "cache"))
     for truth in [*TRUTHS, no_cache_of_dvc]:
         truth(study)
     app = typer.Typer()
@@ -238,5 +234,5 @@ def test_truths_pass_when_all_is_looked_at_again(study, tmp_path, monkeypatch):
         assert "grey values" not in result.output
     checks = io.read_json(tmp_path / "1.json")["checks"]
     compared = {check["title"]: check["compared"] for check in checks}
-    assert {f"{stage}, again" for stage in REPLAYS} < compared.keys()
+    assert {f"{stage}, again" for stage in REPLAYED} < compared.keys()
     assert [title for title, count in compared.items() if not count] == ["trainings, again"]

@@ -9,7 +9,7 @@ import pytest
 from augflow.core import io
 from augflow.metrics import scores
 from augflow.study import template
-from augflow.verify import check_claims
+from augflow.verify.reports import check_claims
 from tests.oracles import recount
 from tests.verify.forging import claimed, edit, edit_rows
 

@@ -24,9 +24,7 @@ S = TypeVar("S", bound=Section)
 def tensors_of(path: Path, key: str | None = None) -> dict[str, Tensor]:
     """The tensors of a `torch.save` file by name, on the processor; nothing of it is run.
 
-    Args:
-        path: the file.
-        key: where in the file the state dict is, if it is not the file itself.
+    The state dict is the file itself, or stands there under `key`.
 
     Raises:
         ModelError: no such file, a damaged one, or one that holds more than tensors and numbers, or
@@ -99,11 +97,7 @@ def check_fit(
 ) -> None:
     """Refuses a state dict whose names or shapes are not the expected ones, listing them.
 
-    Args:
-        where: the file, for the message.
-        found: the state dict.
-        expected: the shape of every tensor that is needed.
-        ignored: last parts of names that may be there and are not needed.
+    Names whose last part is `ignored` may be there and are not needed.
 
     Raises:
         ModelError: missing and unexpected names, and shapes that differ.

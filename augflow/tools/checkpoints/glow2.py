@@ -63,16 +63,10 @@ def read_glow2(
 ) -> FullGlow:
     """A Full-Glow with the weights of a checkpoint; depths and widths are those of the file.
 
-    Args:
-        path: the checkpoint.
-        table: the classes of the layouts.
-        size: height and width of the photographs it learned on.
-        boundary: the version of boundary map it learned with, if it did: `v2` is `--do_ceil`.
-        boundary_filter: how its boundary maps were made smaller: by Pillow's default.
+    `boundary` is the version of boundary map it learned with, if it did: `v2` is `--do_ceil`.
 
     Raises:
         ModelError: not a checkpoint of that code, or not of that size.
-        ParamsError: a size that no such network can have.
     """
     found = tensors_of(path, "model_state_dict")
     options = {"boundary": boundary, "boundary_filter": boundary_filter}

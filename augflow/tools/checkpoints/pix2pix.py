@@ -26,14 +26,8 @@ OUTER = "model.model"
 def read_pix2pix(path: Path, table: ClassTable, size: tuple[int, int]) -> Pix2Pix:
     """A pix2pix with the weights of a `*_net_G.pth`; depth, width and norm are those of the file.
 
-    Args:
-        path: the generator's file.
-        table: the classes of the layouts; its palette paints them for a network that reads colours.
-        size: height and width of the photographs to make.
-
     Raises:
         ModelError: not a U-Net of that code, or not one from layouts to photographs.
-        ParamsError: a size that cannot be halved so often.
     """
     found = tensors_of(path)
     config = _config(path, found, table, size)

@@ -2,49 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from augflow.data.classes import ClassTable
-from augflow.data.synthetic import SetRow
+from augflow.core import io
+from augflow.core.errors import DataError
+from augflow.data.synthetic import SetRow, SyntheticSet
 from augflow.metrics import scores
+from augflow.study.params import SetParams
 from augflow.tools.formats.folders import SYNTHETIC, Package
-from augflow.tools.provenance.context import GeneratorRecord, Selection
+from augflow.tools.set_context import (
+    GeneratorRecord,
+    Selection,
+    SetContext,
+    read_judged_set,
+)
 
 
 @dataclass(frozen=True)
 class Story:
-    """What is known of a set beside its photographs.
+    """A set, its surroundings, and the selection that it is the result of, if it is one."""
 
-    Attributes:
-        name: the set's, or the selection's.
-        source: the set that a selection was made from; else the set itself.
-        study: empty where it is not known.
-        reader: of the data set that the layouts come from, empty where it is not known.
-        generator: the digest.
-        attributes: what was asked for beside the layouts.
-        best_of: how many photographs the kept ones are the likeliest of, None where all were kept.
-        matrix: (K, K) confusion of the judge over the exported photographs, None where not scored.
-        judge: its digest.
-        diversity: temperature -> mean perceptual distance of two photographs of one layout.
-    """
+    folder: Path
+    made: SyntheticSet
+    home: SetContext
+    selection: Selection | None
 
-    name: str
-    source: str
-    study: str
-    reader: str
-    generator: str
-    maker: GeneratorRecord | None
-    rows: Sequence[SetRow]
-    attributes: Mapping[str, bool] = field(default_factory=dict)
-    best_of: int | None = None
-    selection: Selection | None = None
-    matrix: np.ndarray | None = None
-    judge: str = ""
-    diversity: Mapping[float, float] = field(default_factory=dict)
+    @property
+    def rows(self) -> Sequence[SetRow]:
+        """The manifest."""
+        return self.made.rows
+
+    @property
+    def name(self) -> str:
+        """The set's, or the selection's."""
+        return self.folder.absolute().name
+
+    @property
+    def source(self) -> str:
+        """The set that a selection was made from; else the set itself."""
+        return self.selection.set if self.selection else self.name
+
+    @cached_property
+    def generator(self) -> GeneratorRecord | None:
+        """None where the project has it no longer."""
+        return self.home.generator(self.made.facts.generator)
 
 
 def card(story: Story, package: Package, about: str) -> str:
@@ -63,7 +70,7 @@ def card(story: Story, package: Package, about: str) -> str:
         "## How photographs were selected": _selection_lines(story),
         "## Classes": _histogram(package),
         "## Licence": [_licence(story, bool(real))],
-        "## Known failures": _failures(story, package.table),
+        "## Known failures": _failures(story),
         "## Diversity": _diversity(story),
         "## What it must not be used for": _not_for(story),
     }
@@ -74,19 +81,19 @@ def card(story: Story, package: Package, about: str) -> str:
 
 
 def _origin(story: Story) -> Iterator[str]:
-    rows, maker = story.rows, story.maker
+    rows, generator, made = story.rows, story.generator, story.made.facts
     temperatures = sorted({row.temperature for row in rows})
     seeds = sorted({row.seed for row in rows})
     layouts = {(row.split, row.layout) for row in rows}
     contents = {row.content for row in rows} - {""}
-    asked = ", ".join(key if there else f"not {key}" for key, there in story.attributes.items())
+    asked = ", ".join(key if there else f"not {key}" for key, there in made.attributes.items())
     facts = {
-        "study": story.study or "unknown",
+        "study": story.home.study or "unknown",
         "set": story.source,
-        "generator": maker.name if maker else "not in the project",
-        "system": maker.system if maker else "unknown",
-        "preset": (maker.preset if maker else "") or "unknown",
-        "generator's digest": story.generator,
+        "generator": generator.name if generator else "not in the project",
+        "system": generator.system if generator else "unknown",
+        "preset": (generator.preset if generator else "") or "unknown",
+        "generator's digest": made.generator,
         "temperatures": ", ".join(f"{degree:g}" for degree in temperatures),
         "seeds": _seeds(seeds),
         "layouts": _layouts(layouts),
@@ -111,8 +118,9 @@ def _layouts(layouts: set[tuple[str, str]]) -> str:
 
 
 def _selection_lines(story: Story) -> Iterator[str]:
-    if story.best_of is not None:
-        yield f"Of each layout and temperature, {story.best_of} photographs were drawn and the"
+    section = story.home.section(story.source)
+    if isinstance(section, SetParams) and section.best_of is not None:
+        yield f"Of each layout and temperature, {section.best_of} photographs were drawn and the"
         yield "likeliest under the generator kept."
         yield ""
     selection = story.selection
@@ -148,13 +156,15 @@ def _histogram(package: Package) -> Iterator[str]:
 
 
 def _licence(story: Story, real: bool) -> str:
-    if story.reader == "streets":
+    prepared = story.home.prepared_folder
+    reader = str(io.read_json(prepared / "dataset.json").get("reader", "")) if prepared else ""
+    if reader == "streets":
         return (
             "The labels come from the street scenes that augflow paints itself (reader `streets`), "
             "as do the photographs that the generator was trained on: the licence of augflow "
             "governs them."
         )
-    named = f"read as `{story.reader}`" if story.reader else "that the layouts were taken from"
+    named = f"read as `{reader}`" if reader else "that the layouts were taken from"
     beside = " and the real scenes beside them" if real else ""
     return (
         f"The labels{beside} come from your own data set, {named}: its licence governs them, and "
@@ -163,15 +173,21 @@ def _licence(story: Story, real: bool) -> str:
     )
 
 
-def _failures(story: Story, table: ClassTable) -> Iterator[str]:
-    if story.matrix is None or not story.matrix.sum():
+def _failures(story: Story) -> Iterator[str]:
+    path, names = story.home.scores(story.source), story.made.facts.table.names
+    seen = read_judged_set(path) if path else None
+    listed = {row.name for row in story.rows}
+    fits = seen is not None and tuple(seen.classes) == names
+    counts = [one.confusion for one in seen.items if one.name in listed] if seen and fits else []
+    matrix = np.sum(np.array(counts, np.int64).reshape(-1, len(names), len(names)), axis=0)
+    if seen is None or not matrix.sum():
         yield "No judge has scored these photographs: how well they show what their labels say is"
         yield "not known."
         return
-    found = scores(story.matrix)
-    ious = [pair for pair in zip(table.names, found.per_class_iou, strict=True)]
+    found = scores(matrix)
+    ious = [pair for pair in zip(names, found.per_class_iou, strict=True)]
     known = sorted(((iou, name) for name, iou in ious if iou is not None))
-    yield f"A segmenter trained on real photographs (digest {story.judge}) reads"
+    yield f"A segmenter trained on real photographs (digest {seen.judge}) reads"
     yield f"{found.pixel_accuracy:.1%} of the pixels as the labels say; mean class IoU"
     yield f"{found.class_iou:.1%}. Classes of a low IoU are not shown as they are labelled, or not"
     yield "known well to the judge itself."
@@ -185,17 +201,33 @@ def _diversity(story: Story) -> Iterator[str]:
     yield f"{len(story.rows) / len(layouts):.3g} of each on average."
     degrees = {row.temperature for row in story.rows}
     yield ""
-    if not story.diversity:
+    measured = _measured_diversity(story)
+    if not measured:
         yield "How much photographs of one layout differ was not measured."
         return
     yield "Mean perceptual distance of two photographs that the generator made for one layout; a"
     yield "small one says that photographs of one layout look alike:"
     yield ""
     rows = (
-        (f"{d:g}", f"{v:.4g}", "yes" if d in degrees else "no")
-        for d, v in sorted(story.diversity.items())
+        (f"{d:g}", f"{v:.4g}", "yes" if d in degrees else "no") for d, v in sorted(measured.items())
     )
     yield from _table(("temperature", "distance", "in this set"), rows)
+
+
+def _measured_diversity(story: Story) -> dict[float, float]:
+    """Temperature -> mean perceptual distance of two images of one layout."""
+    path = story.home.scores(f"diversity/{story.generator.name}") if story.generator else None
+    if path is None:
+        return {}
+    try:
+        return {
+            float(level["temperature"]): float(level["mean"]["perceptual"]["overall"])
+            for level in io.read_json(path)["temperatures"]
+        }
+    except (KeyError, TypeError, ValueError) as fault:
+        raise DataError(
+            f"{path}: not scores of diversity ({fault}); run diversity again"
+        ) from fault
 
 
 def _not_for(story: Story) -> Iterator[str]:

@@ -68,14 +68,7 @@ def write_pairs(
     place: Callable[[str, Labelled], tuple[str, str]],
     pixels: Callable[[str, Labelled], np.ndarray],
 ) -> list[Placed]:
-    """Writes every image and its label map.
-
-    Args:
-        folder: of the export.
-        package: what is exported.
-        place: the names of both files, below `folder`, given the part.
-        pixels: what the label map holds.
-    """
+    """Writes every image and its label map."""
     placed = []
     for part, images in package.parts.items():
         for one in images:

@@ -38,24 +38,12 @@ def test_a_scene_is_a_function_of_seed_and_index_alone():
         assert first.attributes == again.attributes
 
 
-def test_other_seeds_and_indices_give_other_scenes():
-    scenes = [street_scene(0, 0, SIZE), street_scene(1, 0, SIZE), street_scene(0, "0/x", SIZE)]
-    digests = {io.digest_array(scene.image) for scene in scenes}
-    layouts = {io.digest_array(scene.labels) for scene in scenes}
-    assert len(digests) == len(layouts) == 3
-
-
-@pytest.mark.parametrize("size", [(32, 48), (64, 96), (63, 101), (128, 192), (96, 192)])
+@pytest.mark.parametrize("size", [(32, 48), (63, 101)])
 def test_a_scene_has_the_size_asked_for(size):
     scene = street_scene(3, "a", size)
     assert (scene.image.shape, scene.image.dtype) == ((*size, 3), np.uint8)
     assert (scene.labels.shape, scene.labels.dtype) == (size, np.uint8)
     assert (scene.instances.shape, scene.instances.dtype) == (size, np.uint16)
-
-
-def test_a_size_too_small_for_a_street_is_refused():
-    with pytest.raises(ValueError, match="expected at least 32x48"):
-        street_scene(0, 0, (31, 48))
 
 
 def test_sizes_show_one_composition():
@@ -71,13 +59,9 @@ def test_sizes_show_one_composition():
         assert difference < 12, difference
 
 
-def test_labels_hold_ids_of_the_table_only():
+def test_labels_are_of_the_table_and_hardly_a_pixel_is_ignored():
     known = {row.id for row in TABLE.rows}
-    for scene in sample():
-        assert set(np.unique(scene.labels).tolist()) <= known
-
-
-def test_hardly_a_pixel_is_ignored():
+    assert all(set(np.unique(scene.labels).tolist()) <= known for scene in sample())
     ignored = [(TABLE.from_raw(scene.labels) == IGNORE).mean() for scene in sample()]
     assert max(ignored) < 0.03
     assert np.mean(ignored) < 0.005
@@ -99,48 +83,15 @@ def test_objects_of_one_class_touch_in_most_scenes():
     assert np.mean([touching(scene.instances) >= 5 for scene in sample()]) > 0.7
 
 
-@pytest.mark.parametrize(
-    ("name", "share"),
-    [
-        ("road", 0.95), ("sidewalk", 0.7), ("building", 0.95), ("pole", 0.8), ("traffic sign", 0.5),
-        ("vegetation", 0.7), ("sky", 0.9), ("person", 0.5), ("car", 0.9), ("bus", 0.25),
-    ],
-)  # fmt: skip
-def test_every_learned_class_is_common(name, share):
-    present = [(scene.labels == raw_id(name)).sum() >= 8 for scene in sample()]
-    assert np.mean(present) >= share
-
-
-def test_the_table_has_no_class_that_is_not_tested_for():
-    assert TABLE.count == 10
-
-
-def test_cars_are_of_many_colours():
-    means = instance_colours("car")
-    assert len(means) > 30
-    hue = means - means.mean(1, keepdims=True)
-    red, blue = hue[:, 0] > 20, hue[:, 2] > 20
-    grey = np.abs(hue).max(1) < 10
-    assert min(red.mean(), grey.mean()) > 0.08
-    assert blue.mean() > 0.05
-    assert means.mean(1).std() > 20
-
-
-@pytest.mark.parametrize("name", ["sky", "building", "vegetation", "road"])
-def test_stuff_changes_its_colour_from_scene_to_scene(name):
-    means = [
-        scene.image[scene.labels == raw_id(name)].mean(0)
-        for scene in sample()
-        if (scene.labels == raw_id(name)).sum() > 60
-    ]
-    assert np.linalg.norm(np.std(means, axis=0)) > 25
-
-
-def test_photographs_are_neither_black_nor_burnt_nor_flat():
-    for scene in sample():
-        assert 18 < scene.image.mean() < 215
-        assert scene.image.std() > 14
-        assert (scene.image == 255).all(-1).mean() < 0.1
+def test_every_learned_class_is_common():
+    shares = {
+        "road": 0.95, "sidewalk": 0.7, "building": 0.95, "pole": 0.8, "traffic sign": 0.5,
+        "vegetation": 0.7, "sky": 0.9, "person": 0.5, "car": 0.9, "bus": 0.25,
+    }  # fmt: skip
+    assert set(shares) == set(TABLE.names)
+    for name, share in shares.items():
+        present = [(scene.labels == raw_id(name)).sum() >= 8 for scene in sample()]
+        assert np.mean(present) >= share, name
 
 
 def test_edges_of_photo_and_ids_agree():
@@ -156,11 +107,6 @@ def test_edges_of_photo_and_ids_agree():
     assert np.mean(across) > 4 * np.mean(inside)
 
 
-def test_times_and_weathers_vary():
-    for key in ("time", "weather", "season", "quarter", "facade"):
-        assert len({scene.attributes[key] for scene in sample()}) >= 3
-
-
 @pytest.fixture(scope="module")
 def written(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("streets")
@@ -171,6 +117,9 @@ def written(tmp_path_factory) -> Path:
 def test_write_streets_keeps_the_layout_of_cityscapes(written):
     rows = io.read_csv(written / "attributes.csv")
     assert [row["split"] for row in rows] == ["train"] * 13 + ["val"] * 2
+    train, val = ({r["city"] for r in rows if r["split"] == split} for split in ("train", "val"))
+    assert len(train) == 2
+    assert not train & val
     expected = {"attributes.csv"}
     for row in rows:
         place, name = f"{row['split']}/{row['city']}", row["name"]
@@ -197,26 +146,8 @@ def test_written_scenes_are_those_of_their_names(written):
         assert {key: row[key] for key in scene.attributes} == scene.attributes
 
 
-def test_splits_share_no_city(written):
-    rows = io.read_csv(written / "attributes.csv")
-    train, val = ({r["city"] for r in rows if r["split"] == split} for split in ("train", "val"))
-    assert len(train) == 2
-    assert not train & val
-
-
-def test_a_split_without_cities_is_refused(tmp_path):
+def test_what_cannot_be_painted_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="expected at least 32x48"):
+        street_scene(0, 0, (31, 48))
     with pytest.raises(ValueError, match="test"):
         write_streets(tmp_path, {"test": 1}, (32, 48), seed=0)
-
-
-def instance_colours(name: str) -> np.ndarray:
-    """Mean colours of the larger instances of a class by day, (N, 3)."""
-    means = []
-    for scene in sample():
-        if scene.attributes["time"] in ("night", "dusk") or scene.attributes["weather"] == "fog":
-            continue
-        for number in np.unique(scene.instances[scene.labels == raw_id(name)]):
-            mask = scene.instances == number
-            if mask.sum() >= 20:
-                means.append(np.median(scene.image[mask], 0))
-    return np.array(means)

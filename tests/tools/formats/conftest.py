@@ -1,4 +1,4 @@
-"""The study of `traced`, and a set of a class table of its own."""
+"""A set of a class table of its own."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ import pytest
 
 from augflow.data.classes import ClassRow, ClassTable
 from augflow.data.synthetic import NewPhoto, SetFacts, write_set
-from tests.tools.provenance.conftest import made_study, study
-
-__all__ = ["made_study", "own_set", "study"]
 
 SIZE = (12, 20)
 TABLE = ClassTable("own", (

@@ -13,12 +13,14 @@ from typer.testing import CliRunner
 from augflow.cli import app
 from augflow.core import io
 from augflow.data import checks, readers
+from augflow.data.classes import ClassRow, ClassTable
 from augflow.data.params import DataParams
 from augflow.data.scenes import SceneFolder
 from augflow.data.synthetic import read_set
 from augflow.tools.export import export
 from augflow.tools.formats import FORMATS
-from augflow.tools.formats.mmseg import repeat_counts
+from augflow.tools.formats.folders import SYNTHETIC, Package
+from augflow.tools.formats.mmseg import config, repeat_counts
 from tests import traced
 from tests.tools.formats.conftest import SIZE, TABLE, drawn
 from tests.traced import DATA, T05
@@ -176,3 +178,30 @@ def test_lists_of_mmseg_name_photographs_as_often_as_their_weights_ask(study, tm
     # weights are 1 and 3 in turn
     assert [lines.count(f"synthetic/{name}") for name in names[:4]] == [1, 3, 1, 3]
     assert repeat_counts({"a": 0.5, "b": 1.2, "c": 100.0, "d": 0.0}) == {"a": 1, "b": 2, "c": 8}
+
+
+def read_back(folder, name):
+    """The class names that mmseg finds in the config of an export, which is a program."""
+    from mmengine.config import Config
+
+    rows = (ClassRow(name, 0, 0, False, (1, 2, 3)), ClassRow("other", 1, 1, False, (4, 5, 6)))
+    package = Package(ClassTable("own", rows), (8, 8), {SYNTHETIC: []})
+    (folder / "augflow_data.py").write_text(config(package))
+    return tuple(Config.fromfile(folder / "augflow_data.py").augflow_classes["classes"])
+
+
+@pytest.mark.parametrize("name", [
+    "{{ fileDirname }}", "{{$HOME:x}}", "{{ _base_.x }}", "{x}", "'''", '"""', "\\", "a\nb",
+    '"], evil=open("x"), y=["',
+])  # fmt: skip
+def test_names_of_classes_are_read_back_as_they_were(tmp_path, name):
+    assert read_back(tmp_path, name) == (name, "other")
+
+
+def test_a_name_that_is_a_template_runs_nothing(tmp_path):
+    """Its end becomes code when mmengine puts a default in the place of a variable."""
+    trace = tmp_path / "ran"
+    # so long that every name has a line of its own
+    name = "a" * 90 + '"' + "{{$NOWHERE:x\\',open(\"" + str(trace) + '","w").name,#|.}}'
+    assert read_back(tmp_path, name) == (name, "other")
+    assert not trace.exists()

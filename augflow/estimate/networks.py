@@ -1,12 +1,20 @@
-"""What networks compute and hold, counted on torch's meta device with the code of the stages."""
+"""What the networks of a study compute and hold, and how fast this machine is at it.
+
+Operations and bytes are counted on torch's meta device with the code of the stages; speeds are
+measured on a small real piece of each kind of work.
+"""
 
 from __future__ import annotations
 
+import math
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -20,17 +28,38 @@ from augflow.data.classes import ClassTable
 from augflow.data.scenes import Layout, Scene
 from augflow.generators.c_glow_predictor import CGlowPredictor, config_of
 from augflow.generators.sampling import sample_at_temperatures
+from augflow.metrics.scattering import Scattering
+from augflow.segmentation.learner import SupervisedLearner
 from augflow.segmentation.mmseg_config import read_config
 from augflow.segmentation.mmseg_model import MmsegSegmenter
+from augflow.segmentation.params import SegmenterParams
 from augflow.study import disk_usage
 from augflow.study.params import AttributesParams, GeneratorParams, PredictorParams
 from augflow.training.attribute_reader import AttributeLearner, AttributeReader
 from augflow.training.batches import EVAL_BATCH
+from augflow.training.learner import GeneratorLearner
 from augflow.training.learners import LEARNERS
 from augflow.training.meta_modes import META, MetaScalarMode, Operations, PeakBytes
 from augflow.training.nearest import NearestLearner
 from augflow.training.params import TrainingParams
 from augflow.training.prediction import PredictionLearner
+
+LIMIT = 10**11
+"""A piece that is measured has at most about so many operations, else a smaller one is taken."""
+
+_LIGHT = "import augflow.stages.synthesize"
+_HEAVY = (
+    "from augflow.segmentation.mmseg_config import read_config as r\n"
+    "from augflow.segmentation.mmseg_model import MmsegSegmenter as M\n"
+    "M(r('pspnet_small', 2), 'ab')"
+)
+
+
+class Network(Protocol):
+    """Something that works: each kind of its work by a word, `train`, `predict`, ..."""
+
+    def piece(self, kind: str, device: torch.device) -> Callable[[], object]:
+        """A small real piece of a kind of its work."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +81,32 @@ def count(work: Callable[[], object], networks: Iterable[nn.Module], truth: bool
     return Cost(done.total, held.most)
 
 
+@cache
+def start_seconds(segmenting: bool) -> float:
+    """How long it takes until a stage begins to work, with or without mmsegmentation."""
+    words = [sys.executable, "-c", _HEAVY if segmenting else _LIGHT]
+    start = time.perf_counter()
+    subprocess.run(words, check=True, capture_output=True)  # noqa: S603 - of fixed words
+    return time.perf_counter() - start
+
+
+def operations_per_second(network: Network, kind: str, device: torch.device) -> float:
+    """The speed of a kind of work, a piece of which is done twice: to count, and by the clock."""
+    work = network.piece(kind, device)
+    with Operations() as done:
+        work()
+    _finish(device)
+    start = time.perf_counter()
+    work()
+    _finish(device)
+    return done.total / (time.perf_counter() - start)
+
+
+def _finish(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
 def noise_scenes(count: int, size: tuple[int, int], classes: int) -> Scene:
     """Scenes of no meaning: noise, and bands of classes, more of them from scene to scene."""
     rng = seeding.generator(0, "estimate")
@@ -61,7 +116,7 @@ def noise_scenes(count: int, size: tuple[int, int], classes: int) -> Scene:
     return Scene(image, Layout(torch.from_numpy(maps.copy()), torch.zeros(count, *size)))
 
 
-class DryRunLearner:
+class DryRunLearner(GeneratorLearner):
     """What a learner does otherwise on the meta device: it differentiates, and updates nothing."""
 
     def optimizer_step(
@@ -70,15 +125,15 @@ class DryRunLearner:
         parts: Sequence[MicroBatch],
         step: int,
         losses: Callable[[MicroBatch], dict[str, Tensor]],
-        blame: Callable[[MicroBatch], str] | None = None,
+        blame: Callable[[MicroBatch], object] | None = None,
     ) -> dict[str, float]:
         """Goes forward and back through all parts of a batch."""
-        numbers: dict[str, float] = {}
+        numbers = {"grad_norm": 0.0}
         for part in parts:
             values = losses(part)
             values["loss"].backward()
             numbers |= dict.fromkeys(values, 0.0)
-        return {**numbers, "grad_norm": 0.0}
+        return numbers
 
     def update_ema(self, step: int) -> None:
         """Averages nothing."""
@@ -94,10 +149,8 @@ class DryRunLearner:
 class Training:
     """A network that learns, as a stage begins with it, on the meta device.
 
-    Attributes:
-        learner: goes through steps without updates.
-        step: what a step of a number costs, the choosing of candidates left out.
-        images: what so many images of a layout cost, its conditions included, for a generator.
+    `step` tells what a step of a number costs, the choosing of candidates left out; `images` what
+    so many images of a layout cost, its conditions included, for a generator.
     """
 
     def __init__(
@@ -125,6 +178,30 @@ class Training:
         learner = self._kind(self._build().to(device), *self._given, self.params)
         self._begin(learner)
         return learner
+
+    def piece(self, kind: str, device: torch.device) -> Callable[[], object]:
+        """A step on as many rows as do not take too long (`train`), or an image (`sample`)."""
+        work = self.small_enough()
+        learner = work.real_learner(device)
+        if kind == "sample":
+            made, layout = learner.generator.eval(), work.scenes.layout[:1]
+            return lambda: sample_at_temperatures(made, layout, [1], [0.8])
+        most = LIMIT * work.params.batch_size // max(work.step(0).operations, 1)
+        scenes = work.scenes[: max(1, min(work.params.batch_size, most))]
+        return lambda: learner.step(scenes, np.random.default_rng(0), 1)
+
+    def small_enough(self) -> Training:
+        """This, or the smallest generator of its system where even one row takes too long."""
+        kind = type(self.network)
+        rows = generators.SYSTEMS.items()
+        name = next((name for name, row in rows if row.generator is kind), None)
+        if name is None or self.step(0).operations <= LIMIT * self.params.batch_size:
+            return self
+        row = generators.SYSTEMS[name]
+        preset = next(preset for preset in row.presets if preset.endswith("tiny"))
+        size = generators.make_config(row.config, row.presets, preset, {}).model_dump()["size"]
+        section = GeneratorParams(system=name, preset=preset, training=self.params)
+        return generator(section, self.network.table, size)
 
     @cached_property
     def choosing(self) -> int:
@@ -193,23 +270,21 @@ def generator(section: GeneratorParams, table: ClassTable, size: tuple[int, int]
     """
     config, params = generators.config_of(section, size), section.training
     kind = LEARNERS[generators.system(section.system).generator.learner]
+    scenes = _scenes(params, size, table)
     return Training(
-        lambda: generators.build(section.system, config, table, params.seed),
-        kind,
-        params,
-        _scenes(params, size, table),
+        lambda: generators.build(section.system, config, table, params.seed), kind, params, scenes
     )
 
 
 def predictor(section: PredictorParams, table: ClassTable, size: tuple[int, int]) -> Training:
     """A predictor, as stage predict makes it."""
     given, params = {"samples": section.samples, **section.overrides}, section.training
-    config = config_of(section.preset, {"size": size, **given})
-    return Training(
-        lambda: CGlowPredictor(config, table, params.seed),
-        PredictionLearner,
-        params,
+    config, scenes = (
+        config_of(section.preset, {"size": size, **given}),
         _scenes(params, size, table),
+    )
+    return Training(
+        lambda: CGlowPredictor(config, table, params.seed), PredictionLearner, params, scenes
     )
 
 
@@ -230,11 +305,7 @@ def _scenes(params: TrainingParams, size: tuple[int, int], table: ClassTable) ->
 
 
 class Segmenter:
-    """A segmentation network on the meta device.
-
-    Attributes:
-        step: what a step on so many rows costs.
-    """
+    """A segmentation network on the meta device; `step` is what a step on so many rows costs."""
 
     def __init__(
         self, config: str, table: ClassTable, size: tuple[int, int], trust_config: bool = False
@@ -245,20 +316,30 @@ class Segmenter:
             ParamsError: no such config.
             ModelError: mmseg cannot build it.
         """
-        self.config, self.table, self.size = (
-            read_config(config, table.count, trust_config),
-            table,
-            size,
-        )
+        self.config = read_config(config, table.count, trust_config)
+        self.table, self.size, self.step = table, size, cache(self._step)
         with META, MetaScalarMode():
             self._segmenter = MmsegSegmenter(self.config, table.names)
         self.network: nn.Module = self._segmenter.to(META).network
         self.weights = disk_usage.tensors(self.network.parameters())
-        self.step = cache(self._step)
 
     def real(self, device: torch.device) -> MmsegSegmenter:
         """The same with numbers."""
         return MmsegSegmenter(self.config, self.table.names).to(device)
+
+    def piece(self, kind: str, device: torch.device) -> Callable[[], object]:
+        """A step on two rows (`segment`) or a prediction (`predict`), of no larger a size."""
+        segmenter, scene = self.real(device), noise_scenes(2, self.small_size(), self.table.count)
+        if kind == "predict":
+            return lambda: segmenter.predict(scene.image[:1].float() / 255)
+        learner = SupervisedLearner(segmenter, SegmenterParams(steps=2, batch_size=2))
+        return lambda: learner.step(scene, np.random.default_rng(0), 1)
+
+    def small_size(self) -> tuple[int, int]:
+        """Its size, or one that is so much smaller that a step does not take too long."""
+        times = max(1, math.ceil(math.sqrt(self.step(2).operations / LIMIT)))
+        height, width = (max(32, side // times) for side in self.size)
+        return height, width
 
     @cached_property
     def prediction(self) -> Cost:
@@ -283,3 +364,18 @@ class Segmenter:
         # how many pixels a mask picks is not known here: all of them at most
         with _config.patch(meta_nonzero_assume_all_nonzero=True):  # type: ignore[attr-defined]
             return count(learn, [self.network], truth=False)
+
+
+class Features:
+    """The features by which images are compared."""
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        """Of images of a size."""
+        self.size, network = size, Scattering()
+        image = torch.zeros(1, 3, *size, device=META)
+        self.cost = count(lambda: network.to(META)(image), [network])
+
+    def piece(self, kind: str, device: torch.device) -> Callable[[], object]:
+        """Those of one image, on the processor."""
+        network, image = Scattering(), noise_scenes(1, self.size, 1).image.float() / 255
+        return torch.no_grad()(lambda: network(image))

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from augflow.cli import app
 from augflow.core import io
 from augflow.data.synthetic import read_rows
-from tests import traced
+from tests import commands, traced
 from tests.traced import DATA, MOVED, T05
 
-
-def run(*words):
-    return CliRunner().invoke(app, ["explain", *(str(word) for word in words)])
+run = partial(commands.run, "explain")
 
 
 def facts(photo):
@@ -27,11 +24,7 @@ def facts(photo):
     return found
 
 
-def refused(photo):
-    result = run(photo)
-    assert (result.exit_code, result.stdout) == (2, ""), result.output
-    [line] = result.stderr.splitlines()
-    return line
+refused = partial(commands.refused, "explain")
 
 
 def test_facts_are_those_of_the_manifest_and_the_generators_record(study):
@@ -123,7 +116,7 @@ def test_outside_of_a_project_the_set_alone_is_explained(study, tmp_path, monkey
 def test_what_is_no_photograph_of_a_set_is_refused_in_one_line(study):
     row = read_rows(T05)[0]
     assert refused("absent.png").startswith("augflow: absent.png: no such file")
-    image = DATA / f"prepared/val/image/{row.layout}.png"
+    image = next((DATA / "raw" / "leftImg8bit").rglob("*.png"))
     assert f"{image}: is in no set: no folder above it holds set.json" in refused(image)
     stray = T05 / "stray.png"
     shutil.copy(image, stray)

@@ -7,8 +7,15 @@ import pytest
 import torch
 
 from augflow.data.classes import table
-from augflow.estimate import throughput
-from augflow.estimate.workloads import Segmenter, attribute_reader, generator, noise_scenes
+from augflow.estimate import networks
+from augflow.estimate.networks import (
+    Features,
+    Segmenter,
+    attribute_reader,
+    generator,
+    noise_scenes,
+    operations_per_second,
+)
 from augflow.generators.sampling import sample_at_temperatures
 from augflow.segmentation.learner import SupervisedLearner
 from augflow.segmentation.params import SegmenterParams
@@ -93,26 +100,24 @@ def test_operations_of_a_segmenter_are_those_of_real_work(segmenter):
 
 def test_speeds_are_measured_on_real_work(segmenter):
     reader = attribute_reader(AttributesParams(generators=("a",), steps=3), STREETS, SIZE)
-    subjects = {
-        "train": [work_of("glow"), reader],
-        "sample": [work_of("glow")],
-        "segment": [segmenter],
-        "predict": [segmenter],
-        "features": [SIZE],
-    }
-    assert subjects.keys() == throughput._PIECES.keys()
-    for kind, works in subjects.items():
-        for work in works:
-            piece = throughput._PIECES[kind](work, CPU)
-            assert 0 < throughput.operations_per_second(piece, CPU) < float("inf")
+    works = [
+        ("train", work_of("glow")),
+        ("train", reader),
+        ("sample", work_of("glow")),
+        ("segment", segmenter),
+        ("predict", segmenter),
+        ("features", Features(SIZE)),
+    ]
+    for kind, work in works:
+        assert 0 < operations_per_second(work, kind, CPU) < float("inf")
 
 
 def test_what_would_take_long_is_measured_on_something_smaller(segmenter, monkeypatch):
     work = work_of("glow")
-    assert throughput._small_enough(work) is work
-    assert throughput._small_size(segmenter) == SIZE
-    monkeypatch.setattr(throughput, "LIMIT", work.step(0).operations // 100)
-    smaller = throughput._small_enough(work)
+    assert work.small_enough() is work
+    assert segmenter.small_size() == SIZE
+    monkeypatch.setattr(networks, "LIMIT", work.step(0).operations // 100)
+    smaller = work.small_enough()
     assert smaller.step(0).operations != work.step(0).operations
-    monkeypatch.setattr(throughput, "LIMIT", segmenter.step(2).operations - 1)
-    assert throughput._small_size(segmenter) == (32, 32)
+    monkeypatch.setattr(networks, "LIMIT", segmenter.step(2).operations - 1)
+    assert segmenter.small_size() == (32, 32)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from pydantic import Field
 
 from augflow.core import io
 from augflow.core.errors import DataError
 from augflow.data.synthetic import (
-    DECISIONS,
     FACTS,
     MANIFEST,
     SELECTION,
@@ -25,7 +24,7 @@ from augflow.data.synthetic import (
 )
 from augflow.study.params import SetParams, TransferParams
 from augflow.study.project import Project
-from augflow.study.results import SetScores
+from augflow.study.results import Result, SetScores
 
 SYNTHETIC, SELECTED = "synthetic", "selected"
 
@@ -100,11 +99,7 @@ class SetContext:
 
 
 def set_context(folder: Path) -> SetContext:
-    """The surroundings of a set's folder.
-
-    Raises:
-        ParamsError: the project's `params.yaml` is wrong.
-    """
+    """The surroundings of a set's folder."""
     whole = folder.absolute()
     data = whole.parent.parent if whole.parent.name in (SYNTHETIC, SELECTED) else None
     roots = (*whole.parents, Path.cwd())
@@ -114,11 +109,7 @@ def set_context(folder: Path) -> SetContext:
 
 
 def read_generator_record(folder: Path) -> GeneratorRecord:
-    """What a saved generator says of itself.
-
-    Raises:
-        DataError: `config.json` is missing or not JSON.
-    """
+    """What a saved generator says of itself."""
     record: dict[str, Any] = io.read_json(folder / "config.json")
     preset = record.get("facts", {}).get("preset", "")
     system, digest = record.get("system", ""), record.get("weights", "")
@@ -174,65 +165,41 @@ def find_image(path: Path) -> LocatedImage:
     return LocatedImage(path, folder, read_facts(folder), row)
 
 
-@dataclass(frozen=True)
-class JudgedSet:
-    """How the judge read the images of a set.
-
-    Attributes:
-        file: where that was read.
-        judge: the digest of the judge.
-        matrices: (K, K) int64 by the image's name, rows ground truth.
-    """
-
-    file: Path
-    judge: str
-    classes: tuple[str, ...]
-    matrices: dict[str, np.ndarray]
-
-    def pool(self, names: Iterable[str]) -> np.ndarray | None:
-        """The sum of the matrices of some images, None where none of them was scored."""
-        found = [self.matrices[name] for name in names if name in self.matrices]
-        return np.sum(found, axis=0) if found else None
-
-
-def read_judged_set(context: SetContext, name: str) -> JudgedSet | None:
-    """The scores of a set, None where it was not scored.
+def read_judged_set(path: Path) -> SetScores:
+    """The scores of a set.
 
     Raises:
         DataError: the file is damaged.
     """
-    path = context.scores(name)
-    if path is None:
-        return None
     found = SetScores.read(path)
     count = len(found.classes)
-    matrices = {item.name: np.array(item.confusion, np.int64) for item in found.items}
-    wrong = [one for one, matrix in matrices.items() if matrix.shape != (count, count)]
-    if wrong:
-        raise DataError(
-            f"{path}: confusion of {wrong[0]}: expected {count} rows of {count} counts; "
-            "score it again"
-        )
-    return JudgedSet(path, found.judge, tuple(found.classes), matrices)
+    for item in found.items:
+        if [len(row) for row in item.confusion] != [count] * count:
+            raise DataError(
+                f"{path}: confusion of {item.name}: expected {count} rows of {count} counts; "
+                "score it again"
+            )
+    return found
 
 
-@dataclass(frozen=True)
-class Selection:
+class Selection(Result):
     """A selection: of which set, by which rules, and what became of each candidate.
 
     Attributes:
+        name: that of its folder.
         settings: the section of `params.yaml`.
         thresholds: the numbers that were worked out from the candidates.
         decisions: by the candidates' names, in the order of their manifest.
     """
 
-    name: str
-    folder: Path
+    remedy = "run select again"
+
+    name: str = ""
     set: str
     judge: str
-    settings: Mapping[str, Any]
-    thresholds: Mapping[str, Any]
-    decisions: Mapping[str, Decision]
+    settings: dict[str, Any]
+    thresholds: dict[str, Any]
+    decisions: dict[str, Decision] = Field(default_factory=dict)
 
 
 def read_selection(folder: Path) -> Selection | None:
@@ -243,31 +210,13 @@ def read_selection(folder: Path) -> Selection | None:
     """
     if not (folder / SELECTION).is_file():
         return None
-    content = io.read_json(folder / SELECTION)
     decisions = {one.name: one for one in read_decisions(folder)}
-    try:
-        return Selection(
-            name=folder.name,
-            folder=folder,
-            set=content["set"],
-            judge=content["judge"],
-            settings=content["settings"] or {},
-            thresholds=content["thresholds"] or {},
-            decisions=decisions,
-        )
-    except (KeyError, TypeError, ValueError) as fault:
-        raise DataError(
-            f"{folder}: {SELECTION} and {DECISIONS} are not those of a selection "
-            f"({type(fault).__name__}: {fault}); run select again"
-        ) from fault
+    found = Selection.read(folder / SELECTION)
+    return found.model_copy(update={"name": folder.name, "decisions": decisions})
 
 
 def selections_of(context: SetContext, name: str) -> list[Selection]:
-    """All selections of a set that lie in its study, by name.
-
-    Raises:
-        DataError: one cannot be read.
-    """
+    """All selections of a set that lie in its study, by name."""
     if context.data is None:
         return []
     folders = sorted(path.parent for path in (context.data / SELECTED).glob(f"*/{SELECTION}"))

@@ -1,1 +1,0 @@
-"""Where a synthetic photograph comes from: its set, generator, scores, selections, and recipe."""
