@@ -87,7 +87,7 @@ class LatentSource:
         return Scene(torch.tensor(small).permute(2, 0, 1)[None], layout)
 
     def _label_beside(self, image: Path) -> tuple[Path, Path | None]:
-        """An image's label map in a prepared folder or the Cityscapes layout, and its edges."""
+        """An image's label map, in a folder `classes` beside its own or as in Cityscapes."""
         home = image.parent.parent
         places = [(home / "classes" / image.name, home / "boundary" / image.name)]
         if image.stem.endswith("_leftImg8bit") and len(image.parents) > 3:

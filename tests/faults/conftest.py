@@ -11,9 +11,9 @@ from tests.faults.trials import Study
 
 
 @pytest.fixture(scope="session")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+def runs() -> Runs:
     """What starts stages."""
-    return Runs(tmp_path_factory.mktemp("runs"))
+    return Runs()
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,7 @@ def main() -> int:
     asked = _asked()
     failed = []
     with tempfile.TemporaryDirectory() as folder:
-        study = Study(Path(folder).resolve() / "study", Runs(Path(folder)))
+        study = Study(Path(folder).resolve() / "study", Runs())
         for stage in asked.stage or STAGES:
             counts, failures = disturb(study, stage, _trials(study, stage, asked))
             failed += failures

@@ -10,8 +10,10 @@ import runpy
 import sys
 import traceback
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -52,11 +54,10 @@ class Ended:
 
 
 class Runs:
-    """Starts stages; what they say and do to files is kept in a folder."""
+    """Starts stages."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
         """The process that others are forked from is started; it imports until the first run."""
-        self._folder, self._count = folder, 0
         self._context = multiprocessing.get_context("forkserver")
         stages = sorted(path.stem for path in (HOME / "augflow" / "stages").glob("[!_]*.py"))
         self._context.set_forkserver_preload(
@@ -73,17 +74,38 @@ class Runs:
 
     def start(self, root: Path, stage: str, fault: Fault | None = None) -> Started:
         """Starts a stage in a project folder."""
-        self._count += 1
-        said, log = (self._folder / f"{self._count}.{kind}" for kind in ("said", "log"))
-        process = self._context.Process(
-            target=_run, args=(root, STAGES[stage][0].split(), fault, said, log), daemon=True
-        )
+        # through pipes, as a limit on the size of files would cut what goes to a file
+        pipes = [self._context.Pipe(duplex=False) for _ in ("said", "log")]
+        words, ends = STAGES[stage][0].split(), [end for _, end in pipes]
+        process = self._context.Process(target=_run, args=(root, words, fault, *ends), daemon=True)
         process.start()
-        return Started(process, said, log)
+        for end in ends:
+            end.close()
+        return Started(process, *(Drain(source) for source, _ in pipes))
 
     def run(self, root: Path, stage: str, fault: Fault | None = None) -> Ended:
         """Runs a stage to its end."""
         return self.start(root, stage, fault).wait()
+
+
+class Drain(Thread):
+    """Takes what comes out of a pipe until nobody holds its other end."""
+
+    def __init__(self, source: Connection) -> None:
+        """Begins at once."""
+        super().__init__(daemon=True)
+        self._source, self._content = source, bytearray()
+        self.start()
+
+    def run(self) -> None:
+        """Reads to the end."""
+        while more := os.read(self._source.fileno(), 65536):
+            self._content += more
+
+    def text(self) -> str:
+        """All of it; a process that was left behind is not waited for."""
+        self.join(10)
+        return self._content.decode(errors="replace")
 
 
 @dataclass(frozen=True)
@@ -91,8 +113,8 @@ class Started:
     """A run that may not have ended yet."""
 
     process: BaseProcess
-    said: Path
-    log: Path
+    said: Drain
+    log: Drain
 
     @property
     def pid(self) -> int:
@@ -102,21 +124,22 @@ class Started:
     def wait(self) -> Ended:
         """Waits for its end."""
         self.process.join()
-        log = tuple(tuple(json.loads(line)) for line in self.log.read_text().splitlines())
-        return Ended(self.process.exitcode, self.said.read_text(errors="replace"), log)
+        log = tuple(tuple(json.loads(line)) for line in self.log.text().splitlines())
+        return Ended(self.process.exitcode, self.said.text(), log)
 
 
-def _run(root: Path, words: list[str], fault: Fault | None, said: Path, log: Path) -> None:
+def _run(
+    root: Path, words: list[str], fault: Fault | None, said: Connection, log: Connection
+) -> None:
     """What a process of its own would do with the script; does not return."""
     nothing = os.open(os.devnull, os.O_RDWR)
-    written = [os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND) for path in (said, log)]
-    for number, opened in enumerate((nothing, nothing, written[0])):
+    for number, opened in enumerate((nothing, nothing, said.fileno())):
         os.dup2(opened, number)
     os.chdir(root)
     sys.argv = words
     code = 0
     try:
-        Changes(Path.cwd(), fault, written[1]).watch()
+        Changes(Path.cwd(), fault, log.fileno()).watch()
         runpy.run_path(str(HOME / "pipelines" / words[0]), run_name="__main__")
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
