@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -102,6 +102,15 @@ class FeatureParams(Section):
 
     features: Literal["pixels", "scattering", "random_vgg", "vgg19"] = "scattering"
     weights: str | None = None
+
+    @model_validator(mode="after")
+    def _weights_of_vgg19_alone(self) -> Self:
+        if (self.features == "vgg19") != (self.weights is not None):
+            raise ValueError(
+                f"features {self.features}, weights {self.weights}: vgg19 needs the file of its "
+                "weights (or hub), other features have none"
+            )
+        return self
 
 
 class JudgeParams(SegmenterParams):

@@ -246,3 +246,13 @@ def test_an_arm_has_seen_no_more_than_its_share(loaded):
 def test_arms_that_cannot_be_are_refused(loaded, arm, message):
     with pytest.raises(ParamsError, match=rf"arms\.odd.*{message}"):
         loaded(arms__odd=arm)
+
+
+@pytest.mark.parametrize(
+    "score", [{"features": "vgg19"}, {"weights": "vgg.pth"}], ids=["no file", "no use of it"]
+)
+def test_features_and_their_weights_fit_before_anything_is_trained(loaded, score):
+    with pytest.raises(ParamsError, match=r"score: .*vgg19 needs the file of its weights"):
+        loaded(score=score)
+    whole = {"features": "vgg19", "weights": "vgg.pth"}
+    assert loaded(score=whole).score.weights == "vgg.pth"
