@@ -27,6 +27,7 @@ $(STAMP): requirements.lock pyproject.toml
 # stages that do not wait for each other run side by side, then whatever is left; a plain `dvc repro`
 # makes the same, one stage after the other
 repro: setup
+	$(BIN)/python pipelines/check.py
 	$(BIN)/dvc repro prepare
 	$(call beside,train|predict|judge|judges)
 	$(call beside,synthesize|transfer|diversity|attributes|explore)

@@ -25,7 +25,8 @@ from augflow.study.project import Project
 
 if TYPE_CHECKING:
     from augflow.data.synthetic import SetRow
-    from augflow.verify import Check, Level
+    from augflow.tools.synth import Older
+    from augflow.verify import Check, Level, Sample
 
 
 class Generator:
@@ -244,6 +245,7 @@ def synthesize(
     seed: int = 0,
     labels: Labels = "auto",
     boundary: str | Path | None = None,
+    older: Older = "refuse",
 ) -> list[SetRow]:
     """Writes a labelled set for label maps, as `augflow synth` does.
 
@@ -254,12 +256,14 @@ def synthesize(
     Args:
         gen: a generator, or its folder.
         layouts: a label map, or a folder of them: PNG, ids or colours of any size.
-        out: the folder to write; an older set is replaced.
+        out: the folder to write.
         temperature: the factor on the noise.
         samples: images for each layout.
         seed: of the noise.
         labels: what the label maps hold, if that is not to be guessed.
         boundary: boundary maps or 16-bit instance ids of the layouts: a folder, or a file.
+        older: what becomes of a set that is in `out`: it is kept and the call refused, replaced
+            ("overwrite"), or added to ("append").
 
     Returns:
         The rows of the set's manifest.
@@ -281,6 +285,7 @@ def synthesize(
         seed=seed,
         labels=labels,
         maps=maps,
+        older=older,
     )
 
 
@@ -322,8 +327,11 @@ class Study(Project):
         with chdir(self.root):
             return run_stage(Project(trust_config=self.trust_config), stage, key)
 
-    def verify(self, level: Level = 0) -> list[Check]:
+    def verify(self, level: Level = 0, sample: Sample | None = None) -> list[Check]:
         """Whether the study still holds, as `augflow verify --level LEVEL` finds.
+
+        Level 1 makes again what a `sample` of `augflow.verify.Sample` draws, by default another
+        one each time.
 
         >>> checks = augflow.Study("project").verify(level=0)
         >>> any(check.state == "cannot be checked" for check in checks)
@@ -335,4 +343,4 @@ class Study(Project):
         from augflow.verify import verify
 
         with chdir(self.root):
-            return list(verify(Project(trust_config=self.trust_config), level))
+            return list(verify(Project(trust_config=self.trust_config), level, sample=sample))

@@ -6,7 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -72,7 +74,6 @@ PARAMS = {
     "diversity": {"generators": ["flow"], "layouts": 2, "samples": 3, "temperatures": [0.8]},
     "attributes": {"generators": ["flow"], "layouts": 2, "samples": 1, "changes": 1, "steps": 2},
     "explore": {"generators": ["flow"], "layouts": 2, "steps": 3},
-    "verify": {"items": 2},
 }  # fmt: skip
 
 
@@ -89,8 +90,7 @@ def make(root: Path) -> None:
 
 def run_stages(root: Path) -> None:
     """Runs all stages at `root`, in an order in which each finds what it reads."""
-    (root / "mini.json").write_text(MINI)
-    (root / "params.yaml").write_text(yaml.safe_dump(PARAMS, sort_keys=False))
+    write_params(root, PARAMS)
     project = Project()
     run_stage(project, "prepare")
     for name, stage in STAGES.items():
@@ -106,3 +106,10 @@ def dvc(root: Path, *words: str) -> None:
         [sys.executable, "-m", "dvc", *words], cwd=root, env=environment, check=True,
         capture_output=True, text=True,
     )  # fmt: skip
+
+
+def write_params(root: Path, params: Mapping[str, Any]) -> Path:
+    """Writes `params.yaml` into a folder, and the config of a network that it names."""
+    (root / "mini.json").write_text(MINI)
+    (root / "params.yaml").write_text(yaml.safe_dump(dict(params), sort_keys=False))
+    return root / "params.yaml"

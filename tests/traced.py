@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from augflow.core import io
 from augflow.data.classes import IGNORE
@@ -28,7 +27,7 @@ def make(root: Path) -> None:
     sets = {name: tiny_study.PARAMS["sets"][name] for name in ("t05", "more")}
     params = {name: tiny_study.PARAMS[name] for name in SECTIONS} | {"sets": sets}
     params["arms"] = {name: params["arms"][name] for name in ("real", "both")}
-    (root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    tiny_study.write_params(root, params)
     project = Project()
     run_stage(project, "prepare")
     run_stage(project, "train", "flow")

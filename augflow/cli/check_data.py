@@ -42,8 +42,10 @@ def check_data(
     source = readers.read(_parameters(folder, reader, labels, params))
     console = wide_console()
     found = checks.check(source)
-    faults = found.faults if every else checks.summarise(found.faults)
-    _print_faults(console, source, [*faults, *found.warnings], found)
+    faults, left_out = (
+        rows if every else checks.summarise(rows) for rows in (found.faults, found.left_out)
+    )
+    _print_faults(console, source, [*faults, *left_out, *found.warnings], found)
     _print_facts(console, source, found)
     if found.faults:
         raise typer.Exit(2)
@@ -54,9 +56,14 @@ def _parameters(
 ) -> DataParams:
     from augflow.core.config import validate_section
     from augflow.data.params import DataParams
+    from augflow.stages.check import require_possible
     from augflow.study.params import load
 
-    content: dict = {} if file is None else load(file).data.model_dump()
+    content: dict = {}
+    if file is not None:
+        params = load(file)
+        require_possible(params, file)
+        content = params.data.model_dump()
     if folder is not None:
         content["root"] = str(folder)
     if reader is not None:
@@ -89,13 +96,23 @@ def _print_faults(console: Console, source: SourceSet, rows: list[Fault], found:
         for column in ("", "where", "fault", "what to do"):
             table.add_column(column, overflow="fold")
         for row in rows:
-            sign = Text("fault", "bold red") if row.fatal else Text("note", "yellow")
+            sign = _sign(source, row)
             cells = (on_one_line(text) for text in (row.where or "data set", row.what, row.remedy))
             table.add_row(sign, *(Text(cell) for cell in cells))
         console.print(table)
     count = len(found.faults)
     verdict = "no faults" if not count else f"{count} fault{'s' if count > 1 else ''}"
+    left_out = len(found.left_out_facts())
+    verdict += f"; {left_out} scene{'s' if left_out > 1 else ''} left out" if left_out else ""
     console.print(Text(f"{source.root}, read as {source.reader}: {verdict}"))
+
+
+def _sign(source: SourceSet, row: Fault) -> Text:
+    if not row.fatal:
+        return Text("note", "yellow")
+    if source.skip_faulty and row.where:
+        return Text("left out", "yellow")
+    return Text("fault", "bold red")
 
 
 def _print_facts(console: Console, source: SourceSet, found: Report) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from augflow.cli.options import Labels, Out, default_folder, require_project
+from augflow.cli.options import Labels, Out, Overwrite, default_folder, require_project
 from augflow.core.errors import ParamsError
 
 if TYPE_CHECKING:
@@ -33,17 +33,26 @@ def edit_layout(
         ),
     ] = None,
     labels: Labels = "auto",
+    overwrite: Overwrite = False,
 ) -> None:
     """Edits label maps and their boundaries: `augflow synth --layouts OUT --boundary OUT` reads on.
 
     Places are row and column, sizes height and width, as fractions of the picture's; an object is
     the one under a point, or all or the largest of a class.
     """
-    from augflow.tools.edit_layout import PREVIEW
+    from augflow.data.label_maps import PREVIEW
     from augflow.tools.edit_layout import edit_layout as edit
 
-    names = edit(layout, edits, out, _table(generator, classes), labels=labels, maps=boundary)
-    typer.echo(f"{len(names)} layouts in {out}; look at {out / (names[0] + PREVIEW)}")
+    names = edit(
+        layout,
+        edits,
+        out,
+        _table(generator, classes),
+        labels=labels,
+        maps=boundary,
+        overwrite=overwrite,
+    )
+    typer.echo(f"{len(names)} layouts in {out}; look at {out / f'{names[0]}{PREVIEW}.png'}")
 
 
 def _table(generator: Path | None, classes: str | None) -> ClassTable:

@@ -33,7 +33,7 @@ _ADVICE = {
     errno.EMFILE: "allow more open files (ulimit -n) and start again",
     errno.EIO: "the disk does not do its work: look after it, then start again",
 }
-_ASIDE = re.compile(r"(?<![^/])\.([^/]+)\.(?:\d+\.part|lock)(?![^/])")
+_ASIDE = re.compile(r"(?<![^/])\.([^/]+)\.(?:\d+\.part|lock|unfinished/\1)(?![^/])")
 """What is written first and renamed last, and the lock of it."""
 
 

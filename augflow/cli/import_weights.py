@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from augflow.cli.describe import sides
+from augflow.cli.options import Overwrite
 
 
 def import_weights(
@@ -31,6 +32,7 @@ def import_weights(
         Literal["bicubic", "nearest", "bilinear"],
         typer.Option(help="glow2: how Pillow resized them: bicubic, nearest before its version 7."),
     ] = "bicubic",
+    overwrite: Overwrite = False,
 ) -> None:
     """Reads weights of the papers' code: `augflow synth --generator OUT` uses them.
 
@@ -47,6 +49,7 @@ def import_weights(
         sides(size),
         boundary=boundary,
         boundary_filter=boundary_filter,
+        overwrite=overwrite,
     )
     count = sum(p.numel() for p in generator.parameters())
     typer.echo(f"{count / 1e6:.1f} M parameters in {out}; augflow synth --generator {out}")

@@ -15,8 +15,10 @@ from augflow.cli.options import (
     Labels,
     Layouts,
     Out,
+    Overwrite,
     default_folder,
     no_temperature,
+    older_set,
 )
 
 
@@ -48,6 +50,7 @@ def interpolate(
     labels: Labels = "auto",
     frames: Frames = False,
     out: Out = Path("interpolated"),
+    overwrite: Overwrite = False,
 ) -> None:
     """Makes photographs along a path between two latents, for each layout.
 
@@ -75,5 +78,6 @@ def interpolate(
         frames=frames,
         labels=labels,
         maps=boundary,
+        older=older_set(overwrite, append=False),
     )
     typer.echo(f"{len(rows)} photographs in {out}; look at {out / STRIPS}")

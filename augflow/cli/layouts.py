@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from augflow.cli.options import Labels, Out, refuse_options, require_project
+from augflow.cli.options import Labels, Out, Overwrite, refuse_options, require_project
 
 if TYPE_CHECKING:
     from augflow.data.classes import ClassTable
@@ -35,6 +35,7 @@ def layouts(
         typer.Option(metavar="TABLE", help="Their class table; else that of the project."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
+    overwrite: Overwrite = False,
 ) -> None:
     """Makes label maps out of those there are: `augflow synth --layouts OUT` fills them.
 
@@ -52,9 +53,11 @@ def layouts(
     if layouts is None:
         given = {"--maps": maps, "--classes": classes, "--labels": labels != "auto"}
         refuse_options(given, "{}: says what a folder of label maps holds; give it with --layouts")
-        made = layouts_of_scenes(_prepared_folder(), params, out)
+        made = layouts_of_scenes(_prepared_folder(), params, out, overwrite=overwrite)
     else:
-        made = layouts_of_folder(layouts, params, out, _table(classes), labels=labels, maps=maps)
+        made = layouts_of_folder(
+            layouts, params, out, _table(classes), labels=labels, maps=maps, overwrite=overwrite
+        )
     _print(made)
     typer.echo(
         f"{made.after[made.classes[0]].layouts} layouts in {out}; look at {out / SHEET}\n"

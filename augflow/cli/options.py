@@ -29,6 +29,13 @@ Labels = Annotated[
 ]
 Frames = Annotated[bool, typer.Option("--frames", help="Also write an animated picture (PNG).")]
 Out = Annotated[Path, typer.Option(help="Folder to write.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace what an earlier run wrote there.")
+]
+Append = Annotated[
+    bool,
+    typer.Option("--append", help="Add to the set that is there: further layouts, seeds, ..."),
+]
 TrustConfig = Annotated[
     bool,
     typer.Option(
@@ -65,6 +72,17 @@ def require_project(instead: str) -> None:
     """
     if not Path("params.yaml").exists():
         raise ParamsError(f"no params.yaml here: {instead}")
+
+
+def older_set(overwrite: bool, append: bool) -> Literal["refuse", "overwrite", "append"]:
+    """What becomes of a set that is in the folder to write.
+
+    Raises:
+        ParamsError: it is to be replaced and added to.
+    """
+    if overwrite and append:
+        raise ParamsError("--overwrite and --append: leave one of them out")
+    return "overwrite" if overwrite else "append" if append else "refuse"
 
 
 def refuse_options(given: Mapping[str, object], why: str) -> None:

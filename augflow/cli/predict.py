@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from augflow.cli.options import Labels, Out, default_folder
+from augflow.cli.options import Labels, Out, Overwrite, default_folder
 
 
 def predict(
@@ -21,6 +21,7 @@ def predict(
     ] = None,
     labels: Labels = "auto",
     out: Out = Path("predicted"),
+    overwrite: Overwrite = False,
 ) -> None:
     """Predicts the class map of every photograph: label maps, a contact sheet, scores."""
     from augflow.tools.predict import SHEET, predict_photos
@@ -32,6 +33,7 @@ def predict(
         samples=samples,
         truth=layouts,
         labels=labels,
+        overwrite=overwrite,
     )
     typer.echo(f"{made.count} label maps in {out}; look at {out / SHEET}")
     if made.scores is not None:

@@ -28,6 +28,8 @@ def replay(
 
     if out is not None and (out.suffix != ".png" or out.resolve() == photo.resolve()):
         raise ParamsError(f"--out {out}: expected a PNG beside the photograph, not over it")
+    if out is not None and out.exists():
+        raise ParamsError(f"--out {out}: is there already; give another name, or remove it first")
     found = replayed(photo, generator)
     if out is not None:
         io.write_png(out, found.image)

@@ -10,14 +10,17 @@ import typer
 
 from augflow.cli.options import (
     TEMPERATURE,
+    Append,
     Boundary,
     Frames,
     Generator,
     Labels,
     Layouts,
     Out,
+    Overwrite,
     default_folder,
     no_temperature,
+    older_set,
     refuse_options,
 )
 from augflow.core.errors import ParamsError
@@ -70,6 +73,8 @@ def synth(
     labels: Labels = "auto",
     frames: Frames = False,
     out: Out = Path("synthetic"),
+    overwrite: Overwrite = False,
+    append: Append = False,
 ) -> None:
     """Makes labelled photographs for label maps: photos, labels, a manifest, a contact sheet."""
     from augflow.tools.latent_sources import latent_source
@@ -82,6 +87,7 @@ def synth(
         "labels": labels,
         "maps": boundary,
         "attributes": asked_for(has or (), lacks or ()),
+        "older": older_set(overwrite, append),
     }
 
     def folder() -> Path:

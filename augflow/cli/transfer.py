@@ -7,7 +7,17 @@ from typing import Annotated, Literal
 
 import typer
 
-from augflow.cli.options import Boundary, Generator, Labels, Layouts, Out, default_folder
+from augflow.cli.options import (
+    Append,
+    Boundary,
+    Generator,
+    Labels,
+    Layouts,
+    Out,
+    Overwrite,
+    default_folder,
+    older_set,
+)
 
 
 def transfer(
@@ -24,6 +34,8 @@ def transfer(
     boundary: Boundary = None,
     labels: Labels = "auto",
     out: Out = Path("transferred"),
+    overwrite: Overwrite = False,
+    append: Append = False,
 ) -> None:
     """Moves the content of a photograph into other layouts."""
     from augflow.tools.latent_sources import LatentSource
@@ -38,5 +50,6 @@ def transfer(
         show_content=True,
         labels=labels,
         maps=boundary,
+        older=older_set(overwrite, append),
     )
     typer.echo(f"{len(rows)} photographs in {out}; look at {out / SHEET}")

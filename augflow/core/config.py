@@ -16,6 +16,7 @@ from pydantic import (
     field_validator,
 )
 
+from augflow.core import io
 from augflow.core.errors import ParamsError, on_one_line, suggest
 
 Side = Annotated[int, Field(ge=8, le=2**14)]
@@ -26,7 +27,23 @@ Whole = Annotated[int, Field(ge=0, lt=2**31)]
 Several = Annotated[int, Field(ge=2, lt=2**31)]
 Seed = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Grey = Annotated[int, Field(ge=0, le=255)]
-Temperature = Annotated[float, Field(ge=0, le=2)]
+Threads = Annotated[int, Field(ge=1, le=1024)]
+
+
+def exact(value: float) -> float:
+    """Lets pass a number that a table holds as it is.
+
+    Raises:
+        ValueError: it has more digits than are written; says the one that would be.
+    """
+    if float(io.cell(value)) != value:
+        raise ValueError(
+            f"{value!r} has more digits than tables hold; round it to {io.cell(value)}"
+        )
+    return value
+
+
+Temperature = Annotated[float, Field(ge=0, le=2), AfterValidator(exact)]
 
 
 def _plain_name(name: str) -> str:
@@ -98,6 +115,7 @@ def no_doubles(values: V, where: str = "") -> V:
 
 Names = Annotated[tuple[str, ...], AfterValidator(no_doubles)]
 Temperatures = Annotated[tuple[Temperature, ...], AfterValidator(no_doubles)]
+Seeds = Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(no_doubles)]
 
 
 S = TypeVar("S", bound=BaseModel)

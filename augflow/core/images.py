@@ -13,6 +13,7 @@ import stat
 import struct
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,6 +29,9 @@ MOST_PIXELS = 2**28 // 3
 """A quarter of a gibibyte as RGB; from there on Pillow, too, speaks of decompression bombs."""
 MOST_SCANS = 100
 """Of a progressive JPEG: each costs as much time as a picture, and has some ten bytes at least."""
+
+_SPARE = 32
+"""Bytes at the end of a JPEG that hold its last pixels, however little is coded there."""
 
 Kind = Literal["PNG", "JPEG"]
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
@@ -53,6 +57,10 @@ _PASSES = (("0011",), ("0088", "0488", "4048", "0244", "2042", "0122", "1021"))
 """Of a PNG, without interlacing and with Adam7: first row and column, steps to the next ones."""
 _MARKER = re.compile(rb"\xff+([^\x00\x01\xff\xd0-\xd7])", re.DOTALL)
 """The next marker of a JPEG: no stuffed byte and no restart."""
+_WRITTEN = {(8, 0, 0), (16, 0, 0), (8, 2, 0)}
+"""Bits a channel, colour type and interlacing of the PNGs of `io.write_png`: grey or RGB."""
+_SEGMENTS = {0xE0, 0xDB, 0xC0, 0xC4, 0xDA}
+"""Codes of a JPEG that Pillow writes without metadata: JFIF, tables, head, codes, scan."""
 
 
 def read_photo(path: Path) -> np.ndarray:
@@ -90,6 +98,51 @@ def read_first_frame(path: Path) -> np.ndarray:
     return _read(path, ("PNG",), _ids)
 
 
+def find_foreign_part(content: bytes) -> str | None:
+    """What of a PNG or JPEG is none that augflow writes; None where all is.
+
+    Pixels are what digests are of. What else a file holds may have browsers show others: further
+    frames, gamma, colour profiles, transparency, palettes, a turn.
+
+    References:
+        PNG Specification (third edition), sections 5.3, 11.2.1; ITU-T T.81, annex B.1.1.
+    """
+    if content.startswith(_PNG):
+        return _foreign_chunk(content)
+    return _foreign_segment(content) if content.startswith(_JPEG) else "neither PNG nor JPEG"
+
+
+def _foreign_chunk(content: bytes) -> str | None:
+    place, names = len(_PNG), [b""]
+    while names[-1] != b"IEND" and place < len(content):
+        names.append(content[place + 4 : place + 8])
+        place += 12 + int.from_bytes(content[place : place + 4])
+    foreign = [name for name in names[1:] if name not in (b"IHDR", b"IDAT", b"IEND")]
+    if foreign:
+        return f"a chunk {on_one_line(foreign[0].decode('latin-1'))}"
+    if not re.fullmatch(rb"IHDR(IDAT)+IEND", b"".join(names)):
+        return "chunks in another order"
+    if place != len(content):
+        return f"{len(content) - place} bytes behind its end" if place < len(content) else "no end"
+    bits, colour, interlacing = content[24], content[25], content[28]
+    if (bits, colour, interlacing) not in _WRITTEN:
+        return f"colour type {colour} of {bits} bits, interlacing {interlacing}"
+    return None
+
+
+def _foreign_segment(content: bytes) -> str | None:
+    place, code = 2, 0
+    while code != 0xDA and place + 4 <= len(content):
+        code = content[place + 1]
+        if content[place] != 0xFF or code not in _SEGMENTS:
+            return f"a segment {content[place : place + 2].hex()}"
+        place += 2 + int.from_bytes(content[place + 2 : place + 4])
+    end = _MARKER.search(content, place)
+    if end is None or end[1] != b"\xd9":
+        return "more than one scan, or no end"
+    return f"{len(content) - end.end()} bytes behind its end" if end.end() < len(content) else None
+
+
 def _read(
     path: Path, kinds: tuple[Kind, ...], values: Callable[[Image.Image, int], np.ndarray]
 ) -> np.ndarray:
@@ -100,6 +153,8 @@ def _read(
             with _open(content) as image:
                 bits = _require_whole(content, image)
                 image.load()
+                if content.startswith(_JPEG):
+                    _require_coded(content, image)
                 return values(image, bits)
         except DataError:
             raise
@@ -180,7 +235,7 @@ def _require_whole(content: bytes, image: Any) -> int:
         with _open(content) as unread:
             unread.verify()  # every chunk of its checksum, up to the end
         return _require_rows(content)
-    if _scans(content) > MOST_SCANS:
+    if len(_scans(content)[0]) > MOST_SCANS:
         raise _decode_error(f"more than {MOST_SCANS} scans")
     return int(image.bits)
 
@@ -217,19 +272,65 @@ def _require_rows(content: bytes) -> int:
     return int(bits)
 
 
-def _scans(content: bytes) -> int:
-    """How many scans a JPEG has up to its end.
+def _require_coded(content: bytes, image: Image.Image) -> None:
+    """Decoders fill up with grey what a JPEG does not code, and pass over what nothing is made of.
+
+    Without its end marker a whole JPEG gives the same picture, and one whose data stop too early
+    does not: its last rows stay black. Without its last bytes a whole one has no last rows. Of a
+    progressive one, every coefficient has to come to its last bit.
+    """
+    scans, start, end = _scans(content)
+    if image.info.get("progressive"):
+        if not _is_refined(scans):
+            raise _decode_error("scans are missing")
+    elif len(scans) == 1:
+        pixels = np.asarray(image)
+        if not np.array_equal(pixels, _rows_of(content[:end] + bytes(64))):
+            raise _decode_error("its data stop within the image")
+        shorter = content[: max(start, end - _SPARE)]
+        if pixels[-1].any() and np.array_equal(pixels, _rows_of(shorter)):
+            raise _decode_error("it is damaged: more data than the image needs")
+
+
+def _is_refined(scans: list[bytes]) -> bool:
+    """Whether every coefficient of every component comes to its last bit.
+
+    References:
+        ITU-T T.81, annex B.2.3 (scan headers) and G.1.1.1 (progressive scans).
+    """
+    last: dict[int, set[int]] = {}
+    for head in scans:
+        components = head[3 : 3 + 2 * head[2] : 2]
+        first, final, bits = head[3 + 2 * head[2] :][:3]
+        for one in components:
+            last.setdefault(one, set()).update(range(first, final + 1) if not bits & 15 else ())
+    return all(len(known) == 64 for known in last.values())
+
+
+def _rows_of(content: bytes) -> np.ndarray:
+    """What is decoded of a JPEG without end; rows that it does not hold are black."""
+    with _open(content) as image:
+        with suppress(OSError):
+            image.load()
+        image.tile = []
+        return np.asarray(image)
+
+
+def _scans(content: bytes) -> tuple[list[bytes], int, int]:
+    """The scan headers of a JPEG, where the data of the last scan begin, and its end marker.
 
     References:
         ITU-T T.81, annex B.1.1 (markers).
     """
-    place, found = 2, 0
+    place, start, found = 2, 0, []
     while (marker := _MARKER.search(content, place)) is None or marker[1] != b"\xd9":
         if marker is None:
             raise _decode_error(f"it ends within the image, after {len(content)} bytes")
-        found += marker[1] == b"\xda"
         place = marker.end() + int.from_bytes(content[marker.end() : marker.end() + 2])
-    return found
+        if marker[1] == b"\xda":
+            start = place
+            found.append(content[marker.end() : place])
+    return found, start, marker.start()
 
 
 def _rgb(image: Image.Image, bits: int) -> np.ndarray:

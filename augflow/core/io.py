@@ -12,12 +12,12 @@ import re
 import shutil
 import socket
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 import numpy as np
 import psutil
@@ -33,9 +33,6 @@ _PART, _OLD = ".part", ".old"
 
 LONGEST_NAME = 180
 """Bytes of a core name: file systems take 255, of which endings and names of parts need some."""
-
-_BREAKS = {"Cc", "Cs", "Zl", "Zp"}
-"""Unicode categories of line breaks, other controls, and bytes of names that are no text."""
 
 
 def atomic_write(path: Path, content: bytes, synced: bool = True) -> None:
@@ -80,6 +77,46 @@ def fresh_folder(path: Path) -> Iterator[Path]:
         DataError: it would lie in a file, or is a file or a symbolic link.
         BusyError: a live process is writing it; says which.
     """
+    with _sole_writer(path):
+        aside = _aside(path)
+        aside.mkdir()
+        yield aside
+        _put(aside, path)
+
+
+@contextmanager
+def lasting_folder(path: Path) -> Iterator[Path]:
+    """Yields `unfinished(path)`, and puts the folder of `path`'s name in it in place at the end.
+
+    As `fresh_folder`, but for this: what a killed or stopped body has written stays, and is what
+    the next call yields. Files of the body's own beside the folder that is to be say what it is:
+    where the body leaves none, everything goes.
+
+    Raises:
+        DataError, BusyError: as `fresh_folder`.
+    """
+    with _sole_writer(path):
+        work = unfinished(path)
+        if not (work / path.name).is_dir():
+            _clear(work)
+            (work / path.name).mkdir(parents=True)
+        try:
+            yield work
+            _put(work / path.name, path)
+            _clear(work)
+        finally:
+            if work.is_dir() and not any(one.is_file() for one in work.iterdir()):
+                _clear(work)
+
+
+def unfinished(path: Path) -> Path:
+    """Where `lasting_folder` keeps what is to become the folder `path`."""
+    return path.with_name(f".{path.name}.unfinished")
+
+
+@contextmanager
+def _sole_writer(path: Path) -> Iterator[None]:
+    """Makes sure that a folder may be written, and that nobody else does until the body ends."""
     for above in path.parents:
         if above.exists() and not above.is_dir():
             raise DataError(f"{path}: {above} is a file, expected a folder; choose another place")
@@ -90,21 +127,23 @@ def fresh_folder(path: Path) -> Iterator[Path]:
     try:
         with _lock(path.with_name(f".{path.name}.lock"), str(path)):
             _tidy(path)
-            aside = _aside(path)
             try:
-                aside.mkdir()
-                yield aside
-                os.sync()
-                if path.exists():
-                    path.replace(aside.with_suffix(_OLD))
-                aside.replace(path)
-                _sync_names(path.parent)
+                yield
             finally:
                 _tidy(path)
     finally:
         for folder in new:
             with suppress(OSError):  # not empty: something is in place
                 folder.rmdir()
+
+
+def _put(new: Path, path: Path) -> None:
+    """Puts a whole folder in its place, and what was there aside."""
+    os.sync()
+    if path.exists():
+        path.replace(_aside(path).with_suffix(_OLD))
+    new.replace(path)
+    _sync_names(path.parent)
 
 
 def _aside(path: Path) -> Path:
@@ -233,12 +272,16 @@ def _by(shape: Sequence[int]) -> str:
 
 
 def csv_bytes(rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> bytes:
-    """A table with a header line, Unix line ends and one number format (see `cell`)."""
+    """A table with a header line, Unix line ends and one number format (see `cell`).
+
+    Texts that a spreadsheet would take for a formula, `=cmd()`, get an apostrophe before them,
+    which `read_csv` takes away.
+    """
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(columns)
+    writer.writerow(map(_no_formula, columns))
     for row in rows:
-        writer.writerow([cell(row[column]) for column in columns])
+        writer.writerow([_no_formula(cell(row[column])) for column in columns])
     return stream.getvalue().encode()
 
 
@@ -251,6 +294,19 @@ def cell(value: object) -> str:
     return str(value)
 
 
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-](inf|nan)?")
+
+
+def _no_formula(text: str) -> str:
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def _with_formula(text: str) -> str:
+    """The inverse of `_no_formula`."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+
+
 def write_csv(path: Path, rows: Iterable[Mapping[str, object]], columns: Sequence[str]) -> None:
     """Writes `csv_bytes` atomically."""
     atomic_write(path, csv_bytes(rows, columns))
@@ -260,19 +316,24 @@ def read_csv(path: Path) -> list[dict[str, str]]:
     """The rows of a table with a header line, all cells as text.
 
     Raises:
-        DataError: the file is missing, no table, or a row's length differs from the header's.
+        DataError: the file is missing, no table, a row's length differs from the header's, or two
+            columns have one name.
     """
     if not path.exists():
         raise DataError(f"{path}: no such file")
     try:
         with path.open(newline="", encoding="utf-8") as stream:
-            rows = list(csv.DictReader(stream, restkey="", restval=None))
+            lines = [[_with_formula(text) for text in line] for line in csv.reader(stream) if line]
     except (UnicodeDecodeError, csv.Error) as fault:
         raise DataError(f"{path}: not a table of UTF-8 text ({fault}); restore the file") from fault
+    header, *rows = lines or [[]]
+    twice = _first_double(header)
+    if twice is not None:
+        raise DataError(f"{path}: column {twice!r} comes twice, expected it once; restore the file")
     for number, row in enumerate(rows, start=2):
-        if "" in row or None in row.values():
+        if "" in header or len(row) != len(header):
             raise DataError(f"{path}: line {number} has not as many cells as the header")
-    return rows
+    return [dict(zip(header, row, strict=True)) for row in rows]
 
 
 def json_bytes(content: object) -> bytes:
@@ -304,14 +365,35 @@ def read_json(path: Path) -> Any:
     """Reads JSON.
 
     Raises:
-        DataError: the file is missing or not JSON.
+        DataError: the file is missing, not JSON, or says two things: a key comes twice, of which
+            some readers take the first and some the last.
     """
     if not path.exists():
         raise DataError(f"{path}: no such file")
     try:
-        return json.loads(path.read_bytes())
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as fault:
-        raise DataError(f"{path}: not JSON ({fault}); restore the file") from fault
+        return json.loads(
+            path.read_bytes(), object_pairs_hook=_unambiguous, parse_constant=_refuse_constant
+        )
+    except (ValueError, RecursionError) as fault:
+        raise DataError(
+            f"{path}: not JSON ({on_one_line(fault, 200)}); restore the file"
+        ) from fault
+
+
+def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = _first_double(name for name, _ in pairs)
+        raise ValueError(f"key {twice!r} comes twice in one object, expected it once")
+    return found
+
+
+def _first_double(names: Iterable[str]) -> str | None:
+    return next((name for name, count in Counter(names).items() if count > 1), None)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def digest_bytes(content: bytes) -> str:
@@ -394,14 +476,25 @@ def index_by_name(
     return dict(sorted(single.items())), faults
 
 
+def is_name(name: str) -> bool:
+    """Whether files can be named so: one line of text, no folders, neither hidden nor an option."""
+    plain = name.isprintable() and not set(name) & {"/", "\\"}
+    return plain and name != "" and not name.startswith((".", "-"))
+
+
 def unfit(name: str) -> str | None:
-    """Why files cannot be written under a name, with what to do; None where they can."""
+    """Why files cannot be written under a core name, with what to do; None where they can."""
     if name in ("", ".", ".."):
         return f"nothing but {name or 'an ending'} is left as its name; rename it"
-    if any(unicodedata.category(character) in _BREAKS for character in name):
-        return "has a line break or bytes that are no text in its name; rename it"
+    if not name.isprintable():
+        return (
+            "has a line break, a character that cannot be printed or bytes that are no text in its "
+            "name; rename it"
+        )
     if "/" in name or "\\" in name:
         return "has a slash in its name; rename it"
+    if not is_name(name):
+        return f"has a name that begins with {name[0]}; rename it"
     if len(name.encode()) > LONGEST_NAME:
         return (
             f"has a name of {len(name.encode())} bytes, expected {LONGEST_NAME} at most; rename it"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -51,6 +52,9 @@ class Examined:
 class Report:
     """What is wrong with a data set, and what is in it.
 
+    `left_out` are the faults of scenes that are not used for them; `counts` and `pixels` are of the
+    scenes that are used.
+
     Shapes:
         pixels: by split, (256,) int64 pixels by train id.
     """
@@ -59,6 +63,14 @@ class Report:
     warnings: tuple[Fault, ...]
     counts: dict[str, int]
     pixels: dict[str, np.ndarray]
+    left_out: tuple[Fault, ...]
+
+    def left_out_facts(self) -> list[dict[str, object]]:
+        """What `dataset.json` says of the scenes that are left out, by name."""
+        rows: dict[str, list[str]] = defaultdict(list)
+        for fault in self.left_out:
+            rows[fault.scene or fault.where].append(f"{fault.where}: {fault.what}")
+        return [{"scene": name, "faults": rows[name]} for name in sorted(rows)]
 
 
 def check(source: SourceSet, each: Callable[[Iterable], Iterable] = iter) -> Report:
@@ -73,20 +85,46 @@ def check(source: SourceSet, each: Callable[[Iterable], Iterable] = iter) -> Rep
 
 def check_report(source: SourceSet, tallies: Sequence[Tally]) -> Report:
     """The faults of pairing, of every scene and of the set as a whole, in this order."""
-    pixels = {split: np.zeros(256, np.int64) for split in SPLITS}
-    for tally in tallies:
-        pixels[tally.scene.split] += tally.classes
     listed = [*source.faults, *(fault for tally in tallies for fault in tally.faults)]
-    if tallies:
-        ids = np.sum([tally.ids for tally in tallies], axis=0)
+    left_out = [fault for fault in listed if _is_skipped(source, fault)]
+    listed = [fault for fault in listed if not _is_skipped(source, fault)]
+    used = [tally for tally in tallies if not (source.skip_faulty and tally.faults)]
+    counts = {split: sum(tally.scene.split == split for tally in used) for split in SPLITS}
+    pixels = {split: np.zeros(256, np.int64) for split in SPLITS}
+    for tally in used:
+        pixels[tally.scene.split] += tally.classes
+    if used:
+        ids = np.sum([tally.ids for tally in used], axis=0)
         listed += diagnosis.of_the_set(ids, source.table, source.labels)
+    if left_out:
+        listed += _emptied(counts)
+    if not any(fault.fatal for fault in listed):
+        listed += _count_faults(counts, source.expected_counts)
     listed += _absent(source, pixels)
     return Report(
         faults=tuple(fault for fault in listed if fault.fatal),
         warnings=tuple(fault for fault in listed if not fault.fatal),
-        counts={split: len(source.of_split(split)) for split in SPLITS},
+        counts=counts,
         pixels=pixels,
+        left_out=tuple(left_out),
     )
+
+
+def used_scenes(source: SourceSet, tallies: Sequence[Tally]) -> SourceSet:
+    """The data set without the scenes that are left out for what was found in them."""
+    faulty = {tally.scene for tally in tallies if source.skip_faulty and tally.faults}
+    return replace(source, scenes=tuple(one for one in source.scenes if one not in faulty))
+
+
+def recorded_faulty(source: SourceSet, facts: Mapping[str, Any]) -> list[SourceScene]:
+    """The scenes of a data set that `dataset.json` lists as left out."""
+    names = {row["scene"] for row in facts.get("left_out", ())}
+    return [scene for scene in source.scenes if source.skip_faulty and scene.name in names]
+
+
+def count_text(counts: Mapping[str, int]) -> str:
+    """How many scenes each split has, in words."""
+    return " and ".join(f"{counts[split]} {split}" for split in SPLITS)
 
 
 def summarise(faults: Sequence[Fault], most: int = 20) -> list[Fault]:
@@ -126,7 +164,8 @@ def examine(source: SourceSet, scene: SourceScene) -> Examined:
     faults += _size_faults(scene, photo, ids, given)
     classes = _classes(source, scene, ids, faults)
     instances = _instances(source, scene, classes, given, faults)
-    tally = Tally(scene, _count_ids(ids), _count_ids(classes), tuple(faults))
+    named = tuple(replace(fault, scene=scene.name) for fault in faults)
+    tally = Tally(scene, _count_ids(ids), _count_ids(classes), named)
     return Examined(photo, classes, instances, tally)
 
 
@@ -207,6 +246,24 @@ def _count_ids(ids: np.ndarray | None) -> np.ndarray:
     if ids is None or ids.ndim != 2 or ids.dtype != np.uint8:
         return np.zeros(256, np.int64)
     return np.bincount(ids.ravel(), minlength=256).astype(np.int64)
+
+
+def _is_skipped(source: SourceSet, fault: Fault) -> bool:
+    """Whether a fault costs its scene alone, not the data set."""
+    return source.skip_faulty and fault.fatal and bool(fault.where)
+
+
+def _emptied(counts: Mapping[str, int]) -> list[Fault]:
+    what, remedy = "every scene of {} has faults", "restore some; `augflow check-data` lists them"
+    return [Fault("", what.format(split), remedy) for split in SPLITS if not counts[split]]
+
+
+def _count_faults(counts: dict[str, int], expected: Mapping[str, int] | None) -> list[Fault]:
+    if expected is None or counts == expected:
+        return []
+    what = f"{count_text(counts)} scenes are used, expected {count_text(expected)}"
+    remedy = "restore what is missing, or correct data.counts if this is what is meant"
+    return [Fault("", what, remedy)]
 
 
 def _absent(source: SourceSet, pixels: dict[str, np.ndarray]) -> list[Fault]:

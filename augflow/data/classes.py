@@ -102,12 +102,13 @@ class ClassTable:
             returns: (H, W) uint8.
 
         Raises:
-            DataError: a colour is in no row.
+            DataError: a colour is in no row, or is that of two learned classes.
         """
         codes = pixels.astype(np.int32) @ np.array([65536, 256, 1], np.int32)
         # learned rows come last: Cityscapes paints pole groups, not learned, like poles
         rows = sorted(self.rows, key=lambda row: row.train_id != IGNORE)
         known = {int(np.dot(row.colour, [65536, 256, 1])): row.train_id for row in rows}
+        self._require_single(set(np.unique(codes).tolist()))
         known.setdefault(0, IGNORE)
         unknown = sorted(set(np.unique(codes).tolist()) - set(known))
         if unknown:
@@ -117,6 +118,16 @@ class ClassTable:
         keys = np.array(sorted(known), np.int32)
         values = np.array([known[int(key)] for key in keys], np.uint8)
         return values[np.searchsorted(keys, codes)]
+
+    def _require_single(self, codes: set[int]) -> None:
+        for n, row in enumerate(self.train_rows):
+            for other in self.train_rows[n + 1 :]:
+                alike = row.colour == other.colour
+                if alike and int(np.dot(row.colour, [65536, 256, 1])) in codes:
+                    raise DataError(
+                        f"colour {row.colour} is that of {row.name!r} and of {other.name!r} in "
+                        f"table {self.name!r}; save ids, or give each class a colour of its own"
+                    )
 
     def _map_ids(self, ids: np.ndarray, known: dict[int, int], what: str) -> np.ndarray:
         lookup = np.full(65536, -1, np.int32)

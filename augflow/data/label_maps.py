@@ -23,6 +23,15 @@ Labels = Literal["auto", "train_ids", "label_ids", "colours"]
 LABEL_SUFFIXES = ("_gtFine_labelIds", "_gtFine_labelTrainIds", "_gtFine_color", "_label")
 """Endings of published label files, best first; of several kinds in a folder the first is read."""
 
+_MOST_IGNORED = 0.5
+"""The share of pixels without a class from which ids are hardly published ones."""
+
+PREVIEW, SHEET = "_preview", "contact_sheet"
+"""The ending of pictures that commands write beside each label map, and the name of one of all."""
+
+_MOST_COLOURS = 256
+"""A picture of no more is painted by class."""
+
 INSTANCES = ("_gtFine_instanceIds", "_inst_label")
 """Endings of files of instance ids."""
 
@@ -55,7 +64,7 @@ def read_layouts(
 
     What the files hold is decided for the folder as a whole: colour files are colour maps; ids are
     what the published endings of the names say, else train ids unless some file holds an id that
-    only the published ids know. Boundary maps come from
+    only the published ids know; what fits both is refused. Boundary maps come from
     `maps` (boundary maps, or 16-bit instance ids), else from class edges and connected components.
 
     Args:
@@ -75,7 +84,12 @@ def read_layouts(
     for name, path in paths.items():
         with faults.collect():
             decoded[name] = io.read_ids(path)
-    kind = labels if labels != "auto" else kind_of(paths, decoded, table)
+    kind = labels
+    if labels == "auto":
+        with faults.collect():
+            kind = kind_of(paths, decoded, table)
+        if kind == "auto":
+            faults.raise_if_any()
     edges = None
     if maps is not None:
         with faults.collect():
@@ -94,21 +108,47 @@ def read_layouts(
 def label_files(folder: Path) -> tuple[dict[str, Path], list[str]]:
     """Core name -> file of every label map below a folder, sorted by name, and other files' faults.
 
-    A single file is taken as it is.
+    A single file is taken as it is. Where files have a published ending, one that has none and
+    belongs to none of them is a fault: it would be left out.
 
     Raises:
         DataError: the folder is missing or holds no PNG.
     """
     if not folder.is_dir() and folder.exists():
-        return {core_name(folder): folder}, []
+        return io.index_by_name(folder, [folder], core_name)
     paths, faults = _pngs(folder)
+    maps = [path for path in paths if not path.stem.endswith(MAP_SUFFIXES)]
     for suffix in LABEL_SUFFIXES:
-        some = [path for path in paths if path.stem.endswith(suffix)]
+        some = [path for path in maps if path.stem.endswith(suffix)]
         if some:
+            faults += _left_over(suffix, some, maps)
             paths = some
             break
     found, wrong = io.index_by_name(folder, paths, core_name)
     return found, faults + wrong
+
+
+def _left_over(suffix: str, taken: list[Path], maps: list[Path]) -> list[str]:
+    """A fault for every label map that is no other map of a layout taken."""
+    names = {core_name(path) for path in taken}
+    return [
+        f"{on_one_line(path)}: not named NAME{suffix}.png as others are, so it would be left out; "
+        "rename it, or move it out of the folder"
+        for path in maps
+        if core_name(path).removesuffix(PREVIEW) not in {*names, SHEET} and _is_label_map(path)
+    ]
+
+
+def _is_label_map(path: Path) -> bool:
+    """Whether a file is grey, or of few colours; photographs and contact sheets may lie beside."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            grey = image.mode in ("1", "L", "P") or image.mode.startswith("I")
+            return grey or image.getcolors(_MOST_COLOURS) is not None
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return False
 
 
 @contextmanager
@@ -122,7 +162,7 @@ def prefix_errors(path: Path) -> Iterator[None]:
 
 def core_name(path: Path) -> str:
     """A file's name without the endings that say which kind of map it is."""
-    for suffix in (*LABEL_SUFFIXES, *MAP_SUFFIXES):
+    for suffix in (*MAP_SUFFIXES, *LABEL_SUFFIXES):
         if path.stem.endswith(suffix):
             return path.stem.removesuffix(suffix)
     return path.stem
@@ -188,7 +228,7 @@ def array_layout(
     if in_colours != (kind == "colours"):
         raise DataError(f"label map: {ids.shape} {ids.dtype} holds no {kind}; say what it holds")
     readers = {"colours": table.from_colours, "label_ids": table.from_raw}
-    classes = readers.get(kind, table.from_train)(ids)
+    classes = _of_some_class(readers.get(kind, table.from_train)(ids))
     if instances is None:
         objects = boundaries.guessed_instances(classes, table.things)
     else:
@@ -239,7 +279,12 @@ def _edges_of(paths: dict[str, Path], maps: Path) -> dict[str, Path]:
 
 
 def kind_of(paths: dict[str, Path], decoded: dict[str, np.ndarray], table: ClassTable) -> Labels:
-    """What the files hold: their names say so, else one id that is no train id decides for all."""
+    """What the files hold: their names say so, else one id that is no train id decides for all.
+
+    Raises:
+        DataError: ids fit both readings and are other classes by each, or files of both readings
+            are among them.
+    """
     stems = [path.stem for path in paths.values()]
     if any(stem.endswith("_gtFine_labelTrainIds") for stem in stems):
         return "train_ids"
@@ -249,17 +294,72 @@ def kind_of(paths: dict[str, Path], decoded: dict[str, np.ndarray], table: Class
     if not grey:
         return "colours"
     highest = max(int(ids[ids != IGNORE].max(initial=0)) for ids in grey)
-    return "label_ids" if highest >= table.count else "train_ids"
+    if highest >= table.count:
+        _require_one_reading(decoded, table)
+        return "label_ids"
+    _require_clear(paths, grey, table)
+    return "train_ids"
+
+
+def _ignored_by_published(ids: list[np.ndarray], table: ClassTable) -> float:
+    """The share of pixels that belong to no class if these are published ids; 1 if they are not."""
+    classes = {row.id: row.train_id for row in table.rows}
+    every = np.concatenate([one.ravel() for one in ids])
+    values, counts = np.unique(every[every != IGNORE], return_counts=True)
+    if not len(values) or not classes.keys() >= set(values.tolist()):
+        return 1.0
+    lost = [classes[value] == IGNORE for value in values.tolist()]
+    return float(counts[lost].sum() / counts.sum())
+
+
+def _require_clear(paths: dict[str, Path], grey: list[np.ndarray], table: ClassTable) -> None:
+    """Lets train ids pass that cannot as well be published ids of other classes."""
+    raw = {row.id: row for row in table.rows if row.train_id != IGNORE}
+    used = set(np.unique(np.concatenate([np.unique(ids) for ids in grey])).tolist()) - {IGNORE}
+    apart = sorted(one for one in used if one in raw and raw[one].train_id != one)
+    if not apart or _ignored_by_published(grey, table) > _MOST_IGNORED:
+        return
+    shown = apart[:5]
+    where = on_one_line(next(iter(paths.values())).parent) if paths else "label map"
+    raise DataError(
+        f"{where}: ids {', '.join(map(str, shown))} may be published ids "
+        f"({', '.join(raw[one].name for one in shown)}) or train ids "
+        f"({', '.join(table.names[one] for one in shown)}); say which with --labels"
+    )
+
+
+def _require_one_reading(decoded: dict[str, np.ndarray], table: ClassTable) -> None:
+    """Lets published ids pass if no file among them looks like train ids."""
+    known = {row.id for row in table.rows}
+    grey = {name: ids for name, ids in decoded.items() if ids.ndim == 2}
+    used = {name: set(np.unique(ids).tolist()) - {IGNORE} for name, ids in grey.items()}
+    published = [
+        name for name, ids in used.items() if ids <= known and max(ids, default=0) >= table.count
+    ]
+    odd = [
+        name
+        for name, ids in used.items()
+        if ids
+        and max(ids) < table.count
+        and _ignored_by_published([grey[name]], table) > _MOST_IGNORED
+    ]
+    if published and odd:
+        more = f" and {len(odd) - 5} more" if len(odd) > 5 else ""
+        raise DataError(
+            f"label maps: {', '.join(odd[:5])}{more}: look like train ids, {published[0]} holds "
+            "published ids; put each kind into its own folder, or say with --labels what all hold"
+        )
 
 
 def known_classes(path: Path, ids: np.ndarray, table: ClassTable, kind: Labels) -> np.ndarray:
     """The train ids of what a file of a kind holds, (H, W) uint8.
 
     Raises:
-        DataError: it holds what the table does not know, or is a palette PNG of other colours.
+        DataError: it holds what the table does not know, or no class at all, or is a palette PNG
+            of other colours.
     """
     if ids.ndim == 3:
-        return _with_advice(table.from_colours, ids)
+        return _of_some_class(_with_advice(table.from_colours, ids))
     if kind == "colours":
         raise DataError("holds ids, expected a colour map: convert it or set --labels")
     classes = _with_advice(table.from_raw if kind == "label_ids" else table.from_train, ids)
@@ -268,6 +368,12 @@ def known_classes(path: Path, ids: np.ndarray, table: ClassTable, kind: Labels) 
             "palette PNG: its colours are other classes than its indices; save class "
             "ids as 8-bit grey, or the colours as RGB"
         )
+    return _of_some_class(classes)
+
+
+def _of_some_class(classes: np.ndarray) -> np.ndarray:
+    if (classes == IGNORE).all():
+        raise DataError("no pixel belongs to a class; correct it, or take it out")
     return classes
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from augflow.core.config import Count, Grey, Section, Seed, Size
+from augflow.core.errors import on_one_line
 
 
 class ClassParams(Section):
@@ -28,8 +29,21 @@ class StreetsParams(Section):
     seed: Seed = 0
 
 
+class CountsParams(Section):
+    """How many scenes of each split are used: after `limit`, without those left out for faults."""
+
+    train: Count
+    val: Count
+
+
 class DataParams(Section):
-    """Which photographs, and what `prepare` makes of them."""
+    """Which photographs, and what `prepare` makes of them.
+
+    Attributes:
+        counts: compared with what is there by all that reads the data set; of embedded scenes
+            `streets` says it.
+        skip_faulty: leave scenes with faults out, and list them, instead of refusing the data set.
+    """
 
     reader: Literal["streets", "cityscapes", "camvid", "idd_lite", "kitti", "folder"]
     root: str
@@ -41,6 +55,28 @@ class DataParams(Section):
     limit: Count | None = None
     classes: tuple[ClassParams, ...] | None = None
     streets: StreetsParams | None = None
+    counts: CountsParams | None = None
+    skip_faulty: bool = False
+
+    @property
+    def expected_counts(self) -> dict[str, int] | None:
+        """How many scenes each split is said to have; None where nothing is said."""
+        if self.counts is not None:
+            return self.counts.model_dump()
+        if self.reader != "streets" or self.streets is None:
+            return None
+        most = self.limit or sum((self.streets.train, self.streets.val))
+        return {"train": min(self.streets.train, most), "val": min(self.streets.val, most)}
+
+    @field_validator("root")
+    @classmethod
+    def _is_a_folder(cls, root: str) -> str:
+        """DVC takes what begins with a scheme for an address, and asks the network for it."""
+        if not root or not root.isprintable() or "://" in root or "${" in root:
+            raise ValueError(
+                f"expected the path of a folder, without :// and ${{, got {on_one_line(root, 80)}"
+            )
+        return root
 
 
 class NewLayoutsParams(Section):

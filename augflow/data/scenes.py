@@ -221,7 +221,7 @@ class SceneFolder:
         rows = [row for row in io.read_csv(root / "scenes.csv") if row["split"] == split]
         if not rows:
             raise DataError(f"{root}: split {split!r} has no scenes; run the prepare stage")
-        wrong = [row["name"] for row in rows if not is_name(row["name"])]
+        wrong = [row["name"] for row in rows if not io.is_name(row["name"])]
         if wrong:
             raise DataError(
                 f"{root / 'scenes.csv'}: {wrong[0]!r} is no name of a scene; expected a file's "
@@ -288,11 +288,6 @@ def scene_writer(root: Path, size: tuple[int, int]) -> Iterator[Callable[..., No
                 rows[split, kind](pixels)
 
         yield append
-
-
-def is_name(name: str) -> bool:
-    """Whether files can be named after a scene: one line, no folders, not hidden."""
-    return name == Path(name).name and name.isprintable() and not name.startswith((".", "-"))
 
 
 def evenly(count: int, wanted: int) -> list[int]:

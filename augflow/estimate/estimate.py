@@ -14,6 +14,7 @@ from augflow.core.hardware import binary, disk_id, free_disk_bytes
 from augflow.estimate.networks import operations_per_second, start_seconds
 from augflow.estimate.stage_costs import StageRow, rows
 from augflow.estimate.study_context import StudyContext
+from augflow.stages.check import require_possible
 from augflow.study.project import Project
 
 
@@ -98,6 +99,7 @@ def estimate_study(
         DataError: what is prepared is damaged.
         ParamsError: the parameters are wrong, or ask for what cannot be built.
     """
+    require_possible(project.params, project.root / "params.yaml")
     context = StudyContext(project, timed)
     found = tuple(rows(context))
     if timed:

@@ -9,15 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from augflow.core import seeding
 from augflow.core.config import Count, Memory, Section
-from augflow.core.errors import ParamsError
 from augflow.data import boundaries
 from augflow.data.classes import ClassTable
 from augflow.data.scenes import Layout
@@ -62,6 +61,13 @@ class CAFlowConfig(Section):
     min_std: Annotated[float, Field(gt=0)] = 1e-6
     source_weight: Annotated[float, Field(ge=0)] = 0.01
     loss_scale: Literal["per_dim", "product"] = "per_dim"
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        unit = 2 ** (self.levels + int(self.last == "squeeze"))
+        if fault := misfit(self.size, unit, f"{self.levels} levels, last: {self.last},"):
+            raise ValueError(fault)
+        return self
 
 
 _PAPER: dict[str, Any] = {"size": (64, 64)}
@@ -142,15 +148,8 @@ class CAFlow(LikelihoodGenerator):
     config: CAFlowConfig
 
     def __init__(self, config: CAFlowConfig, table: ClassTable, seed: int = 0) -> None:
-        """Builds the three kinds of flows.
-
-        Raises:
-            ParamsError: the size does not fit the number of levels.
-        """
+        """Builds the three kinds of flows."""
         super().__init__()
-        unit = 2 ** (config.levels + int(config.last == "squeeze"))
-        if fault := misfit(config.size, unit, f"{config.levels} levels, last: {config.last},"):
-            raise ParamsError(fault)
         self.config, self.table = config, table
         rng = seeding.torch_generator(seed, "rotations")
         planes = 3 if config.source == "palette" else table.count

@@ -28,7 +28,6 @@ class Glow(FlowGenerator):
     def __init__(self, config: GlowConfig, table: ClassTable, seed: int = 0) -> None:
         """Builds the tower."""
         super().__init__()
-        config.require_fitting_size()
         self.config, self.table = config, table
         rng = seeding.torch_generator(seed, "rotations")
         shape = config.tower(3, prior_features=self.prior_features(config, table))

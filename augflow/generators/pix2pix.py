@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from augflow.core import seeding
 from augflow.core.config import Count, Section
 from augflow.core.distributed import ALONE, Ranks
-from augflow.core.errors import ParamsError
 from augflow.core.seeding import Noise
 from augflow.data.classes import ClassTable
 from augflow.data.scenes import Layout
@@ -66,6 +65,8 @@ class Pix2PixConfig(Section):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        if fault := misfit(self.size, 2**self.downs, f"{self.downs} downs"):
+            raise ValueError(f"{fault}, or set downs to less")
         wrong = sorted({block for block in self.dropout if block >= self.downs - 1})
         if wrong or len(set(self.dropout)) < len(self.dropout):
             raise ValueError(
@@ -106,14 +107,8 @@ class Pix2Pix(Generator):
     learner: ClassVar[str] = "adversarial"
 
     def __init__(self, config: Pix2PixConfig, table: ClassTable, seed: int = 0) -> None:
-        """Builds the U-Net.
-
-        Raises:
-            ParamsError: the size cannot be halved that often.
-        """
+        """Builds the U-Net."""
         super().__init__()
-        if fault := misfit(config.size, 2**config.downs, f"{config.downs} downs"):
-            raise ParamsError(f"{fault}, or set downs to less")
         self.config, self.table = config, table
         self.hold_palette()
         with seeding.torch_seeded(seed):

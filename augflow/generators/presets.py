@@ -62,19 +62,12 @@ class GlowConfig(Section):
             for steps, c in zip(self.steps, channels, strict=True)
         )
 
-    def require_fitting_size(self) -> None:
-        """Refuses sizes that the levels cannot halve.
-
-        Raises:
-            ParamsError: names the next fitting sizes.
-        """
-        if fault := misfit(self.size, 2 ** len(self.steps), f"{len(self.steps)} levels"):
-            raise ParamsError(fault)
-
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if len(self.widths) != len(self.steps):
             raise ValueError(f"width has {len(self.widths)} entries for {len(self.steps)} levels")
+        if fault := misfit(self.size, 2 ** len(self.steps), f"{len(self.steps)} levels"):
+            raise ValueError(fault)
         return self
 
 

@@ -91,7 +91,6 @@ class RawGlow(nn.Module):
     def __init__(self, config: RawGlowConfig, inputs: int, planes: int, seed: int) -> None:
         """Builds the flow of `inputs` channels and its conditioning networks for so many planes."""
         super().__init__()
-        config.require_fitting_size()
         rng = seeding.torch_generator(seed, "rotations")
         channels = config.tower(inputs).channels
         features = tuple(config.features or c // 2 for c in channels)

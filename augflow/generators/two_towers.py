@@ -38,7 +38,6 @@ class TwoTowers(FlowGenerator):
     ) -> None:
         """Builds the source tower."""
         super().__init__()
-        config.require_fitting_size()
         self.config, self.table = config, table
         self.rng = seeding.torch_generator(seed, "rotations")
         self.hold_palette()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import math
+import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from io import StringIO
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +19,19 @@ from augflow.core.errors import AugflowError, DataError
 from augflow.report import evidence as evidences
 from augflow.report.evidence import Evidence
 from augflow.report.table import Claim, Table
-from augflow.report.tables import compute_tables
+from augflow.report.tables import compute_tables, main_metrics
 from augflow.report.verdict import verdict
 
 _TOLERANCE = 1e-9
 """Relative difference below which two values are one: sums differ in the last bits elsewhere."""
+
+_NONE = "nothing"
+
+_OURS = re.compile(
+    r"report\.(html|md)|metrics\.json|tables/[^/]+\.csv|figures/.+\.png|scores/.+\.json"
+    r"|evidence/.+\.(csv|json|yaml)"
+)
+"""What a report has besides its claims: no further page, of which nobody checks the words."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +75,8 @@ def _contents(folder: Path) -> dict[str, Path]:
 def recompute(report_dir: Path) -> list[Mismatch]:
     """Computes every number of a report again from its evidence alone and compares.
 
-    Compared are the claims, the cells of the tables, the numbers in the page and the digest of
-    every file.
+    Compared are the claims, the tables, the main numbers, those in the page and the digest of every
+    file.
 
     Raises:
         DataError: there is no report to check, or its claims cannot be read.
@@ -79,8 +90,7 @@ def recompute(report_dir: Path) -> list[Mismatch]:
     except (AugflowError, KeyError, TypeError, ValueError) as fault:
         return [*found, Mismatch("evidence", "numbers to compute from", f"a fault: {fault}")]
     found += _claims(stored["claims"], fresh)
-    for name, table in tables.items():
-        found += _cells(report_dir / "tables" / f"{name}.csv", table)
+    found += _tables(report_dir, tables)
     found += _numbers(report_dir / "report.html", fresh)
     return found
 
@@ -100,8 +110,14 @@ def _read_claims(path: Path) -> dict[str, Any]:
 
 def _files(folder: Path, recorded: Mapping[str, str]) -> list[Mismatch]:
     there: dict[str, str] = {}
-    found = []
+    found = [
+        Mismatch(path.relative_to(folder).as_posix(), "a folder", "a link to one")
+        for path in sorted(folder.rglob("*"))
+        if path.is_symlink() and path.is_dir()
+    ]
     for name, path in _contents(folder).items():
+        if name in recorded and not _OURS.fullmatch(name):
+            found.append(Mismatch(name, "no such file in a report", "a file"))
         try:
             there[name] = io.digest_file(path)
         except DataError as fault:
@@ -116,18 +132,24 @@ def _files(folder: Path, recorded: Mapping[str, str]) -> list[Mismatch]:
 def _claims(stored: list[dict[str, Any]], fresh: list[Claim]) -> list[Mismatch]:
     known = {str(claim.get("id")): claim for claim in stored}
     made = {claim.id: claim.facts() for claim in fresh}
+    times = Counter(str(claim.get("id")) for claim in stored)
     found = [
         Mismatch(f"claims.json: {name}", "no such claim", "one")
         for name in sorted(set(known) - set(made))
+    ]
+    found += [
+        Mismatch(f"claims.json: {name}", "one such claim", str(count))
+        for name, count in sorted(times.items())
+        if count > 1
     ]
     for name, claim in made.items():
         if name not in known:
             found.append(Mismatch(f"claims.json: {name}", str(claim["value"]), "no such claim"))
             continue
-        for key, value in claim.items():
-            if not _same(value, known[name].get(key)):
-                where = f"claims.json: {name}: {key}"
-                found.append(Mismatch(where, str(value), str(known[name].get(key))))
+        for key in dict.fromkeys([*claim, *known[name]]):
+            value, got = (one.get(key, _NONE) for one in (claim, known[name]))
+            if not _same(value, got):
+                found.append(Mismatch(f"claims.json: {name}: {key}", str(value), str(got)))
     return found
 
 
@@ -135,6 +157,29 @@ def _same(ours: object, theirs: object) -> bool:
     if isinstance(ours, float) and isinstance(theirs, float | int):
         return math.isclose(ours, theirs, rel_tol=_TOLERANCE, abs_tol=1e-12)
     return ours == theirs
+
+
+def _tables(folder: Path, tables: Mapping[str, Table]) -> list[Mismatch]:
+    """Files of tables, and that of the main numbers, that are not what the tables say."""
+    found = []
+    for name, table in tables.items():
+        found += _cells(folder / "tables" / f"{name}.csv", table)
+    for path in sorted((folder / "tables").glob("*.csv")):
+        if path.stem not in tables:
+            found.append(Mismatch(f"tables/{path.name}", "no such table", "a file"))
+    metrics = folder / "metrics.json"
+    if metrics.exists():
+        made, there = io.json_bytes(main_metrics(tables)), metrics.read_bytes()
+        found += _bytes(metrics.name, made, there)
+    return found
+
+
+def _bytes(where: str, made: bytes, there: bytes) -> list[Mismatch]:
+    ours, theirs = made.split(b"\n"), there.split(b"\n")
+    for number, (one, other) in enumerate(zip_longest(ours, theirs, fillvalue=b""), 1):
+        if one != other:
+            return [Mismatch(f"{where}: line {number}", repr(one.decode()), repr(other)[1:])]
+    return []
 
 
 def _cells(path: Path, table: Table) -> list[Mismatch]:
@@ -153,7 +198,7 @@ def _cells(path: Path, table: Table) -> list[Mismatch]:
             if expected != got:
                 place = f"{where}: row {row.key}, column {column}"
                 found.append(Mismatch(place, expected, got))
-    return found
+    return found or _bytes(where, table.csv(), path.read_bytes())
 
 
 def _numbers(path: Path, fresh: list[Claim]) -> list[Mismatch]:

@@ -33,7 +33,7 @@ def markdown_page(evidence: Evidence, tables: Mapping[str, Table], folder: Path)
 def _context(evidence: Evidence, tables: Mapping[str, Table], folder: Path) -> dict[str, Any]:
     import yaml
 
-    params = evidence.params.model_dump(mode="json", exclude={"verify"}, exclude_none=True)
+    params = evidence.params.model_dump(mode="json", exclude_none=True)
     found = [_without_missing(section, folder) for section in sections(evidence, tables)]
     return {
         "title": evidence.params.report.title,

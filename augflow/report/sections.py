@@ -630,12 +630,14 @@ def _data(evidence: Evidence, tables: Tables) -> Section:
         "Scenes of the training split (first rows) and of the validation split (last rows), "
         f"spread evenly over the sorted names. {made}"
     )
+    counted = "data" in tables and "expected" in tables["data"].columns
     views = (
         *_view(
             tables,
             "data",
-            "split | scenes | drives | height | width | labelled | boundaries from=boundary_source",
-            f"Scenes per split; labelled pixels in %. {made}",
+            f"split | {'scenes=scenes of expected' if counted else 'scenes'} | drives | height | "
+            "width | labelled | boundaries from=boundary_source",
+            f"Scenes per split; labelled pixels in %. {made}{_raw_files(evidence)}",
         ),
         *_view(
             tables,
@@ -646,3 +648,13 @@ def _data(evidence: Evidence, tables: Tables) -> Section:
         ),
     )
     return Section("The data", (Figure("data", "photo", caption),), views)
+
+
+def _raw_files(evidence: Evidence) -> str:
+    """What the raw files were: how their digest begins, and how many scenes were left out."""
+    content, left_out = (evidence.facts.get(key) for key in ("content", "left_out"))
+    text = f" The digest of the raw files begins with {str(content)[:8]}." if content else ""
+    if left_out:
+        scenes = f"{len(left_out)} scene{'s' if len(left_out) > 1 else ''}"
+        text += f" Left out for faults: {scenes}, which evidence/dataset.json lists."
+    return text

@@ -115,7 +115,13 @@ class Table:
         return self.claim(row, column) or format_value(row.cells[column], self.columns[column])
 
     def rich(self, row: Row, column: str) -> RichText:
-        """A cell as the report writes it; `name±` joins the columns of mean and spread."""
+        """A cell as the report writes it.
+
+        `name±` joins the columns of mean and spread, `some of all` those of two counts.
+        """
+        some, of, every = column.partition(" of ")
+        if of:
+            return (self.span(row, some), of, self.span(row, every))
         if not column.endswith("±"):
             return (self.span(row, column),)
         mean, std = (self.span(row, f"{column[:-1]}.{part}") for part in ("mean", "std"))

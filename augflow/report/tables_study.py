@@ -53,8 +53,10 @@ def bpd_curve(evidence: Evidence) -> Table:
 
 
 def data(evidence: Evidence) -> Table:
-    """Scenes per split."""
+    """Scenes per split; `expected` is there where the parameters say how many they are."""
     height, width = evidence.facts["size"]
+    # evidence without a digest of the raw files is of a time when no counts were compared
+    expected = evidence.params.data.expected_counts if "content" in evidence.facts else None
     rows = []
     for split in SPLITS:
         scenes = [row for row in evidence.pixels if row["split"] == split]
@@ -67,11 +69,12 @@ def data(evidence: Evidence) -> Table:
             "width": width,
             "labelled": ratio(labelled, labelled + sum(int(row[str(IGNORE)]) for row in scenes)),
             "boundary_source": evidence.facts["boundary_source"],
+            **({} if expected is None else {"expected": expected[split]}),
         }
         rows.append(Row(split, cells, ("evidence/pixels.csv", "evidence/dataset.json")))
     head = columns(
         "split | scenes: count | drives: count | height: count | width: count | "
-        "labelled: percent | boundary_source"
+        "labelled: percent | boundary_source" + ("" if expected is None else " | expected: count")
     )
     return Table("data", head, rows)
 

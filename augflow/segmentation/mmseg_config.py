@@ -121,23 +121,19 @@ def read_config(config: str, count: int, trust_config: bool = False) -> NetworkC
         ModelError: the file is not an mmseg config, or holds weights per class for another number
             of classes.
     """
-    path = _path(config)
-    model = _map_dicts(_model_section(path, trust_config), _without_weights)
-    normalisation = _normalisation(model.pop("data_preprocessor", None), path)
-    _require_known_names(model, f"{path}: `model`", trust_config, CONSENT)
-    if not isinstance(model.get("decode_head"), dict | list):
-        raise ModelError(f"{path}: `model` has no decode_head; give an mmseg segmentation config")
+    path = config_path(config)
+    model, normalisation = _parts(path, trust_config)
     for head in _heads(model):
         model[head] = _map_dicts(model[head], lambda part: _fit(part, count, path))
     return NetworkConfig(name=config, model=model, normalisation=normalisation)
 
 
-def dump_config(config: str, out: str) -> None:
-    """Runs an mmseg config file and writes its `model` section as JSON, which is read as data."""
-    io.write_json(Path(out), {"model": _model_section(Path(config), trust_config=True)})
+def config_path(config: str) -> Path:
+    """The file of a config, by its bare name if it is packaged, else by its path.
 
-
-def _path(config: str) -> Path:
+    Raises:
+        ParamsError: no such config.
+    """
     known = sorted(path.stem for path in PACKAGED.glob("*.py"))
     if config in known:
         return PACKAGED / f"{config}.py"
@@ -147,6 +143,32 @@ def _path(config: str) -> Path:
         f"segmenter config {config!r} is neither a file nor a packaged config; "
         f"{suggest(config, known)}"
     )
+
+
+def require_readable(config: str, trust_config: bool) -> None:
+    """Lets pass what `read_config` finds, and reads if it runs nothing for that.
+
+    Raises:
+        ParamsError, DataError, ModelError: as `read_config`, but for what depends on the classes.
+    """
+    path = config_path(config)
+    if path.parent != PACKAGED and not trust_config:
+        _parts(path, trust_config)
+
+
+def dump_config(config: str, out: str) -> None:
+    """Runs an mmseg config file and writes its `model` section as JSON, which is read as data."""
+    io.write_json(Path(out), {"model": _model_section(Path(config), trust_config=True)})
+
+
+def _parts(path: Path, trust_config: bool) -> tuple[dict[str, Any], Normalisation]:
+    """The `model` section of a config file, and how it wants its input."""
+    model = _map_dicts(_model_section(path, trust_config), _without_weights)
+    normalisation = _normalisation(model.pop("data_preprocessor", None), path)
+    _require_known_names(model, f"{path}: `model`", trust_config, CONSENT)
+    if not isinstance(model.get("decode_head"), dict | list):
+        raise ModelError(f"{path}: `model` has no decode_head; give an mmseg segmentation config")
+    return model, normalisation
 
 
 def _model_section(path: Path, trust_config: bool) -> dict[str, Any]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import operator
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from augflow.core.config import Count, Section, Seed, Whole
 
@@ -31,3 +31,14 @@ class SegmenterParams(Section):
     balance_classes: bool = True
     flip: bool = True
     seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _can_be_had(self) -> Self:
+        faults = []
+        if self.batch_size < 2:
+            faults.append("batch_size is 1, expected 2 or more: batch norm needs more than a scene")
+        if self.steps == 0 and self.checkpoint is None:
+            faults.append("steps is 0 and there is no checkpoint; give steps, a checkpoint or both")
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self

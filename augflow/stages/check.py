@@ -1,18 +1,137 @@
-"""Stage check: all other stages wait for it, so that no name of `params.yaml` does harm.
+"""Stage check: all other stages wait for it, so that no parameter does harm or is refused late.
 
-DVC puts names of `params.yaml` into commands that a shell runs and into paths whose content it
-removes, before any code of a stage is reached.
+DVC puts names into commands that a shell runs and into paths whose content it removes, before any
+code of a stage is reached. They are those of `pipelines/names.yaml`, which is made here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import chdir
+from functools import partial
 from pathlib import Path
 
+from augflow import generators
 from augflow.core import io
-from augflow.study.params import load
+from augflow.core.errors import AugflowError, ParamsError, suggest
+from augflow.data.classes import table
+from augflow.data.readers.folder import own_table
+from augflow.generators import c_glow_predictor
+from augflow.segmentation.mmseg_config import require_readable
+from augflow.segmentation.params import SegmenterParams
+from augflow.study.names import misfit, write_names
+from augflow.study.params import GeneratorParams, Params, PredictorParams, load
 
 
-def check(params: Path, out: Path) -> None:
-    """Reads the parameters, and writes a file that is the same for all that are sound."""
-    load(params)
+def check(root: Path, out: Path, by_dvc: bool) -> None:
+    """Reads the parameters of a project folder, and writes a file that is the same for all sound.
+
+    Whether they can be met is looked at before every stage (`require_possible`). Names that do not
+    fit them are written anew. If it runs `by_dvc`, which has read the former ones, it ends there.
+
+    Raises:
+        ParamsError: parameters are wrong, or DVC has read other names than theirs.
+    """
+    params = load(root / "params.yaml")
+    if said := misfit(root, params):
+        write_names(root, params)
+        if by_dvc:
+            raise ParamsError(f"{said}, which is written anew: run dvc repro again")
     io.write_json(out, {"params.yaml": "sound"})
+
+
+def require_possible(params: Params, path: Path) -> None:
+    """Lets pass parameters, read from a file, whose networks can be built and whose files exist.
+
+    What depends on the data is not known here. Nothing of the user's is run.
+
+    Raises:
+        ParamsError: with every fault, each under its dotted name.
+    """
+    faults: list[str] = []
+    with chdir(path.parent):
+        for place, look in (*_networks(params), *_files(params), *_classes(params)):
+            try:
+                look()
+            except AugflowError as fault:
+                faults.append(f"{place}: {fault}")
+    if faults:
+        raise ParamsError(f"{path}: {'; '.join(faults)}")
+
+
+Looks = Iterator[tuple[str, Callable[[], object]]]
+"""What is looked at, by its place: it raises where something is wrong."""
+
+
+def _networks(params: Params) -> Looks:
+    size = params.data.size
+    for name, one in params.generators.items():
+        yield f"generators.{name}", partial(_look_at_generator, one, size)
+    for name, predictor in params.predictors.items():
+        yield f"predictors.{name}", partial(_look_at_predictor, predictor, size)
+    for name, made in params.sets.items():
+        if made.best_of is not None:
+            system = params.generators[made.generator].system
+            yield f"sets.{name}.best_of", partial(_look_at_likelihood, system)
+
+
+def _files(params: Params) -> Looks:
+    choices = {f"choices.{name}.segmenter": one.segmenter for name, one in params.choices.items()}
+    judges = {f"judges.{name}": one for name, one in params.judges.items()}
+    segmenters: dict[str, SegmenterParams] = {"judge": params.judge, **judges, **choices}
+    for place, segmenter in {**segmenters, "retrain.segmenter": params.retrain.segmenter}.items():
+        yield place, partial(_look_at_segmenter, segmenter)
+    for place, section in (("score", params.score), ("diversity", params.diversity)):
+        if section and section.weights not in (None, "hub"):
+            yield f"{place}.weights", partial(_find, section.weights)
+
+
+def _classes(params: Params) -> Looks:
+    data = params.data
+    if data.reader == "folder":
+        yield "data.classes", partial(own_table, data.classes or ())
+        known = [row.name for row in data.classes or ()]
+    else:
+        known = list(table(data.reader).names)
+    for name, made in params.sets.items():
+        if made.new_layouts:
+            yield f"sets.{name}.new_layouts.boost", partial(_know, made.new_layouts.boost, known)
+
+
+def _look_at_generator(section: GeneratorParams, size: tuple[int, int]) -> None:
+    row = generators.system(section.system)
+    generators.config_of(section, size)
+    memory = section.training.memory
+    if memory != "store" and not hasattr(row.generator, "memory"):
+        raise ParamsError(f"training.memory is {memory}, which only flows know: set it to store")
+
+
+def _look_at_likelihood(system: str) -> None:
+    if generators.system(system).generator.likelihood != "conditional":
+        raise ParamsError(
+            f"{system} does not know which of its photographs is likeliest; leave best_of out"
+        )
+
+
+def _look_at_predictor(section: PredictorParams, size: tuple[int, int]) -> None:
+    given = {"size": size, "samples": section.samples, **section.overrides}
+    c_glow_predictor.config_of(section.preset, given)
+
+
+def _look_at_segmenter(section: SegmenterParams) -> None:
+    require_readable(section.config, section.trust_config)
+    if section.checkpoint is not None:
+        _find(section.checkpoint)
+
+
+def _find(file: str) -> None:
+    if not Path(file).is_file():
+        raise ParamsError(f"{file}: no such file; give the path of one, from the project's folder")
+
+
+def _know(names: Sequence[str], known: Sequence[str]) -> None:
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ParamsError(
+            "; ".join(f"no class {name!r}; {suggest(name, known)}" for name in unknown)
+        )

@@ -15,6 +15,7 @@ from augflow.core import io, seeding
 from augflow.core.errors import DataError, ParamsError, suggest
 from augflow.data.scenes import SceneFolder
 from augflow.data.synthetic import SyntheticSet, read_set
+from augflow.metrics.altered_copies import AlteredCopies
 from augflow.metrics.memorization import QUANTILES, Nearest, TrainNeighbours, fraction_closer
 from augflow.metrics.near_duplicates import (
     LIMITS,
@@ -170,6 +171,7 @@ class _Seen:
     def __init__(self, train: SceneFolder, val: SceneFolder) -> None:
         self.train, self.val = train, val
         self._photographs, self._layouts = _image_fingerprints(val), _layout_fingerprints(val)
+        self._altered = AlteredCopies(self._photographs)
         self._surroundings = TrainNeighbours(_batches(train))
         self._own = _image_fingerprints(train)
         self.held_out = self._surroundings.nearest(_batches(val))
@@ -235,7 +237,11 @@ class _Seen:
         self, pool: str, images: ImageFingerprints, layouts: Sequence[Copy], names: Sequence[str]
     ) -> list[Leak]:
         """What was found by looking: images of a pool, then its layouts."""
-        kinds = {"photograph": copied_photographs(self._photographs, images), "layout": layouts}
+        copies = copied_photographs(self._photographs, images)
+        known = {(copy.first, copy.second) for copy in copies}
+        altered = self._altered.found_in(images)
+        copies += [copy for copy in altered if (copy.first, copy.second) not in known]
+        kinds = {"photograph": copies, "layout": layouts}
         return [
             Leak(
                 pool,

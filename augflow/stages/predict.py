@@ -11,7 +11,7 @@ import torch
 from augflow import generators
 from augflow.core import hardware, io, seeding
 from augflow.core.distributed import ALONE, Ranks
-from augflow.core.errors import ModelError, ParamsError
+from augflow.core.errors import ModelError
 from augflow.core.hardware import check_disk_spaces
 from augflow.core.tensors import device_of
 from augflow.data import visualize
@@ -49,15 +49,10 @@ def train_predictor(
     `history.csv` and pages of predictions made on the way; nothing before the last step.
 
     Raises:
-        ParamsError: a batch has fewer rows than there are ranks, or `micro_batch` is `auto`.
+        ParamsError: a batch has fewer rows than there are ranks.
     """
     hardware.keep_pages()
     schedule = params.training
-    if schedule.micro_batch == "auto":
-        raise ParamsError(
-            f"predictors.{name}: training.micro_batch is auto, but there is no estimate of a "
-            "predictor's memory: set a number of rows, or null"
-        )
     seeding.deterministic(schedule.seed, threads)
     with ranks.raise_together():
         scenes, held_out = SceneFolder(prepared, "train"), SceneFolder(prepared, "val")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from augflow.study import disk_usage
 
 SCENE_COLUMNS = ("name", "split", "drive", "photo", "labels", "instances", "boundary_source")
 _MADE = "streets.json"
+
+log = logging.getLogger("augflow")
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,9 @@ def prepare(params: DataParams, out: Path) -> None:
     Photographs are resized by area, ids by nearest pixel. The aspect ratio is not kept: whatever
     the shape of the photographs, they fill `data.size`, as in the paper. Boundaries are taken from
     ids of full resolution and resized afterwards. `scenes.csv` says where each scene comes from,
-    `dataset.json` what the data set is. Where `data.reader` is `streets`, the raw scenes are made
-    at `data.root` first.
+    `dataset.json` what the data set is: with a digest of its raw files and, where
+    `data.skip_faulty` is set, the scenes that are left out for faults. Where `data.reader` is
+    `streets`, the raw scenes are made at `data.root` first.
 
     Raises:
         ParamsError: the size does not fit the levels.
@@ -74,8 +78,11 @@ def prepare(params: DataParams, out: Path) -> None:
                     made = prepare_scene(source, examined, params.size)
                     present[scene.split] |= set(np.unique(made.classes).tolist()) - {IGNORE}
                     append(scene.split, made.image, made.classes, made.boundary)
-        checks.require_sound(source, checks.check_report(source, tallies))
-        _write_facts(source, params, present, folder)
+        found = checks.check_report(source, tallies)
+        checks.require_sound(source, found)
+        for fault in checks.summarise(found.left_out):
+            log.warning("left out: %s", fault.line(source.root))
+        _write_facts(checks.used_scenes(source, tallies), params, present, folder, found)
 
 
 def prepare_scene(source: SourceSet, examined: checks.Examined, size: tuple[int, int]) -> Prepared:
@@ -169,7 +176,11 @@ def _resized_ids(ids: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _write_facts(
-    source: SourceSet, params: DataParams, present: dict[str, set[int]], folder: Path
+    source: SourceSet,
+    params: DataParams,
+    present: dict[str, set[int]],
+    folder: Path,
+    found: checks.Report,
 ) -> None:
     rows = [
         {
@@ -190,7 +201,9 @@ def _write_facts(
         "reader": source.reader,
         "boundary_source": source.boundary_source,
         "classes_present": {split: sorted(present[split]) for split in SPLITS},
-        "counts": {split: len(source.of_split(split)) for split in SPLITS},
+        "counts": found.counts,
+        "content": source.digest(),
+        "left_out": found.left_out_facts(),
     }
     io.write_csv(folder / "scenes.csv", rows, SCENE_COLUMNS)
     io.write_json(folder / "dataset.json", facts)

@@ -48,13 +48,26 @@ def report(params: Params, study_dir: Path, out: Path) -> None:
             table.write(folder)
         io.write_json(folder / "metrics.json", main_metrics(tables))
         _draw_photographs(evidence, study_dir, folder)
-        _draw_numbers(evidence, tables, folder)
+        draw_numbers(evidence, tables, folder)
         io.atomic_write(folder / "report.html", page.html_page(evidence, tables, folder))
         io.atomic_write(folder / "report.md", page.markdown_page(evidence, tables, folder))
         claims.write(folder, claims.all_claims(evidence, tables))
 
 
-def _draw_numbers(evidence: Evidence, tables: Mapping[str, Table], folder: Path) -> None:
+def _draw_photographs(evidence: Evidence, study_dir: Path, folder: Path) -> None:
+    prepared = image_figures.Prepared(study_dir / "prepared", evidence.classes.palette)
+    figures = folder / "figures"
+    image_figures.pages(evidence, study_dir, prepared, figures)
+    image_figures.side_by_side(evidence, study_dir, prepared, figures / "systems.png")
+    image_figures.slider(evidence, study_dir, prepared, figures)
+    image_figures.diversity_figure(evidence, study_dir, prepared, figures / "diversity.png")
+    image_figures.transfer_figure(evidence, study_dir, prepared, figures / "transfer.png")
+    image_figures.latents(evidence.params, study_dir, prepared, figures)
+    image_figures.contact_sheet(prepared, figures / "data.png")
+
+
+def draw_numbers(evidence: Evidence, tables: Mapping[str, Table], folder: Path) -> None:
+    """Draws the figures that follow from the evidence alone."""
     figures = folder / "figures"
     if "temperature" in tables:
         charts.temperature(tables, figures / "temperature.png")
@@ -76,18 +89,6 @@ def _draw_numbers(evidence: Evidence, tables: Mapping[str, Table], folder: Path)
         charts.learning(evidence, figures / "learning.png")
 
 
-def _draw_photographs(evidence: Evidence, study_dir: Path, folder: Path) -> None:
-    prepared = image_figures.Prepared(study_dir / "prepared", evidence.classes.palette)
-    figures = folder / "figures"
-    image_figures.pages(evidence, study_dir, prepared, figures)
-    image_figures.side_by_side(evidence, study_dir, prepared, figures / "systems.png")
-    image_figures.slider(evidence, study_dir, prepared, figures)
-    image_figures.diversity_figure(evidence, study_dir, prepared, figures / "diversity.png")
-    image_figures.transfer_figure(evidence, study_dir, prepared, figures / "transfer.png")
-    image_figures.latents(evidence.params, study_dir, prepared, figures)
-    image_figures.contact_sheet(prepared, figures / "data.png")
-
-
 def gather(params: Params, study: Path, out: Path) -> None:
     """Copies what the other stages left, as far as a report needs it, into a report folder.
 
@@ -104,7 +105,7 @@ def gather(params: Params, study: Path, out: Path) -> None:
         _copy(study / "scores" / f"{name}.json", out / "scores" / f"{name}.json")
     held = out / "evidence"
     # what verify checks changes nothing here, so that the report does not depend on it
-    text = yaml.safe_dump(params.model_dump(mode="json", exclude={"verify"}), sort_keys=False)
+    text = yaml.safe_dump(params.model_dump(mode="json"), sort_keys=False)
     io.atomic_write(held / "params.yaml", text.encode())
     _copy(study / "prepared" / "dataset.json", held / "dataset.json")
     _write_pixels(study / "prepared", held / "pixels.csv")

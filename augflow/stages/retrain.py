@@ -56,7 +56,7 @@ def retrain(
     Raises:
         ParamsError: an arm that cannot be trained: lists why.
     """
-    _check(sets, arm, params)
+    _require_known(sets, arm)
     seeding.deterministic(seed, threads)
     hardware.keep_pages()
     folder = SceneFolder(prepared, "train", arm.one_in)
@@ -160,25 +160,15 @@ def facts_of(arm: ArmParams) -> dict[str, Any]:
     return {"train_on": list(arm.train_on), "augment": arm.augment, **given}
 
 
-def _check(sets: Mapping[str, Path], arm: ArmParams, params: SegmenterParams) -> None:
-    faults = []
+def _require_known(sets: Mapping[str, Path], arm: ArmParams) -> None:
     known = [REAL, *sorted(sets)]
-    faults += [
+    faults = [
         f"train_on: no {name!r}; {suggest(name, known)}"
         for name in arm.train_on
         if name not in known
     ]
-    if params.batch_size < 2:
-        faults.append("batch_size is 1, expected 2 or more: batch norm needs more than one scene")
-    if params.steps == 0 and params.checkpoint is None:
-        faults.append("steps is 0 and there is no checkpoint; give steps, a checkpoint, or both")
-    if arm.augment == "copy_paste" and REAL not in arm.train_on:
-        faults.append(
-            "augment: copy_paste pastes objects of the arm's real scenes, but train_on has none; "
-            f"put {REAL} into train_on, or take augment: classic"
-        )
     if faults:
-        raise ParamsError("segmenter: " + "; ".join(faults))
+        raise ParamsError("; ".join(faults))
 
 
 def _pool(folder: SceneFolder) -> ObjectPool:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -105,8 +106,11 @@ def run_stage(project: Project, name: str, key: str = "", **options: Any) -> Any
         `select`, what was decided.
 
     Raises:
-        ParamsError: no such stage, or the study has no such key: names the nearest.
+        ParamsError: no such stage, or the study has no such key: names the nearest; or some of the
+            parameters, of this stage or of another, cannot be met.
     """
+    from augflow.stages.check import require_possible
+
     if name not in STAGES:
         raise ParamsError(f"no stage {name!r}; {suggest(name, sorted(STAGES))}")
     stage = STAGES[name]
@@ -114,6 +118,7 @@ def run_stage(project: Project, name: str, key: str = "", **options: Any) -> Any
     if key not in known:
         where = stage.section or name
         raise ParamsError(f"params.yaml: {where}: no {key!r}; {suggest(key, sorted(known))}")
+    require_possible(project.params, project.root / "params.yaml")
     result = stage.run(project, key, **options)
     made = (stage.artefacts or stage.outputs)(project, key)
     if made and stage.computed_on and not stage.records:
@@ -124,7 +129,7 @@ def run_stage(project: Project, name: str, key: str = "", **options: Any) -> Any
 def _check(project: Project, _: str) -> None:
     from augflow.stages.check import check
 
-    check(project.root / "params.yaml", project.checked_file)
+    check(project.root, project.checked_file, by_dvc="DVC_STAGE" in os.environ)
 
 
 def _prepare(project: Project, _: str) -> None:

@@ -111,14 +111,29 @@ class Machines:
         self._root, self._threads = root, threads
         self._record, self._artefacts = read_environment(root), artefacts
 
+    def facts(self, path: Path) -> dict[str, str] | None:
+        """The fingerprint of the machine that made an artefact; None where nobody knows it."""
+        entry = self._record["made"].get(path.relative_to(self._root).as_posix(), {})
+        return self._record["machines"].get(entry.get("machine")) or None
+
+    def unknown(self) -> list[Path]:
+        """The artefacts that are there, but of which it is not known where they were made."""
+        paths = [artefact.path for artefact in self._artefacts.values()]
+        return [path for path in paths if path.exists() and self.facts(path) is None]
+
     def here(self, path: Path) -> bool:
         """Whether an artefact was made on a machine, and devices, that its stage uses here."""
-        name = path.relative_to(self._root).as_posix()
-        entry, known = self._record["made"].get(name), self._artefacts.get(name)
-        if entry is None or known is None:
-            return False
-        facts = self._record["machines"].get(entry["machine"])
-        return bool(facts == known.machine(self._threads))
+        made = self.facts(path)
+        return made is not None and made == self._facts_here(path)
+
+    def same_device(self, path: Path) -> bool:
+        """Whether an artefact was made on devices like those that its stage uses here."""
+        made, here = self.facts(path) or {}, self._facts_here(path)
+        return all(made.get(name) == here.get(name) for name in ("device", "processes"))
+
+    def _facts_here(self, path: Path) -> dict[str, str]:
+        known = self._artefacts.get(path.relative_to(self._root).as_posix())
+        return known.machine(self._threads) if known else {}
 
     def all_here(self) -> bool:
         """Whether all artefacts of the study, gone or there, were made on such a machine."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from augflow.core.config import (
     Count,
@@ -14,9 +16,11 @@ from augflow.core.config import (
     Names,
     Section,
     Seed,
+    Seeds,
     Several,
     Temperature,
     Temperatures,
+    Threads,
     Whole,
     no_doubles,
     validate_section,
@@ -48,6 +52,15 @@ class PredictorParams(Section):
     overrides: dict[str, Any] = Field(default_factory=dict)
     training: TrainingParams
     samples: Count = 10
+
+    @model_validator(mode="after")
+    def _parts_are_given(self) -> PredictorParams:
+        if self.training.micro_batch == "auto":
+            raise ValueError(
+                "training.micro_batch is auto, but there is no estimate of a predictor's memory: "
+                "set a number of rows, or null"
+            )
+        return self
 
 
 class SetParams(Section):
@@ -137,7 +150,7 @@ class ChoiceParams(Section):
     set: str
     folds: Several = 4
     segmenter: SegmenterParams
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
+    seeds: Seeds = (0,)
 
 
 class BandParams(Section):
@@ -243,6 +256,11 @@ class ArmParams(Section):
         usual = type(self).model_fields["strength"].default
         if self.strength != usual and self.augment != "classic":
             raise ValueError("strength: says how far augment: classic goes; leave it out")
+        if self.augment == "copy_paste" and "real" not in self.train_on:
+            raise ValueError(
+                "augment: copy_paste pastes objects of the arm's real scenes, but train_on has "
+                "none; put real into train_on, or take augment: classic"
+            )
         if self.schedule == "synthetic_first" and self.ratio is not None:
             raise ValueError("ratio: the schedule synthetic_first mixes nothing; leave it out")
         return self
@@ -252,7 +270,7 @@ class RetrainParams(Section):
     """The arms' common network and schedule, and the seeds each arm is trained with."""
 
     segmenter: SegmenterParams
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
+    seeds: Seeds
 
     @model_validator(mode="after")
     def _has_one_place_for_seeds(self) -> RetrainParams:
@@ -261,20 +279,49 @@ class RetrainParams(Section):
         return self
 
 
+_RESULT = re.compile(
+    r"\d\.\d|\d,\d(?!\d\d\b)"  # a decimal fraction, which 1,024 is not
+    r"|(?<!\w)[+-]\d"
+    r"|\d\W*(%|٪|‰|‱|per ?cent|percentage|points?\b|pp\b|m?iou|accura|bits?\b|bpd|times\b|fold\b"
+    r"|[x×](?!\s*\d))"
+    r"|\b(m?iou|accuracy|bpd|fid)\b\W*(of |is )?\d"
+    r"|\b(gain|better|improv|beat|outperform|higher)",
+    re.IGNORECASE,
+)
+
+
+def _without_results(text: str) -> str:
+    """Words of the user's that a report shows above its own, and that nothing is held to."""
+    plain = unicodedata.normalize("NFKC", text).replace("\u2212", "-")
+    found = _RESULT.search(plain) if re.search(r"\d", plain) else None
+    if found:
+        raise ValueError(
+            f"{found[0]!r} reads as a result, which a report tells by its claims alone; "
+            "say what was done, with whole numbers such as sizes and years"
+        )
+    if not text.isprintable():
+        raise ValueError("holds marks that cannot be seen, expected plain text on one line")
+    return text
+
+
+Wording = Annotated[str, AfterValidator(_without_results)]
+
+
 class ReportParams(Section):
     """What the report shows.
 
     `sweep` names a set per system, that of the main system first. Pages of samples have a row for
     each of so many `layouts` and a column for each of the `temperatures` that a set has.
     `configurations` are the generators of a table of depths and boundary maps, `released` names for
-    a generator that keeps the flaws of released code the one that is repaired.
+    a generator that keeps the flaws of released code the one that is repaired. `title` and
+    `training_time` may tell no result.
     """
 
-    title: str
+    title: Wording
     sweep: Names
     temperatures: Temperatures
     layouts: Count = 6
-    training_time: str | None = None
+    training_time: Wording | None = None
     configurations: tuple[str, ...] = ()
     released: dict[str, str] = Field(default_factory=dict)
 
@@ -330,26 +377,33 @@ class ExploreParams(Section):
     edits: Annotated[tuple[dict[str, Any], ...], Field(min_length=1)] | None = None
 
 
-class VerifyParams(Section):
-    """How many items of each stage `augflow verify --level 1` makes again.
+_PLACES: tuple[tuple[tuple[str, ...], dict[str, str]], ...] = (
+    (("generators",), {}),
+    (("predictors",), {}),
+    (("judges",), {}),
+    (("choices",), {}),
+    (("sets", "transfers"), {}),
+    (("sets", "selections"), {"real": "the real photographs"}),
+    (
+        ("sets",),
+        {
+            name: "a file of scores"
+            for name in ("references", "leaks", "costs", "arms", "attributes")
+        },
+    ),
+    (("arms",), {"judge": "the judge"}),
+)
+"""Sections whose names stand for files or folders of one place, and what else is there.
 
-    `trainings` is how many networks it trains again, which takes as long as their training did;
-    generators, predictors, judges and retrained networks count alike.
-    `tolerance` is the largest difference, in 8-bit grey values, that a photograph made again on
-    another machine may show.
-    """
-
-    items: Count = 2
-    trainings: Annotated[int, Field(ge=0)] = 0
-    tolerance: Annotated[float, Field(ge=0)] = 2.0
-    seed: Seed = 0
+On some disks `A` and `a` are one.
+"""
 
 
 class Params(Section):
     """All of `params.yaml`."""
 
-    study: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
-    threads: Count = 2
+    study: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+    threads: Threads = 2
     data: DataParams
     generators: dict[Name, GeneratorParams]
     sets: dict[Name, SetParams]
@@ -366,13 +420,26 @@ class Params(Section):
     diversity: DiversityParams | None = None
     attributes: AttributesParams | None = None
     explore: ExploreParams | None = None
-    verify: VerifyParams = VerifyParams()
 
     @model_validator(mode="after")
     def _painted_scenes_have_their_place(self) -> Params:
         place = f"data/{self.study}/raw"
         if self.data.reader == "streets" and self.data.root != place:
             raise ValueError(f"data.root: embedded scenes are painted at {place!r}, set it to that")
+        return self
+
+    @model_validator(mode="after")
+    def _names_have_places_of_their_own(self) -> Params:
+        faults = []
+        for sections, taken in _PLACES:
+            known = dict(taken)
+            for part in sections:
+                for name in getattr(self, part):
+                    whose = known.setdefault(name.lower(), f"{part}.{name}")
+                    if whose != f"{part}.{name}":
+                        faults.append(f"{part}.{name}: the name of {whose} too; take another")
+        if faults:
+            raise ValueError("; ".join(faults))
         return self
 
     @model_validator(mode="after")
@@ -413,9 +480,7 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _selections_fit_their_sets(self) -> Params:
-        doubled = sorted(set(self.sets) & set(self.selections))
-        faults = [f"selections.{name}: is a set's name too; take another" for name in doubled]
-        faults += [
+        faults = [
             f"choices.{key}.set: {one.set} has layouts of val; choose on training layouts"
             for key, one in self.choices.items()
             if self.sets[one.set].layouts != "train"
@@ -500,6 +565,12 @@ def load(path: Path = Path("params.yaml")) -> Params:
     """
     from augflow.core import yaml
 
-    if not path.exists():
+    if not path.is_file():
         raise ParamsError(f"{path}: no such file; run in a project folder (augflow init makes one)")
-    return validate_section(Params, yaml.read(path), str(path))
+    content = yaml.read(path)
+    if isinstance(content, dict) and "verify" in content:
+        raise ParamsError(
+            f"{path}: verify: what is checked is for who verifies to say; delete the section, and "
+            "give augflow verify --items, --trainings and --seed (tolerances are the program's)"
+        )
+    return validate_section(Params, content, str(path))

@@ -11,8 +11,12 @@ from io import StringIO
 from pathlib import Path
 
 from augflow.core import __version__, io
-from augflow.core.errors import AugflowError, DataError, ParamsError, suggest
+from augflow.core.config import validate_section
+from augflow.core.errors import AugflowError, DataError, ParamsError, on_one_line, suggest
 from augflow.data import readers
+from augflow.data.params import DataParams
+from augflow.data.readers.source import SPLITS
+from augflow.study.names import write_names
 from augflow.study.params import Params, load
 
 _PACKAGE = Path(__file__).parents[1]
@@ -35,6 +39,7 @@ augflow verify --level 1      # whether the results still hold
 ```
 
 - `params.yaml` says what is done: sizes, training, sets, arms. Photographs: `{root}`.
+  After a name has come or gone in it, `python pipelines/check.py` tells DVC.
 - `reports/{study}/report.html` is what came out; `data/{study}/` is what it was made from.
 - `augflow check-data --params params.yaml` lists what is wrong with the photographs.
 - `{version}` stands for augflow's code: after an update of augflow, `augflow --version > {version}`
@@ -75,7 +80,8 @@ def source() -> Source:
 def create(preset: str, data: Path | None, target: Path) -> Params:
     """Writes a project from a preset into an empty or new folder, and returns its parameters.
 
-    `data` is the folder of photographs; None where the preset makes its own.
+    `data` is the folder of photographs; None where the preset makes its own. What it holds is
+    counted, and `data.counts` says so: scenes that are lost later do not go unseen.
 
     Raises:
         ParamsError: no such preset, or `data` is missing or not wanted.
@@ -89,7 +95,11 @@ def create(preset: str, data: Path | None, target: Path) -> Params:
         raise _join_faults(faults)
     text = path.read_text(encoding="utf-8")
     if data is not None:
-        text = _with_root(text, os.path.relpath(data.resolve(), target.resolve()))
+        root = os.path.relpath(data.resolve(), target.resolve())
+        facts = {**params.data.model_dump(), "root": root}
+        validate_section(DataParams, facts, f"--data {on_one_line(data)}")
+        text = _with_root(text, root)
+        text = _with_counts(text, params.data.model_copy(update={"root": str(data)}))
     _write(origin, preset, text, target)
     return load(target / "params.yaml")
 
@@ -111,8 +121,8 @@ def pipeline(text: str, made: bool) -> str:
         stage["deps"] = [VERSION_FILE, *kept]
     if not made:
         prepare = content["stages"]["prepare"]
-        prepare["outs"].remove("data/${study}/raw")
-        prepare["deps"].append("${data.root}")
+        prepare["outs"].remove("data/${names[0].study}/raw")
+        prepare["deps"].append("${names[0].root}")
     yaml, stream = YAML(), StringIO()
     yaml.default_flow_style, yaml.width = False, 100
     yaml.indent(mapping=2, sequence=4, offset=2)
@@ -167,6 +177,20 @@ def _with_root(text: str, root: str) -> str:
     return re.sub(r"^(  root: ).*$", lambda match: match[1] + value, text, count=1, flags=re.M)
 
 
+def _with_counts(text: str, data: DataParams) -> str:
+    """The parameters with the counts of what is there; without them while files have faults."""
+    text = re.sub(r"^  counts: .*\n", "", text, count=1, flags=re.M)
+    try:
+        found = readers.read(data)
+    except DataError:
+        return text  # the prepare stage says what is wrong
+    counts = [len(found.of_split(split)) for split in SPLITS]
+    if not all(counts) or any(fault.fatal for fault in found.faults):
+        return text
+    line = f"  counts: {{train: {counts[0]}, val: {counts[1]}}}\n"
+    return re.sub(r"^  root: .*\n", lambda match: match[0] + line, text, count=1, flags=re.M)
+
+
 def _write(origin: Source, preset: str, text: str, target: Path) -> None:
     for folder in ("data", "reports", "pipelines", ".dvc"):
         (target / folder).mkdir(parents=True, exist_ok=True)
@@ -174,6 +198,7 @@ def _write(origin: Source, preset: str, text: str, target: Path) -> None:
         shutil.copyfile(script, target / "pipelines" / script.name)
     io.atomic_write(target / "params.yaml", text.encode())
     params = load(target / "params.yaml")
+    write_names(target, params)
     graph = pipeline((origin.root / "dvc.yaml").read_text("utf-8"), params.data.reader == "streets")
     readme = _README.format(
         study=params.study,

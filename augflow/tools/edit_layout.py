@@ -14,6 +14,7 @@ from augflow.data.boundaries import boundary_map
 from augflow.data.classes import ClassTable
 from augflow.data.label_maps import (
     LABEL_SUFFIXES,
+    PREVIEW,
     Labels,
     kind_of,
 )
@@ -25,8 +26,8 @@ from augflow.tools.label_folder import LabelFolder, Source, source_of
 from augflow.tools.output_folder import require_output_folder
 
 LABELS, INSTANCES = "_gtFine_labelIds.png", "_gtFine_instanceIds.png"
-BOUNDARY, PREVIEW, EDITS = "_boundary.png", "_preview.png", "edits.yaml"
-EDIT_OUTPUTS = (LABELS, INSTANCES, BOUNDARY, PREVIEW, EDITS)
+BOUNDARY, EDITS = "_boundary.png", "edits.yaml"
+EDIT_OUTPUTS = (LABELS, INSTANCES, BOUNDARY, f"{PREVIEW}.png", EDITS)
 """Endings of the names of what is written."""
 
 
@@ -38,13 +39,14 @@ def edit_layout(
     *,
     labels: Labels = "auto",
     maps: Path | None = None,
+    overwrite: bool = False,
 ) -> list[str]:
     """Writes edited label maps, with what `augflow synth --layouts OUT --boundary OUT` reads.
 
     For every layout: published ids; 16-bit instance ids, or a boundary map where a boundary map
     came (kept but around the changes, its objects being connected components); a preview, before
     and after. The edit list is copied to `out`. `maps` are instance ids or the boundary map of the
-    layout, or a folder of them.
+    layout, or a folder of them. With `overwrite` an older output is replaced.
 
     Returns:
         The names of the layouts.
@@ -53,7 +55,8 @@ def edit_layout(
         DataError: with every fault of every file and edit, or because `out` must not be written to.
     """
     inputs = [path for path in (layout, edits, maps) if path is not None]
-    require_output_folder(out, inputs, EDITS, lambda name: name.endswith(EDIT_OUTPUTS))
+    kind = (EDITS, lambda name: name.endswith(EDIT_OUTPUTS))
+    require_output_folder(out, inputs, *kind, overwrite=overwrite)
     listed = read_edits(edits, table)
     given = LabelFolder(layout, table, labels, maps, "--boundary")
     listed, others = _with_others(listed, table, given.kind, labels)
@@ -146,7 +149,7 @@ def _write(folder: Path, source: Source, after: ObjectMap, boundary: np.ndarray 
         io.write_png(folder / f"{source.name}{BOUNDARY}", _grey(boundary))
     shown = (_tiles(before, source.boundary), _tiles(after, boundary))
     rows = list(zip(*shown, strict=True))
-    io.write_png(folder / f"{source.name}{PREVIEW}", visualize.sheet(rows, gap=4))
+    io.write_png(folder / f"{source.name}{PREVIEW}.png", visualize.sheet(rows, gap=4))
 
 
 def _tiles(objects: ObjectMap, boundary: np.ndarray | None) -> Iterator[np.ndarray]:

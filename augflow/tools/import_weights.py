@@ -25,9 +25,11 @@ def import_weights(
     *,
     boundary: Literal["v1", "v2"] = "v1",
     boundary_filter: Filter = "bicubic",
+    overwrite: bool = False,
 ) -> Generator:
     """Reads a checkpoint and writes `weights.safetensors` and `config.json` to `out`."""
-    require_output_folder(out, [file], "config.json", GENERATOR_FILES.__contains__)
+    kind = ("config.json", GENERATOR_FILES.__contains__)
+    require_output_folder(out, [file], *kind, overwrite=overwrite)
     generator: Generator
     if origin == "glow2":
         generator = checkpoints.read_glow2(file, table, size, boundary, boundary_filter)

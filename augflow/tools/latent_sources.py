@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from augflow.core import io
-from augflow.core.errors import DataError, Faults, ParamsError
+from augflow.core.errors import DataError, Faults, ParamsError, on_one_line
 from augflow.data.label_maps import Labels, single_layout
 from augflow.data.scenes import KINDS, Layout, Scene, SceneFolder
 from augflow.data.synthetic import SetFacts, SetRow
@@ -69,12 +69,16 @@ class LatentSource:
         """The image with its layout at a generator's size, None for a seed.
 
         Raises:
-            DataError: there is no label map, a file cannot be read, or they are of unequal sizes.
+            DataError: there is no label map, a file cannot be read, they are of unequal sizes, or
+                the image's name is none that a set can hold.
         """
         if isinstance(self.source, int):
             return None
         faults = Faults()
         pixels, layout = None, None
+        wrong = io.unfit(self.source.stem)
+        if wrong:
+            raise DataError(f"{on_one_line(self.source)}: {wrong}")
         with faults.collect():
             pixels = io.read_photo(self.source)
         with faults.collect():
@@ -213,13 +217,7 @@ def write_origin(folder: Path, origin: Origin, layouts: Iterable[tuple[str, Layo
         image, classes = scene.image[0].permute(1, 2, 0).numpy(), scene.layout.classes[0].numpy()
         for kind, pixels in zip(KINDS, (image, classes, _bytes(scene.layout)), strict=True):
             io.write_png(home / "content" / f"{end}_{kind}.png", pixels)
-    facts = {
-        "way": origin.way,
-        "threads": origin.threads,
-        "contents": sorted(origin.contents),
-        "path": dict(origin.path),
-    }
-    io.write_json(home / FACTS, facts)
+    io.write_json(home / FACTS, _facts(origin))
 
 
 def read_origin(folder: Path) -> Origin | None:
@@ -242,11 +240,45 @@ def read_origin(folder: Path) -> Origin | None:
         ) from fault
 
 
+def is_origin(folder: Path, origin: Origin) -> bool:
+    """Whether the images of the set in a folder were made in this way, of equal contents.
+
+    Raises:
+        DataError: a file is missing or damaged.
+    """
+    known = read_origin(folder)
+    return known is not None and origin_digest(known) == origin_digest(origin)
+
+
+def origin_digest(origin: Origin) -> str:
+    """Of all that `write_origin` writes, but for layouts."""
+    contents = [(end, scene_digest(scene)) for end, scene in sorted(origin.contents.items())]
+    return io.digest_bytes(io.json_bytes([_facts(origin), contents]))
+
+
+def scene_digest(scene: Scene | Layout) -> str:
+    """Of the pixels as they are stored: of the layout, and of the image where there is one."""
+    layout = scene.layout if isinstance(scene, Scene) else scene
+    arrays = [layout.classes.numpy(), _bytes(layout)]
+    if isinstance(scene, Scene):
+        arrays.append(scene.image.numpy())
+    return io.digest_bytes("".join(map(io.digest_array, arrays)).encode())
+
+
 def origin_layout(folder: Path, facts: SetFacts, row: SetRow) -> Layout:
     """The layout that an image of a set for a user's own layouts was made for."""
     labels = folder / label_path(row.photo, "labelIds")
     classes = torch.tensor(facts.table.from_raw(io.read_ids(labels)))[None]
     return Layout(classes, _boundary(folder / FOLDER / "boundary" / f"{row.layout}.png"))
+
+
+def _facts(origin: Origin) -> dict[str, Any]:
+    return {
+        "way": origin.way,
+        "threads": origin.threads,
+        "contents": sorted(origin.contents),
+        "path": dict(origin.path),
+    }
 
 
 def _bytes(layout: Layout) -> np.ndarray:

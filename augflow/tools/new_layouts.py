@@ -92,6 +92,7 @@ def layouts_of_folder(
     *,
     labels: Labels = "auto",
     maps: Path | None = None,
+    overwrite: bool = False,
 ) -> Made:
     """Writes new label maps made out of those of a folder, see `write_layouts`.
 
@@ -99,7 +100,8 @@ def layouts_of_folder(
     connected components where there are no ids.
     """
     inputs = [path for path in (folder, maps) if path is not None]
-    require_output_folder(out, inputs, LIST, LAYOUT_OUTPUTS.__contains__)
+    kind = (LIST, LAYOUT_OUTPUTS.__contains__)
+    require_output_folder(out, inputs, *kind, overwrite=overwrite)
     pool = LabelFolder(folder, table, labels, maps, "--maps")
     if pool.faults:
         raise DataError("\n".join(pool.faults))
@@ -109,9 +111,12 @@ def layouts_of_folder(
     return write_layouts(pool, params, out, float(np.median(found)) if found else 1.0)
 
 
-def layouts_of_scenes(prepared: Path, params: NewLayoutsParams, out: Path) -> Made:
+def layouts_of_scenes(
+    prepared: Path, params: NewLayoutsParams, out: Path, *, overwrite: bool = False
+) -> Made:
     """Writes new label maps made out of the training scenes of a prepared folder."""
-    require_output_folder(out, [prepared], LIST, LAYOUT_OUTPUTS.__contains__)
+    kind = (LIST, LAYOUT_OUTPUTS.__contains__)
+    require_output_folder(out, [prepared], *kind, overwrite=overwrite)
     scenes = SceneFolder(prepared, "train")
     pool = LayoutDataset(scenes, range(len(scenes)))
     return write_layouts(pool, params, out, pool.strength())

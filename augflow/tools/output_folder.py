@@ -9,15 +9,23 @@ from augflow.core.errors import DataError
 
 
 def require_output_folder(
-    out: Path, inputs: Iterable[Path], sign: str, own: Callable[[str], bool]
+    out: Path,
+    inputs: Iterable[Path],
+    sign: str,
+    own: Callable[[str], bool],
+    *,
+    overwrite: bool,
+    instead: str = "",
 ) -> None:
-    """Goes on where a folder may be written; an older output of the same kind is replaced.
+    """Goes on where a folder may be written.
 
-    The file `sign` says that a folder is of this kind, `own` whether it may hold a name.
+    The file `sign` says that a folder is of this kind, `own` whether it may hold a name. With
+    `overwrite` there may be an older output of the same kind. What else can be done with one is
+    said by `instead`.
 
     Raises:
         DataError: `out` is, holds or lies in an input, is or holds the current folder, or holds
-            files of another kind.
+            files of another kind, or an older output that is not to be replaced.
     """
     here, current = out.resolve(), Path.cwd()
     for given in inputs:
@@ -32,3 +40,8 @@ def require_output_folder(
     strange = [name for name in names if sign not in names or not own(name)]
     if strange:
         raise DataError(f"{out}: holds {', '.join(strange[:5])}; give a new folder with --out")
+    if names and not overwrite:
+        raise DataError(
+            f"{out}: holds what an earlier run wrote ({', '.join(names[:5])}); give "
+            f"--overwrite to replace it{instead}, or another folder with --out"
+        )

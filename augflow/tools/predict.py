@@ -58,18 +58,21 @@ def predict_photos(
     samples: int,
     truth: Path | None = None,
     labels: Labels = "auto",
+    overwrite: bool = False,
 ) -> Predictions:
     """Writes the class map of every photograph of a folder, and a contact sheet.
 
     A map has its photograph's size and holds published ids. It is scored in that size: what is
     resized is the prediction (nearest), never the truth. `truth` has a label map of the same core
-    name for each photograph; a prediction is the mean of `samples`.
+    name for each photograph; a prediction is the mean of `samples`. With `overwrite` an older
+    output is replaced.
 
     Raises:
         DataError: with every fault of the photographs and label maps, or because `out` must not be
             written to.
     """
-    require_output_folder(out, [images], FACTS, PREDICTION_OUTPUTS.__contains__)
+    kind = (FACTS, PREDICTION_OUTPUTS.__contains__)
+    require_output_folder(out, [images], *kind, overwrite=overwrite)
     hardware.keep_pages()
     seeding.deterministic(0, THREADS)
     model = load(predictor)

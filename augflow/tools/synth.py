@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack
 
 import numpy as np
 
 from augflow import generators
 from augflow.core import hardware, io
-from augflow.core.errors import Faults
+from augflow.core.config import exact
+from augflow.core.errors import DataError, Faults, ParamsError
 from augflow.core.hardware import check_disk_space
 from augflow.core.seeding import deterministic
 from augflow.data import visualize
 from augflow.data.label_maps import Labels, NamedLayout, read_layouts
-from augflow.data.scenes import Scene
-from augflow.data.synthetic import FACTS, MANIFEST, NewPhoto, SetFacts, SetRow, write_set
+from augflow.data.scenes import Scene, table_facts
+from augflow.data.synthetic import (
+    FACTS,
+    MANIFEST,
+    MANIFEST_COLUMNS,
+    NewPhoto,
+    SetFacts,
+    SetRow,
+    read_facts,
+    read_rows,
+    resume_set,
+)
+from augflow.data.synthetic.manifest import label_path
 from augflow.generators import weights_digest
 from augflow.generators.base import Generator
 from augflow.generators.latents import (
@@ -31,7 +45,16 @@ from augflow.generators.latents import (
 from augflow.generators.sampling import image_seed
 from augflow.study import disk_usage
 from augflow.tools import latent_sources
-from augflow.tools.latent_sources import LatentSource, Origin, path_points, write_origin
+from augflow.tools.latent_sources import (
+    LatentSource,
+    Origin,
+    is_origin,
+    origin_digest,
+    origin_layout,
+    path_points,
+    scene_digest,
+    write_origin,
+)
 from augflow.tools.output_folder import require_output_folder
 
 SHEET_ROWS, SHEET, SPLIT = 24, "contact_sheet.png", "train"
@@ -50,6 +73,9 @@ SET_OUTPUTS = {
     PATH,
     latent_sources.FOLDER,
 }
+
+Older = Literal["refuse", "overwrite", "append"]
+"""What a command does with a folder that holds an earlier set."""
 
 SHARED = "all layouts"
 """Stands for a layout's name in the seeds of noise that all layouts share."""
@@ -73,15 +99,32 @@ class InterpolationSpec:
 
 
 class Inputs(TypedDict, total=False):
-    """How a set's inputs are read.
+    """How a set's inputs are read, and what becomes of a set that is there.
 
     Attributes:
         labels: what the label maps hold, if it is not to be guessed.
         maps: boundary maps or instance ids of the layouts.
+        older: what is done where `out` holds a set: nothing by default.
     """
 
     labels: Labels
     maps: Path | None
+    older: Older
+
+
+@dataclass(frozen=True)
+class Planned:
+    """An image that is to be made: its name, layout, number and latents."""
+
+    name: str
+    item: NamedLayout
+    round: int
+    latents: Drawn | Known
+
+    @property
+    def seed(self) -> int:
+        """What its latents are drawn from, 0 where they are known."""
+        return self.latents.seed if isinstance(self.latents, Drawn) else 0
 
 
 class Job:
@@ -97,26 +140,33 @@ class Job:
         generator: Path | Generator,
         out: Path,
         sources: Sequence[LatentSource] = (),
+        instead: str = ", --append to add to it",
         **inputs: Unpack[Inputs],
     ) -> None:
         """Reads all that a set is made from, and makes sure that it may be written.
 
+        `instead` says what can be done with an older set beside replacing it.
+
         Raises:
             DataError: with every fault of the inputs, or because `out` must not be written to.
         """
-        require_output_folder(out, [layouts], FACTS, SET_OUTPUTS.__contains__)
+        self.older = inputs.get("older", "refuse")
+        kind = (FACTS, SET_OUTPUTS.__contains__)
+        over = self.older != "refuse"
+        require_output_folder(out, [layouts], *kind, overwrite=over, instead=instead)
         hardware.keep_pages()
         deterministic(0, THREADS)
         self.out = out
         self.generator = generators.load(generator) if isinstance(generator, Path) else generator
         table, size, faults = self.generator.table, self.generator.size, Faults()
+        labels, maps = inputs.get("labels", "auto"), inputs.get("maps")
         self.scenes: list[Scene | None] = []
         self.layouts: list[NamedLayout] = []
         for source in sources:
             with faults.collect():
-                self.scenes.append(source.scene(self.generator, inputs.get("labels", "auto")))
+                self.scenes.append(source.scene(self.generator, labels))
         with faults.collect():
-            self.layouts = read_layouts(layouts, table, size, **inputs)
+            self.layouts = read_layouts(layouts, table, size, labels=labels, maps=maps)
         faults.raise_if_any()
 
     def write(
@@ -124,6 +174,7 @@ class Job:
         latents: Callable[[str], Sequence[Drawn | Known]],
         origin: Origin,
         beside: Callable[[Path, list[SetRow]], None],
+        arguments: Mapping[str, object],
         *,
         content: str = "",
         rounds: int = 1,
@@ -131,39 +182,155 @@ class Job:
         temperature: float = 1.0,
         attributes: Mapping[str, bool] | None = None,
     ) -> list[SetRow]:
-        """Writes the set, whole or not at all; of several rounds, names end with their `number`."""
-        generator, count = self.generator, len(self.layouts) * rounds
-        digest, degrees = weights_digest(generator.state_dict()), (temperature,)
-        table, size, asked = generator.table, generator.size, attributes or {}
-        facts = SetFacts(self.out.name, digest, degrees, rounds, table, size, asked)
-        maps = [item.layout.classes[0].numpy() for item in self.layouts]
-        need = disk_usage.set_of_maps(facts.size, maps, rounds, self.out)
-        check_disk_space(self.out, need, f"a set of {count} photographs")
+        """Writes the set, whole or not at all; of several rounds, names end with their `number`.
 
-        def images() -> Iterator[NewPhoto]:
-            for item in self.layouts:
-                listed = latents(item.name)
-                made = make_images(generator, item.layout, listed, attributes)
-                for turn, (given, image) in enumerate(zip(listed, made, strict=True)):
-                    yield NewPhoto(
-                        name=item.name + (number.format(turn) if rounds > 1 else ""),
-                        layout=item.name,
-                        split=SPLIT,
-                        city="synthetic",
-                        image=image.image,
-                        classes=item.layout.classes[0].numpy(),
-                        temperature=temperature,
-                        round=turn,
-                        seed=given.seed if isinstance(given, Drawn) else 0,
-                        content=content,
-                        log_p_bpd=image.log_p_bpd,
-                    )
+        What a killed or stopped call has written is gone on with, if its `arguments` and all else
+        that decides the images were the same.
+
+        Raises:
+            ParamsError: the temperature has more digits than the manifest.
+            DataError: the set that is there cannot be joined, or one of other arguments was begun.
+        """
+        try:
+            exact(temperature)  # a row of the manifest has to say what was used
+        except ValueError as fault:
+            raise ParamsError(f"temperature: {fault}") from fault
+        generator, asked = self.generator, dict(attributes or {})
+        digest, table, size = (
+            weights_digest(generator.state_dict()),
+            generator.table,
+            generator.size,
+        )
+        facts = SetFacts(self.out.name, digest, (temperature,), rounds, table, size, asked)
+        older: list[SetRow] = []
+        if self.older == "append" and self.out.exists():
+            facts, older = self._joined(facts, origin)
+        self.require_space(rounds)  # before all that is to be made is listed
+        planned = self._plan(latents, older, (temperature, content), number if rounds > 1 else "")
+        counts = [1 + row.round for row in older] + [1 + one.round for one in planned]
+        facts = replace(facts, rounds=max([rounds, *counts]))
 
         def finish(folder: Path, rows: list[SetRow]) -> None:
             write_origin(folder, origin, ((item.name, item.layout) for item in self.layouts))
             beside(folder, rows)
 
-        return write_set(self.out, facts, images(), finish)
+        layouts = [(item.name, scene_digest(item.layout)) for item in self.layouts]
+        job = {
+            "generator": digest,
+            "layouts": io.digest_bytes(io.json_bytes(layouts)),
+            "temperature": temperature,
+            "attributes": asked,
+            "latents": origin_digest(origin),
+            "older set": io.digest_bytes(io.csv_bytes(map(vars, older), MANIFEST_COLUMNS)),
+            **arguments,
+        }
+        common = {"temperature": temperature, "content": content}
+        return resume_set(
+            self.out,
+            facts,
+            job,
+            lambda done: self._images(planned[done:], asked, common),
+            finish,
+            older=older,
+            anew=self.older == "overwrite",
+        )
+
+    def _images(
+        self, planned: Sequence[Planned], asked: Mapping[str, bool], common: Mapping[str, Any]
+    ) -> Iterator[NewPhoto]:
+        """Makes them; what a layout decides is worked out once for all that follow each other."""
+        for _, same in groupby(planned, lambda one: one.item.name):
+            group = list(same)
+            layout = group[0].item.layout
+            made = make_images(self.generator, layout, [one.latents for one in group], asked)
+            for one, image in zip(group, made, strict=True):
+                yield NewPhoto(
+                    name=one.name,
+                    layout=one.item.name,
+                    split=SPLIT,
+                    city="synthetic",
+                    image=image.image,
+                    classes=layout.classes[0].numpy(),
+                    round=one.round,
+                    seed=one.seed,
+                    log_p_bpd=image.log_p_bpd,
+                    **common,
+                )
+
+    def require_space(self, rounds: int) -> None:
+        """Asks whether the disk has room, but for what was begun, when it was asked.
+
+        Raises:
+            DataError: it has not.
+        """
+        if not io.unfinished(self.out).exists():
+            maps = [item.layout.classes[0].numpy() for item in self.layouts]
+            need = disk_usage.set_of_maps(self.generator.size, maps, rounds, self.out)
+            what = f"a set of {len(self.layouts) * rounds} photographs"
+            check_disk_space(self.out, need, what)
+
+    def _joined(self, facts: SetFacts, origin: Origin) -> tuple[SetFacts, list[SetRow]]:
+        """What the set that is there and the images to be added have in common, and its rows.
+
+        Raises:
+            DataError: they cannot be one set; says why.
+        """
+        there, rows = read_facts(self.out), read_rows(self.out)
+        first = {row.layout: row for row in rows}
+        others = [
+            item.name
+            for item in self.layouts
+            if item.name in first
+            and scene_digest(origin_layout(self.out, there, first[item.name]))
+            != scene_digest(item.layout)
+        ]
+        same = {
+            "generator": there.generator == facts.generator,
+            "size": there.size == facts.size,
+            "class table": table_facts(there.table) == table_facts(facts.table),
+            "--with and --without": dict(there.attributes) == dict(facts.attributes),
+            "way or photograph that latents are from": is_origin(self.out, origin),
+            f"label map of the name {', '.join(others[:3])}": not others,
+        }
+        wrong = [what for what, equal in same.items() if not equal]
+        if wrong:
+            raise DataError(
+                f"{self.out}: cannot be joined, its set has another {', another '.join(wrong)}; "
+                "give another folder with --out"
+            )
+        degrees = tuple(dict.fromkeys((*there.temperatures, *facts.temperatures)))
+        return replace(there, temperatures=degrees), rows
+
+    def _plan(
+        self,
+        latents: Callable[[str], Sequence[Drawn | Known]],
+        older: Sequence[SetRow],
+        common: tuple[float, str],
+        number: str,
+    ) -> list[Planned]:
+        """The images to make: not those that are there; numbers go on where they end.
+
+        `common` is the temperature and content of all; names end with their `number`, if it is
+        not empty or the layout has an image.
+        """
+        names = {row.name for row in older}
+        planned = []
+        for item in self.layouts:
+            there = [row for row in older if row.layout == item.name]
+            alike = {row.seed for row in there if (row.temperature, row.content) == common}
+            turn = sum((row.temperature, row.content) == common for row in there)
+            place = len(there)
+            for given in latents(item.name):
+                one = Planned("", item, turn, given)
+                if one.seed in alike:
+                    continue
+                ending = number or ("_s{}" if there else "")
+                while (name := item.name + ending.format(place)) in names and ending:
+                    place += 1
+                names.add(name)
+                planned.append(replace(one, name=name))
+                turn, place = turn + 1, place + 1
+        return planned
 
 
 def synth(
@@ -196,11 +363,10 @@ def synth(
         whose = SHARED if same_noise else layout
         return [Drawn(image_seed(seed, whose, turn), temperature) for turn in range(samples)]
 
-    sheet, asked = _sheet_of(job, frames=frames), attributes
-    origin = Origin("drawn", THREADS)
-    return job.write(
-        latents, origin, sheet, rounds=samples, temperature=temperature, attributes=asked
-    )
+    sheet, origin = _sheet_of(job, frames=frames), Origin("drawn", THREADS)
+    told = {"samples": samples, "seed": seed, "same noise": same_noise, "frames": frames}
+    facts: dict[str, Any] = {"temperature": temperature, "attributes": attributes}
+    return job.write(latents, origin, sheet, told, rounds=samples, **facts)
 
 
 def synth_from(
@@ -237,7 +403,8 @@ def synth_from(
         temperature, origin = 1.0, Origin(kind, THREADS, {"content": scene})
     sheet = _sheet_of(job, *shown, frames=frames)
     facts: dict[str, Any] = {"temperature": temperature, "attributes": attributes}
-    return job.write(lambda _: [latents], origin, sheet, content=content, **facts)
+    told = {"seed": source.seed, "frames": frames, "content shown": show_content}
+    return job.write(lambda _: [latents], origin, sheet, told, content=content, **facts)
 
 
 def interpolate(
@@ -261,12 +428,13 @@ def interpolate(
         figure 5.
     """
     ends = (spec.start, spec.end)
-    job = Job(layouts, generator, out, ends, **inputs)
+    job = Job(layouts, generator, out, ends, instead="", **inputs)
     first, last = (
         end.seed or 0 if scene is None else scene
         for end, scene in zip(ends, job.scenes, strict=True)
     )
     way = (spec.steps, spec.kind, spec.temperature)
+    job.require_space(spec.steps)
     points = path_points(job.generator, (first, last), *way)
 
     def beside(folder: Path, rows: list[SetRow]) -> None:
@@ -293,6 +461,7 @@ def interpolate(
         lambda _: points,
         origin,
         beside,
+        {"frames": frames},
         content=f"{spec.start.name} to {spec.end.name}",
         rounds=spec.steps,
         number=f"_p{{:0{len(str(spec.steps - 1))}d}}",
@@ -303,18 +472,23 @@ def interpolate(
 def _sheet_of(
     job: Job, *first: np.ndarray, frames: bool = False
 ) -> Callable[[Path, list[SetRow]], None]:
-    """What writes the contact sheet of a set: layout, what comes first, and its images in a row."""
+    """What writes the contact sheet of a set: layout, what comes first, and its images in a row.
+
+    A set that had frames before images were added to it has them afterwards too.
+    """
+    table = job.generator.table
 
     def beside(folder: Path, rows: list[SetRow]) -> None:
-        def images(layout: str) -> list[np.ndarray]:
-            return [io.read_photo(folder / row.photo) for row in rows if row.layout == layout]
-
-        tiles = [
-            [_colour_map(item, job.generator), *first, *images(item.name)]
-            for item in job.layouts[:SHEET_ROWS]
-        ]
+        names = list(dict.fromkeys(row.layout for row in rows))[:SHEET_ROWS]
+        tiles = []
+        for name in names:
+            own = [row for row in rows if row.layout == name]
+            classes = table.from_raw(io.read_ids(folder / label_path(own[0].photo, "labelIds")))
+            images = [io.read_photo(folder / row.photo) for row in own]
+            tiles.append([visualize.colour_classes(classes, table), *first, *images])
         io.write_png(folder / SHEET, visualize.sheet(tiles, scale=2))
-        if frames:
+        if frames or (folder / FRAMES).exists():
+            shutil.rmtree(folder / FRAMES, ignore_errors=True)
             _animate(folder, rows)
 
     return beside

@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,35 @@ from augflow.training.resume import HistoryRow, ResumeState
 
 log = logging.getLogger("augflow")
 
+_FIRST_ROW_ONLY = ContextVar("first row only", default=False)
+
 Watch = Callable[[int], dict[str, float]]
 """Called after every step with the number of steps done; returns what it measured, if anything."""
+
+
+class FirstRow(Exception):  # noqa: N818 (no error)
+    """A training has come to the first row of its history, and no more of it was wanted."""
+
+    def __init__(self, row: HistoryRow) -> None:
+        """Holds the row."""
+        super().__init__()
+        self.row = row
+
+
+def first_row(train: Callable[[], object]) -> HistoryRow | None:
+    """The first row of the history of what `train` trains, which goes no further than that.
+
+    Nothing is left of the training. It has the schedule of all of its steps, so the row is that of
+    the whole. None where it has no step.
+    """
+    asked = _FIRST_ROW_ONLY.set(True)
+    try:
+        train()
+    except FirstRow as reached:
+        return reached.row
+    finally:
+        _FIRST_ROW_ONLY.reset(asked)
+    return None
 
 
 def fit(
@@ -88,7 +116,7 @@ def fit(
         ranks.raise_together(),
         ResumeState(run, learner) as saved,
         prefetch(scenes, rows_of, steps, pinned=ranks.device.type == "cuda") as batch,
-        _progress(steps, ranks.is_main) as show,
+        _progress(steps, ranks.is_main and not _FIRST_ROW_ONLY.get()) as show,
         signals.defer_signal() as asked,
     ):
         history = saved.history
@@ -100,6 +128,8 @@ def fit(
             if extra or (step + 1) % log_every == 0 or step + 1 == steps:
                 row: HistoryRow = {"step": step + 1}
                 row.update({name: {**numbers, **extra}.get(name) for name in columns})
+                if _FIRST_ROW_ONLY.get():
+                    raise FirstRow(row)
                 history.append(row)
                 show(step + 1, row)
             stop = max(ranks.all_gather(asked()))

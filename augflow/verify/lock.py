@@ -211,7 +211,7 @@ def differences(path: Path, recorded: str, cache: Path) -> list[Finding]:
         same = _folder_md5(path, as_written=True) == recorded
         return [] if same else [Finding(path.as_posix(), f"md5 {recorded}", f"md5 {md5(path)}")]
     there = _files(path)
-    listed = {entry["relpath"]: entry["md5"] for entry in json.loads(listing.read_bytes())}
+    listed = {entry["relpath"]: entry["md5"] for entry in io.read_json(listing)}
     new, gone = sorted(there.keys() - listed.keys()), sorted(listed.keys() - there.keys())
     files = [
         _compare_file(there[n], listed[n], cache) for n in sorted(there.keys() & listed.keys())

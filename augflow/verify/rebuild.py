@@ -114,7 +114,7 @@ def run_all(
 
         def dvc(*words: str) -> subprocess.Popen[bytes]:
             return subprocess.Popen(  # noqa: S603 (words of our own)
-                [sys.executable, "-m", "dvc", *words],
+                [sys.executable, "-P", "-m", "dvc", *words],  # no module of the project's for DVC's
                 cwd=copy,
                 env=given,
                 stdout=stream,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ import numpy as np
 from augflow import generators
 from augflow.core import io
 from augflow.core.tensors import read_weights
+from augflow.data import readers
+from augflow.data.checks import count_text, recorded_faulty
 from augflow.data.classes import IGNORE
 from augflow.data.folds import folds
+from augflow.data.readers.source import SPLITS
 from augflow.data.synthetic import (
     DECISIONS,
     SELECTION,
@@ -24,12 +28,35 @@ from augflow.data.synthetic import (
 from augflow.generators import weights_digest
 from augflow.segmentation.params import SegmenterParams
 from augflow.stages.retrain import facts_of
-from augflow.stages.runner import artefacts
+from augflow.stages.runner import artefacts, recorded_machines
 from augflow.study.environment import ENVIRONMENT_FILE, read_environment
 from augflow.study.params import ChoiceParams
 from augflow.study.project import Project
 from augflow.verify.check import Check, Finding
-from augflow.verify.workspace import Workspace, recorded_digest
+from augflow.verify.workspace import Workspace, recorded_digest, unknown_machine
+
+
+def check_raw_files(space: Workspace) -> Check:
+    """The raw data set has the scenes that were prepared, and as many as the parameters say."""
+    check, project = Check("raw files"), space.project
+    root, where = project.root / project.params.data.root, project.prepared_folder / "dataset.json"
+    if not check.has(root, where):
+        return check
+    with check.reading(root):
+        facts = io.read_json(where)
+        source = readers.read(project.params.data.model_copy(update={"root": str(root)}))
+        left_out = recorded_faulty(source, facts)
+        source = replace(source, scenes=tuple(s for s in source.scenes if s not in left_out))
+        counts = {split: len(source.of_split(split)) for split in SPLITS}
+        check.same(
+            f"{root}: scenes", count_text(source.expected_counts or counts), count_text(counts)
+        )
+        check.same(f"{where}: counts", count_text(counts), count_text(facts["counts"]))
+        if "content" in facts:
+            check.same(f"{root}: content", facts["content"], source.digest())
+        else:
+            check.lacks(f"{where}: content, the digest of the raw files; run the prepare stage")
+    return check
 
 
 def check_models(space: Workspace) -> Check:
@@ -192,8 +219,7 @@ def _compare_kept(
 def check_environment(project: Project) -> Check:
     """Are the artefacts those whose machine was recorded?"""
     check = Check(f"machines ({ENVIRONMENT_FILE})")
-    if not (project.root / ENVIRONMENT_FILE).exists():
-        check.note(f"no {ENVIRONMENT_FILE}: a replay compares within tolerance")
+    if not check.has(project.root / ENVIRONMENT_FILE):
         return check
     with check.reading(project.root / ENVIRONMENT_FILE):
         record = read_environment(project.root)
@@ -204,6 +230,8 @@ def check_environment(project: Project) -> Check:
         for name, entry in made.items():
             got = "one that is listed" if entry["machine"] in machines else entry["machine"]
             check.same(f"{ENVIRONMENT_FILE}: {name}: machine", "one that is listed", got)
+        for path in recorded_machines(project).unknown():
+            check.lacks(unknown_machine(path))
         for name, artefact in artefacts(project).items():
             content = artefact.digest()
             if content is not None and name in made:

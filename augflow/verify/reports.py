@@ -9,14 +9,17 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
+
 from augflow.core import io
 from augflow.core.errors import DataError
+from augflow.stages.runner import recorded_machines
 from augflow.study.params import Params, load
 from augflow.study.project import Project
 from augflow.study.template import source
 from augflow.verify.check import Check, Finding, around
 from augflow.verify.lock import Lock, leaves, md5
-from augflow.verify.workspace import Workspace
+from augflow.verify.workspace import Workspace, unknown_machine
 
 _PARAMS = "params.yaml"
 
@@ -70,7 +73,7 @@ def _check_copies(check: Check, space: Workspace) -> None:
 
 def _values(params: Params) -> dict[str, str]:
     """Dotted name -> value of all that results depend on; where the data lie they do not."""
-    return leaves(params.model_dump(mode="json", exclude={"verify": True, "data": {"root"}}))
+    return leaves(params.model_dump(mode="json", exclude={"data": {"root"}}))
 
 
 def _check_gathered(check: Check, space: Workspace) -> None:
@@ -95,7 +98,7 @@ def _check_gathered(check: Check, space: Workspace) -> None:
 
 
 def check_claims(project: Project) -> Iterator[Check]:
-    """The tables of the study's report from its scores, then its sentences from its tables."""
+    """The report's tables from its scores, then its sentences and charts from its tables."""
     folder, oracle = project.reports, _load_oracle()
     report = oracle.Report(folder)
     for title, count in oracle.PARTS.items():
@@ -109,6 +112,11 @@ def check_claims(project: Project) -> Iterator[Check]:
     if check.has(folder / "claims.json"):
         with check.reading(folder):
             _compare_sentences(check, folder)
+    yield check
+    check = Check("claims: charts")
+    if check.has(folder / "claims.json"):
+        with check.reading(folder):
+            _compare_charts(check, project)
     yield check
 
 
@@ -139,3 +147,27 @@ def _compare_sentences(check: Check, folder: Path) -> None:
         for number, (ours, theirs) in enumerate(zip(expected, got, strict=False), 1):
             texts = around(ours, theirs)
             check.add(None if ours == theirs else Finding(f"{name}: line {number}", *texts))
+
+
+def _compare_charts(check: Check, project: Project) -> None:
+    """Every chart drawn again from the evidence; elsewhere fonts may make it another picture."""
+    from augflow.report import evidence as evidences
+    from augflow.report.tables import compute_tables
+    from augflow.stages.report import draw_numbers
+
+    folder, machines = project.reports, recorded_machines(project)
+    evidence = evidences.load(folder)
+    with tempfile.TemporaryDirectory() as scratch:
+        draw_numbers(evidence, compute_tables(evidence), Path(scratch))
+        for drawn in sorted(Path(scratch).rglob("*.png")):
+            stored = folder / drawn.relative_to(scratch)
+            if not stored.is_file():
+                check.same(stored, "a chart", "no such file")
+                continue
+            pixels = io.read_photo(drawn), io.read_photo(stored)
+            if machines.here(folder) or np.array_equal(*pixels):
+                check.pixels(stored, *pixels)
+            elif machines.facts(folder) is None:
+                check.lacks(unknown_machine(folder))
+            else:
+                check.elsewhere(f"{stored} is another picture when it is drawn here: compare them")

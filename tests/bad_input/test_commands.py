@@ -40,7 +40,7 @@ def spoil(folder: Path, suffix: str, elsewhere: Path, as_what: str = "ids") -> d
     for kind in KINDS:
         (folder / f"{kind}{suffix}").write_bytes(corpus.kinds()[kind].content)
         said[kind] = str(getattr(corpus.kinds()[kind], as_what))
-    cut = f"-- cut ä {chr(0x1F600)}"
+    cut = f"cut -- ä {chr(0x1F600)}"
     (folder / f"{cut}{suffix}").write_bytes(good[:-5])
     said[cut] = "not a whole image"
     os.mkfifo(folder / f"pipe{suffix}")
@@ -55,7 +55,8 @@ def spoil(folder: Path, suffix: str, elsewhere: Path, as_what: str = "ids") -> d
     long = "n" * 200
     for name, words in {
         "two\nlines": "has a line break", "latin-\udce9": "bytes that are no text",
-        long: "has a name of 200 bytes",
+        long: "has a name of 200 bytes", "-2+3": "has a name that begins with -",
+        "right\u202eleft": "a character that cannot be printed",
     }.items():  # fmt: skip
         (folder / f"{name}{suffix}").write_bytes(good)
         said[on_one_line(name)] = words
@@ -107,7 +108,7 @@ def spoilt(tmp_path_factory):
         io.write_png(root / "l" / f"{name}{LABELS}", ids)
         labels[name] = words
     for name in ("good", "Twin", "twin"):
-        io.write_png(root / "l" / f"{name}{LABELS}", corpus.IDS)
+        io.write_png(root / "l" / f"{name}{LABELS}", np.full_like(corpus.IDS, 24))
     labels["Twin"] = "names that come twice"
     photos = spoil(root / "p", ".png", root / "elsewhere", "photo")
     io.write_png(root / "p" / "good.png", corpus.PHOTO)
@@ -253,7 +254,7 @@ def test_prepare_lists_all_and_writes_nothing(data_set, tmp_path):
 
 
 def test_names_with_blanks_dashes_and_letters_of_any_script_are_read(makers, tmp_path):
-    names = ["a b", "-c", "--out", "d.e", "é", "漢字", "a'b\"c", "%s{0}", "$HOME"]
+    names = ["a b", "c-", "a --out", "d.e", "é", "漢字", "a'b\"c", "%s{0}", "$HOME"]
     for name in names:
         io.write_png(tmp_path / "l" / f"{name}.png", corpus.IDS)
     (tmp_path / "l" / "inside.png").symlink_to(tmp_path / "l" / "a b.png")

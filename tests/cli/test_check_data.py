@@ -5,14 +5,13 @@ import shutil
 import numpy as np
 import pytest
 import typer
-import yaml
 from typer.testing import CliRunner
 
 from augflow.cli.check_data import check_data
 from augflow.core import io
 from augflow.core.errors import DataError, ParamsError
 from augflow.data.classes import table
-from tests.tiny_study import PARAMS
+from tests.tiny_study import PARAMS, write_params
 
 PHOTO = "leftImg8bit/train/betaburg/betaburg_000000_000019_leftImg8bit.png"
 
@@ -87,13 +86,12 @@ def test_parameters_bring_reader_and_classes(tmp_path):
     for name in "ab":
         io.write_png(tmp_path / f"own/images/{name}.png", np.zeros((8, 8, 3), np.uint8))
         io.write_png(tmp_path / f"own/labels/{name}.png", np.full((8, 8), 4, np.uint8))
-    rows = [{"name": "moss", "id": 4, "train_id": 0, "colour": [9, 99, 9]}]
+    rows = [{"name": "car", "id": 4, "train_id": 0, "colour": [9, 99, 9]}]
     data = {"reader": "folder", "root": str(tmp_path / "own"), "size": [8, 8], "classes": rows}
-    path = tmp_path / "params.yaml"
-    path.write_text(yaml.safe_dump({**PARAMS, "data": data}))
+    path = write_params(tmp_path, {**PARAMS, "data": data})
     result = run("--params", path)
     assert result.exit_code == 0
-    assert row(result.stdout, "moss").count("100.00%") == 2
+    assert row(result.stdout, "car").count("100.00%") == 2
     with pytest.raises(ParamsError, match=r"data\.classes: no classes"):
         run(tmp_path / "own")
 
@@ -108,3 +106,19 @@ def test_many_like_faults_are_one_row_unless_every_one_is_asked_for(tmp_path):
     assert long.count("class id 90") == 25
     assert "25 faults" in short
     assert "25 faults" in long
+
+
+def test_what_is_left_out_for_faults_is_shown_and_counts_are_compared(root, tmp_path):
+    (root / PHOTO).unlink()
+    data = {"reader": "cityscapes", "root": str(root), "size": [32, 48], "skip_faulty": True}
+    path = write_params(tmp_path, {**PARAMS, "data": data})
+    result = run("--params", path)
+    assert result.exit_code == 0
+    assert "labels without photo" in next(s for s in result.stdout.splitlines() if "left out" in s)
+    assert "no faults; 1 scene left out" in result.stdout
+    assert "3 (2)" in result.stdout
+    counts = {"train": 4, "val": 2}
+    write_params(tmp_path, {**PARAMS, "data": {**data, "counts": counts}})
+    result = run("--params", path)
+    assert result.exit_code == 2
+    assert "3 train and 2 val scenes are used, expected 4 train and 2 val" in result.stdout

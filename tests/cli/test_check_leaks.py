@@ -4,7 +4,6 @@ import shutil
 from functools import partial
 
 import pytest
-import yaml
 
 from augflow.core import io
 from augflow.data.scenes import SceneFolder
@@ -20,7 +19,7 @@ run = partial(commands.run, "check-leaks")
 def done(tmp_path_factory):
     """A project with prepared scenes and a set that an arm is trained on."""
     root = tmp_path_factory.mktemp("done")
-    (root / "params.yaml").write_text(yaml.safe_dump(tiny_study.PARAMS))
+    tiny_study.write_params(root, tiny_study.PARAMS)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         project = Project()

@@ -164,13 +164,16 @@ def test_maps_that_do_not_fit_are_refused(truth, edit, tmp_path):
     assert "is no folder" in single.stderr
 
 
-def test_an_older_output_is_replaced_and_nothing_else(truth, edit, tmp_path):
+def test_an_older_output_is_replaced_if_asked_and_nothing_else(truth, edit, tmp_path):
     label = truth / f"{NAME}_gtFine_labelIds.png"
     assert edit(truth, [MOVE]).exit_code == 0
-    assert edit(label, [MOVE]).exit_code == 0
+    before = names_in(tmp_path / "out")
+    assert "give --overwrite to replace it, or another" in edit(label, [MOVE]).stderr
+    assert names_in(tmp_path / "out") == before
+    assert edit(label, [MOVE], "--overwrite").exit_code == 0
     assert len(names_in(tmp_path / "out")) == 4
     (tmp_path / "out" / "mine.txt").write_text("mine")
-    result = edit(label, [MOVE])
+    result = edit(label, [MOVE], "--overwrite")
     assert result.exit_code == 2
     assert "holds mine.txt" in result.stderr
     assert edit(tmp_path / "out", [MOVE], out="out").exit_code == 2

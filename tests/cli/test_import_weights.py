@@ -24,13 +24,14 @@ def test_a_full_glow_can_be_loaded_afterwards(tmp_path):
     assert made.table == table("cityscapes")
 
 
-def test_a_pix2pix_can_be_loaded_afterwards_and_is_replaced_by_the_next(tmp_path):
+def test_a_pix2pix_can_be_loaded_afterwards_and_is_replaced_if_asked(tmp_path):
     path = test_pix2pix.saved(tmp_path, test_pix2pix.state_dict("batch"))
     words = (path, "--from", "pix2pix", "--out", tmp_path / "made", "--size", "64x64",
              "--classes", "idd_lite")  # fmt: skip
-    for _ in range(2):
-        done = run(*words)
+    for asked in ((), ("--overwrite",)):
+        done = run(*words, *asked)
         assert done.exit_code == 0, done.output
+        assert "give --overwrite to replace it, or another" in run(*words).stderr
     made = generators.load_unchecked(tmp_path / "made")
     assert made.table == table("idd_lite")
     assert made.latents == "dropout"

@@ -86,12 +86,12 @@ def test_presets_are_these_and_streets_is_the_study_of_the_source_tree():
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_a_project_keeps_all_of_its_preset_but_the_root(preset, project):
+def test_a_project_keeps_all_of_its_preset_but_the_root_and_what_is_counted_there(preset, project):
     target = project(preset)
     data = params.load(target / "params.yaml").data
     changed = set((target / "params.yaml").read_text().splitlines())
     changed ^= set(source().preset(preset).read_text().splitlines())
-    assert all(line.startswith("  root: ") for line in changed)
+    assert all(line.startswith(("  root: ", "  counts: ")) for line in changed)
     if preset not in MAKES_ITS_OWN:
         assert not Path(data.root).is_absolute()
         assert readers.has_layout(target / data.root, data.reader)
@@ -112,9 +112,9 @@ def test_a_project_depends_on_nothing_that_it_lacks(preset, project):
         assert (target / script).read_bytes() == (HOME / script).read_bytes(), name
     assert (target / "augflow.version").read_text() == f"augflow {__version__}\n"
     own = preset in MAKES_ITS_OWN
-    assert ("data/${study}/raw" in stages["prepare"]["outs"]) == own
-    assert ("${data.root}" in stages["prepare"]["deps"]) != own
-    assert "data/${study}/prepared" in stages["prepare"]["outs"]
+    assert ("data/${names[0].study}/raw" in stages["prepare"]["outs"]) == own
+    assert ("${names[0].root}" in stages["prepare"]["deps"]) != own
+    assert "data/${names[0].study}/prepared" in stages["prepare"]["outs"]
 
 
 def test_every_project_is_one_that_dvc_reads(project):
@@ -200,3 +200,29 @@ def test_what_cannot_be_made_is_refused_in_one_line(four_scenes, tmp_path):
         [line] = result.stderr.splitlines()
         assert all(part in line for part in said), line
         assert not new.exists()
+
+
+@pytest.mark.parametrize("name", ["new\nline", "${HOME}", "tab\t", b"\xe9"])
+def test_a_folder_whose_name_no_parameter_may_hold_leaves_no_half_project(
+    name, four_scenes, tmp_path
+):
+    data = shutil.copytree(four_scenes, tmp_path / os.fsdecode(name))
+    result = run(*CITY, "--data", data, tmp_path / "study")
+    assert (result.exit_code, result.stdout) == (2, "")
+    [line] = result.stderr.splitlines()
+    assert "--data " in line
+    assert "root: expected the path of a folder" in line
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_project_says_how_many_scenes_there_are_beside_what_was_published(four_scenes, tmp_path):
+    result = run(*CITY, "--data", four_scenes, tmp_path / "whole")
+    assert params.load(tmp_path / "whole" / "params.yaml").data.expected_counts == {
+        "train": 4, "val": 2,
+    }  # fmt: skip
+    assert "4 train and 2 val scenes; the published set has 2975 train and 500 val" in result.stdout
+    root = shutil.copytree(four_scenes, tmp_path / "data")
+    next(root.rglob("*_leftImg8bit.png")).unlink()
+    result = run(*CITY, "--data", root, tmp_path / "faulty")
+    assert params.load(tmp_path / "faulty" / "params.yaml").data.counts is None
+    assert "data.counts: not known, as files have faults" in result.stdout

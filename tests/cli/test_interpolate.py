@@ -41,6 +41,15 @@ def refused(tmp_path, *words):
     return line
 
 
+def test_a_path_of_more_photographs_than_the_disk_holds_is_refused_at_once(
+    makers, layouts, tmp_path
+):
+    line = refused(tmp_path, "interpolate", "--layouts", layouts, "--generator", makers["plain"],
+                   "--labels", "train_ids", "--from", "seed:3", "--to", "seed:8", "--steps",
+                   10**9)  # fmt: skip
+    assert "a set of 2000000000 photographs" in line
+
+
 def test_ends_are_the_photographs_of_their_seeds(makers, layouts, tmp_path):
     given = ["--layouts", layouts, "--generator", makers["flow"], "--boundary",
              layouts.parent / "boundary"]  # fmt: skip
@@ -125,7 +134,7 @@ def test_shared_noise_does_not_depend_on_the_layouts_name(makers, layouts, tmp_p
     assert sorted(path.name for path in (tmp_path / "same" / "frames").iterdir()) == [
         "layouts_s0.png", "layouts_s1.png"
     ]  # fmt: skip
-    again = made(tmp_path / "same", *given, "--same-noise")
+    again = made(tmp_path / "same", *given, "--same-noise", "--overwrite")
     assert [row.digest for row in again] == [row.digest for row in rows]
     assert not (tmp_path / "same" / "frames").exists()
 
@@ -151,6 +160,15 @@ def test_a_temperature_is_refused_where_nothing_is_drawn(makers, layouts, photos
     assert "--temp 0.5: --latent-from is a photograph" in line
     line = refused(tmp_path, "interpolate", *given, "--from", photos[0], "--to", photos[1])
     assert "--temp 0.5: both ends are photographs" in line
+
+
+@pytest.mark.parametrize(
+    "words", [["synth"], ["interpolate", "--from", "seed:1", "--to", "seed:2"]]
+)
+def test_a_temperature_that_a_manifest_does_not_hold_is_refused(makers, layouts, tmp_path, words):
+    given = ["--layouts", layouts, "--generator", makers["flow"], "--temp", "0.123456789"]
+    line = refused(tmp_path, *words, *given)
+    assert "temperature: 0.123456789 has more digits than tables hold; round it to 0.1234" in line
 
 
 @pytest.mark.parametrize("text", ["seed:x", "seed:-1", "seed:99999999999999999999"])
@@ -179,11 +197,12 @@ def test_a_set_whose_video_fails_is_not_in_place_and_the_old_one_stays(
     words = [*command, "--layouts", label, "--generator", makers["plain"], "--labels", "train_ids",
              "--out", tmp_path / "set"]  # fmt: skip
     assert run(*words).exit_code == 0
-    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    before = {path: path.read_bytes() for path in (tmp_path / "set").rglob("*") if path.is_file()}
 
     def full(*_):
         raise OSError("no space left on device")
 
     monkeypatch.setattr("augflow.data.visualize.write_animation", full)
-    assert run(*words, "--frames", "--temp", "0.5").exit_code != 0
-    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert run(*words, "--frames", "--temp", "0.5", "--overwrite").exit_code != 0
+    after = {path: path.read_bytes() for path in (tmp_path / "set").rglob("*") if path.is_file()}
+    assert after == before

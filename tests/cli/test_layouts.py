@@ -126,11 +126,12 @@ def test_all_faults_of_a_folder_are_listed(run, tmp_path):
     assert "l/b.png: not a whole image" in lines[1]
 
 
-def test_an_older_output_is_replaced_and_nothing_else(folder, run, tmp_path):
+def test_an_older_output_is_replaced_if_asked_and_nothing_else(folder, run, tmp_path):
     words = ("--layouts", folder, "--classes", "streets", "--ratio", 0.1)
-    for _ in range(2):
-        assert run(*words).exit_code == 0
+    assert run(*words).exit_code == 0
+    assert "give --overwrite to replace it, or another" in run(*words).stderr
+    assert run(*words, "--overwrite").exit_code == 0
     (tmp_path / "out" / "mine.txt").write_text("mine")
-    assert "holds mine.txt" in run(*words).stderr
+    assert "holds mine.txt" in run(*words, "--overwrite").stderr
     assert run(*words, out=str(folder / "deeper")).exit_code == 2
     assert run(*words, out=".").exit_code == 2

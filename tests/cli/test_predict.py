@@ -54,14 +54,14 @@ def test_label_maps_have_the_photographs_size_and_published_ids(predict, tmp_pat
     assert io.read_photo(tmp_path / "out" / "contact_sheet.png").ndim == 3
 
 
-def test_the_same_again_replaces_the_folder_with_equal_bytes_and_more_samples_are_others(
-    predict, tmp_path
-):
+def test_the_same_again_has_equal_bytes_and_replaces_the_folder_only_if_asked(predict, tmp_path):
     predict()
     first = io.digest_tree(tmp_path / "out")
-    assert predict().exit_code == 0
+    assert predict("--overwrite").exit_code == 0
     assert io.digest_tree(tmp_path / "out") == first
-    predict("--samples", "5")
+    assert "give --overwrite to replace it" in predict("--samples", "5").stderr
+    assert io.digest_tree(tmp_path / "out") == first
+    predict("--samples", "5", "--overwrite")
     assert io.digest_tree(tmp_path / "out") != first
 
 

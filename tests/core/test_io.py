@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import csv
 import errno
 import json
 import os
 import signal
 import subprocess
 import sys
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from PIL import Image
 
 from augflow.core import io
 from augflow.core.errors import BusyError, DataError
+from augflow.core.images import find_foreign_part
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype(np.uint8)
 
@@ -219,6 +222,74 @@ def test_lists_of_numbers_stand_on_one_line_of_json_and_what_is_none_is_named(tm
             io.read_json(tmp_path / name)
 
 
+def encoded(picture, kind="PNG", **options):
+    stream = BytesIO()
+    picture.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+PICTURE = Image.fromarray(PHOTO)
+FOREIGN = {
+    "a chunk acTL": encoded(
+        PICTURE, save_all=True, append_images=[PICTURE.rotate(180)], default_image=True
+    ),
+    "a chunk iCCP": encoded(PICTURE, icc_profile=b"profile"),
+    "a chunk pHYs": encoded(PICTURE, dpi=(100, 100)),
+    "a chunk tRNS": encoded(PICTURE, transparency=(0, 0, 0)),
+    "a chunk PLTE": encoded(PICTURE.convert("P")),
+    "colour type 6 of 8 bits": encoded(PICTURE.convert("RGBA")),
+    "colour type 0 of 1 bits": encoded(PICTURE.convert("1")),
+    "1 bytes behind its end": encoded(PICTURE) + b"x",
+    "chunks in another order": encoded(PICTURE)[:-12],
+    "neither PNG nor JPEG": b"GIF89a",
+    "a segment ffe1": encoded(PICTURE, "JPEG", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\0"),
+    "a segment ffe2": encoded(PICTURE, "JPEG", icc_profile=b"profile"),
+    "a segment ffc2": encoded(PICTURE, "JPEG", progressive=True),
+    "2 bytes behind its end": encoded(PICTURE, "JPEG") + b"xy",
+}
+
+
+@pytest.mark.parametrize("said", FOREIGN)
+def test_what_a_browser_may_show_otherwise_is_no_part_of_our_pictures(said):
+    assert str(find_foreign_part(FOREIGN[said])).startswith(said)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_pictures_that_we_write_have_no_foreign_part(tmp_path, kind):
+    large = np.random.default_rng(0).integers(0, 256, (300, 200, 3)).astype(np.uint8)
+    for pixels in (large, large[..., 0].astype(kind), large[..., 0] // 255):
+        io.write_png(tmp_path / "a.png", pixels)
+        assert find_foreign_part((tmp_path / "a.png").read_bytes()) is None
+    page = encoded(Image.fromarray(large), "JPEG", quality=88, subsampling=0)
+    assert find_foreign_part(page) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"a": {"score": 0.1, "b": 2, "score": 0.9}}', "key 'score' comes twice in one object"),
+        ('{"a": [{"a": 1, "\\u0061": 1}]}', "key 'a' comes twice in one object"),
+        ('{"a": NaN}', "NaN is no number of JSON"),
+        ("[1, -Infinity]", "-Infinity is no number of JSON"),
+        ("1" * 5000, "not JSON"),
+        ("[" * 100_000, "not JSON"),
+    ],
+)
+def test_json_of_which_readers_see_different_things_is_refused_in_one_line(tmp_path, content, said):
+    path = tmp_path / "a.json"
+    path.write_text(content)
+    with pytest.raises(DataError, match=said) as caught:
+        io.read_json(path)
+    assert str(caught.value).startswith(f"{path}: not JSON (")
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_table_with_a_column_twice_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("arm,iou,iou\nreal,0.9,0.1\n")
+    with pytest.raises(DataError, match=r"a\.csv: column 'iou' comes twice, expected it once"):
+        io.read_csv(tmp_path / "a.csv")
+
+
 def test_the_digest_of_a_png_is_that_of_its_pixels(tmp_path):
     for level in (0, 9):
         Image.fromarray(PHOTO).save(tmp_path / f"{level}.png", compress_level=level)
@@ -266,4 +337,104 @@ def test_a_folder_is_held_once_and_the_lock_of_a_killed_process_taken_over(tmp_p
         pass
     with io.exclusive_lock(tmp_path):
         pass
+    assert names(tmp_path) == []
+
+
+def without_half_of_its_data(content):
+    start = content.index(b"\xff\xda")
+    return content[: (start + len(content)) // 2] + b"\xff\xd9"
+
+
+def ended_early(content):
+    half = len(content) // 2
+    return content[:half] + b"\xff\xd9" + content[half:]
+
+
+def with_zeros(content):
+    return content[: len(content) // 3] + bytes(len(content) // 2) + b"\xff\xd9"
+
+
+def with_data_of_two(content):
+    data = content[content.index(b"\xff\xda") + 14 : -2]
+    return content[:-2] + data + b"\xff\xd9"
+
+
+DAMAGED = (without_half_of_its_data, ended_early, with_zeros, with_data_of_two)
+
+
+# what the last scan of a progressive one has too much shows in no pixel
+CODED = [
+    ({}, DAMAGED),
+    ({"restart_marker_blocks": 4}, DAMAGED),
+    ({"progressive": True}, DAMAGED[:3]),
+]
+
+
+@pytest.mark.parametrize(
+    ("options", "damage"), [(options, damage) for options, some in CODED for damage in some]
+)
+def test_a_jpeg_whose_data_are_not_those_of_its_picture_is_refused(tmp_path, options, damage):
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 18, 3)).astype(np.uint8)
+    photo = Image.fromarray(pixels).resize((144, 96), Image.Resampling.BICUBIC)
+    photo.save(tmp_path / "a.jpg", "JPEG", quality=85, **options)
+    content = (tmp_path / "a.jpg").read_bytes()
+    assert io.read_photo(tmp_path / "a.jpg").shape == (96, 144, 3)
+    (tmp_path / "a.jpg").write_bytes(damage(content))
+    with pytest.raises(DataError, match=r"a\.jpg: not a whole image \(.*\); restore the file"):
+        io.read_photo(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("size", [(8, 8), (1, 1), (17, 33), (64, 64)])
+@pytest.mark.parametrize("grey", [0, 128, 255])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_small_and_flat_jpegs_are_whole(tmp_path, size, grey, mode):
+    for quality in (10, 95):
+        Image.new(mode, size, (grey,) * 3 if mode == "RGB" else grey).save(
+            tmp_path / "a.jpg", "JPEG", quality=quality
+        )
+        assert io.read_photo(tmp_path / "a.jpg").shape == (*size[::-1], 3)
+
+
+@pytest.mark.parametrize(
+    "text", ["=cmd()", "+cmd", "-a", "@a", "\t=a", "\n=a", "'=a", "''=a", "-2+3", "=2"]
+)
+def test_a_text_that_a_spreadsheet_would_run_is_written_as_a_text_and_read_back(tmp_path, text):
+    io.write_csv(tmp_path / "t.csv", [{"=name": text, "n": -0.5}], ("=name", "n"))
+    with (tmp_path / "t.csv").open(newline="") as stream:
+        header, line = csv.reader(stream)
+    assert (header, line[1]) == (["'=name", "n"], "-0.5")
+    assert line[0] == f"'{text}"
+    assert io.read_csv(tmp_path / "t.csv") == [{"=name": text, "n": "-0.5"}]
+
+
+@pytest.mark.parametrize("text", ["-0.5", "+1.2", "-1e-05", ".5", "-", "'quoted'", "'", "a=b", ""])
+def test_numbers_and_other_texts_stand_in_a_table_as_they_are(tmp_path, text):
+    io.write_csv(tmp_path / "t.csv", [{"a": text, "b": "x"}], ("a", "b"))
+    assert (tmp_path / "t.csv").read_text() == f"a,b\n{text},x\n"
+    assert io.read_csv(tmp_path / "t.csv")[0]["a"] == text
+
+
+def test_every_name_that_can_be_written_is_one_that_is_read_back():
+    for name in ("a", "a b", "=x", "é", "a.b", "-2+3", ".a", "a\u202eb", "a\nb", "a/b", "", "a\\b"):
+        assert (io.unfit(name) is None) == io.is_name(name), name
+
+
+def test_a_lasting_folder_is_gone_on_with_and_only_then_in_place(tmp_path):
+    out = tmp_path / "new" / "set"
+    with pytest.raises(KeyboardInterrupt), io.lasting_folder(out) as work:  # noqa: PT012
+        (work / "notes").write_text("half")
+        (work / "set" / "a").write_text("a")
+        raise KeyboardInterrupt
+    assert names(out.parent) == [".set.unfinished"]
+    with io.lasting_folder(out) as work:
+        assert (work / "notes").read_text() == "half"
+        (work / "set" / "b").write_text("b")
+    assert names(out.parent) == ["set"]
+    assert names(out) == ["a", "b"]
+
+
+def test_a_lasting_folder_without_notes_leaves_nothing(tmp_path):
+    with pytest.raises(KeyboardInterrupt), io.lasting_folder(tmp_path / "new" / "set") as work:  # noqa: PT012
+        (work / "set" / "a").write_text("a")
+        raise KeyboardInterrupt
     assert names(tmp_path) == []

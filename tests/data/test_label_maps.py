@@ -6,7 +6,7 @@ import pytest
 from augflow.core import io
 from augflow.core.errors import DataError
 from augflow.data import boundaries, label_maps
-from augflow.data.classes import table
+from augflow.data.classes import ClassRow, ClassTable, table
 
 CITY = table("cityscapes")
 SIZE = (16, 24)
@@ -123,3 +123,69 @@ def test_a_single_file_is_one_layout_with_the_map_that_is_given(tmp_path):
     io.write_png(tmp_path / "two" / "b.png", classes())
     with pytest.raises(DataError, match="one file for 2 layouts"):
         label_maps.read_layouts(tmp_path / "two", CITY, SIZE, maps=tmp_path / "maps" / "other.png")
+
+
+def test_ids_that_fit_both_readings_are_asked_for(tmp_path):
+    """Road and sidewalk by published ids of streets, person and car by train ids."""
+    streets, ids = table("streets"), np.full(SIZE, 7, np.uint8)
+    ids[:4] = 8
+    io.write_png(tmp_path / "l" / "a.png", ids)
+    names = [streets.names[streets.from_raw(ids)[row, 0]] for row in (-1, 0)]
+    with pytest.raises(DataError) as fault:
+        label_maps.read_layouts(tmp_path / "l", streets, SIZE)
+    [line] = str(fault.value).splitlines()
+    assert f"published ids ({', '.join(names)})" in line
+    assert f"train ids ({', '.join(streets.names[one] for one in (7, 8))})" in line
+    assert "--labels" in line
+    for labels, expected in (("label_ids", streets.from_raw(ids)), ("train_ids", ids)):
+        (found,) = label_maps.read_layouts(tmp_path / "l", streets, SIZE, labels=labels)
+        assert np.array_equal(found.layout.classes[0].numpy(), expected)
+
+
+def test_a_folder_of_both_readings_is_refused_with_the_files(tmp_path):
+    io.write_png(tmp_path / "published.png", CITY.raw_ids[classes()])
+    io.write_png(tmp_path / "trained.png", classes())
+    with pytest.raises(DataError, match="trained: look like train ids, published holds publ"):
+        label_maps.read_layouts(tmp_path, CITY, SIZE)
+    found = label_maps.read_layouts(tmp_path, CITY, SIZE, labels="label_ids")
+    assert [item.name for item in found] == ["published", "trained"]
+
+
+def test_files_that_one_published_ending_would_leave_out_are_named(tmp_path):
+    for name in ("a_label", "a_inst_label", "b", "c", "d"):
+        io.write_png(tmp_path / f"{name}.png", classes())
+    io.write_png(tmp_path / "painted.png", CITY.palette[classes()])
+    photograph = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)
+    io.write_png(tmp_path / "contact_sheet.png", photograph)
+    found, faults = label_maps.label_files(tmp_path)
+    assert list(found) == ["a"]
+    assert [fault.partition(": ")[0] for fault in faults] == [
+        f"{tmp_path}/{name}.png" for name in ("b", "c", "d", "painted")
+    ]
+    assert "not named NAME_label.png as others are" in faults[0]
+    with pytest.raises(DataError, match="would be left out"):
+        label_maps.read_layouts(tmp_path, CITY, SIZE)
+
+
+def test_layouts_of_which_only_the_colours_are_there_are_not_left_out(tmp_path):
+    io.write_png(tmp_path / "a_gtFine_labelIds.png", CITY.raw_ids[classes()])
+    io.write_png(tmp_path / "b_gtFine_color.png", CITY.palette[classes()])
+    with pytest.raises(DataError, match=r"b_gtFine_color\.png: not named NAME_gtFine_labelIds"):
+        label_maps.read_layouts(tmp_path, CITY, SIZE)
+
+
+@pytest.mark.parametrize("labels", ["auto", "train_ids", "label_ids"])
+def test_a_layout_without_any_class_is_refused(tmp_path, labels):
+    io.write_png(tmp_path / "fine.png", classes())
+    io.write_png(tmp_path / "nothing.png", np.full(SIZE, 255, np.uint8))
+    with pytest.raises(DataError, match=r"nothing\.png: no pixel belongs to a class"):
+        label_maps.read_layouts(tmp_path, CITY, SIZE, labels=labels)
+
+
+def test_two_classes_of_one_colour_are_refused_with_both_names():
+    rows = [ClassRow("moss", 0, 0, False, (9, 9, 9)), ClassRow("fern", 1, 1, False, (9, 9, 9)),
+            ClassRow("sky", 2, 2, False, (1, 2, 3))]  # fmt: skip
+    own = ClassTable("own", tuple(rows))
+    with pytest.raises(DataError, match="'moss' and of 'fern'"):
+        own.from_colours(np.full((2, 2, 3), 9, np.uint8))
+    assert (own.from_colours(np.full((2, 2, 3), (1, 2, 3), np.uint8)) == 2).all()

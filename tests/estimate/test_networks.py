@@ -40,11 +40,24 @@ SYSTEMS = {
 }
 
 
-def work_of(system):
-    training = {"steps": 6, "batch_size": 2, "init_scenes": 2}
+def work_of(system, steps=6):
+    training = {"steps": steps, "batch_size": 2, "init_scenes": 2}
     overrides = SYSTEMS[system]
     params = GeneratorParams(system=system, preset="tiny", overrides=overrides, training=training)
     return generator(params, STREETS, SIZE)
+
+
+@pytest.mark.parametrize("system", ["full_glow", "caglow", "imle"])
+def test_a_billion_steps_are_counted_with_as_many_passes_as_a_few(system, monkeypatch):
+    passes, real = [], networks.count
+    monkeypatch.setattr(networks, "count", lambda *given, **more: (
+        passes.append(given), real(*given, **more))[1])  # fmt: skip
+    told = []
+    for steps in (8, 10**9):
+        passes.clear()
+        work = work_of(system, steps)
+        told.append((work.steps > 0, work.memory, len(passes)))
+    assert told[0] == told[1]
 
 
 def counted(work):

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import yaml
 
+from augflow.study.names import write_names
+from augflow.study.params import load
 from tests import tiny_study
 from tests.mini_network import MINI
 
@@ -80,3 +82,4 @@ def lay(root: Path, **changes: object) -> None:
     root.mkdir(parents=True)
     (root / "mini.json").write_text(MINI)
     (root / "params.yaml").write_text(yaml.safe_dump(params(**changes), sort_keys=False))
+    write_names(root, load(root / "params.yaml"))

@@ -66,8 +66,9 @@ def is_gone(process):
 def test_no_training_outlives_the_dvc_that_runs_it(runs, tmp_path):
     root, other = tmp_path / "study", tmp_path / "undisturbed"
     long_study(root)
+    ignored = shutil.ignore_patterns("__pycache__", "names.yaml")  # which is the study's own
     for name in ("augflow", "pipelines"):
-        shutil.copytree(HOME / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(HOME / name, root / name, ignore=ignored, dirs_exist_ok=True)
     for name in ("dvc.yaml", ".dvcignore"):
         shutil.copy(HOME / name, root)
     assert dvc(root, "init", "--no-scm", "--quiet").wait() == 0

@@ -87,3 +87,16 @@ def test_under_autocast_what_leaves_a_step_is_in_single_precision():
     with torch.autocast("cpu", dtype=torch.bfloat16):
         raw_scale, shift = net(randn(2, 3, 6, 8).float())
     assert raw_scale.dtype == shift.dtype == torch.float32
+
+
+def test_a_bound_keeps_raw_scale_and_shift_within_it_and_leaves_small_ones():
+    free, bounded = (CouplingNets(1, 6, 0, 16, "ones", bound).double() for bound in (None, 0.5))
+    for size in (1e-4, 10.0):
+        with torch.no_grad():
+            free.last.copy_(size * randn(*free.last.shape))
+        bounded.load_state_dict(free.state_dict())
+        half = randn(2, 3, 6, 8)
+        raw = torch.cat(free.per_step()[0](half))
+        kept = torch.cat(bounded.per_step()[0](half))
+        torch.testing.assert_close(kept, 0.5 * torch.tanh(2 * raw))
+        assert kept.abs().max() <= 0.5

@@ -30,3 +30,10 @@ def test_quantized_undoes_dequantized():
 def test_values_outside_the_range_fall_in_the_nearest_bin():
     image = torch.tensor([-3.0, 0.0, 0.999999, 1.0, 7.0]).reshape(1, 1, 1, 5)
     assert density.quantize(image).flatten().tolist() == [0, 0, 255, 255, 255]
+
+
+def test_the_brightest_pixel_with_the_most_noise_stays_below_one():
+    most = torch.nextafter(torch.tensor(1.0), torch.tensor(0.0)).reshape(1, 1, 1, 1)
+    spread = density.dequantize(torch.full((1, 1, 1, 1), 255, dtype=torch.uint8), most)
+    assert spread.item() < 1
+    assert density.quantize(spread).item() == 255

@@ -124,3 +124,20 @@ def test_many_large_matrices_are_inverted_on_several_threads(free_threads):
     one = T.inverses(rotations) @ rotations
     torch.testing.assert_close(one, torch.eye(160).expand(2, -1, -1), atol=1e-4, rtol=0)
     torch.testing.assert_close(T.log_determinants(rotations), torch.zeros(2), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("floor", [0.0, 0.05, 0.5])
+def test_a_couplings_scale_lies_between_its_floor_and_one(floor):
+    raw = torch.tensor([-1000.0, -2.0, 0.0, 1000.0], dtype=torch.float64)
+    scale = T.AffineCoupling(floor).log_scale(raw).exp()
+    assert scale[0] == pytest.approx(floor)
+    assert scale[1] == pytest.approx((1 + floor) / 2)
+    assert scale[2] < scale[3] == pytest.approx(1)
+
+
+def test_matrices_are_inverted_in_double_precision():
+    weights = torch.randn(3, 24, 24, generator=rng())
+    weights[:, 0] = weights[:, 1] + 1e-4 * weights[:, 0]
+    expected = torch.stack([torch.linalg.inv(one.double()) for one in weights]).float()
+    assert torch.equal(T.inverses(weights), expected)
+    assert not torch.equal(torch.linalg.inv(weights[0]), expected[0])

@@ -202,3 +202,17 @@ def test_a_planted_gain_is_found_in_most_studies_and_a_planted_nothing_in_one_of
 def test_what_cannot_be_compared_is_refused(ours, theirs, groups, message):
     with pytest.raises(ValueError, match=message):
         compare(ours, theirs, list(groups), NAMES, 10)
+
+
+def test_what_no_replicate_contradicts_has_the_least_chance_that_so_many_can_show():
+    ours, theirs = (matrices(np.full((2, 3), hits)) for hits in (90, 60))
+    # nothing varies: all of 39 replicates lie above zero, and 1 is added to both counts
+    found = compare(ours, theirs, own(3), NAMES, 39).overall
+    assert found.low == pytest.approx(found.difference)
+    assert found.p == pytest.approx(2 * (0 + 1) / (39 + 1))
+
+
+def test_holm_keeps_what_reaches_its_level_and_no_more():
+    # 0.025 = 0.05 / 2, 0.05 = 0.05 / 1
+    assert holm([0.05, 0.025]) == (True, True)
+    assert holm([0.05, math.nextafter(0.025, 1)]) == (False, False)

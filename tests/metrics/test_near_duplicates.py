@@ -7,10 +7,12 @@ import pytest
 from augflow.core.errors import DataError
 from augflow.metrics.near_duplicates import (
     LIMITS,
+    LOOK,
     copied_layouts,
     copied_photographs,
     fingerprint_images,
     fingerprint_layouts,
+    likeness,
 )
 from streetscenes import street_scene
 
@@ -94,6 +96,12 @@ def test_flat_photographs_nearly_empty_layouts_and_empty_lists_accuse_nobody(pho
     empty[:, 60:] = 1
     assert copied_layouts(fingerprint_layouts(empty[:1]), fingerprint_layouts(empty[1:])) == []
     assert (empty[0] == empty[1]).all()
+
+
+@pytest.mark.parametrize("scale", [1.06, 1.09])
+def test_a_zoomed_copy_is_looked_for_at_its_own_scale(photos, scale):
+    looks = [cv2.resize(one, LOOK[::-1]) for one in (photos[0], zoomed(photos[0], scale))]
+    assert likeness(looks[0], looks[1], LIMITS.photograph_detail) > 0.9
 
 
 def test_a_line_of_pixels_is_no_scene():

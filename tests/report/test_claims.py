@@ -84,6 +84,20 @@ EDITS = {
         lambda f: replaced(f / "evidence/generators/full_glow.csv", ",4.5,", ",3.5,"),
         "claims.json: bpd_curve.full_glow.200.val_bpd: value",
     ),
+    "a table with marks that no cell shows": (
+        lambda f: (f / "tables/arms.csv").write_bytes(
+            (f / "tables/arms.csv").read_bytes().replace(b"\n", b"\r\n")
+        ),
+        "tables/arms.csv: line 1",
+    ),
+    "a table of ones own under a digest": (
+        lambda f: (f / "tables/better.csv").write_text("a\n1\n"),
+        "tables/better.csv",
+    ),
+    "a main number": (
+        lambda f: replaced(f / "metrics.json", '"class_iou": ', '"class_iou": 9'),
+        "metrics.json: line",
+    ),
     "a number of the page": (
         lambda f: replaced(f / "report.html", ">61.67</data>", ">91.67</data>"),
         "report.html: verdict.references.best.class_iou",
@@ -101,7 +115,7 @@ def test_an_edit_is_found_under_fitting_digests(copy, edit):
     change(copy)
     stored = io.read_json(copy / "claims.json")
     io.write_json(copy / "claims.json", {**stored, "files": claims.digests(copy)})
-    assert found in places(copy)
+    assert any(where.startswith(found) for where in places(copy))
 
 
 UNCOVERED = {

@@ -20,7 +20,7 @@ NAMES = (
 )
 TITLE = "</title><script>document.title='RAN'</script>{{ 7 * 7 }}"
 TIME = "<svg onload=\"document.title='RAN'\">{% raw %}"
-ROOT = "</pre><script>document.title='RAN'</script>\n\n# heading\n\n<b>bold</b>"
+ROOT = "</pre><script>document.title='RAN'</script><b>bold</b>"
 LEFT_ALONE = {
     "body", "b", "code", "data", "details", "div", "figcaption", "figure", "h1", "h2", "head",
     "header", "html", "img", "input", "label", "li", "main", "meta", "output", "p", "pre",

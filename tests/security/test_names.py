@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import csv
-import os
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -20,7 +17,6 @@ from augflow.core.errors import AugflowError, DataError, ParamsError
 from augflow.data.scenes import SceneFolder
 from augflow.data.synthetic import NewPhoto, SetFacts, read_rows, write_set
 from augflow.study.params import Params
-from augflow.study.template import create
 from tests.tiny_study import PARAMS
 from tests.tools.formats.conftest import SIZE, TABLE
 
@@ -137,29 +133,3 @@ def test_a_folder_that_is_a_link_is_never_emptied(tmp_path):
     with pytest.raises(DataError, match="symbolic link"), io.fresh_folder(tmp_path / "out"):
         pass
     assert (kept / "thesis.txt").read_text() == "mine"
-
-
-def test_the_pipeline_runs_and_removes_nothing_before_names_are_checked(tmp_path):
-    """One generator's name is a command, another's a path whose content would go."""
-    create("smoke", None, tmp_path / "project")
-    root = tmp_path / "project"
-    (root / "victim").mkdir()
-    (root / "victim" / "kept.txt").write_text("kept")
-    text = (root / "params.yaml").read_text()
-    for name, hostile in (("full_glow", "x;touch hit"), ("c_glow", "../../../victim")):
-        assert f"\n  {name}:" in text
-        text = text.replace(f"\n  {name}:", f'\n  "{hostile}":', 1)
-    (root / "params.yaml").write_text(text)
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", "repro"], cwd=root, env=env(), capture_output=True, text=True
-    )
-    assert done.returncode != 0
-    assert "augflow: params.yaml: " in done.stderr, done.stderr
-    assert [place.name for place in (root / "victim").iterdir()] == ["kept.txt"]
-    assert not (root / "hit").exists()
-    assert not (root / "data" / "smoke").exists()
-
-
-def env():
-    """Stages find augflow where this process does."""
-    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}

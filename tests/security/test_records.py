@@ -83,7 +83,7 @@ def test_the_record_of_a_judge_runs_nothing(judge, tmp_path, monkeypatch, what):
 def test_a_judge_without_numbers_to_normalise_with_is_refused(judge, tmp_path):
     for numbers in (
         {"mean": [1.0, 2.0]}, {"std": [1.0, 0.0, 1.0]}, {"mean": ["a", "b", "c"]}, {"mean": 3},
-        {"std": [1.0, 1.0, float("nan")]}, {"mean": [10**400, 0, 0]}, {"std": [[1], [2], [3]]},
+        {"mean": [10**400, 0, 0]}, {"std": [[1], [2], [3]]},
     ):  # fmt: skip
         record = copy.deepcopy(io.read_json(judge / "config.json"))
         record["config"]["normalisation"] |= numbers

@@ -13,6 +13,7 @@ from augflow.stages.attributes import attributes, recolour_layouts, trained_read
 from augflow.stages.runner import run_stage
 from augflow.study.params import AttributesParams
 from augflow.study.project import Project
+from tests import tiny_study
 
 GLOW = {"size": (32, 48), "steps": (1, 1), "width": 8, "floor": 0.05, "actnorm": "log"}
 PARAMS = AttributesParams(
@@ -94,11 +95,7 @@ def test_recoloured_layouts_have_one_class_less_at_each_change(prepared):
 
 
 def test_without_a_section_the_stage_leaves_a_file_without_generators(tmp_path):
-    import yaml
-
-    from tests.tiny_study import PARAMS as STUDY
-
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump({**STUDY, "attributes": None}))
+    tiny_study.write_params(tmp_path, {**tiny_study.PARAMS, "attributes": None})
     project = Project(tmp_path)
     run_stage(project, "attributes")
     assert io.read_json(project.score("attributes"))["generators"] == {}

@@ -206,3 +206,18 @@ def test_sets_of_arms_and_of_selections_are_trained_on():
     assert trained_sets(Params.model_validate({**PARAMS, "arms": {}})) == {"most"}
     none = {**PARAMS, "arms": {}, "choices": {}, "selections": {}}
     assert trained_sets(Params.model_validate(none)) == set()
+
+
+def test_a_cropped_a_turned_and_a_negative_copy_in_training_are_caught(with_scenes, tmp_path):
+    photo = scene_of("v1")[0]
+    height, width = SIZE
+    cropped = cv2.resize(photo[6:58, 9:87], SIZE[::-1], interpolation=cv2.INTER_AREA)
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), 8, 1)
+    turned = cv2.warpAffine(photo, turn, (width, height))
+    layouts = [scene_of(f"a{number}")[1] for number in (5, 6, 7)]
+    mine = with_scenes(*zip((cropped, turned, 255 - photo), layouts, strict=True))
+    text, leaks = refused(mine, tmp_path)
+    assert sorted((leak["name"], leak["val"], leak["shares"]) for leak in leaks) == [
+        (name, "v1", "photograph") for name in ("a5", "a6", "a7")
+    ]
+    assert "train: a5, a6, a7: the photograph is that of validation scene v1" in text

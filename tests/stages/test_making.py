@@ -236,7 +236,8 @@ def test_synth_does_not_write_where_something_would_be_lost(generator, layouts, 
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
     assert len(list(layouts.iterdir())) == 2
     for temperature in (0.8, 0.9):
-        making.synth(layouts, generator, tmp_path / "out", temperature=temperature)
+        kind = {"temperature": temperature, "older": "overwrite"}
+        making.synth(layouts, generator, tmp_path / "out", **kind)
     (tmp_path / "out" / "notes.md").write_text("mine")
     with pytest.raises(DataError, match=r"holds notes\.md"):
         making.synth(layouts, generator, tmp_path / "out", temperature=0.8)

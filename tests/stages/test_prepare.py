@@ -16,7 +16,7 @@ from augflow.core import io
 from augflow.core.errors import DataError, ParamsError
 from augflow.data.boundaries import boundary_map, guessed_instances
 from augflow.data.classes import table
-from augflow.data.params import DataParams, StreetsParams
+from augflow.data.params import CountsParams, DataParams, StreetsParams
 from augflow.stages.prepare import prepare, require_fitting
 from tests.prepared_files import read_map
 
@@ -219,3 +219,106 @@ def test_the_script_of_the_stage_exits_2_on_bad_params(tmp_path, monkeypatch, ca
         runpy.run_path(str(script), run_name="__main__")
     assert end.value.code == 2
     assert "data: Field required" in capsys.readouterr().err
+
+
+def left_without(root, changes):
+    """A copy of the drawn scenes without those that `changes` spoils."""
+    for path in sorted(p for p in root.rglob("*.png") if any(name in p.name for name in changes)):
+        path.unlink()
+    return root
+
+
+def test_the_digest_is_of_names_and_bytes_wherever_the_files_lie(
+    prepared, four_scenes_params, four_scenes, tmp_path
+):
+    before = io.read_json(prepared / "dataset.json")
+    assert re.fullmatch("[0-9a-f]{64}", before["content"])
+    assert before["left_out"] == []
+    params = four_scenes_params.model_copy(update={"root": str(tmp_path / "data")})
+    digests = [before["content"]]
+    for change in ("none", "byte", "name"):
+        root = shutil.copytree(four_scenes, tmp_path / "data")
+        if change == "byte":
+            path = next(root.rglob(f"{NAME}_leftImg8bit.png"))
+            pixels = io.read_photo(path).copy()
+            pixels[0, 0, 0] ^= 1
+            io.write_png(path, pixels)
+        if change == "name":
+            for path in [*root.rglob(f"{NAME}*.png")]:
+                path.rename(path.with_name(path.name.replace("000001_000019", "000001_000020")))
+        prepare(params, tmp_path / "out")
+        digests.append(io.read_json(tmp_path / "out" / "dataset.json")["content"])
+        shutil.rmtree(root)
+    assert digests[0] == digests[1]
+    assert len(set(digests)) == 3
+
+
+def test_another_number_of_scenes_than_the_parameters_say_is_refused_in_one_line(
+    four_scenes_params, tmp_path
+):
+    fits = four_scenes_params.model_copy(update={"counts": CountsParams(train=4, val=2)})
+    prepare(fits, tmp_path / "out")
+    more = four_scenes_params.model_copy(update={"counts": CountsParams(train=4, val=3)})
+    with pytest.raises(DataError) as fault:
+        prepare(more, tmp_path / "other")
+    [line] = str(fault.value).splitlines()
+    assert "4 train and 2 val scenes are used, expected 4 train and 3 val" in line
+    assert "correct data.counts" in line
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.fixture
+def spoiled(four_scenes, tmp_path):
+    """The drawn scenes with four faults; the names of the scenes that have one."""
+    root = shutil.copytree(four_scenes, tmp_path / "data")
+    names = [path.name.removesuffix("_leftImg8bit.png") for path in four_scenes.rglob("*8bit.png")]
+    lost, cut, unknown = sorted(name for name in names if not name.startswith("gamma"))[:3]
+    small = min(name for name in names if name.startswith("gamma"))
+    next(root.rglob(f"{lost}_leftImg8bit.png")).unlink()
+    photo = next(root.rglob(f"{cut}_leftImg8bit.png"))
+    photo.write_bytes(photo.read_bytes()[:200])
+    io.write_png(next(root.rglob(f"{unknown}_gtFine_labelIds.png")), np.full((32, 48), 99, "u1"))
+    io.write_png(next(root.rglob(f"{small}_leftImg8bit.png")), np.zeros((16, 24, 3), np.uint8))
+    return root, [cut, lost, small, unknown]
+
+
+def test_scenes_with_faults_are_left_out_where_that_is_asked_for_and_listed(
+    spoiled, four_scenes_params, tmp_path, caplog
+):
+    root, names = spoiled
+    params = four_scenes_params.model_copy(update={"root": str(root)})
+    with pytest.raises(DataError, match="labels without photo"):
+        prepare(params, tmp_path / "out")
+    before = tree(root)
+    skipping = params.model_copy(
+        update={"skip_faulty": True, "counts": CountsParams(train=1, val=1)}
+    )
+    prepare(skipping, tmp_path / "out")
+    assert tree(root) == before
+    facts = io.read_json(tmp_path / "out" / "dataset.json")
+    assert facts["counts"] == {"train": 1, "val": 1}
+    listed = {row["scene"]: " ".join(row["faults"]) for row in facts["left_out"]}
+    assert sorted(listed) == sorted(names)
+    cut, lost, small, unknown = names
+    assert "not a whole image" in listed[cut]
+    assert "labels without photo" in listed[lost]
+    assert "size 32x48 is not that of the photo" in listed[small]
+    assert "class id 99" in listed[unknown]
+    said = [record.getMessage() for record in caplog.records]
+    assert all(any(f"left out: {root}" in s and name in s for s in said) for name in names)
+    prepare(params.model_copy(update={"root": str(left_without(root, names))}), tmp_path / "fewer")
+    trees = [tree(tmp_path / name) for name in ("out", "fewer")]
+    assert {name for name in trees[0] if trees[0][name] != trees[1][name]} == {"dataset.json"}
+    assert facts["content"] == io.read_json(tmp_path / "fewer" / "dataset.json")["content"]
+
+
+def test_a_split_of_nothing_but_faults_is_refused_though_faults_are_left_out(
+    four_scenes_params, four_scenes, tmp_path
+):
+    root = shutil.copytree(four_scenes, tmp_path / "data")
+    for photo in root.rglob("gamma*_leftImg8bit.png"):
+        photo.write_bytes(b"")
+    params = four_scenes_params.model_copy(update={"root": str(root), "skip_faulty": True})
+    with pytest.raises(DataError, match="every scene of val has faults"):
+        prepare(params, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

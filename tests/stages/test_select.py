@@ -52,8 +52,12 @@ def run(prepared, source, judge, out, **given):
     return select(out.name, params, source, prepared, judge, out, chosen=chosen, threads=1)
 
 
-def test_nothing_asked_keeps_all_pixels_and_labels(prepared, source, judge, tmp_path):
-    decisions = run(prepared, source, judge, tmp_path / "all")
+def test_nothing_asked_keeps_all_pixels_and_labels(prepared, source, judge, tmp_path, caplog):
+    with caplog.at_level("INFO", "augflow"):
+        decisions = run(prepared, source, judge, tmp_path / "all")
+    count = len(decisions)
+    line = f"all: {count} of {count} photographs kept; 100 % of their labels kept"
+    assert line in [one.getMessage() for one in caplog.records]
     before, after = read_set(source), read_set(tmp_path / "all")
     assert all(one.kept for one in decisions)
     np.testing.assert_array_equal(before.image, after.image)

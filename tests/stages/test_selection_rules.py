@@ -5,7 +5,7 @@ import pytest
 
 from augflow.data.rarity import Rarity
 from augflow.data.synthetic import SetRow
-from augflow.segmentation.evaluate import class_losses, pixel_losses
+from augflow.segmentation.evaluate import PixelLosses, class_losses, pixel_losses
 from augflow.stages.selection_rules import (
     Candidate,
     decide,
@@ -82,6 +82,8 @@ def test_band_lies_on_both_sides_of_label_edges():
     classes = np.repeat([[0, 0, 0, 1, 1, 1]], 4, axis=0).astype(np.uint8)
     assert near_edges(classes, 1).tolist() == [[False, False, True, True, False, False]] * 4
     assert near_edges(classes, 2).tolist() == [[False, True, True, True, True, False]] * 4
+    assert np.array_equal(near_edges(classes.T, 1), near_edges(classes, 1).T)
+    assert np.array_equal(near_edges(classes.T, 2), near_edges(classes, 2).T)
     assert not trusted_labels(
         pixel_losses(np.zeros((2, 4, 6)), classes), classes, np.ones(2), None, 1
     )[:, 2].any()
@@ -165,3 +167,28 @@ def test_rare_looks_of_large_classes_are_drawn_more_often():
     # class 0: 1/4, 3/4, 0; class 1: 1/2, 1/2, 0; the third shows neither
     total = np.array([0.75, 1.25, 0.75])
     np.testing.assert_allclose(rarity_weights(rarity), total / total.mean())
+
+
+def test_a_loss_that_reaches_its_limit_is_trusted_still():
+    # the limit of class 0 is 1.25 * 0.8 = 1, that of class 1 is 2.5
+    above = np.nextafter(np.float32(1), np.float32(2))
+    seen = PixelLosses(1.0, np.array([[1.0, above, 2.5]], np.float32))
+    mask = trusted_labels(seen, np.array([[0, 0, 1]], np.uint8), np.array([0.8, 2.0]), 1.25, 0)
+    assert mask.tolist() == [[True, False, True]]
+
+
+def test_of_equally_likely_photographs_the_first_are_kept():
+    pool = [candidate(str(n), turn=n, bits=2.0) for n in range(4)]
+    decisions, _ = decide(pool, selection(likeliest=2), None)
+    assert kept(decisions) == ["0", "1"]
+
+
+def test_shares_of_hard_layouts_are_rounded_up():
+    pool = [
+        candidate(f"{layout}{n}", layout=layout, turn=n, hard=hard)
+        for layout, hard in (("a", 3.0), ("b", 2.0), ("c", 1.0))
+        for n in range(2)
+    ]
+    decisions, _ = decide(pool, selection(hardness=True), None)
+    # of 2 photographs, 3/3, 2/3 and 1/3: 2, 1.33 and 0.67
+    assert kept(decisions) == ["a0", "a1", "b0", "b1", "c0"]

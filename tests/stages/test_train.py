@@ -7,11 +7,10 @@ from safetensors.torch import load_file
 
 from augflow.core import hardware
 from augflow.core.distributed import Ranks
-from augflow.core.errors import ModelError, ParamsError
+from augflow.core.errors import ModelError
 from augflow.stages import train as stage
-from augflow.stages.predict import train_predictor
 from augflow.stages.train import train
-from augflow.study.params import GeneratorParams, PredictorParams
+from augflow.study.params import GeneratorParams
 
 TRAINING = {
     "steps": 2, "batch_size": 4, "learning_rate": 1e-3, "init_scenes": 4, "sample_every": 2,
@@ -80,12 +79,6 @@ def test_the_estimate_of_a_small_flow_is_of_its_size(prepared, tmp_path, monkeyp
 def test_processes_of_one_machine_share_its_memory(monkeypatch):
     monkeypatch.setattr(hardware, "free_memory", lambda device: 1000)
     assert stage.free_for(Ranks(beside=4)) == 250
-
-
-def test_a_predictor_has_no_estimate_to_take_rows_by(prepared, tmp_path):
-    section = PredictorParams(preset="tiny", training={**TRAINING, "micro_batch": "auto"})
-    with pytest.raises(ParamsError, match="micro_batch is auto, but there is no estimate"):
-        train_predictor("maps", section, prepared, tmp_path / "p", run=tmp_path / "run", threads=1)
 
 
 def test_a_step_that_does_not_fit_ends_in_one_line(prepared, tmp_path, monkeypatch):

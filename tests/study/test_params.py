@@ -57,7 +57,11 @@ def test_whole_parameters_are_read(loaded):
     params = loaded()
     assert params.data.size == (64, 96)
     assert params.sets["t08"].temperatures == (0.8,)
-    assert params.verify.items == 2
+
+
+def test_what_is_verified_is_no_parameter_of_a_study(loaded):
+    with pytest.raises(ParamsError, match=r"verify: .*delete the section, and give augflow verify"):
+        loaded(verify={"seed": 5})
 
 
 @pytest.mark.parametrize("rows", [None, "auto", 1, 64])
@@ -74,6 +78,59 @@ def test_any_other_number_of_rows_is_refused_in_one_line(loaded, rows):
     )
     with pytest.raises(ParamsError, match=re.escape(message)):
         loaded(generators__full__training={"steps": 10, "micro_batch": rows})
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "12 % better than real",
+        "Gain of 4 on Cityscapes",
+        "Streets: +4 with flows",
+        "\u22124 without",
+        "44.0 on streets",
+        "44,0 on streets",
+        "4 points of class IoU",
+        "4 mIoU more",
+        "IoU of 44",
+        "3x as good",
+        "3-fold data",
+        "\uff14\uff05 on top",
+        "4 per cent",
+        "half a percent, 1/2 percent",
+        "4 bits saved",
+        "p of \u0664\u066a",
+    ],
+)
+def test_a_title_that_tells_a_result_is_refused_in_one_line(loaded, title):
+    for place in ("title", "training_time"):
+        with pytest.raises(ParamsError, match="reads as a result") as caught:
+            loaded(**{f"report__{place}": title})
+        assert f"report.{place}: " in str(caught.value)
+        assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("title", ["a\u202eb", "a\nb", "a\u200bb"])
+def test_a_title_with_marks_that_cannot_be_seen_is_refused(loaded, title):
+    with pytest.raises(ParamsError, match=r"report\.title: .*cannot be seen"):
+        loaded(report__title=title)
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Cityscapes 128 x 256",
+        "Cityscapes at 128x256",
+        "Cityscapes 128 \u00d7 256",
+        "Streets 2026",
+        "Streets, 2024-2026",
+        "What helps on IDD-Lite, on 1/16, a quarter and all of 1,403 scenes",
+        "Is synthetic better than classic?",
+        "8 to 12 minutes each on one core; steps from benchmarks/training_steps.py",
+        "Stra\u00dfen und B\u00e4ume, \u8857\u666f",
+    ],
+)
+def test_a_title_may_say_what_was_done(loaded, title):
+    assert loaded(report__title=title).report.title == title
 
 
 def test_sections_are_immutable(loaded):
@@ -197,7 +254,7 @@ def test_an_arm_may_train_on_a_selection(loaded):
         ({"selections__kept__set": "mor"}, r"selections\.kept\.set: no 'mor'"),
         (
             {"selections__t08": {"set": "more", "judge": "all", "reads": "prepared"}},
-            r"selections\.t08: is a set's name",
+            r"selections\.t08: the name of sets\.t08 too",
         ),
         ({"selections__kept__temperature": 0.7}, r"temperature: 0\.7; set more has 0\.5, 0\.8"),
         ({"selections__kept__temperature": "chosen"}, r"reads: 'prepared'.*chosen/best\.json"),
@@ -256,3 +313,55 @@ def test_features_and_their_weights_fit_before_anything_is_trained(loaded, score
         loaded(score=score)
     whole = {"features": "vgg19", "weights": "vgg.pth"}
     assert loaded(score=whole).score.weights == "vgg.pth"
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        ("retrain__seeds", [0, 0], r"retrain\.seeds: 0 more than once; name each once"),
+        ("choices__best", {"set": "more", "segmenter": {"steps": 5}, "seeds": [3, 1, 3]},
+         r"choices\.best\.seeds: 3 more than once"),
+        ("sets__t08__temperatures", [0.123456789],
+         r"0\.123456789 has more digits than tables hold; round it to 0\.12345679"),
+        ("attributes", {"generators": ["full"], "temperature": 0.1 + 0.2}, r"round it to 0\.3$"),
+        ("threads", 100000, r"threads: .*less than or equal to 1024, got 100000"),
+        ("judge__batch_size", 1, r"judge: batch_size is 1, expected 2 or more: batch norm"),
+        ("retrain__segmenter__steps", 0, r"segmenter: steps is 0 and there is no checkpoint"),
+        ("arms__pasted", {"train_on": ["more"], "reads": "synthetic/more", "augment": "copy_paste"},
+         "put real into train_on"),
+        ("predictors__maps", {"preset": "tiny", "training": {"steps": 1, "micro_batch": "auto"}},
+         r"predictors\.maps: training\.micro_batch is auto, but there is no estimate"),
+    ],
+)  # fmt: skip
+def test_what_would_be_refused_after_trainings_is_refused_when_it_is_read(
+    loaded, place, value, message
+):
+    with pytest.raises(ParamsError, match=message):
+        loaded(**{place: value})
+
+
+def test_a_temperature_of_eight_digits_is_read(loaded):
+    assert loaded(sets__t08__temperatures=[0.12345678]).sets["t08"].temperatures == (0.12345678,)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "whose"),
+    [
+        ("generators__full_", WHOLE["generators"]["full"], r"generators\.FULL_"),
+        ("transfers__t08", WHOLE["transfers"]["moved"], r"sets\.t08"),
+        ("sets__references", WHOLE["sets"]["more"], "a file of scores"),
+        ("sets__real", WHOLE["sets"]["more"], "the real photographs"),
+        ("arms__judge", WHOLE["arms"]["real"], "the judge"),
+    ],
+)
+def test_two_names_of_one_place_are_refused(loaded, place, value, whose):
+    """On some disks names that differ in case alone are one."""
+    upper = {"generators__FULL_": value} if place == "generators__full_" else {}
+    with pytest.raises(ParamsError, match=rf"{place.replace('__', '.')}: the name of {whose} too"):
+        loaded(**{place: value}, **upper)
+
+
+@pytest.mark.parametrize("root", ["", "https://a.b/c", "s3://photos", "a\nb", "${study}"])
+def test_a_root_that_dvc_would_take_for_something_else_is_refused(loaded, root):
+    with pytest.raises(ParamsError, match=r"data\.root: expected the path of a folder"):
+        loaded(data__reader="kitti", data__root=root)

@@ -178,9 +178,16 @@ def test_where_the_boundary_map_follows_from_the_labels_none_needs_to_be_stored(
 
 def test_an_older_set_is_replaced_with_what_it_keeps(makers, inputs, tmp_path):
     for temperature in (0.5, 0.9):
-        words = ["--temp", temperature]
+        words = ["--temp", temperature, "--overwrite"]
         out = written(tmp_path / "set", makers["flow"], inputs, "synth", *words)
     assert {row.temperature for row in all_equal(out, "--generator", makers["flow"])} == {0.9}
+
+
+def test_new_pixels_replace_no_file(tmp_path):
+    (tmp_path / "mine.png").write_bytes(b"mine")
+    line = refused(tmp_path / "photo.png", "--out", tmp_path / "mine.png")
+    assert "mine.png: is there already; give another name" in line
+    assert (tmp_path / "mine.png").read_bytes() == b"mine"
 
 
 def test_a_photograph_of_no_set_is_refused(tmp_path):

@@ -124,6 +124,17 @@ def test_a_second_start_is_told_who_trains(tmp_path):
         trained(tmp_path)
 
 
+def test_the_first_row_of_a_training_is_told_without_the_rest(undisturbed, tmp_path):
+    steps = []
+    made = learner()
+    made.step = lambda *asked, step=made.step: steps.append(asked[2]) or step(*asked)
+    assert loop.first_row(lambda: fit(made, tmp_path)) == undisturbed[1][0]
+    assert steps == [0, 1, 2, 3]
+    assert not list(tmp_path.rglob("*.safetensors"))
+    assert loop.first_row(lambda: fit(made, steps=0)) is None
+    assert len(fit(learner(), steps=12)) == 3
+
+
 def signalled(run, monkeypatch, at):
     """A training that is asked to stop while it does the step after `at` steps."""
     real = LikelihoodLearner.step

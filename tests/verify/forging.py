@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
+from PIL import Image
 
 from augflow.core import io
 from augflow.data.synthetic import MANIFEST_COLUMNS, read_rows
 from augflow.report import claims
-from augflow.stages.runner import record
+from augflow.stages.runner import record, run_stage
+from augflow.study.names import write_names
+from augflow.study.params import load
 from augflow.study.project import Project
 from tests import tiny_study
 
@@ -23,6 +28,27 @@ def flip(path: Path, row: int = 3, column: int = 4) -> np.ndarray:
     pixels[row, column, 1] ^= 1
     io.write_png(path, pixels)
     return pixels
+
+
+def animate(path: Path) -> None:
+    """Has a browser show a black picture; the one that is decoded stays."""
+    shown, other = (
+        Image.fromarray(pixels) for pixels in (io.read_photo(path), io.read_photo(path) * 0)
+    )
+    shown.save(path, save_all=True, append_images=[other], default_image=True)
+
+
+def append(path: Path, content: bytes) -> None:
+    """Adds bytes to a file."""
+    path.write_bytes(path.read_bytes() + content)
+
+
+def add_chunk(path: Path, name: bytes, content: bytes) -> None:
+    """Puts a chunk behind the head of a PNG."""
+    whole, head = path.read_bytes(), 33
+    checked = name + content
+    chunk = struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked))
+    path.write_bytes(whole[:head] + chunk + whole[head:])
 
 
 def relabel(path: Path, row: int, column: int) -> None:
@@ -63,7 +89,7 @@ def rewrite_manifest(
 
 
 def params_with(**sections: object) -> None:
-    """Sets values of `params.yaml` by names with `__` between sections."""
+    """Sets values of `params.yaml` by names with `__` between sections; `names.yaml` too."""
     content = yaml.safe_load(Path("params.yaml").read_text())
     for dotted, value in sections.items():
         *parents, last = dotted.split("__")
@@ -72,6 +98,7 @@ def params_with(**sections: object) -> None:
             place = place[name]
         place[last] = value
     Path("params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    write_names(Path(), load(Path("params.yaml")))
 
 
 def replace_photo(folder: Path, name: str, pixels: np.ndarray) -> None:
@@ -100,3 +127,43 @@ def settled(project: Project) -> None:
     """DVC and the record of machines take everything for what the stages made."""
     tiny_study.dvc(Path(), "commit", "--force", "--quiet")
     record(project)
+
+
+def made_elsewhere(project: Project) -> None:
+    """Every artefact was made on another machine, the records say."""
+
+    def change(content):
+        for key, facts in list(content["machines"].items()):
+            facts["processor"] = "another"
+            content["machines"][io.digest_bytes(io.json_bytes(facts))] = content["machines"].pop(
+                key
+            )
+        [other] = content["machines"]
+        for entry in content["made"].values():
+            entry["machine"] = other
+
+    edit_json(project.root / "environment.json", change)
+
+
+def rename_seeds(project: Project, new: Mapping[int, int]) -> None:
+    """Networks under other seeds: folders, records, scores, parameters, report and lock."""
+    for arm in project.params.arms:
+        for old, seed in new.items():
+            folder = project.segmenter(arm, old).rename(project.segmenter(arm, seed))
+            edit_json(
+                folder / "config.json",
+                lambda content, seed=seed: content["training"].update(seed=seed),
+            )
+
+    def renamed(content):
+        runs = content["runs"]
+        for key in list(runs):
+            arm, _, seed = key.rpartition("-")
+            run = runs.pop(key)
+            runs[f"{arm}-{new[int(seed)]}"] = {**run, "seed": new[int(seed)]}
+
+    edit_json(project.score("arms"), renamed)
+    params_with(retrain__seeds=list(new.values()))
+    project = Project()
+    run_stage(project, "report")
+    settled(project)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import yaml
+from PIL import Image
 
 from augflow.core import io
 from augflow.data.scenes import KINDS, array_path
@@ -18,6 +21,9 @@ from augflow.generators.sampling import image_seed
 from augflow.study.project import Project
 from tests.prepared_files import scene_row
 from tests.verify.forging import (
+    add_chunk,
+    animate,
+    append,
     claimed,
     edit,
     edit_json,
@@ -124,6 +130,9 @@ CARELESS = [
         lambda project: flip(project.explored_folder("flow") / "style" / f"{SCENE}_1.png")),
     Lie("another image to begin with", f"raw/{photo(SCENE)}: row 3, column 4",
         lambda project: flip(Path(project.params.data.root) / photo(SCENE))),
+    Lie("a key twice", "scores/predictors/maps.json: expected what was recorded, got not JSON (key",
+        lambda project: edit(project.score("predictors/maps"), '"weights":',
+                             '"weights":"0123456789abcdef","weights":')),
     Lie("another machine", "environment.json: machine", another_machine),
 ]  # fmt: skip
 """Told together; every one has a file of its own."""
@@ -168,6 +177,8 @@ PIPELINE = [
     Lie("stale code", "augflow/stages/selection_rules.py: expected what select@", stale_code),
     Lie("a dependency taken off the pipeline", "dvc.yaml: leaks: deps: expected augflow/stages/le",
         lambda _: edit("dvc.yaml", "      - augflow/stages/leaks.py\n", "")),
+    Lie("a stage taken off the names", "pipelines/names.yaml: expected the names of params.yaml",
+        lambda _: edit("pipelines/names.yaml", "explore: [flow]", "explore: []")),
     Lie("a stage taken out of the lock", "dvc.yaml: costs: expected to be in dvc.lock",
         a_stage_taken_out_of_the_lock),
     Lie("swapped class names", "prepared/dataset.json: line", swapped_class_names),
@@ -244,9 +255,129 @@ def a_report_of_another_study(_: Project) -> None:
     claimed(REPORT)
 
 
-PIPELINE_ENTRY = "as of augflow's own pipeline"
+def half_as_many_errors(_: Project) -> None:
+    """After scoring, by the script that runs the stage, as DVC and a rebuild would."""
+    with Path("pipelines/score.py").open("a") as stream:
+        stream.write("    import halve\n")
+
+
+def another_stage_of_the_same_outputs(_: Project) -> None:
+    edit("dvc.yaml", "cmd: python pipelines/diversity.py", "cmd: python own/diversity.py")
+    edit(
+        "dvc.yaml",
+        "    cmd: python pipelines/leaks.py\n",
+        "    cmd: python pipelines/leaks.py\n    always_changed: false\n    meta: {by: hand}\n",
+    )
+
+
+def modules_that_come_first(_: Project) -> None:
+    for name in (
+        "pipelines/augflow.py",
+        "pipelines/org/python/core.py",
+        "pipelines/sitecustomize.py",
+        "torch.py",
+        "yaml/__init__.py",
+    ):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text("")
+
+
+def a_stage_that_adds_scores(project: Project) -> None:
+    io.write_json(project.score("better"), {})
+    edit(
+        "dvc.yaml",
+        "stages:\n",
+        "stages:\n  better:\n    cmd: python better.py\n    outs: [data/mini/scores/better.json]\n",
+    )
+
+
+def gamma_on_all_photographs(project: Project) -> None:
+    for path in project.synthetic("most").rglob("*_leftImg8bit.png"):
+        add_chunk(path, b"gAMA", (10_000).to_bytes(4))
+
+
+def gamma_behind_a_link(project: Project) -> None:
+    folder = project.synthetic("moved") / "leftImg8bit"
+    link_to(shutil.move(folder, "elsewhere"), folder)
+    for path in folder.rglob("*.png"):
+        add_chunk(path, b"gAMA", (10_000).to_bytes(4))
+
+
+def a_script_beside_other_modules(_: Project) -> None:
+    """Which Python takes before augflow's."""
+    Path("own/augflow").mkdir(parents=True)
+    Path("own/augflow/__init__.py").write_text("")
+    script = Path("pipelines/explore.py")
+    link_to(shutil.move(script, "own"), script)
+
+
+def link_to(target: str, path: Path) -> None:
+    path.symlink_to(Path(target).resolve())
+
+
+def another_page(_: Project) -> None:
+    (REPORT / "index.html").write_text("99 %")
+    claimed(REPORT)
+
+
+def labels_in_other_colours(project: Project) -> None:
+    """The ids are indices of a palette, in which all are black."""
+    path = project.synthetic("most") / label_path(photo(f"{TRAIN}_t0_r0", "train"), "labelIds")
+    image = Image.fromarray(io.read_ids(path)).convert("L").convert("P")
+    image.putpalette([0] * 768)
+    image.save(path)
+
+
+def another_picture_in_the_page(_: Project) -> None:
+    path = REPORT / "report.html"
+    text = path.read_text(encoding="utf-8")
+    kind = "data:image/png;base64,"
+    start = text.index(kind) + len(kind)
+    end = text.index('"', start)
+    extended = base64.b64encode(base64.b64decode(text[start:end]) + b"more").decode()
+    path.write_text(text[:start] + extended + text[end:], encoding="utf-8")
+    claimed(REPORT)
+
+
+SCRIPT = "pipelines/score.py: line 7: expected"
+PIPELINE_ENTRY = (
+    "as of augflow's own pipeline",
+    SCRIPT,
+    "no module that scripts",
+    "no stage of aug",
+    "augflow's script",
+)
 
 QUIET = [
+    Lie("half as many errors", SCRIPT, half_as_many_errors),
+    Lie("another stage of the same outputs", "dvc.yaml: diversity: cmd: expected python pipe",
+        another_stage_of_the_same_outputs),
+    Lie("keys of stages that nobody wrote", "dvc.yaml: leaks: meta: expected none, as of",
+        lambda _: None),
+    Lie("a module beside the scripts", "pipelines/augflow.py: expected no module",
+        modules_that_come_first),
+    Lie("a folder beside the scripts", "pipelines/org/python/core.py: expected no module",
+        lambda _: None),
+    Lie("a module in the project", "torch.py: expected no module", lambda _: None),
+    Lie("a package in the project", "yaml/: expected no module", lambda _: None),
+    Lie("an animated figure", f"{REPORT}/figures/samples.png: expected nothing but pixels as "
+        "augflow writes them, got a chunk acTL", lambda _: animate(REPORT / "figures/samples.png")),
+    Lie("a colour profile on a figure", f"{REPORT}/figures/arms.png: expected nothing but pix",
+        lambda _: add_chunk(REPORT / "figures/arms.png", b"iCCP", b"a\0\0" + zlib.compress(b"x"))),
+    Lie("gamma on all photographs", f"most/{photo(f'{TRAIN}_t0_r0', 'train')}: expected nothing",
+        gamma_on_all_photographs),
+    Lie("labels in other colours", "_t0_r0_gtFine_labelIds.png: expected nothing but pixels",
+        labels_in_other_colours),
+    Lie("bytes behind a picture", f"raw/{photo(SCENE)}: expected nothing but pixels as augflow "
+        "writes them, got 4 bytes behind its end",
+        lambda project: append(Path(project.params.data.root) / photo(SCENE), b"more")),
+    Lie("a turned picture of latents", f"explored/flow/style/{SCENE}_1.png: expected nothing but",
+        lambda project: add_chunk(project.explored_folder("flow") / "style" / f"{SCENE}_1.png",
+                                  b"eXIf", b"MM\0*\0\0\0\x08\0\0")),
+    Lie("another picture in the page", f"{REPORT}/report.html: picture 1: expected nothing but",
+        another_picture_in_the_page),
+    Lie("a stage that adds scores", "dvc.yaml: better: outs: expected outputs that no stage",
+        a_stage_that_adds_scores),
     Lie("one network under two seeds", "segmenters/real/1/config.json: weights",
         one_network_under_two_seeds),
     Lie("a reordered manifest", "more/manifest.csv: photograph 1",
@@ -284,6 +415,11 @@ QUIET = [
     Lie("easier pixels in the report", "evidence/pixels.csv, gathered from",
         easier_pixels_in_the_report),
     Lie("a report of another study", "scores/best.json, a copy of", a_report_of_another_study),
+    Lie("gamma behind a link", "moved/leftImg8bit/val/fennwick/fennwick_000000_000000",
+        gamma_behind_a_link),
+    Lie("a script beside other modules", "pipelines/explore.py: expected augflow's script, got a",
+        a_script_beside_other_modules),
+    Lie("another page", f"{REPORT}/index.html: expected no such file in a report", another_page),
     Lie("a machine that is not listed", "scores/t05.json: machine: expected one that is listed",
         lambda _: edit_json(
             "environment.json",

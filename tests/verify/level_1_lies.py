@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from augflow.core import io
+from augflow.data import readers
 from augflow.data.scenes import SceneFolder
 from augflow.data.synthetic import read_rows
 from augflow.data.synthetic.manifest import label_path
@@ -25,6 +26,8 @@ from tests.verify.forging import (
 )
 from tests.verify.level_0_lies import REPORT, SCENE, TRAIN, Lie, photo
 
+OTHER = "fennwick_000000_000003"
+
 
 def a_higher_likelihood(project: Project) -> None:
     name = f"{TRAIN}_new1_r0"
@@ -40,6 +43,20 @@ def images_of_another_temperature(project: Project) -> None:
     pixels = [io.read_photo(folder / photo(name)) for name in names]
     for name, other in zip(names, reversed(pixels), strict=True):
         replace_photo(folder, name, other)
+
+
+def photos_of_a_layout_exchanged(project: Project) -> None:
+    """With their digests, under the seeds that they were not drawn from."""
+    folder = project.synthetic("t05")
+    names = [f"{OTHER}_r0", f"{OTHER}_r1"]
+    pixels = [io.read_photo(folder / photo(name)) for name in names]
+    bits = [row.log_p_bpd for row in read_rows(folder) if row.name in names]
+    for name, other in zip(names, reversed(pixels), strict=True):
+        replace_photo(folder, name, other)
+    others = dict(zip(names, reversed(bits), strict=True))
+    rewrite_manifest(
+        folder, lambda row: row | {"log_p_bpd": others.get(row["name"], row["log_p_bpd"])}
+    )
 
 
 def the_content_of_another_scene(project: Project) -> None:
@@ -163,6 +180,14 @@ def drives_that_narrow_the_interval(project: Project) -> None:
     edit_rows(project.prepared_folder / "scenes.csv", parted)
 
 
+def a_painted_scene_retouched(project: Project) -> None:
+    flip(Path(project.params.data.root) / photo(SCENE))
+    edit_json(
+        project.prepared_folder / "dataset.json",
+        lambda content: content.update(content=readers.read(project.params.data).digest()),
+    )
+
+
 def _trained(project: Project, prepared: Path, out: Path, seed: int, steps: int) -> None:
     arm = ArmParams(train_on=("real",), reads="prepared")
     schedule = project.params.retrain.segmenter.model_copy(update={"steps": steps})
@@ -187,6 +212,8 @@ MADE = [
         a_higher_likelihood),
     Lie("images of another temperature", f"best/{photo(f'{SCENE}_t0_r0')}: row",
         images_of_another_temperature),
+    Lie("photos of a layout exchanged", f"t05/{photo(f'{OTHER}_r0')}: row",
+        photos_of_a_layout_exchanged),
     Lie("the content of another scene", "moved/manifest.csv: fennwick_000000_000000_from",
         the_content_of_another_scene),
     Lie("a better read image", "scores/more.json: aldenburg_000000_000005_r0: confusion",
@@ -253,6 +280,6 @@ TRAINED = [
         lambda project: edit_json(project.prepared_folder / "dataset.json",
                                   lambda content: content.update(boundary_source="classes"))),
     Lie("a painted scene retouched", f"raw/{photo(SCENE)}: row 3, column 4",
-        lambda project: flip(Path(project.params.data.root) / photo(SCENE))),
+        a_painted_scene_retouched),
 ]  # fmt: skip
 """Networks, what selects by them, and what they begin with; what they score is scored anew."""

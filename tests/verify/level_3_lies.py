@@ -9,8 +9,8 @@ import numpy as np
 
 from augflow.core import io
 from augflow.study.project import Project
-from tests.verify.forging import edit, edit_json, edit_rows, improve
-from tests.verify.level_0_lies import REPORT, SCENE, Lie
+from tests.verify.forging import edit, edit_json, edit_rows, flip, improve
+from tests.verify.level_0_lies import REPORT, SCENE, SCRIPT, Lie, half_as_many_errors
 
 
 def cells(table: str, values: dict[str, str], **row: str) -> Callable[[Project], None]:
@@ -76,6 +76,15 @@ def fewer_leaks(_: Project) -> None:
     io.write_records(path, content)
 
 
+def claims_twice(_: Project) -> None:
+    def change(content):
+        first, second = content["claims"][:2]
+        content["claims"].insert(0, first | {"text": "99"})
+        second["note"] = "proven"
+
+    edit_json(REPORT / "claims.json", change)
+
+
 def without_data(_: Project) -> None:
     """What a clone has not."""
     for folder in ("data", ".dvc/cache"):
@@ -108,12 +117,20 @@ TOLD = [
     Lie("another verdict in the text", "report.md: line 5: expected",
         lambda _: edit(REPORT / "report.md", "Cannot be told: picked differs from",
                        "Yes: picked is better than")),
+    Lie("a retouched chart", f"{REPORT}/figures/arms.png: row 3, column 4",
+        lambda _: flip(REPORT / "figures/arms.png")),
+    Lie("a chart left out", f"{REPORT}/figures/classes.png: expected a chart, got no such file",
+        lambda _: (REPORT / "figures/classes.png").unlink()),
+    Lie("a claim twice", "claims.json: systems.flow.parameters: expected one such claim, got 2",
+        claims_twice),
+    Lie("a remark on a claim", ": note: expected nothing, got proven", lambda _: None),
     Lie("another verdict on the page", "report.html: line",
         lambda _: edit(REPORT / "report.html", "Cannot be told", "Synthetic images help")),
 ]  # fmt: skip
 """The claims have the digests of the files as they are."""
 
 EVIDENCE = [
+    Lie("half as many errors", SCRIPT, half_as_many_errors),
     Lie("a seed left out", "scores/arms.json: runs: expected ['both-0', 'both-1',",
         lambda _: edit_json(REPORT / "scores/arms.json",
                             lambda content: content["runs"].pop("both-1"))),

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from augflow.core.errors import DataError
-from augflow.verify.check import Check, markdown, pixel_finding, state_of
+from augflow.verify.check import (
+    GREY,
+    Check,
+    Finding,
+    files_below,
+    markdown,
+    pixel_finding,
+    state_of,
+)
 
 
 def test_first_pixel_beyond_the_tolerance_is_named():
@@ -50,13 +58,17 @@ def test_violations_outweigh_what_is_absent():
 
 def test_what_was_tolerated_is_counted_and_told():
     near, equal = Check("a"), Check("b")
-    pixels = np.full((2, 2), 7, np.uint8)
-    assert near.pixels("x", pixels, pixels + 1, 2)
-    assert equal.pixels("x", pixels, pixels, 2)
+    pixels = np.full((20, 20), 7, np.uint8)
+    other = pixels.copy()
+    other[3, 4] += GREY
+    assert near.pixels("x", pixels, other, elsewhere=True)
+    assert equal.pixels("x", pixels, pixels, elsewhere=True)
     assert (near.state, near.tolerated) == ("holds within tolerance", 1)
     assert (equal.state, equal.tolerated) == ("holds", 0)
     assert state_of([near, equal]) == "holds within tolerance"
-    assert not near.pixels("y", pixels, pixels + 3, 2)
+    other[3, 4] += 1
+    assert not near.pixels("y", pixels, other, elsewhere=True)
+    assert not equal.pixels("y", pixels, pixels + 1, elsewhere=True)
     assert (near.state, near.tolerated) == ("does not hold", 1)
 
 
@@ -112,3 +124,26 @@ def test_what_is_absent_is_noted_once(tmp_path):
     assert not check.has(tmp_path, tmp_path / "no")
     assert not check.has(Path(tmp_path / "no"))
     assert check.absent == [(tmp_path / "no").as_posix()]
+
+
+def test_a_finding_is_one_line_whatever_a_name_holds():
+    """A terminal would follow what is in it."""
+    assert str(Finding("a\n\x1b[2J", "b", "level 0: holds\u202e")) == (
+        "a\\n\\x1b[2J: expected b, got level 0: holds\\u202e"
+    )
+
+
+def test_a_folder_in_place_of_a_file_is_a_violation(tmp_path):
+    check = Check("a check")
+    with check.reading("a"):
+        tmp_path.read_bytes()
+    assert "IsADirectoryError" in str(check.violations[0])
+
+
+def test_files_behind_links_are_found_once(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "b.png").touch()
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "back").symlink_to(tmp_path / "here")
+    assert list(files_below(tmp_path / "here")) == [tmp_path / "here" / "link" / "b.png"]

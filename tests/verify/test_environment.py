@@ -11,12 +11,11 @@ from augflow.core.distributed import SEVERAL, Used, read_note, write_note
 from augflow.core.errors import DataError
 from augflow.stages.runner import record, recorded_machines, run_stage
 from augflow.study.environment import ENVIRONMENT_FILE as FILE
-from augflow.study.project import Project
 from augflow.training.likelihood import LikelihoodLearner
+from augflow.verify import Sample
 from augflow.verify.records import check_environment
 from augflow.verify.replay import replay_trainings
 from augflow.verify.workspace import Workspace
-from tests.verify.forging import params_with
 
 
 @pytest.fixture
@@ -69,9 +68,8 @@ def test_what_has_just_been_made_is_of_the_devices_that_made_it(study, card, mon
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     monkeypatch.setenv("AUGFLOW_DEVICES", "2")
     assert recorded_machines(study).here(flow)
-    params_with(verify__trainings=1)
-    monkeypatch.setattr(Workspace, "sample", lambda *_: [0])
-    check = replay_trainings(Workspace(Project()))
+    monkeypatch.setattr(Workspace, "draw", lambda *_: [0])
+    check = replay_trainings(Workspace(study, Sample(trainings=1)))
     assert check.state == "holds within tolerance"
     assert "by several processes" in check.notes[0]
 
@@ -183,11 +181,17 @@ def test_a_record_says_the_same_of_what_is_unchanged_and_nothing_of_what_is_new(
     ]
 
 
-def test_other_machine_and_no_record_mean_tolerance(study, elsewhere):
-    assert not recorded_machines(study).here(study.prepared_folder)
-    Path(FILE).unlink()
-    assert not recorded_machines(study).here(study.prepared_folder)
+def test_another_machine_is_not_here_and_no_record_is_none(study, elsewhere):
+    machines = recorded_machines(study)
+    assert not machines.here(study.prepared_folder)
+    assert machines.same_device(study.prepared_folder)
+    assert machines.unknown() == []
     assert check_environment(study).state == "holds"
+    Path(FILE).unlink()
+    machines = recorded_machines(study)
+    assert not machines.here(study.prepared_folder)
+    assert study.prepared_folder in machines.unknown()
+    assert check_environment(study).state == "cannot be checked"
 
 
 def test_facts_of_another_machine_under_the_same_name_are_found(study):

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from augflow.core import io
-from augflow.verify.lock import cached_file, differences
+from augflow.verify.check import Check
+from augflow.verify.lock import Lock, cached_file, differences
 
 PIXELS = np.arange(72, dtype=np.uint8).reshape(4, 6, 3)
 
@@ -84,3 +85,13 @@ def test_copy_that_was_changed_itself_is_not_believed(folder):
     path = cached_file(cache, recorded)
     path.write_bytes((out / "a.png").read_bytes())
     assert differences(out, digest, cache)[0].expected == f"md5 {recorded}"
+
+
+@pytest.mark.parametrize("text", ["stages: {}\nstages: {}\n", "stages: {a: {cmd: x, cmd: y}}\n"])
+def test_a_lock_with_a_key_twice_is_a_finding(tmp_path, text):
+    (tmp_path / "dvc.lock").write_text(text)
+    check = Check("pipeline")
+    with check.reading("dvc.lock"):
+        Lock.read(tmp_path)
+    [line] = map(str, check.violations)
+    assert "found duplicate key" in line

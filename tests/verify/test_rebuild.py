@@ -1,5 +1,6 @@
 """Level 2: everything again in a clean copy; bands are measured, and what leaves them is named."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -16,8 +17,9 @@ from augflow.study.project import Project
 from augflow.verify import tolerances
 from augflow.verify.lock import md5
 from augflow.verify.rebuild import _side_by_side, clean_copy, run_all
-from augflow.verify.tolerances import CALIBRATION_FILE, check_rebuilt
+from augflow.verify.tolerances import CALIBRATION_FILE, check_bands, check_rebuilt
 from tests.verify import test_lies
+from tests.verify.forging import made_elsewhere
 from tests.verify.level_1_lies import TRAINED
 
 # stands for a whole pipeline: what it makes was made before, and depends a little on the machine
@@ -57,15 +59,6 @@ def quick(study):
     }
     (root / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": {"all": lock}}))
     return Project()
-
-
-def elsewhere(project):
-    """Every artefact was made on another machine."""
-    path = project.root / "environment.json"
-    record = io.read_json(path)
-    for facts in record["machines"].values():
-        facts["torch"] = "another"
-    io.write_json(path, record)
 
 
 def test_a_study_made_again_on_its_machine_is_equal_file_by_file(quick):
@@ -152,7 +145,7 @@ def test_a_stage_that_fails_is_a_finding_with_its_log_and_ends_a_calibration(qui
 
 
 def test_elsewhere_it_needs_bands_of_this_report(quick):
-    elsewhere(quick)
+    made_elsewhere(quick)
     bands = {"mini": {"claims": "other", "bands": {}, "runs": []}}
     io.write_json(quick.root / CALIBRATION_FILE, bands)
     shutil.rmtree("data")
@@ -162,7 +155,7 @@ def test_elsewhere_it_needs_bands_of_this_report(quick):
 
 
 def test_bands_are_measured_and_hold_what_other_machines_do(quick, monkeypatch):
-    elsewhere(quick)
+    made_elsewhere(quick)
     path = tolerances.calibrate(quick, 2)
     record = io.read_json(path)["mini"]
     assert [run["capability"] for run in record["runs"]] == ["avx2", "default"]
@@ -178,8 +171,56 @@ def test_bands_are_measured_and_hold_what_other_machines_do(quick, monkeypatch):
     assert any(".class_iou" in found.where for found in check.violations)
 
 
+def with_bands(project, **widths):
+    """A calibration of this report, which says of every column what it may move by."""
+    measured = dict.fromkeys(map(".".join, tolerances.numbers(project.reports)[1].values()), 0.0)
+    measured = {column: widths.get(column, widths.get("others", 0.0)) for column in measured}
+    claims = tolerances._digest(tolerances.numbers(project.reports)[0])
+    content = {"mini": {"claims": claims, "bands": measured, "runs": []}}
+    (project.root / CALIBRATION_FILE).write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize("width", [1.0, -1.0, float("inf"), float("nan"), "1"])
+def test_bands_that_let_anything_pass_decide_nothing(quick, monkeypatch, width):
+    made_elsewhere(quick)
+    with_bands(quick, others=width)
+    monkeypatch.setattr(tolerances, "run_all", None)
+    check = check_rebuilt(quick)
+    assert check.state in ("cannot be checked", "does not hold")
+    if width == 1.0:
+        lacking = "a band of arms.class_iou.mean in calibration.json of 0.04 at most"
+        assert lacking in check.absent
+        [note] = check_bands(quick).notes
+        assert note.startswith("too wide to tell anything at level 2 elsewhere: arms.class_acc")
+
+
+def test_what_has_too_wide_a_band_beside_the_verdict_is_named_and_not_compared(quick, monkeypatch):
+    made_elsewhere(quick)
+    decisive = {name: 0.04 for name in ("arms.class_iou.mean", "arms.pixel_accuracy.mean")}
+    with_bands(quick, others=0.03, **{"arms_per_class.iou.mean": 0.5, "runs.seed": 1}, **decisive)
+    monkeypatch.setattr(
+        tolerances,
+        "run_all",
+        lambda copy, *_, **__: shutil.copytree("made/reports/mini", copy / "reports/mini") and None,
+    )
+    check = check_rebuilt(quick)
+    [note] = [note for note in check.notes if "too wide" in note]
+    assert "arms_per_class.iou.mean" in note
+    assert "runs.seed" in note
+    assert "arms.class_iou.mean" not in note
+    assert check.state == "holds", (check.violations, check.absent)
+
+
+def test_without_a_known_machine_nothing_is_made_again(quick, monkeypatch):
+    monkeypatch.setattr(tolerances, "run_all", None)
+    Path("environment.json").unlink()
+    check = check_rebuilt(quick)
+    assert check.state == "cannot be checked"
+    assert "the machine of reports/mini in environment.json" in check.absent
+
+
 def test_bands_that_are_none_are_a_finding_in_one_line(quick):
-    elsewhere(quick)
+    made_elsewhere(quick)
     for content in ("[]", '{"mini": 3}', '{"mini": {"claims": "x"}}', "no JSON"):
         (quick.root / CALIBRATION_FILE).write_text(content)
         (found,) = check_rebuilt(quick).violations

@@ -133,3 +133,46 @@ def test_holm_steps_down():
 def test_degrees_of_freedom_of_two_equal_variances_add():
     assert recount.degrees_of_freedom((3, 1.0), (3, 1.0)) == pytest.approx(6)
     assert recount.degrees_of_freedom((0, 1.0), (5, 2.0)) == 5
+
+
+def written_report(folder, seeds, drives, outcome):
+    """A report of two arms of which ours is better throughout, as far as differences go."""
+    scenes = [f"s{n:02d}" for n in range(12)]
+    pixels = [{"scene": name, "split": "val", "drive": f"d{n % drives}"}
+              for n, name in enumerate(scenes)]  # fmt: skip
+    io.write_csv(folder / "evidence/pixels.csv", pixels, tuple(pixels[0]))
+    runs = {
+        f"{arm}-{seed}": {"arm": arm, "seed": seed, "items": [
+            {"name": name, "confusion": [[hits + n, 50 - hits], [40 - hits, hits + seed]]}
+            for n, name in enumerate(scenes)
+        ]}
+        for arm, hits in (("ours", 35), ("theirs", 20)) for seed in range(seeds)
+    }  # fmt: skip
+    io.write_json(folder / "scores/arms.json", {"classes": ["road", "car"], "runs": runs})
+    common = {"arm": "ours", "against": "theirs", "difference": 0.3, "low": 0.2, "high": 0.4}
+    row = common | {"seeds": seeds, "groups": 12, "outcome": outcome}
+    io.write_csv(folder / "tables/comparisons.csv", [row], tuple(row))
+    of_class = {"gain": "helps", "worse": "hurts"}.get(outcome, outcome)
+    rows = [common | {"class": name, "p": 0.001, "survives": "yes", "outcome": of_class}
+            for name in ("road", "car")]  # fmt: skip
+    io.write_csv(folder / "tables/comparisons_per_class.csv", rows, tuple(rows[0]))
+    return recount.Report(folder)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "outcome", "holds"),
+    [(1, "gain", False), (1, "unclear", True), (2, "gain", True), (2, "unclear", False)],
+)
+def test_of_a_single_seed_no_outcome_is_accepted(tmp_path, seeds, outcome, holds):
+    found = recount.count_differences(written_report(tmp_path, seeds, 6, outcome))
+    told = {one.where.split("theirs: ")[1]: one.holds for one in found}
+    assert told["outcome says gain"] == holds
+    assert told["road: outcome says helps"] == told["car: outcome says helps"] == holds
+    assert told["outcome says worse"]
+    assert told["road: outcome says hurts"]
+
+
+@pytest.mark.parametrize(("drives", "groups"), [(2, 12), (4, 12), (5, 5), (6, 6)])
+def test_intervals_are_over_drives_where_there_are_five(tmp_path, drives, groups):
+    arms = recount.Arms.read(written_report(tmp_path, 2, drives, "gain"))
+    assert len(set(arms.groups)) == groups

@@ -20,17 +20,26 @@ from augflow.data.synthetic import read_rows
 from augflow.data.synthetic.manifest import label_path
 from augflow.generators.sampling import image_seed, sample_images
 from augflow.stages.runner import STAGES
-from augflow.verify import EXIT_CODES, Check, state_of
+from augflow.verify import EXIT_CODES, Check, Sample, state_of, verify
 from augflow.verify.declared import check_declared
 from augflow.verify.lock import check_lock
-from augflow.verify.records import check_models, check_selected
+from augflow.verify.records import check_environment, check_models, check_selected
 from augflow.verify.replay import REPLAYED, replay_stage
-from augflow.verify.reports import check_reports
+from augflow.verify.replay_items import compare_images, compare_matrices
+from augflow.verify.reports import check_claims, check_reports
 from augflow.verify.scores import check_scores
 from augflow.verify.sets import check_sets
 from augflow.verify.workspace import Workspace
 from tests import tiny_study
-from tests.verify.forging import edit, edit_json, flip, params_with, rewrite_manifest
+from tests.verify.forging import (
+    edit,
+    edit_json,
+    flip,
+    improve,
+    made_elsewhere,
+    params_with,
+    rewrite_manifest,
+)
 
 T05, NEW = Path("data/mini/synthetic/t05"), Path("data/mini/synthetic/new")
 SCENE = "fennwick_000000_000000"
@@ -252,38 +261,86 @@ def test_an_image_that_was_sampled_but_is_not_the_likeliest_is_found_by_sampling
     assert "rank 1 of 3" in line
 
 
-def test_elsewhere_images_may_differ_by_the_tolerance(study):
-    params_with(verify__items=100)
+def shifted(greys, count=1):
+    """A photograph of which so many pixels are so many grey values lighter or darker."""
+    pixels = io.read_photo(PHOTO).astype(int)
+    some = pixels.reshape(-1, 3)[:count]
+    some += np.where(some < 128, greys, -greys)
+    io.write_png(PHOTO, pixels.astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("greys", "count", "state"),
+    [
+        (0, 1, "holds"),
+        (2, 15, "holds within tolerance"),
+        (3, 1, "does not hold"),
+        (1, 16, "does not hold"),  # of 1536 pixels
+    ],
+)
+def test_elsewhere_few_pixels_of_an_image_may_differ_by_little(study, greys, count, state):
+    """Many that differ by little would be a photograph made for its judge."""
+    made_elsewhere(study)
+    shifted(greys, count)
+    check = Check("x")
+    space = Workspace(study, Sample(items=None))
+    compare_images(check, space, "t05")
+    assert check.state == state, lines(check)
+    assert any("within 2 grey values" in note for note in check.notes)
+
+
+def test_what_nobody_knows_the_machine_of_cannot_be_checked(study, run):
+    def lose(name):
+        def change(content):
+            del content["made"][name]
+
+        edit_json("environment.json", change)
+
+    lose(T05.as_posix())
+    lacking = f"the machine of {T05} in environment.json"
+    assert check_environment(study).absent == [lacking]
+    shifted(1)
+    check = replay_stage(Workspace(study, Sample(items=None)), "synthesize")
+    assert (check.state, check.absent) == ("cannot be checked", [lacking])
+    shifted(100)
+    assert replay_stage(Workspace(study, Sample(None)), "synthesize").state == "does not hold"
     Path("environment.json").unlink()
-    for grey, state in ((0, "holds"), (2, "holds within tolerance"), (3, "does not hold")):
-        pixels = io.read_photo(PHOTO).astype(int)
-        pixels[5, 6] += grey if pixels[5, 6].max() < 250 else -grey
-        original = PHOTO.read_bytes()
-        io.write_png(PHOTO, np.clip(pixels, 0, 255).astype(np.uint8))
-        check = replay_stage(Workspace(study), "synthesize")
-        PHOTO.write_bytes(original)
-        assert check.state == state
-        assert any("within 2 grey values" in note for note in check.notes)
+    assert check_environment(study).absent == ["environment.json"]
+    assert replay_stage(Workspace(study), "select").state == "cannot be checked"
+    assert run("--level", "0").exit_code != 0
 
 
-def test_what_holds_within_tolerance_has_a_code_of_its_own_and_is_strictly_no(study, run):
-    for name in ("environment.json", "dvc.lock"):
-        Path(name).unlink()
-
-    def one_pixel_further(content):
-        for item in content["items"]:
-            row = next(row for row in item["confusion"] if sum(map(bool, row)) > 1)
-            first, second = [place for place, count in enumerate(row) if count][:2]
-            row[first], row[second] = row[first] - 1, row[second] + 1
-
-    edit_json(study.score("t05"), one_pixel_further)
-    assert replay_stage(Workspace(study), "score").state == "holds within tolerance"
+def test_elsewhere_a_pixel_may_get_another_class_and_more_may_not(study, run):
+    made_elsewhere(study)
+    path = study.score("t05")
+    edit_json(path, lambda content: improve(content["items"][0]))
+    check = replay_stage(Workspace(study, Sample(items=None)), "score")
+    assert check.state == "holds within tolerance", lines(check)
+    edit_json(path, lambda content: improve(content["items"][1]))
+    found = "8 images together: pixels of another class: expected at most 2, got 2"
+    check = replay_stage(Workspace(study, Sample(items=None)), "score")
+    assert check.state == "holds within tolerance", lines(check)
+    edit_json(path, lambda content: [improve(item) for item in content["items"][2:]])
+    [line] = lines(replay_stage(Workspace(study, Sample(items=None)), "score"))
+    assert line == f"{path}: {found[:-1]}8"
     found = Check("x", compared=1, tolerated=1)
     assert EXIT_CODES[state_of([found])] == 3
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("augflow.verify.verify", lambda *_: iter([found]))
         assert run().exit_code == 3
         assert run("--strict").exit_code == 1
+
+
+def test_elsewhere_pixels_of_a_rare_class_move_no_class_iou():
+    """One pixel of a class of three is as much as an arm is worth."""
+    made = np.diag([4000, 4000, 3])
+    made[2] = [3, 0, 0]
+    told = made.copy()
+    told[2] = [2, 0, 1]
+    check = Check("x")
+    compare_matrices(check, "a.json", [({"name": "a", "confusion": told.tolist()}, made)], True)
+    [line] = lines(check)
+    assert line.startswith("a.json: 1 images together: class IoU: expected 0.66")
 
 
 def test_an_option_that_would_be_ignored_is_refused(study, run):
@@ -294,12 +351,49 @@ def test_an_option_that_would_be_ignored_is_refused(study, run):
     refused = {f"--calibrate 1 {word}": words for word, words in ignored.items()} | {
         "--trust-config": "--trust-config is for networks that are loaded, which level 0",
         "--level 2 --trust-config": "set trust_config: true in params.yaml",
+        "--items 5 --seed 1": "--items, --seed: level 0 draws no sample; leave it out",
+        "--level 2 --trainings 1": "--trainings: level 2 draws no sample",
+        "--level 1 --items 0": "--items 0: expected a number from 1, or all",
+        "--level 1 --items some": "--items some: expected a number from 1, or all",
         "--jobs 2": "--jobs is for stages that run, and level 0 runs none; leave it out",
     }
     for words, message in refused.items():
         with pytest.raises(ParamsError, match=message):
             run(*words.split())
     assert not Path("x").exists()
+
+
+def test_a_sample_is_drawn_anew_by_each_run_and_again_by_its_seed(study, run, monkeypatch):
+    def stand_in(*_):
+        yield Check("x", compared=1)
+
+    monkeypatch.setattr("augflow.verify.verify", stand_in)
+    asked = []
+    for words in ([], [], ["--items", "all", "--trainings", "3", "--seed", "5"]):
+        result = run("--level", "1", *words)
+        asked.append(io.read_json(Path(".augflow/verify/level_1.json"))["sample"])
+        text = "sample: --items {items} --trainings {trainings} --seed {seed}".format(**asked[-1])
+        assert text.replace("None", "all") in result.output
+        assert text.replace("None", "all").removeprefix("sample: ") in Path(
+            ".augflow/verify/level_1.md"
+        ).read_text().replace("\\", "")
+    assert asked[0].pop("seed") != asked[1].pop("seed")
+    assert asked == [{"items": 2, "trainings": 0}] * 2 + [
+        {"items": None, "trainings": 3, "seed": 5}
+    ]
+    drawn = [Workspace(study, Sample(seed=seed)).draw_items(1000, "x") for seed in (5, 5, 6)]
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_photos_of_one_layout_are_drawn_together_and_all_of_them_where_all_is_asked_for(study):
+    rows = read_rows(study.synthetic("most"))
+    for seed in range(10):
+        drawn = [rows[n] for n in Workspace(study, Sample(1, seed=seed)).draw_rows(rows, "x")]
+        assert len(drawn) == 2
+        assert len({row.layout for row in drawn}) == 1
+    assert Workspace(study, Sample(None)).draw_rows(rows, "x") == list(range(len(rows)))
+    [single] = Workspace(study, Sample(1)).draw_rows(read_rows(study.synthetic("more")), "x")
+    assert 0 <= single < 4
 
 
 def test_a_damaged_table_of_scenes_is_no_absent_one(study, space):
@@ -315,7 +409,8 @@ def test_a_damaged_table_of_scenes_is_no_absent_one(study, space):
 def packaged(study, version):
     """The study as one outside of augflow's own tree, made by a version of augflow."""
     (study.root / "augflow.version").write_text(f"{version}\n")
-    shutil.rmtree("augflow")
+    for name in ("augflow", "streetscenes"):
+        shutil.rmtree(name)
     own = yaml.safe_load(Path("dvc.yaml").read_text())
     for stage in own["stages"].values():
         deps = stage.get("do", stage)["deps"]
@@ -348,3 +443,28 @@ def test_a_folder_that_cannot_be_written_changes_no_verdict(study, run, tmp_path
     result = run("--level", "3", "--out", str(tmp_path / "file" / "below"))
     assert result.exit_code == 0, result.output
     assert "not written" in result.output
+
+
+@pytest.mark.parametrize("level", [0, 1, 2, 3])
+def test_a_pipe_in_place_of_a_file_is_named_and_not_waited_for(study, level):
+    path = study.score("arms")
+    path.unlink()
+    os.mkfifo(path)
+    [check] = verify(study, level)
+    assert [str(one) for one in check.violations] == [
+        f"{path}: expected a file, got a pipe, a socket or a device"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("machine", "state"),
+    [("here", "holds"), ("elsewhere", "holds within tolerance"), ("unknown", "cannot be checked")],
+)
+def test_elsewhere_a_chart_may_be_another_picture_and_is_told(study, machine, state):
+    if machine != "here":
+        flip(study.reports / "figures" / "arms.png")
+        made_elsewhere(study)
+    if machine == "unknown":
+        Path("environment.json").unlink()
+    [check] = [one for one in check_claims(study) if one.title == "claims: charts"]
+    assert (check.state, check.compared > 3) == (state, True)

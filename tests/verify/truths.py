@@ -11,8 +11,27 @@ from PIL import Image
 
 from augflow.core import io
 from augflow.study.project import Project
-from tests.verify.forging import edit_json, params_with
+from tests import tiny_study
+from tests.verify.forging import edit_json
 from tests.verify.level_0_lies import REPORT, SCENE, photo
+
+
+def stages_and_files_of_ones_own(project: Project) -> None:
+    """A stage that reads results, a dependency more, a configuration, notes among the scripts."""
+    for name in ("own.json", "own.py", "pipelines/notes.txt", "mine/count.py", "counts.txt"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text("")
+    Path("pipelines/params.yaml").symlink_to("../params.yaml")
+    content = yaml.safe_load(Path("dvc.yaml").read_text())
+    content["stages"]["leaks"]["deps"].append("own.json")
+    content["stages"]["count"] = {
+        "cmd": "python mine/count.py",
+        "deps": ["reports/mini"],
+        "outs": ["counts.txt"],
+    }
+    content["metrics"].append("counts.txt")
+    Path("dvc.yaml").write_text(yaml.safe_dump(content))
+    tiny_study.dvc(Path(), "commit", "--force", "--quiet", "count", "leaks")
 
 
 def pixels_encoded_anew(project: Project) -> None:
@@ -48,10 +67,6 @@ def sections_in_another_order(project: Project) -> None:
     Path("params.yaml").write_text(f"# the same once more\n{text}")
 
 
-def other_wishes_of_verify(project: Project) -> None:
-    params_with(verify__items=1, verify__tolerance=1.0, verify__seed=5)
-
-
 def a_lock_in_another_order(project: Project) -> None:
     lock = yaml.safe_load(Path("dvc.lock").read_text())
     Path("dvc.lock").write_text(yaml.safe_dump(lock, sort_keys=True))
@@ -72,11 +87,11 @@ def machines_of_another_study(project: Project) -> None:
 
 
 TRUTHS = [
+    stages_and_files_of_ones_own,
     pixels_encoded_anew,
     touched_files,
     files_beside_it,
     sections_in_another_order,
-    other_wishes_of_verify,
     a_lock_in_another_order,
     machines_of_another_study,
 ]

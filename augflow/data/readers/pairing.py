@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from augflow.core import io
@@ -23,7 +23,7 @@ def assemble(params: DataParams, listed: Listing) -> SourceSet:
     faults = list(listed.faults)
     found = [item for item in listed.found if _is_sound(root, item, faults)]
     scenes = _pair_files(found, listed.expected, faults)
-    faults += _name_clashes(scenes)
+    scenes = _without_clashes(scenes, faults)
     scenes, notes = split_by_drive(scenes, params.seed, params.val_fraction, params.limit)
     # whether a split is empty can be said only when no scene is missing from it by another fault
     faults += [note for note in notes if not (note.fatal and faults)]
@@ -35,6 +35,8 @@ def assemble(params: DataParams, listed: Listing) -> SourceSet:
         instance_factor=listed.instance_factor,
         scenes=tuple(scenes),
         faults=tuple(faults),
+        expected_counts=params.expected_counts,
+        skip_faulty=params.skip_faulty,
     )
 
 
@@ -43,7 +45,7 @@ def _is_sound(root: Path, item: Found, faults: list[Fault]) -> bool:
     wrong = io.unfit(item.name)
     if wrong:
         what, _, remedy = wrong.partition("; ")
-        faults.append(Fault(item.path.as_posix(), what, remedy))
+        faults.append(Fault(item.path.as_posix(), what, remedy, scene=item.name))
         return False
     if not io.leads_out(root / item.path, root):
         return True
@@ -52,6 +54,7 @@ def _is_sound(root: Path, item: Found, faults: list[Fault]) -> bool:
             item.path.as_posix(),
             f"is a link out of the data set, to {os.path.realpath(root / item.path)}",
             "put the file itself there, or name its real folder as the root",
+            scene=item.name,
         )
     )
     return False
@@ -76,7 +79,7 @@ def _pair_files(found: Iterable[Found], expected: str, faults: list[Fault]) -> l
     scenes = []
     for (split, name), group in sorted(groups.items()):
         wrong = _pairing_faults(name, group, expected, has_instances)
-        faults += wrong
+        faults += (replace(fault, scene=name) for fault in wrong)
         photo, labels = group.path("photo"), group.path("labels")
         if not wrong and photo and labels:
             drive = group.files["photo"][0].drive
@@ -104,17 +107,17 @@ def _pairing_faults(name: str, group: _Group, expected: str, has_instances: bool
     return faults
 
 
-def _name_clashes(scenes: Sequence[SourceScene]) -> list[Fault]:
-    """Scenes whose prepared files would overwrite each other on some file system."""
+def _without_clashes(scenes: Sequence[SourceScene], faults: list[Fault]) -> list[SourceScene]:
+    """Without scenes whose prepared files would overwrite others' on some file system."""
     first: dict[str, SourceScene] = {}
-    faults = []
     for scene in scenes:
         other = first.setdefault(io.fold_name(scene.name), scene)
         if other is not scene:
             alike = _but_for(scene.name, other.name)
             what = f"scene name {scene.name} is{alike} also that of {other.photo.as_posix()}"
-            faults.append(Fault(scene.photo.as_posix(), what, "rename one of them"))
-    return faults
+            remedy = "rename one of them"
+            faults.append(Fault(scene.photo.as_posix(), what, remedy, scene=scene.name))
+    return list(first.values())
 
 
 def _but_for(name: str, other: str) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from augflow.core.errors import on_one_line
+from augflow.core import io
+from augflow.core.errors import DataError, on_one_line
 from augflow.data.classes import ClassTable
 
 SPLITS = ("train", "val")
@@ -19,13 +22,15 @@ _IMAGE_SUFFIXES = (*PHOTO_SUFFIXES, ".bmp", ".gif", ".tif", ".tiff", ".webp")
 class Fault:
     """One row of the list of what is wrong; warnings (`fatal` is false) do not stop `prepare`.
 
-    `where` is a path below the root of the data set; empty where the whole set is meant.
+    `where` is a path below the root of the data set; empty where the whole set is meant. `scene` is
+    the name of the scene that it spoils, where that is known.
     """
 
     where: str
     what: str
     remedy: str
     fatal: bool = True
+    scene: str = field(default="", compare=False)
 
     def line(self, root: Path) -> str:
         """The fault as one line of an error."""
@@ -76,7 +81,10 @@ class SourceScene:
 
 @dataclass(frozen=True)
 class SourceSet:
-    """A raw data set: whole scenes by split and name, and the faults of the rest."""
+    """A raw data set: whole scenes by split and name, and the faults of the rest.
+
+    `expected_counts` and `skip_faulty` are those of `DataParams`.
+    """
 
     reader: str
     root: Path
@@ -85,6 +93,8 @@ class SourceSet:
     instance_factor: int | None
     scenes: tuple[SourceScene, ...]
     faults: tuple[Fault, ...]
+    expected_counts: Mapping[str, int] | None = None
+    skip_faulty: bool = False
 
     @property
     def boundary_source(self) -> Literal["instances", "components"]:
@@ -95,6 +105,32 @@ class SourceSet:
     def of_split(self, split: str) -> tuple[SourceScene, ...]:
         """The scenes of a split."""
         return tuple(scene for scene in self.scenes if scene.split == split)
+
+    def digest(self) -> str:
+        """SHA-256 of the scenes: split, name and drive, and the paths and bytes of their files.
+
+        Raises:
+            DataError: a file cannot be read.
+        """
+        scenes = sorted(self.scenes, key=lambda scene: (scene.split, scene.name))
+        facts = [
+            [scene.split, scene.name, scene.drive, path.as_posix(), _file_digest(self.root / path)]
+            for scene in scenes
+            for path in (scene.photo, scene.labels, scene.instances)
+            if path is not None
+        ]
+        return hashlib.sha256(io.json_bytes(facts)).hexdigest()
+
+
+def _file_digest(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as fault:
+        reason = fault.strerror or fault
+        raise DataError(
+            f"{on_one_line(path)}: cannot be read ({reason}); restore the file"
+        ) from fault
 
 
 def images_in(folder: Path) -> list[Path]:

@@ -27,7 +27,7 @@ from augflow.data.synthetic.selected import (
     read_weights,
     write_decisions,
 )
-from augflow.data.synthetic.writer import NewPhoto, write_set
+from augflow.data.synthetic.writer import NewPhoto, resume_set, write_set
 
 __all__ = [
     "DECISIONS",
@@ -46,6 +46,7 @@ __all__ = [
     "read_rows",
     "read_set",
     "read_weights",
+    "resume_set",
     "write_decisions",
     "write_set",
 ]

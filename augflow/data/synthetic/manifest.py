@@ -11,7 +11,7 @@ from augflow.core import io
 from augflow.core.errors import DataError
 from augflow.data.classes import ClassTable
 from augflow.data.params import NewLayoutsParams
-from augflow.data.scenes import SPLITS, is_name, table_facts, table_from
+from augflow.data.scenes import SPLITS, table_facts, table_from
 
 FACTS, MANIFEST = "set.json", "manifest.csv"
 
@@ -156,7 +156,7 @@ def _row(line: dict[str, str]) -> SetRow:
     if path.name != f"{line['name']}_leftImg8bit.png":
         raise ValueError(f"photo {line['photo']!r} is not that of {line['name']!r}")
     for column in ("name", "layout"):
-        if not line[column] or not is_name(line[column]):
+        if not io.is_name(line[column]):
             raise ValueError(f"{column} {line[column]!r} is no file's name without folders")
     if line["split"] not in SPLITS:
         raise ValueError(f"split is {line['split']!r}, expected one of {', '.join(SPLITS)}")

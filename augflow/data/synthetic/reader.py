@@ -78,7 +78,7 @@ def read_set(folder: Path) -> SyntheticSet:
     decoded: list[dict[str, np.ndarray]] = []
     for row in rows:
         try:
-            decoded.append(_decode(folder, row, facts))
+            decoded.append(decode_photo(folder, row, facts))
         except DataError as fault:
             faults.append(str(fault))
     if faults:
@@ -113,7 +113,12 @@ def _unlisted_files(folder: Path, rows: Sequence[SetRow]) -> list[str]:
     ]
 
 
-def _decode(folder: Path, row: SetRow, facts: SetFacts) -> dict[str, np.ndarray]:
+def decode_photo(folder: Path, row: SetRow, facts: SetFacts) -> dict[str, np.ndarray]:
+    """`image`, `classes` and, where they are known, `instances` of one photograph.
+
+    Raises:
+        DataError: a file is missing, damaged, of a wrong size, or holds not the pixels recorded.
+    """
     image = _check_shape(folder / row.photo, io.read_photo(folder / row.photo), facts)
     digest = io.digest_array(image)
     if digest != row.digest:

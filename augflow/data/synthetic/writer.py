@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
-from collections.abc import Callable, Iterable
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from augflow.core import io
+from augflow.core.errors import AugflowError, DataError
 from augflow.data.synthetic.manifest import (
     FACTS,
     MANIFEST,
@@ -19,6 +24,10 @@ from augflow.data.synthetic.manifest import (
     facts_json,
     label_path,
 )
+from augflow.data.synthetic.reader import decode_photo
+
+_JOB, _LINES = "job.json", "lines.jsonl"
+"""Beside a set that is being made: what for, and the manifest's rows so far."""
 
 
 @dataclass(frozen=True)
@@ -66,19 +75,126 @@ def write_set(
         ValueError: a name comes twice, a temperature is not one of the set's, or an array is not
             of the set's size and type.
     """
-    rows: list[SetRow] = []
-    names: set[str] = set()
     with io.fresh_folder(out) as folder:
-        for photo in photos:
-            if photo.name in names:
-                raise ValueError(f"photograph {photo.name!r} comes twice into set {facts.name!r}")
-            names.add(photo.name)
-            rows.append(_write_photo(folder, facts, photo))
-        io.write_csv(folder / MANIFEST, (vars(row) for row in rows), MANIFEST_COLUMNS)
-        io.write_json(folder / FACTS, facts_json(facts))
+        rows = list(_written(folder, facts, photos, ()))
+        _write_lists(folder, facts, rows)
         if finish is not None:
             finish(folder, rows)
     return rows
+
+
+def resume_set(
+    out: Path,
+    facts: SetFacts,
+    job: Mapping[str, object],
+    photos: Callable[[int], Iterable[NewPhoto]],
+    finish: Callable[[Path, list[SetRow]], None],
+    *,
+    older: Sequence[SetRow] = (),
+    anew: bool = False,
+) -> list[SetRow]:
+    """Writes a set as `write_set` does, but goes on with what a killed or stopped call has written.
+
+    Until all is there, images and a line for each lie in a hidden folder beside the set's.
+
+    Args:
+        out: the set's folder.
+        facts: what all images have in common.
+        job: by name, what decides the images; what was begun belongs to one of equal values.
+        photos: the images but for the first so many.
+        finish: as of `write_set`.
+        older: the rows of the set that is there, which is kept and comes first.
+        anew: whether what was begun for another job is thrown away.
+
+    Raises:
+        DataError: what was begun is for another job; says in what that differs.
+    """
+    with io.lasting_folder(out) as work:
+        folder, lines = work / out.name, work / _LINES
+        if not _is_of_job(work, job, anew):
+            for note in (work / _JOB, lines):
+                note.unlink(missing_ok=True)
+            shutil.rmtree(folder)
+            _link(out, folder) if older else folder.mkdir()
+            io.write_json(work / _JOB, job)
+        rows = [*older, *_whole_rows(folder, lines, facts)]
+        io.atomic_write(lines, b"".join(map(_line, rows[len(older) :])))
+        with lines.open("ab", buffering=0) as stream, _forgetting_faults(work / _JOB, lines):
+            for row in _written(folder, facts, photos(len(rows) - len(older)), rows):
+                stream.write(_line(row))
+                rows.append(row)
+        _write_lists(folder, facts, rows)
+        finish(folder, rows)
+    return rows
+
+
+def _is_of_job(work: Path, job: Mapping[str, object], anew: bool) -> bool:
+    """Whether what was begun is for this job; False where nothing was, or it is not wanted."""
+    if not (work / _JOB).exists():
+        return False
+    begun = io.read_json(work / _JOB)
+    differing = [key for key, value in job.items() if begun.get(key) != value]
+    if differing and not anew:
+        told = ", ".join(f"{key} {begun.get(key)} then and {job[key]} now" for key in differing)
+        raise DataError(
+            f"{work}: was begun with other arguments and is not finished: {told}; start it as it "
+            "was to go on, give --overwrite to begin anew, or another folder with --out"
+        )
+    return not differing
+
+
+def _link(source: Path, target: Path) -> None:
+    """A copy of a folder that shares its files: they are replaced as a whole, never changed."""
+    try:
+        shutil.copytree(source, target, copy_function=os.link)
+    except (OSError, shutil.Error):  # a file system without hard links
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(source, target)
+
+
+def _line(row: SetRow) -> bytes:
+    return json.dumps(vars(row)).encode() + b"\n"
+
+
+def _whole_rows(folder: Path, lines: Path, facts: SetFacts) -> Iterator[SetRow]:
+    """The rows of what was written, up to the first whose line or files are not whole."""
+    if not lines.exists():
+        return
+    for line in lines.read_bytes().splitlines():
+        try:
+            row = SetRow(**json.loads(line))
+            decode_photo(folder, row, facts)
+        except (ValueError, TypeError, DataError):
+            return
+        yield row
+
+
+@contextmanager
+def _forgetting_faults(*notes: Path) -> Iterator[None]:
+    """What ends in a fault of the user's would end so again: nothing goes on with it."""
+    try:
+        yield
+    except AugflowError:
+        for note in notes:
+            note.unlink()
+        raise
+
+
+def _written(
+    folder: Path, facts: SetFacts, photos: Iterable[NewPhoto], there: Iterable[SetRow]
+) -> Iterator[SetRow]:
+    """Writes images one by one as they are made."""
+    names = {row.name for row in there}
+    for photo in photos:
+        if photo.name in names:
+            raise ValueError(f"photograph {photo.name!r} comes twice into set {facts.name!r}")
+        names.add(photo.name)
+        yield _write_photo(folder, facts, photo)
+
+
+def _write_lists(folder: Path, facts: SetFacts, rows: Sequence[SetRow]) -> None:
+    io.write_csv(folder / MANIFEST, (vars(row) for row in rows), MANIFEST_COLUMNS)
+    io.write_json(folder / FACTS, facts_json(facts))
 
 
 def _write_photo(folder: Path, facts: SetFacts, photo: NewPhoto) -> SetRow:
@@ -98,8 +214,8 @@ def _write_photo(folder: Path, facts: SetFacts, photo: NewPhoto) -> SetRow:
 
 
 def _check(facts: SetFacts, photo: NewPhoto) -> None:
-    if not photo.name or "/" in photo.name or photo.name.startswith("."):
-        raise ValueError(f"{photo.name!r} is no file name")
+    if not (io.is_name(photo.name) and io.is_name(photo.layout)):
+        raise ValueError(f"{photo.name!r} or {photo.layout!r} is no file name")
     if photo.temperature not in facts.temperatures:
         raise ValueError(
             f"{photo.name!r} has temperature {photo.temperature}, "

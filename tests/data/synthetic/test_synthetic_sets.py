@@ -11,6 +11,7 @@ from augflow.core.errors import DataError
 from augflow.data.boundaries import boundary_map
 from augflow.data.classes import table
 from augflow.data.synthetic import NewPhoto, SetFacts, read_facts, read_rows, read_set, write_set
+from augflow.data.synthetic.selected import Decision, read_decisions, write_decisions
 
 SIZE = (6, 8)
 FACTS = SetFacts("t08", "0123abcd", (0.5, 0.8), 2, table("streets"), SIZE)
@@ -102,6 +103,7 @@ def test_nothing_is_left_when_making_a_photograph_fails(tmp_path):
         ({"image": np.zeros((6, 8, 3))}, "float64"),
         ({"classes": np.zeros((6, 8, 1), np.uint8)}, "classes of 'ulm_1'"),
         ({"instances": np.full(SIZE, 70000)}, "instances of 'ulm_1' hold 70000"),
+        ({"instances": np.zeros((6, 9), int)}, r"instances of 'ulm_1' are int64 \(6, 9\)"),
         ({"name": "../ulm_1"}, "no file name"),
         ({"temperature": 0.6}, r"'ulm_1' has temperature 0\.6, the set has 0\.5, 0\.8"),
     ],
@@ -109,6 +111,13 @@ def test_nothing_is_left_when_making_a_photograph_fails(tmp_path):
 def test_wrong_photographs_are_refused(tmp_path, changes, message):
     with pytest.raises(ValueError, match=message):
         write_set(tmp_path / "set", FACTS, [photo(0), photo(1, **changes)])
+
+
+def test_decisions_are_read_back_as_they_were_written(tmp_path):
+    kept = Decision("a_r0", "a", 0, 0.5, True, "", 2.5, 0.75, 1.0, 3.5)
+    dropped = Decision("a_r1", "a", 1, 0.8, False, "agreement", None, 0.25, 0.5, None)
+    write_decisions(tmp_path, [kept, dropped], {})
+    assert read_decisions(tmp_path) == [kept, dropped]
 
 
 def edit(folder, change):

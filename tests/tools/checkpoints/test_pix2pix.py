@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from augflow.core.errors import ModelError, ParamsError
+from augflow.core.errors import AugflowError, ModelError
 from augflow.core.seeding import Noise
 from augflow.data.classes import table
 from augflow.data.scenes import Layout
@@ -151,5 +151,5 @@ def test_another_network_another_input_and_another_size_are_refused(tmp_path):
     path = saved(tmp_path, state_dict("batch", inputs=5))
     with pytest.raises(ModelError, match=r"reads 5 channels; expected 3 .* or 7"):
         read_pix2pix(path, CLASSES, SIZE)
-    with pytest.raises(ParamsError, match="64x64 and 64x128"):
+    with pytest.raises(AugflowError, match="64x64 and 64x128"):
         read_pix2pix(saved(tmp_path, state_dict("batch")), CLASSES, (64, 100))
