@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import dvc.logger  # noqa: F401 (it keeps the stream it finds: not that of one test, closed after)
 import numpy as np
 import pytest
 from hypothesis import settings

@@ -18,7 +18,7 @@ from augflow.study.params import Params, load
 from augflow.study.project import Project
 from augflow.study.template import source
 from augflow.verify.check import Check, Finding, around
-from augflow.verify.lock import Lock, leaves, md5
+from augflow.verify.lock import leaves, md5
 from augflow.verify.workspace import Workspace, unknown_machine
 
 _PARAMS = "params.yaml"
@@ -57,7 +57,7 @@ def _check_copies(check: Check, space: Workspace) -> None:
     """The scores of the report are those of the study."""
     project, recorded = space.project, {}
     with check.reading(project.root / "dvc.lock"):
-        recorded = dict(Lock.read(project.root).outs)
+        recorded = dict(space.lock.outs)
     folder = project.reports / "scores"
     for copy in sorted(folder.rglob("*.json")):
         path = project.score(copy.relative_to(folder).with_suffix("").as_posix())
