@@ -8,10 +8,8 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 JOBS ?= 2
-beside = $(BIN)/dvc stage list --name-only | grep -E '^($(1))(@|$$)' \
-	| xargs -r -P $(JOBS) -n 1 $(BIN)/dvc --wait-for-lock repro --single-item
 
-.PHONY: setup repro test lint types unit bench verify clean
+.PHONY: setup repro test lint types unit bench verify docs clean
 
 setup: $(STAMP)
 
@@ -24,18 +22,10 @@ $(STAMP): requirements.lock pyproject.toml
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . && \
 	  sha256sum requirements.lock > $(STAMP); fi
 
-# stages that do not wait for each other run side by side, then whatever is left; a plain `dvc repro`
-# makes the same, one stage after the other
+# stages that do not wait for each other run side by side; a plain `dvc repro` makes the same, one
+# stage after the other
 repro: setup
-	$(BIN)/python pipelines/check.py
-	$(BIN)/dvc repro prepare
-	$(call beside,train|predict|judge|judges)
-	$(call beside,synthesize|transfer|diversity|attributes|explore)
-	$(call beside,choose|leaks|costs)
-	$(call beside,select)
-	$(call beside,retrain)
-	$(call beside,score|score_references|score_arms)
-	$(BIN)/dvc repro
+	$(BIN)/augflow repro --jobs $(JOBS)
 
 test: setup lint types unit
 
@@ -55,5 +45,10 @@ bench: setup
 verify: setup
 	$(BIN)/augflow verify --level 1
 
+# pages and search work from the disk: open site/index.html
+docs: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.lock
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 clean:
-	rm -rf .augflow .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .augflow site .mypy_cache .pytest_cache .ruff_cache .hypothesis

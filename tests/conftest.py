@@ -28,6 +28,12 @@ FOUR_SCENES = {
 }
 HEIGHT, WIDTH = 32, 48
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """A study that several runs of one state of the code share; `tests.mutation` asks for it."""
+    parser.addoption("--whole-study", type=Path, help="folder that keeps the fixture `whole_study`")
+
+
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
@@ -115,15 +121,17 @@ def makers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def whole_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished study with its DVC cache; read only."""
+def whole_study(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished study with its DVC cache; read only. With `--whole-study` made where none is."""
     from tests import tiny_study
 
-    root = tmp_path_factory.mktemp("whole") / "study"
-    root.mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
-        tiny_study.make(root)
+    kept = request.config.getoption("--whole-study")
+    root = kept.absolute() if kept else tmp_path_factory.mktemp("whole") / "study"
+    if not (root / "dvc.lock").exists():  # written last; one that was begun is refused
+        root.mkdir()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(root)
+            tiny_study.make(root)
     return root
 
 

@@ -15,11 +15,13 @@ import json
 import math
 import os
 import random
+import shlex
 import subprocess
 import sys
+import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, zip_longest
 from pathlib import Path
 
@@ -30,14 +32,42 @@ from cosmic_ray.testing import run_tests
 from cosmic_ray.work_item import MutationSpec, TestOutcome
 
 _SELECT = ("tests/stages/test_selection_rules.py", "tests/stages/test_select.py")
+_VERIFY = sorted(map(str, Path("tests/verify").glob("test_*.py")), key=lambda path: "lies" in path)
 PACKAGES = {
     "flows": (("augflow/flows",), ("tests/flows",)),
     "metrics": (("augflow/metrics",), ("tests/metrics",)),
     "selection": (("augflow/stages/selection_rules.py", "augflow/stages/select.py"), _SELECT),
     "synthetic": (("augflow/data/synthetic",), ("tests/data/synthetic", "tests/cli/test_synth.py")),
-    "verify": (("augflow/verify",), ("tests/verify",)),
+    "verify": (("augflow/verify", "tests/oracles/recount.py"), _VERIFY),
 }
 """The code of each, and its tests; of a module that has tests of its own name, those alone."""
+
+_TRUE = "truths_pass and not looked_at_again"
+CONCERNED = {
+    "__init__": f"pipe_in_place or not_ours or [careless or [told or {_TRUE}",
+    "check": "test_check or flipped_pixel_is or elsewhere or pipe_in_place or cannot_be_written"
+    " or sample or [careless or [told",
+    "declared": f"test_declared or another_version or [pipeline or [quiet or frozen or {_TRUE}",
+    "lock": "test_lock or outputs_are or keeps_size or dvc_cannot or [careless or [pipeline"
+    f" or frozen or {_TRUE}",
+    "pictures": "test_pictures or [quiet",
+    "rebuild": "test_rebuild",
+    "records": "test_raw_files or test_environment or recorded_of_networks or more_scores"
+    f" or record_of or [careless or [quiet or {_TRUE}",
+    "recount": "test_recount or [told or [evidence",
+    "replay": "test_environment or replay or elsewhere or machine or sampled or [made or [trained"
+    " or first_steps or trained_again",
+    "replay_items": "test_raw_files or elsewhere or sampled or [made or [trained",
+    "reports": "test_recount or clone_without or damaged_table or elsewhere_a_chart or [careless"
+    " or [told or [evidence",
+    "scores": f"recorded_of_networks or [careless or [quiet or {_TRUE}",
+    "sets": f"an_image or layouts_that or dropped_image or [careless or [quiet or {_TRUE}",
+    "text": "test_text",
+    "tolerances": "test_rebuild",
+    "workspace": "test_verify or [made or [careless",
+}
+"""The tests of each module of `verify`, as `pytest -k` takes them: most of them look at a whole
+study and so at several modules."""
 
 _NOTHING = ("NoOp", "BitOr")
 """Parts of the names of operators that change no value, or unions of types most of the time."""
@@ -54,10 +84,17 @@ def main() -> None:
     words.add_argument("--seed", type=int, default=0)
     words.add_argument("--results", type=Path, default=Path("mutants.jsonl"))
     asked = words.parse_args()
-    changed = subprocess.run(["git", "diff", "--quiet", "--", "augflow"], check=False)
+    changed = subprocess.run(["git", "diff", "--quiet", "--", "augflow", "tests"], check=False)
     if changed.returncode:
-        sys.exit("augflow/ is not as it was committed: a mutant, or work of yours? Restore it")
+        sys.exit("augflow/ or tests/ is not as committed: a mutant, or work of yours? Restore it")
     os.environ["PYTHONPATH"] = str(Path.cwd())
+    with tempfile.TemporaryDirectory() as kept:
+        done = _try_mutants(asked, Path(kept) / "study")
+    _print(done)
+
+
+def _try_mutants(asked: argparse.Namespace, study: Path) -> dict[str, dict[str, str]]:
+    """The outcomes of all mutants so far; the first tests, of code as it is, make the study."""
     passing: set[str] = set()
     end, done = time.monotonic() + 60 * asked.minutes, _results(asked.results)
     drawn = [[(name, one) for one in _mutants(name, asked.seed)] for name in asked.packages]
@@ -66,17 +103,20 @@ def main() -> None:
             break
         if _key(mutant) in done:
             continue
-        command = _command(name, mutant.module_path)
-        if command not in passing:
-            _require_passing(command)
-            passing.add(command)
+        if name not in passing:
+            _require_passing(_command(PACKAGES[name][1], study))
+            passing.add(name)
+        command = _command(_tests_of(name, mutant.module_path), study)
+        began = time.monotonic()
         found = mutate_and_test([mutant], command, _SECONDS)
         outcome = found.test_outcome.value if found.test_outcome else found.worker_outcome.value
-        line = {"package": name, "outcome": outcome, "diff": found.diff or found.output}
+        seconds = round(time.monotonic() - began, 1)
+        line = {"package": name, "outcome": outcome, "seconds": seconds}
+        line["diff"] = found.diff or found.output
         done[_key(mutant)] = line
         with asked.results.open("a") as stream:
             stream.write(json.dumps({"mutant": _key(mutant), **line}) + "\n")
-    _print(done)
+    return done
 
 
 def _results(path: Path) -> dict[str, dict[str, str]]:
@@ -113,11 +153,17 @@ def _key(mutant: MutationSpec) -> str:
     return f"{mutant.module_path} {mutant.operator_name} {mutant.occurrence}"
 
 
-def _command(package: str, module: Path) -> str:
+def _tests_of(package: str, module: Path) -> Sequence[str]:
     tests = PACKAGES[package][1]
+    if package == "verify":
+        return ["-k", CONCERNED[module.stem], *tests]
     own = [f"{folder}/test_{module.stem}.py" for folder in tests]
-    picked = [path for path in own if Path(path).exists()] or tests
-    return f"{sys.executable} -m pytest -x -q -p no:cacheprovider {' '.join(picked)}"
+    return [path for path in own if Path(path).exists()] or tests
+
+
+def _command(tests: Sequence[str], study: Path) -> str:
+    words = ["pytest", "-x", "-q", "-p", "no:cacheprovider", "--whole-study", str(study), *tests]
+    return shlex.join([sys.executable, "-m", *words])
 
 
 def _require_passing(command: str) -> None:

@@ -1,12 +1,19 @@
 """`dvc.yaml` and the table of stages agree, and every stage depends on all the code it runs."""
 
 import ast
+import shutil
 from pathlib import Path
 
 import pytest
+import yaml
+from dvc.dependency import ParamsDependency
 
+from augflow.stages.check import check
 from augflow.stages.runner import STAGES
+from augflow.study.names import write_names
+from augflow.study.params import Params
 from augflow.study.project import Project
+from augflow.study.template import create
 
 ROOT = Path(__file__).parents[1]
 NO_RESULT = {
@@ -17,16 +24,28 @@ NO_RESULT = {
 
 
 @pytest.fixture(scope="module")
-def stages():
+def home(tmp_path_factory):
+    """The pipeline of this source tree with the parameters of a study that has every stage."""
+    root = tmp_path_factory.mktemp("pipeline")
+    shutil.copytree(ROOT / ".dvc", root / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))
+    shutil.copyfile(ROOT / "dvc.yaml", root / "dvc.yaml")
+    shutil.copyfile(ROOT / "pipelines/presets/smoke.yaml", root / "params.yaml")
+    (root / "pipelines").mkdir()
+    write_names(root, Project(root).params)
+    return root
+
+
+@pytest.fixture(scope="module")
+def stages(home):
     """Every stage of the pipeline with its outputs and dependencies, relative to the project."""
     from dvc.repo import Repo
 
-    with Repo(str(ROOT)) as repo:
+    with Repo(str(home), uninitialized=True) as repo:
         return {
-            stage.addressing: (
-                {Path(out.fs_path).relative_to(ROOT).as_posix() for out in stage.outs},
+            stage.addressing.rpartition(":")[2]: (
+                {Path(out.fs_path).relative_to(home).as_posix() for out in stage.outs},
                 {
-                    Path(dep.fs_path).relative_to(ROOT).as_posix()
+                    Path(dep.fs_path).relative_to(home).as_posix()
                     for dep in stage.deps
                     if dep.protocol == "local" and hasattr(dep, "fs_path") and dep.def_path
                 },
@@ -35,14 +54,12 @@ def stages():
         }
 
 
-def relative(path):
-    return path.relative_to(ROOT).as_posix() if path.is_absolute() else path.as_posix()
-
-
-def test_every_stage_writes_where_the_table_says(stages):
-    project = Project(ROOT)
+def test_every_stage_writes_where_the_table_says(stages, home):
+    project = Project(home)
     expected = {
-        f"{name}@{key}" if key else name: set(map(relative, stage.outputs(project, key)))
+        f"{name}@{key}" if key else name: {
+            (home / path).relative_to(home).as_posix() for path in stage.outputs(project, key)
+        }
         for name, stage in STAGES.items()
         for key in stage.keys(project.params)
     }
@@ -50,11 +67,8 @@ def test_every_stage_writes_where_the_table_says(stages):
 
 
 def test_a_set_touches_only_what_depends_on_it(stages):
-    data = Project(ROOT).data
-    users = {
-        name for name, (_, deps) in stages.items() if relative(data / "synthetic/c_flow") in deps
-    }
-    assert users == {"score@c_flow"}
+    users = {name for name, (_, deps) in stages.items() if "data/smoke/synthetic/c_glow" in deps}
+    assert users == {"score@c_glow"}
 
 
 def test_dependencies_exist(stages):
@@ -104,3 +118,31 @@ def sources(module):
     parts = module.split(".")
     packages = ["/".join(parts[:n]) + "/__init__.py" for n in range(1, len(parts) + 1)]
     return [name for name in (*packages, "/".join(parts) + ".py") if (ROOT / name).exists()]
+
+
+OPTIONAL = [name for name, field in Params.model_fields.items() if not field.is_required()]
+"""The sections that a `params.yaml` may leave out."""
+
+
+@pytest.mark.parametrize("left_out", [*([name] for name in OPTIONAL), OPTIONAL], ids=str)
+def test_dvc_finds_all_that_stages_read_where_sections_are_left_out(left_out, tmp_path):
+    from dvc.repo import Repo
+
+    create("smoke", None, tmp_path)
+    content = yaml.safe_load((tmp_path / "params.yaml").read_text())
+    users = {"judges": {"selections", "arms"}, "choices": {"selections", "arms"}}
+    users["selections"] = {"arms"}
+    for section in set(left_out).union(*(users.get(name, ()) for name in left_out)):
+        content.pop(section, None)
+    content["data"]["root"] = f"data/{content.get('study', 'study')}/raw"
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(content))
+    check(tmp_path, tmp_path / "data/params.json", by_dvc=False)
+    with Repo(str(tmp_path)) as repo:
+        stages = list(repo.index.stages)
+        outs = [Path(out.fs_path) for stage in stages for out in stage.outs]
+        for dep in (dep for stage in stages for dep in stage.deps):
+            path = Path(dep.fs_path)
+            made = any(path.is_relative_to(out) or out.is_relative_to(path) for out in outs)
+            assert made or path.exists(), path
+            if isinstance(dep, ParamsDependency):
+                assert dep.get_hash().value

@@ -25,8 +25,9 @@ from augflow.training.params import TrainingParams
 from tests.generators.conftest import VARIANTS, built, scenes
 
 TRAINING = {
-    "steps": 3, "batch_size": 3, "learning_rate": 1e-3, "warmup_steps": 2, "clip_norm": 5.0,
-    "ema": 0.9, "flip": True, "init_scenes": 4, "log_every": 1, "sample_every": 3,
+    "steps": 5, "mean_steps": 2, "batch_size": 3, "learning_rate": 1e-3, "warmup_steps": 2,
+    "clip_norm": 5.0, "ema": 0.9, "flip": True, "init_scenes": 4, "log_every": 1,
+    "sample_every": 3,
 }  # fmt: skip
 SYSTEMS = {
     "full_glow": {"overrides": {"steps": (1, 1, 1)}},

@@ -16,7 +16,9 @@ from augflow.core import __version__
 COMMANDS = (
     "init",
     "check_data",
+    "params",
     "estimate",
+    "repro",
     "train",
     "import_weights",
     "edit_layout",

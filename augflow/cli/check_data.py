@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -19,9 +19,15 @@ if TYPE_CHECKING:
     from augflow.data.readers.source import Fault, SourceSet
 
 
+PROJECT_FILE = Path("params.yaml")
+
+
 def check_data(
     folder: Annotated[
-        Path | None, typer.Argument(metavar="DIR", help="The data set; else data.root of --params.")
+        Path | None,
+        typer.Argument(
+            metavar="DIR", help="The data set; else that of --params, or of the project here."
+        ),
     ] = None,
     reader: Annotated[
         str | None, typer.Option(help="Its layout, as data.reader; guessed when not given.")
@@ -39,8 +45,8 @@ def check_data(
     """Lists everything wrong with a data set and what to do; exits 0 when nothing is, else 2."""
     from augflow.data import checks, readers
 
-    source = readers.read(_parameters(folder, reader, labels, params))
     console = wide_console()
+    source = readers.read(_parameters(console, folder, reader, labels, params))
     found = checks.check(source)
     faults, left_out = (
         rows if every else checks.summarise(rows) for rows in (found.faults, found.left_out)
@@ -52,42 +58,53 @@ def check_data(
 
 
 def _parameters(
-    folder: Path | None, reader: str | None, labels: str | None, file: Path | None
+    console: Console,
+    folder: Path | None,
+    reader: str | None,
+    labels: str | None,
+    file: Path | None,
 ) -> DataParams:
     from augflow.core.config import validate_section
     from augflow.data.params import DataParams
     from augflow.stages.check import require_possible
     from augflow.study.params import load
 
+    if file is None and folder is None and PROJECT_FILE.exists():
+        file = PROJECT_FILE
     content: dict = {}
     if file is not None:
         params = load(file)
         require_possible(params, file)
         content = params.data.model_dump()
-    if folder is not None:
-        content["root"] = str(folder)
-    if reader is not None:
-        content["reader"] = reader
-    if labels is not None:
-        content["labels"] = labels
-    if "reader" not in content:
-        content["reader"] = _guess_reader(folder)
+    elif reader in (None, "folder", "label_studio"):
+        content = _recognise(console, folder, reader)
+    given = {"root": folder and str(folder), "reader": reader, "labels": labels}
+    content |= {name: value for name, value in given.items() if value is not None}
     # the check reads files of any size; a size is only there because the section wants one
     content.setdefault("size", (8, 8))
     return validate_section(DataParams, content, "check-data")
 
 
-def _guess_reader(folder: Path | None) -> str:
-    from augflow.data.readers import READERS, guessed_reader
+def _recognise(console: Console, folder: Path | None, reader: str | None) -> dict[str, Any]:
+    """How a folder is read that no parameters are given for; says what it is taken for."""
+    from augflow.data.recognise import recognise
 
     if folder is None:
         raise ParamsError("check-data: nothing to check; name a folder, or a file with --params")
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; name the folder of a data set")
-    reader = guessed_reader(folder)
-    if reader is None:
-        raise DataError(f"{folder}: of no known layout; set --reader ({', '.join(READERS)})")
-    return reader
+    found = recognise(folder)
+    if reader not in (None, found.data.reader):
+        raise DataError(
+            f"{folder}: --reader {reader}, but it looks like {found.kind} ({found.why}); leave "
+            "--reader out, or give a params.yaml with --params"
+        )
+    console.print(Text(f"taken for {found.kind}: {found.why}"))
+    for note in found.notes:
+        console.print(Text(f"note: {note}"))
+    if found.data.classes:
+        console.print(
+            Text("classes are guessed from the labels; augflow init writes them for editing")
+        )
+    return found.data.model_dump()
 
 
 def _print_faults(console: Console, source: SourceSet, rows: list[Fault], found: Report) -> None:

@@ -55,8 +55,8 @@ def describe(
         raise ParamsError(f"--memory: no {memory!r}; {suggest(memory, list(known))}")
     free = None if fit is None else memory_size(fit)
     asked = (system, preset, table(classes), None if size is None else sides(size))
-    found = profile.describe(*asked, batch, known[memory])
     generator = profile.on_meta(*asked)
+    found = profile.describe_generator(generator, system, preset, batch, known[memory])
     modes = profile.modes(generator)
     needed = {
         mode: found.memory if mode == memory else profile.step_memory(generator, batch, mode)

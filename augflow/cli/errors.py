@@ -45,6 +45,8 @@ def report_faults() -> Iterator[None]:
     and a lack of memory, with exit code 2. Everything else keeps its traceback.
     SIGTERM, SIGINT, and the death of the DVC that runs it, end it as `signals.Stopped`.
     """
+    # read when torch is loaded: threads that spin while they wait cost more than they do
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("augflow").setLevel(logging.INFO)
     warnings.filterwarnings("ignore", module=r"PIL\.")  # about metadata that nobody asked for

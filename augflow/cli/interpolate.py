@@ -10,6 +10,7 @@ import typer
 from augflow.cli.options import (
     TEMPERATURE,
     Boundary,
+    FitShape,
     Frames,
     Generator,
     Labels,
@@ -19,6 +20,7 @@ from augflow.cli.options import (
     default_folder,
     no_temperature,
     older_set,
+    say_what_was_made,
 )
 
 
@@ -48,6 +50,7 @@ def interpolate(
     generator: Generator = None,
     boundary: Boundary = None,
     labels: Labels = "auto",
+    fit: FitShape = "crop",
     frames: Frames = False,
     out: Out = Path("interpolated"),
     overwrite: Overwrite = False,
@@ -69,7 +72,7 @@ def interpolate(
         no_temperature(temp, "both ends are photographs")
         degree = 1.0
     else:
-        degree = TEMPERATURE if temp is None else temp
+        degree = TEMPERATURE if temp is None else abs(temp)  # -0 is 0
     rows = make(
         InterpolationSpec(*ends, steps, path, degree),
         layouts,
@@ -77,7 +80,8 @@ def interpolate(
         out,
         frames=frames,
         labels=labels,
+        fit=fit,
         maps=boundary,
         older=older_set(overwrite, append=False),
     )
-    typer.echo(f"{len(rows)} photographs in {out}; look at {out / STRIPS}")
+    say_what_was_made(rows, out, STRIPS)

@@ -43,8 +43,9 @@ def layouts(
     where and as large as such objects stand.
     """
     from augflow.core.config import validate_section
+    from augflow.data.label_maps import SHEET
     from augflow.data.params import NewLayoutsParams
-    from augflow.tools.new_layouts import BOUNDARY, SHEET, layouts_of_folder, layouts_of_scenes
+    from augflow.tools.new_layouts import BOUNDARY, layouts_of_folder, layouts_of_scenes
 
     names = [name.strip() for name in boost.split(",") if name.strip()]
     params = validate_section(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
 
 from augflow.core.errors import ParamsError
+
+if TYPE_CHECKING:
+    from augflow.data.synthetic import SetRow
 
 TEMPERATURE = 0.8
 
@@ -26,6 +29,14 @@ Boundary = Annotated[
 Labels = Annotated[
     Literal["auto", "train_ids", "label_ids", "colours"],
     typer.Option(help="What the label maps hold."),
+]
+FitShape = Annotated[
+    Literal["crop", "pad", "stretch"],
+    typer.Option(
+        "--fit",
+        help="Layouts of another shape than the generator's: their middle, all of them with a "
+        "margin of no class, or squashed as prepared scenes are.",
+    ),
 ]
 Frames = Annotated[bool, typer.Option("--frames", help="Also write an animated picture (PNG).")]
 Out = Annotated[Path, typer.Option(help="Folder to write.")]
@@ -49,11 +60,16 @@ TrustConfig = Annotated[
 def default_folder(kind: Literal["generator", "predictor"]) -> Path:
     """The folder of the first generator or predictor of the project in the current folder.
 
-    Raises:
-        ParamsError: there is no project here, or it has none.
-    """
-    from augflow.study.project import Project
+    Where there is no project, or it is of painted streets and has trained none yet, it is the
+    generator that comes with augflow; says so.
 
+    Raises:
+        ParamsError: there is no project here, or it has no predictor.
+    """
+    from augflow.study.project import PACKAGED, Project
+
+    if kind == "generator" and not Path("params.yaml").exists():
+        return _say_packaged("no project here", PACKAGED)
     require_project(f"give the {kind}'s folder with --{kind}")
     project = Project()
     names = list(getattr(project.params, f"{kind}s"))
@@ -61,7 +77,16 @@ def default_folder(kind: Literal["generator", "predictor"]) -> Path:
         raise ParamsError(
             f"params.yaml: {kind}s: names none; add one, or give a folder with --{kind}"
         )
-    return Path(getattr(project, kind)(names[0]))
+    folder = Path(getattr(project, kind)(names[0]))
+    painted = project.params.data.reader == "streets"
+    if kind == "generator" and painted and not folder.exists():
+        return _say_packaged(f"{folder} is not trained yet", PACKAGED)
+    return folder
+
+
+def _say_packaged(why: str, folder: Path) -> Path:
+    typer.echo(f"{why}: painting with augflow's own generator of painted streets", err=True)
+    return folder
 
 
 def require_project(instead: str) -> None:
@@ -112,3 +137,16 @@ def wide_console() -> Console:
     """A console that wraps on a terminal and keeps each row on one line elsewhere."""
     console = Console()
     return console if console.is_terminal else Console(width=1000)
+
+
+def say_what_was_made(rows: Sequence[SetRow], out: Path, look_at: str) -> None:
+    """The last line of a command that has written a set: how much, what, where."""
+    layouts = len({row.layout for row in rows})
+    typer.echo(
+        f"{_count(len(rows), 'photograph')} of {_count(layouts, 'layout')} in {out}, with label "
+        f"maps and manifest.csv; look at {out / look_at}"
+    )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -24,7 +24,8 @@ def predict(
     overwrite: Overwrite = False,
 ) -> None:
     """Predicts the class map of every photograph: label maps, a contact sheet, scores."""
-    from augflow.tools.predict import SHEET, predict_photos
+    from augflow.data.label_maps import SHEET
+    from augflow.tools.predict import predict_photos
 
     made = predict_photos(
         images,

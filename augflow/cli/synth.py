@@ -12,6 +12,7 @@ from augflow.cli.options import (
     TEMPERATURE,
     Append,
     Boundary,
+    FitShape,
     Frames,
     Generator,
     Labels,
@@ -22,6 +23,7 @@ from augflow.cli.options import (
     no_temperature,
     older_set,
     refuse_options,
+    say_what_was_made,
 )
 from augflow.core.errors import ParamsError
 
@@ -71,20 +73,23 @@ def synth(
     lacks: Without = None,
     boundary: Boundary = None,
     labels: Labels = "auto",
+    fit: FitShape = "crop",
     frames: Frames = False,
     out: Out = Path("synthetic"),
     overwrite: Overwrite = False,
     append: Append = False,
 ) -> None:
     """Makes labelled photographs for label maps: photos, labels, a manifest, a contact sheet."""
+    from augflow.data.label_maps import SHEET
     from augflow.tools.latent_sources import latent_source
-    from augflow.tools.synth import SHEET, synth_from
     from augflow.tools.synth import synth as make
+    from augflow.tools.synth import synth_from
 
     options: dict[str, Any] = {
-        "temperature": TEMPERATURE if temp is None else temp,
+        "temperature": TEMPERATURE if temp is None else abs(temp),  # -0 is 0
         "frames": frames,
         "labels": labels,
+        "fit": fit,
         "maps": boundary,
         "attributes": asked_for(has or (), lacks or ()),
         "older": older_set(overwrite, append),
@@ -108,7 +113,7 @@ def synth(
     else:
         noise: dict[str, Any] = {"samples": samples or 1, "seed": seed or 0}
         rows = make(layouts, folder(), out, same_noise=same_noise, **noise, **options)
-    typer.echo(f"{len(rows)} photographs in {out}; look at {out / SHEET}")
+    say_what_was_made(rows, out, SHEET)
 
 
 def asked_for(has: Sequence[str], lacks: Sequence[str]) -> dict[str, bool]:

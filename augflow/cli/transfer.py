@@ -10,6 +10,7 @@ import typer
 from augflow.cli.options import (
     Append,
     Boundary,
+    FitShape,
     Generator,
     Labels,
     Layouts,
@@ -17,6 +18,7 @@ from augflow.cli.options import (
     Overwrite,
     default_folder,
     older_set,
+    say_what_was_made,
 )
 
 
@@ -33,13 +35,15 @@ def transfer(
     ] = "z",
     boundary: Boundary = None,
     labels: Labels = "auto",
+    fit: FitShape = "crop",
     out: Out = Path("transferred"),
     overwrite: Overwrite = False,
     append: Append = False,
 ) -> None:
     """Moves the content of a photograph into other layouts."""
+    from augflow.data.label_maps import SHEET
     from augflow.tools.latent_sources import LatentSource
-    from augflow.tools.synth import SHEET, synth_from
+    from augflow.tools.synth import synth_from
 
     rows = synth_from(
         LatentSource(content, content_layout, "--content-layout"),
@@ -49,7 +53,8 @@ def transfer(
         kind=latents,
         show_content=True,
         labels=labels,
+        fit=fit,
         maps=boundary,
         older=older_set(overwrite, append),
     )
-    typer.echo(f"{len(rows)} photographs in {out}; look at {out / SHEET}")
+    say_what_was_made(rows, out, SHEET)

@@ -19,8 +19,23 @@ from pydantic import (
 from augflow.core import io
 from augflow.core.errors import ParamsError, on_one_line, suggest
 
+_MOST_PIXELS = 2**24
+"""Of a scene: sixteen of them, with noise in single precision, are 7 GB."""
+
+
+def _few_pixels(size: tuple[int, int]) -> tuple[int, int]:
+    """Lets pass a size that memory can hold."""
+    height, width = size
+    if height * width > _MOST_PIXELS:
+        raise ValueError(
+            f"{height}x{width} are {height * width} pixels, expected at most {_MOST_PIXELS} "
+            "(4096x4096); make it smaller"
+        )
+    return size
+
+
 Side = Annotated[int, Field(ge=8, le=2**14)]
-Size = tuple[Side, Side]
+Size = Annotated[tuple[Side, Side], AfterValidator(_few_pixels)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1, lt=2**31)]
 Whole = Annotated[int, Field(ge=0, lt=2**31)]
@@ -31,7 +46,7 @@ Threads = Annotated[int, Field(ge=1, le=1024)]
 
 
 def exact(value: float) -> float:
-    """Lets pass a number that a table holds as it is.
+    """Lets pass a number that a table holds as it is; -0 as 0.
 
     Raises:
         ValueError: it has more digits than are written; says the one that would be.
@@ -40,7 +55,7 @@ def exact(value: float) -> float:
         raise ValueError(
             f"{value!r} has more digits than tables hold; round it to {io.cell(value)}"
         )
-    return value
+    return value + 0.0
 
 
 Temperature = Annotated[float, Field(ge=0, le=2), AfterValidator(exact)]

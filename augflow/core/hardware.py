@@ -31,6 +31,9 @@ _DECISIVE = (
 )
 """Packages whose versions change bits."""
 
+_FACTS = ("python", "machine", "processor", "capability", "device", "threads")
+"""What else a fingerprint says of every machine."""
+
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -3, -4
@@ -133,6 +136,11 @@ def fingerprint(threads: int, device: str = "cpu", processes: int = 1) -> dict[s
         **({"processes": str(processes)} if processes > 1 else {}),
         **{name: _version(name) for name in _DECISIVE},
     }
+
+
+def is_fingerprint(facts: Mapping[str, str]) -> bool:
+    """Whether facts say all that every fingerprint says: others do not tell a machine."""
+    return facts.keys() >= {*_FACTS, *_DECISIVE}
 
 
 def _processor() -> str:

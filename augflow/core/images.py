@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -33,12 +33,12 @@ MOST_SCANS = 100
 _SPARE = 32
 """Bytes at the end of a JPEG that hold its last pixels, however little is coded there."""
 
-Kind = Literal["PNG", "JPEG"]
-_PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+Kind = Literal["PNG", "JPEG", "WebP"]
+_PNG, _JPEG, _WEBP = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF"
 _END = b"\0\0\0\0IEND\xaeB`\x82"
 _OTHERS = {
     b"GIF8": "a GIF",
-    b"RIFF": "a WebP",
+    _WEBP: "a WebP",
     b"BM": "a BMP",
     b"II*\0": "a TIFF",
     b"MM\0*": "a TIFF",
@@ -48,6 +48,7 @@ _OTHERS = {
     b"P5": "a PGM",
     b"P6": "a PPM",
     b"\x93NUMPY": "a NumPy array",
+    b"\xff\x0a": "a JPEG XL",
 }
 _ORIENTATION = 0x0112
 """The EXIF tag that says how a picture is to be turned, 1 where it is not."""
@@ -59,8 +60,21 @@ _MARKER = re.compile(rb"\xff+([^\x00\x01\xff\xd0-\xd7])", re.DOTALL)
 """The next marker of a JPEG: no stuffed byte and no restart."""
 _WRITTEN = {(8, 0, 0), (16, 0, 0), (8, 2, 0)}
 """Bits a channel, colour type and interlacing of the PNGs of `io.write_png`: grey or RGB."""
-_SEGMENTS = {0xE0, 0xDB, 0xC0, 0xC4, 0xDA}
-"""Codes of a JPEG that Pillow writes without metadata: JFIF, tables, head, codes, scan."""
+
+
+_RESTART = re.compile(rb"\xff[\xd0-\xd7]")
+"""A marker within the data of a JPEG's scan, from which on decoders begin anew."""
+
+_MORE = bytes((0x55, 0xA6, 0x3B, 0xD1)) * 16
+"""Nothing that decoders put in the place of data that are not there, and no marker."""
+
+
+class _Scan(NamedTuple):
+    """A scan of a JPEG: its header, and where its data begin and end."""
+
+    head: bytes
+    start: int
+    end: int
 
 
 def read_photo(path: Path) -> np.ndarray:
@@ -80,7 +94,8 @@ def read_ids(path: Path) -> np.ndarray:
     """Decodes a PNG of ids (classes or instances) strictly; a palette PNG gives its indices.
 
     Shapes:
-        returns: (H, W) uint8 or (H, W) int32 for 16-bit files; (H, W, 3) uint8 for a colour map.
+        returns: (H, W) uint8 or (H, W) int32 for 16-bit files; (H, W, 3) uint8 for a colour map,
+            black where it is wholly transparent.
 
     Raises:
         DataError: missing, no PNG, cut off, damaged, too large, with several frames, to be turned
@@ -90,26 +105,41 @@ def read_ids(path: Path) -> np.ndarray:
 
 
 def read_first_frame(path: Path) -> np.ndarray:
-    """The same of a PNG that may be an animation, or to be turned: as it is stored.
+    """The same of a PNG or WebP that may be an animation, or to be turned: as it is stored.
 
     Raises:
         DataError: it cannot be decoded, or is of a pixel format that holds no ids.
     """
-    return _read(path, ("PNG",), _ids)
+    return _read(path, ("PNG", "WebP"), _ids)
+
+
+def read_picture(path: Path) -> np.ndarray:
+    """Decodes a picture of a report: a PNG, or a WebP without losses, as strictly as a photograph.
+
+    Shapes:
+        returns: (H, W, 3) uint8.
+
+    Raises:
+        DataError: as `read_photo`.
+    """
+    return _read(path, ("PNG", "WebP"), _rgb)
 
 
 def find_foreign_part(content: bytes) -> str | None:
-    """What of a PNG or JPEG is none that augflow writes; None where all is.
+    """What of a PNG or WebP is none that augflow writes; None where all is.
 
     Pixels are what digests are of. What else a file holds may have browsers show others: further
     frames, gamma, colour profiles, transparency, palettes, a turn.
 
     References:
-        PNG Specification (third edition), sections 5.3, 11.2.1; ITU-T T.81, annex B.1.1.
+        PNG Specification (third edition), sections 5.3, 11.2.1; RFC 9649,
+        sections 2.5 and 2.6 (files of one chunk), 3.4; RFC 6386, section 9.1.
     """
     if content.startswith(_PNG):
         return _foreign_chunk(content)
-    return _foreign_segment(content) if content.startswith(_JPEG) else "neither PNG nor JPEG"
+    if content.startswith(_WEBP) and content[8:12] == b"WEBP":
+        return _foreign_webp(content)
+    return "neither PNG nor WebP"
 
 
 def _foreign_chunk(content: bytes) -> str | None:
@@ -130,17 +160,20 @@ def _foreign_chunk(content: bytes) -> str | None:
     return None
 
 
-def _foreign_segment(content: bytes) -> str | None:
-    place, code = 2, 0
-    while code != 0xDA and place + 4 <= len(content):
-        code = content[place + 1]
-        if content[place] != 0xFF or code not in _SEGMENTS:
-            return f"a segment {content[place : place + 2].hex()}"
-        place += 2 + int.from_bytes(content[place + 2 : place + 4])
-    end = _MARKER.search(content, place)
-    if end is None or end[1] != b"\xd9":
-        return "more than one scan, or no end"
-    return f"{len(content) - end.end()} bytes behind its end" if end.end() < len(content) else None
+def _foreign_webp(content: bytes) -> str | None:
+    """The simple form has one chunk, of pixels; the extended one has profiles, frames and notes."""
+    name, length = content[12:16], int.from_bytes(content[16:20], "little")
+    end = 20 + length + length % 2
+    if name not in (b"VP8 ", b"VP8L"):
+        return f"a chunk {on_one_line(name.decode('latin-1'))}"
+    if not 8 + int.from_bytes(content[4:8], "little") == end <= len(content) or length < 10:
+        return "no end"
+    if len(content) > end or any(content[20 + length : end]):
+        return f"{len(content) - end} bytes behind its end"
+    if name == b"VP8L":
+        return "transparency" if content[24] & 0x10 else None
+    shown, scaled = content[20] & 0x11 == 0x10, (content[27] | content[29]) & 0xC0
+    return None if shown and not scaled else "a frame that is not shown as it is"
 
 
 def _read(
@@ -168,7 +201,8 @@ def _content(path: Path, kinds: tuple[Kind, ...]) -> bytes:
     """All bytes; those of pipes, devices, foreign formats and enormous files are left alone."""
     try:
         facts = path.stat()
-        _require_file(facts.st_mode)
+        if other := other_kind(facts.st_mode):
+            raise DataError(f"is {other}, expected an image file; put the file itself there")
         with path.open("rb") as stream:
             head = stream.read(512)
             _require_kind(head, kinds)
@@ -184,27 +218,30 @@ def _content(path: Path, kinds: tuple[Kind, ...]) -> bytes:
         raise DataError(f"cannot be read ({getattr(fault, 'strerror', None) or fault})") from fault
 
 
-def _require_file(mode: int) -> None:
+def other_kind(mode: int) -> str | None:
+    """What is at a path, by the mode that `stat` gives it, if that is no file; else None."""
     if stat.S_ISREG(mode):
-        return
+        return None
     kinds = {stat.S_ISDIR: "a folder", stat.S_ISFIFO: "a pipe", stat.S_ISSOCK: "a socket"}
-    what = next((name for test, name in kinds.items() if test(mode)), "a device")
-    raise DataError(f"is {what}, expected an image file; put the file itself there")
+    return next((name for test, name in kinds.items() if test(mode)), "a device")
 
 
 def _require_kind(head: bytes, kinds: tuple[Kind, ...]) -> None:
     if not head:
         raise _decode_error("an empty file")
-    found = "PNG" if head.startswith(_PNG) else "JPEG" if head.startswith(_JPEG) else None
+    signs: dict[Kind, bytes] = {"PNG": _PNG, "JPEG": _JPEG, "WebP": _WEBP}
+    found = next((kind for kind, sign in signs.items() if head.startswith(sign)), None)
     if found in kinds:
         return
     expected = " or ".join(kinds)
-    if found == "JPEG":
+    if found == "JPEG" and kinds == ("PNG",):
         raise DataError(f"is a JPEG, which changes ids, expected {expected}; save ids as PNG")
     other = next((name for sign, name in _OTHERS.items() if head.startswith(sign)), None)
+    if head[4:8] == b"ftyp":
+        other = "a HEIC, AVIF or film"
     if other is not None:
         raise DataError(f"is {other}, expected {expected}; convert it")
-    raise _decode_error(f"neither PNG nor JPEG, it begins with {head[:8]!r}")
+    raise _decode_error(f"neither {' nor '.join(kinds)}, it begins with {head[:8]!r}")
 
 
 def _decode_error(reason: str) -> DataError:
@@ -216,8 +253,10 @@ def _open(content: bytes) -> Any:
     """Reads the head of a file of a known kind; no pixel is decoded."""
     from PIL.JpegImagePlugin import JpegImageFile
     from PIL.PngImagePlugin import PngImageFile
+    from PIL.WebPImagePlugin import WebPImageFile
 
-    kind = PngImageFile if content.startswith(_PNG) else JpegImageFile
+    kinds = {_PNG: PngImageFile, _WEBP: WebPImageFile}
+    kind = next((one for sign, one in kinds.items() if content.startswith(sign)), JpegImageFile)
     try:
         return kind(io.BytesIO(content))
     except SyntaxError as fault:
@@ -235,7 +274,9 @@ def _require_whole(content: bytes, image: Any) -> int:
         with _open(content) as unread:
             unread.verify()  # every chunk of its checksum, up to the end
         return _require_rows(content)
-    if len(_scans(content)[0]) > MOST_SCANS:
+    if content.startswith(_WEBP):
+        return 8
+    if len(_scans(content)) > MOST_SCANS:
         raise _decode_error(f"more than {MOST_SCANS} scans")
     return int(image.bits)
 
@@ -277,14 +318,17 @@ def _require_coded(content: bytes, image: Image.Image) -> None:
 
     Without its end marker a whole JPEG gives the same picture, and one whose data stop too early
     does not: its last rows stay black. Without its last bytes a whole one has no last rows. Of a
-    progressive one, every coefficient has to come to its last bit.
+    progressive one, every coefficient has to come to its last bit. More data behind those of a scan
+    are passed over if these are whole, and else are taken for the rest of them.
     """
-    scans, start, end = _scans(content)
-    if image.info.get("progressive"):
-        if not _is_refined(scans):
-            raise _decode_error("scans are missing")
-    elif len(scans) == 1:
-        pixels = np.asarray(image)
+    scans, pixels = _scans(content), np.asarray(image)
+    if image.info.get("progressive") and not _is_refined(scans):
+        raise _decode_error("scans are missing")
+    ends = _data_ends(content, scans)
+    if len(ends) > 1 and not np.array_equal(pixels, _rows_of(_with_more(content, ends))):
+        raise _decode_error("its data stop within the image")
+    if len(scans) == 1:
+        _, start, end = scans[0]
         if not np.array_equal(pixels, _rows_of(content[:end] + bytes(64))):
             raise _decode_error("its data stop within the image")
         shorter = content[: max(start, end - _SPARE)]
@@ -292,14 +336,29 @@ def _require_coded(content: bytes, image: Image.Image) -> None:
             raise _decode_error("it is damaged: more data than the image needs")
 
 
-def _is_refined(scans: list[bytes]) -> bool:
+def _data_ends(content: bytes, scans: list[_Scan]) -> list[int]:
+    """Where the data of scans end: before each marker from which on decoders begin anew."""
+    found = []
+    for scan in scans:
+        found += [one.start() for one in _RESTART.finditer(content, scan.start, scan.end)]
+        found.append(scan.end)
+    return found
+
+
+def _with_more(content: bytes, ends: list[int]) -> bytes:
+    """The same file with more data at each end, which a decoder skips that needs no more."""
+    parts = zip([0, *ends], [*ends, None], strict=True)
+    return _MORE.join(content[start:end] for start, end in parts)
+
+
+def _is_refined(scans: list[_Scan]) -> bool:
     """Whether every coefficient of every component comes to its last bit.
 
     References:
         ITU-T T.81, annex B.2.3 (scan headers) and G.1.1.1 (progressive scans).
     """
     last: dict[int, set[int]] = {}
-    for head in scans:
+    for head, _, _ in scans:
         components = head[3 : 3 + 2 * head[2] : 2]
         first, final, bits = head[3 + 2 * head[2] :][:3]
         for one in components:
@@ -316,21 +375,21 @@ def _rows_of(content: bytes) -> np.ndarray:
         return np.asarray(image)
 
 
-def _scans(content: bytes) -> tuple[list[bytes], int, int]:
-    """The scan headers of a JPEG, where the data of the last scan begin, and its end marker.
+def _scans(content: bytes) -> list[_Scan]:
+    """The scans of a JPEG.
 
     References:
         ITU-T T.81, annex B.1.1 (markers).
     """
-    place, start, found = 2, 0, []
+    place, found = 2, []
     while (marker := _MARKER.search(content, place)) is None or marker[1] != b"\xd9":
         if marker is None:
             raise _decode_error(f"it ends within the image, after {len(content)} bytes")
         place = marker.end() + int.from_bytes(content[marker.end() : marker.end() + 2])
         if marker[1] == b"\xda":
-            start = place
-            found.append(content[marker.end() : place])
-    return found, start, marker.start()
+            end = _MARKER.search(content, place)
+            found.append(_Scan(content[marker.end() : place], place, end.start() if end else place))
+    return found
 
 
 def _rgb(image: Image.Image, bits: int) -> np.ndarray:
@@ -370,8 +429,11 @@ def _ids(image: Image.Image, bits: int) -> np.ndarray:
         return np.asarray(image).astype(np.uint8)
     if image.mode.startswith("I"):
         return np.asarray(image).astype(np.int32)
-    if image.mode in ("RGB", "RGBA") and bits == 8:
-        return np.asarray(image.convert("RGB"))
+    if image.mode == "RGB" and bits == 8:
+        return np.asarray(image)
+    if image.mode == "RGBA" and bits == 8:
+        pixels = np.asarray(image)
+        return np.where(pixels[..., 3:] > 0, pixels[..., :3], np.uint8(0))
     raise DataError(
         f"pixel format {image.mode} of {bits} bits holds no ids; expected 8-bit or 16-bit grey, "
         "palette or 8-bit RGB: convert the file"

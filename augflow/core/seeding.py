@@ -63,7 +63,7 @@ def deterministic(seed: int, threads: int | None = None) -> None:
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.set_deterministic_debug_mode("warn")  # use_deterministic_algorithms imports the compiler
     torch.backends.cudnn.benchmark = False
     exact()
     if threads is not None:

@@ -13,7 +13,11 @@ import psutil
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
+STARTER = "AUGFLOW_STARTER"
+"""The environment's name for the process that has started a DVC, by its number."""
+
 _SHELLS = {"sh", "bash", "dash", "zsh", "fish", "ksh"}
+_MAKES = {"make", "gmake"}
 _PATIENCE = 1.0
 """Seconds between two looks at whether the process that started this one is there."""
 _heard = threading.Event()
@@ -73,19 +77,20 @@ def defer_signal() -> Iterator[Callable[[], int]]:
 
 @contextmanager
 def exit_with_parent() -> Iterator[None]:
-    """A stage that DVC runs is asked to stop when that DVC is gone, however it went.
+    """What DVC or make runs is asked to stop when that is gone, however it went.
 
-    A process that DVC has started outlives it otherwise, and would write beside its successor.
+    So is a stage whose DVC lives when the process of `STARTER` is gone. A process that they have
+    started outlives them otherwise, and would write beside its successor.
     """
-    starter = _starter() if "DVC_STAGE" in os.environ else None
-    if starter is None:
+    starters = _starters()
+    if not starters:
         yield
         return
     over = threading.Event()
 
     def watch() -> None:
         while not over.wait(_PATIENCE):
-            if not _lives(starter):
+            if not all(map(_lives, starters)):
                 if not _heard.is_set():  # a second one would end the step that is being finished
                     os.kill(os.getpid(), signal.SIGTERM)
                 return
@@ -114,19 +119,28 @@ def _handle_signals(handler: Callable[[int, FrameType | None], None]) -> Iterato
             signal.signal(number, old)
 
 
-def _starter() -> psutil.Process | None:
-    """The process that started this one, shells between them left out."""
+def _starters() -> list[psutil.Process | None]:
+    """The DVC or make that started this process, and for a stage of DVC that of `STARTER`.
+
+    Shells between them are left out. None stands for a process that is gone already.
+    """
     try:
         above = psutil.Process().parents()
-        found = next((one for one in above if one.name() not in _SHELLS), None)
+        found = [one for one in above if one.name() not in _SHELLS and one.pid > 1][:1]
+        if "DVC_STAGE" not in os.environ:
+            return [one for one in found if one.name() in _MAKES]
     except psutil.Error:
-        return None
-    return None if found is None or found.pid <= 1 else found
+        return []
+    if (number := os.environ.get(STARTER)) is None:
+        return [*found]
+    return [*found, next((one for one in above if str(one.pid) == number), None)]
 
 
-def _lives(process: psutil.Process) -> bool:
+def _lives(process: psutil.Process | None) -> bool:
     """Whether it runs: a number that another process has by now, or nobody waits for, does not."""
     try:
+        if process is None:
+            return False
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False

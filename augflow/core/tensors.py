@@ -32,12 +32,14 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         ModelError: no such file, not a whole safetensors file, numbers of another type than
             `PLAIN`, or such as are not finite.
     """
-    from safetensors import SafetensorError
+    from safetensors import SafetensorError, safe_open
     from safetensors.torch import load
 
     if not path.is_file():
         raise ModelError(f"{path}: no such file; make it again, or restore it")
     try:
+        with safe_open(path, framework="pt"):  # its head fits its length, before all is read
+            pass
         tensors = load(path.read_bytes())
     except (SafetensorError, KeyError) as fault:  # a KeyError for types torch has not
         reason = " ".join(str(fault).split())[:200]

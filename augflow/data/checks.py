@@ -13,7 +13,7 @@ import numpy as np
 from augflow.core import io
 from augflow.core.errors import DataError, on_one_line
 from augflow.data import diagnosis
-from augflow.data.classes import IGNORE
+from augflow.data.classes import IGNORE, ClassTable
 from augflow.data.readers.source import SPLITS, Fault, SourceScene, SourceSet
 
 
@@ -157,7 +157,7 @@ def examine(source: SourceSet, scene: SourceScene) -> Examined:
     """Decodes the files of a scene and checks them against the class table and each other."""
     faults: list[Fault] = []
     photo = _read(source.root, scene.photo, io.read_photo, faults)
-    ids = _read(source.root, scene.labels, io.read_ids, faults)
+    ids = _labels(source, scene, faults)
     given = None
     if scene.instances is not None:
         given = _read(source.root, scene.instances, io.read_ids, faults)
@@ -179,6 +179,40 @@ def _read(
         what = diagnosis.content_of(root / path) or what
         faults.append(Fault(path.as_posix(), what, remedy or "restore the file"))
         return None
+
+
+def _labels(source: SourceSet, scene: SourceScene, faults: list[Fault]) -> np.ndarray | None:
+    """What the labels of a scene hold: (H, W) ids, or (H, W, 3) colours."""
+    if not scene.masks:
+        ids = _read(source.root, scene.labels, io.read_ids, faults)
+        return None if ids is None else diagnosis.without_copies(ids, source.table.rows)
+    layers: list[tuple[str, np.ndarray]] = []
+    before = len(faults)
+    for label, path in scene.masks:
+        mask = _read(source.root, path, io.read_ids, faults)
+        first = layers[0][1] if layers else None
+        fault = diagnosis.of_mask(path, mask, label, first, source.table)
+        faults += [fault] if fault else []
+        if mask is not None and not fault:
+            layers.append((label, mask > mask.max(initial=0) // 2))
+    return None if len(faults) > before else join_masks(layers, source.table)
+
+
+def join_masks(layers: Sequence[tuple[str, np.ndarray]], table: ClassTable) -> np.ndarray:
+    """The label map of masks of single objects, the smaller over the larger.
+
+    What no mask covers is of class `background`, if there is one, else of none.
+
+    Shapes:
+        layers: for each the name of its class and (H, W) bool.
+        returns: (H, W) uint8, published ids.
+    """
+    id_of = {row.name: row.id for row in reversed(table.rows)}
+    none = int(table.raw_ids[IGNORE])
+    ids = np.full(layers[0][1].shape, id_of.get("background", none), np.uint8)
+    for label, mask in sorted(layers, key=lambda layer: -int(layer[1].sum())):
+        ids[mask] = id_of[label]
+    return ids
 
 
 def _size_faults(
@@ -208,7 +242,10 @@ def _classes(
     if fault:
         faults.append(fault)
         return None
-    classes = table.from_raw(ids) if source.labels == "label_ids" else table.from_train(ids)
+    if ids.ndim == 3:
+        classes = table.from_colours(ids)
+    else:
+        classes = table.from_raw(ids) if source.labels == "label_ids" else table.from_train(ids)
     if (classes == IGNORE).all():
         what, remedy = "no pixel belongs to a class", "remove the scene, or add rows to the table"
         faults.append(Fault(scene.labels.as_posix(), what, remedy))
@@ -224,6 +261,9 @@ def _instances(
 ) -> np.ndarray | None:
     if given is None or scene.instances is None:
         return None
+    if given.ndim == 3 and source.instance_factor is None:
+        codes = given.astype(np.int64) @ np.array([65536, 256, 1])
+        given = np.unique(codes, return_inverse=True)[1].reshape(codes.shape)
     if given.ndim != 2 or given.max() > 65535:
         what, remedy = "instance ids are no 16-bit map", "save them as 8-bit or 16-bit grey PNG"
         faults.append(Fault(scene.instances.as_posix(), what, remedy))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from augflow.data.classes import IGNORE, ClassTable
+from augflow.core.errors import DataError
+from augflow.data.classes import IGNORE, ClassRow, ClassTable
 from augflow.data.label_maps import names_other_classes, palette_of
 from augflow.data.readers.source import Fault
 
@@ -38,7 +40,7 @@ def of_labels(
     """
     where = path.as_posix()
     if ids.ndim != 2:
-        return _colours(where, ids, table)
+        return _of_colours(where, ids, table)
     if ids.dtype != np.uint8:
         remedy = "these may be instance ids: name the files of class ids, as 8-bit grey"
         return Fault(where, f"16-bit labels (largest id {ids.max()})", remedy)
@@ -86,7 +88,8 @@ def of_the_set(pixels: np.ndarray, table: ClassTable, labels: str) -> list[Fault
         pixels: (256,) counts by published id.
     """
     used = set(np.flatnonzero(pixels).tolist())
-    if used == {0, IGNORE} and table.count > 1:
+    learned = {row.id for row in table.rows if row.train_id != IGNORE}
+    if used == {0, IGNORE} and table.count > 1 and IGNORE not in learned:
         remedy = f"{IGNORE} is ignored: code masks as 0, 1"
         return [Fault("", f"labels hold only 0 and {IGNORE}", remedy)]
     as_train = set(range(table.count)) | {IGNORE}
@@ -128,15 +131,49 @@ def _likely(used: set[int], table: ClassTable, labels: str, is_palette: bool) ->
     return "correct the file, add the ids to the class table, or choose another data.reader"
 
 
-def _colours(where: str, pixels: np.ndarray, table: ClassTable) -> Fault:
-    if (pixels == pixels[..., :1]).all():
-        return Fault(where, "RGB labels whose channels are equal", "save one channel as 8-bit grey")
-    colours = {tuple(c) for c in np.unique(pixels.reshape(-1, 3), axis=0).tolist()}
-    if colours <= {row.colour for row in table.rows} | {(0, 0, 0)}:
-        what = f"RGB labels: the colour map of table {table.name}"
-        return Fault(where, what, "name the files of class ids, or save ids as 8-bit grey")
-    what = f"RGB labels in {len(colours)} colours, not those of table {table.name}"
-    return Fault(where, what, "save class ids as 8-bit grey")
+def without_copies(pixels: np.ndarray, rows: Sequence[ClassRow]) -> np.ndarray:
+    """One channel of a grey map that was saved as RGB; other maps as they are.
+
+    A map whose greys are all colours of a table's rows is one of colours.
+    """
+    if pixels.ndim == 2 or (pixels != pixels[..., :1]).any():
+        return pixels
+    greys = set(np.unique(pixels[..., 0]).tolist())
+    known = {row.colour[0] for row in rows if len(set(row.colour)) == 1}
+    return pixels if greys <= known | {0} and greys != {0} else pixels[..., 0]
+
+
+def _of_colours(where: str, pixels: np.ndarray, table: ClassTable) -> Fault | None:
+    try:
+        table.from_colours(pixels)
+    except DataError as error:
+        what, _, remedy = str(error).partition("; ")
+    else:
+        return None
+    count = len(np.unique(pixels.reshape(-1, 3), axis=0))
+    remedy = remedy or "add a row for it to the class table, or save class ids as 8-bit grey"
+    return Fault(where, f"labels in {count} colours: {what}", remedy)
+
+
+def of_mask(
+    path: Path,
+    mask: np.ndarray | None,
+    label: str,
+    first: np.ndarray | None,
+    table: ClassTable,
+) -> Fault | None:
+    """The fault of the mask of one object, or None; `first` is the first mask of its scene."""
+    where = path.as_posix()
+    if label not in (row.name for row in table.rows):
+        return Fault(where, f"label {label!r} is no class", "add a row for it to data.classes")
+    if mask is None:
+        return None
+    if mask.ndim != 2:
+        return Fault(where, "a mask in colours", "export the masks as PNG again")
+    if first is not None and first.shape != mask.shape:
+        what = f"size {mask.shape[0]}x{mask.shape[1]} is not that of the scene's other masks"
+        return Fault(where, what, "export the masks of this task again")
+    return None
 
 
 def _train_ids(table: ClassTable, factor: int) -> np.ndarray:

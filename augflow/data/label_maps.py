@@ -20,13 +20,21 @@ from augflow.data.scenes import Layout
 
 Labels = Literal["auto", "train_ids", "label_ids", "colours"]
 
+Fit = Literal["crop", "pad", "stretch"]
+"""What becomes of a layout of another shape than a generator's images: its middle is taken, it is
+filled up with pixels of no class, or it is resized as scenes are prepared."""
+
 LABEL_SUFFIXES = ("_gtFine_labelIds", "_gtFine_labelTrainIds", "_gtFine_color", "_label")
 """Endings of published label files, best first; of several kinds in a folder the first is read."""
+
+_OTHER_FORMATS = (".bmp", ".gif", ".tif", ".tiff", ".webp")
+"""Endings of pictures that are not read; JPEG changes ids, so such a file is a photograph."""
+_SUFFIX_OF = dict(zip(("label_ids", "train_ids", "colours"), LABEL_SUFFIXES, strict=False))
 
 _MOST_IGNORED = 0.5
 """The share of pixels without a class from which ids are hardly published ones."""
 
-PREVIEW, SHEET = "_preview", "contact_sheet"
+PREVIEW, SHEET = "_preview", "contact_sheet.png"
 """The ending of pictures that commands write beside each label map, and the name of one of all."""
 
 _MOST_COLOURS = 256
@@ -43,6 +51,8 @@ MAP_SUFFIXES = (*INSTANCES, "_boundary")
 class NamedLayout:
     """A layout at a generator's size, under the core name of its file.
 
+    `before` are the height and width that it had.
+
     Shapes:
         layout: a batch of one.
     """
@@ -50,6 +60,7 @@ class NamedLayout:
     name: str
     path: Path
     layout: Layout
+    before: tuple[int, int]
 
 
 def read_layouts(
@@ -59,6 +70,7 @@ def read_layouts(
     *,
     labels: Labels = "auto",
     maps: Path | None = None,
+    fit: Fit = "stretch",
 ) -> list[NamedLayout]:
     """All label maps below a folder, or one file, resized (nearest) to a generator's size.
 
@@ -74,12 +86,13 @@ def read_layouts(
         labels: what the files hold, if it is not to be guessed.
         maps: a folder with a map per layout, of the same core name and size; or the file of a
             single layout.
+        fit: what becomes of those of another shape.
 
     Raises:
         DataError: with every fault of every file.
     """
     faults = Faults()
-    paths, faults.lines = label_files(folder)
+    paths, faults.lines = label_files(folder, labels)
     decoded = {}
     for name, path in paths.items():
         with faults.collect():
@@ -98,18 +111,49 @@ def read_layouts(
     for name, ids in decoded.items():
         path = paths[name]
         with faults.collect(), prefix_errors(path):
-            classes = known_classes(path, ids, table, kind)
-            boundary = _boundary(classes, table, _map_of(name, edges, maps), size)
-            found.append(NamedLayout(name, path, _layout(classes, boundary, size)))
+            classes = known_classes(path, ids, table, kind, told=labels != "auto")
+            boundary = _boundary(classes, table, _map_of(name, edges, maps), size, fit)
+            layout = _layout(fit_shape(classes, size, fit, IGNORE), boundary, size)
+            found.append(NamedLayout(name, path, layout, classes.shape[:2]))
     faults.raise_if_any()
     return found
 
 
-def label_files(folder: Path) -> tuple[dict[str, Path], list[str]]:
+def is_of_shape(shape: tuple[int, int], size: tuple[int, int]) -> bool:
+    """Whether a map has the shape of a size, but for less than a pixel of the size."""
+    height, width = shape[0] * size[1] / shape[1], shape[1] * size[0] / shape[0]
+    return abs(height - size[0]) < 1 and abs(width - size[1]) < 1
+
+
+def fit_shape(values: np.ndarray, size: tuple[int, int], fit: Fit, filling: int) -> np.ndarray:
+    """The middle of a map in the shape of a size, or all of it with a margin.
+
+    Shapes:
+        values: (H, W).
+        returns: (H', W'), of the shape of the size unless it is to be stretched.
+    """
+    if fit == "stretch" or is_of_shape(values.shape[:2], size):
+        return values
+    pick = min if fit == "crop" else max
+    height, width = values.shape
+    new = (
+        max(1, pick(height, round(width * size[0] / size[1]))),
+        max(1, pick(width, round(height * size[1] / size[0]))),
+    )
+    top, left = abs(new[0] - height) // 2, abs(new[1] - width) // 2
+    if fit == "crop":
+        return values[top : top + new[0], left : left + new[1]]
+    found = np.full(new, filling, values.dtype)
+    found[top : top + height, left : left + width] = values
+    return found
+
+
+def label_files(folder: Path, labels: Labels = "auto") -> tuple[dict[str, Path], list[str]]:
     """Core name -> file of every label map below a folder, sorted by name, and other files' faults.
 
     A single file is taken as it is. Where files have a published ending, one that has none and
-    belongs to none of them is a fault: it would be left out.
+    belongs to none of them is a fault: it would be left out. So is a picture of another format.
+    Of several endings that of `labels` is taken, if it is among them.
 
     Raises:
         DataError: the folder is missing or holds no PNG.
@@ -118,14 +162,22 @@ def label_files(folder: Path) -> tuple[dict[str, Path], list[str]]:
         return io.index_by_name(folder, [folder], core_name)
     paths, faults = _pngs(folder)
     maps = [path for path in paths if not path.stem.endswith(MAP_SUFFIXES)]
-    for suffix in LABEL_SUFFIXES:
+    told = _SUFFIX_OF.get(labels, LABEL_SUFFIXES[0])
+    for suffix in sorted(LABEL_SUFFIXES, key=lambda suffix: suffix != told):
         some = [path for path in maps if path.stem.endswith(suffix)]
         if some:
             faults += _left_over(suffix, some, maps)
             paths = some
             break
     found, wrong = io.index_by_name(folder, paths, core_name)
-    return found, faults + wrong
+    others, _ = io.images_below(folder, _OTHER_FORMATS)
+    unread = [
+        f"{on_one_line(path)}: no PNG, so it would be left out; save ids or colours as PNG, or "
+        "move it out of the folder"
+        for path in others
+        if core_name(path) not in found
+    ]
+    return found, faults + wrong + unread
 
 
 def _left_over(suffix: str, taken: list[Path], maps: list[Path]) -> list[str]:
@@ -135,7 +187,9 @@ def _left_over(suffix: str, taken: list[Path], maps: list[Path]) -> list[str]:
         f"{on_one_line(path)}: not named NAME{suffix}.png as others are, so it would be left out; "
         "rename it, or move it out of the folder"
         for path in maps
-        if core_name(path).removesuffix(PREVIEW) not in {*names, SHEET} and _is_label_map(path)
+        if path.name != SHEET
+        and core_name(path).removesuffix(PREVIEW) not in names
+        and _is_label_map(path)
     ]
 
 
@@ -143,6 +197,8 @@ def _is_label_map(path: Path) -> bool:
     """Whether a file is grey, or of few colours; photographs and contact sheets may lie beside."""
     from PIL import Image
 
+    if not path.is_file():  # nobody waits for a pipe
+        return False
     try:
         with Image.open(path) as image:
             grey = image.mode in ("1", "L", "P") or image.mode.startswith("I")
@@ -193,7 +249,7 @@ def single_layout(
     ids = io.read_ids(path)
     kind = labels if labels != "auto" else kind_of({path.stem: path}, {path.stem: ids}, table)
     with prefix_errors(path):
-        classes = known_classes(path, ids, table, kind)
+        classes = known_classes(path, ids, table, kind, told=labels != "auto")
         if photo is not None and classes.shape != photo.shape[:2]:
             raise DataError(
                 f"{classes.shape[0]}x{classes.shape[1]}, its photograph "
@@ -293,6 +349,8 @@ def kind_of(paths: dict[str, Path], decoded: dict[str, np.ndarray], table: Class
     grey = [ids for ids in decoded.values() if ids.ndim == 2]
     if not grey:
         return "colours"
+    if any(row.id == IGNORE != row.train_id for row in table.rows):
+        return "label_ids"  # of masks, whose 255 is a class
     highest = max(int(ids[ids != IGNORE].max(initial=0)) for ids in grey)
     if highest >= table.count:
         _require_one_reading(decoded, table)
@@ -351,24 +409,44 @@ def _require_one_reading(decoded: dict[str, np.ndarray], table: ClassTable) -> N
         )
 
 
-def known_classes(path: Path, ids: np.ndarray, table: ClassTable, kind: Labels) -> np.ndarray:
+def known_classes(
+    path: Path, ids: np.ndarray, table: ClassTable, kind: Labels, told: bool = False
+) -> np.ndarray:
     """The train ids of what a file of a kind holds, (H, W) uint8.
+
+    Where the kind was `told`, it decides what may be read in two ways: the indices or the colours
+    of a palette, one of three equal channels or colours.
 
     Raises:
         DataError: it holds what the table does not know, or no class at all, or is a palette PNG
             of other colours.
     """
+    if told:
+        ids = _as_told(path, ids, kind)
     if ids.ndim == 3:
         return _of_some_class(_with_advice(table.from_colours, ids))
     if kind == "colours":
         raise DataError("holds ids, expected a colour map: convert it or set --labels")
     classes = _with_advice(table.from_raw if kind == "label_ids" else table.from_train, ids)
-    if is_recoloured(path, ids, table, "label_ids" if kind == "label_ids" else "train_ids"):
+    published = "label_ids" if kind == "label_ids" else "train_ids"
+    if not told and is_recoloured(path, ids, table, published):
         raise DataError(
-            "palette PNG: its colours are other classes than its indices; save class "
-            "ids as 8-bit grey, or the colours as RGB"
+            "palette PNG: its colours are other classes than its indices; say with --labels which "
+            "of them are meant"
         )
     return _of_some_class(classes)
+
+
+def _as_told(path: Path, ids: np.ndarray, kind: Labels) -> np.ndarray:
+    """What a file holds, read as it was told: (H, W, 3) for colours, (H, W) for ids."""
+    if kind == "colours" and ids.ndim == 2 and ids.dtype == np.uint8:
+        palette = palette_of(path)
+        return ids if palette is None else np.resize(palette, (256, 3)).astype(np.uint8)[ids]
+    if kind != "colours" and ids.ndim == 3:
+        if (ids != ids[..., :1]).any():
+            raise DataError(f"holds colours, --labels says {kind}; say --labels colours")
+        return ids[..., 0]
+    return ids
 
 
 def _of_some_class(classes: np.ndarray) -> np.ndarray:
@@ -393,20 +471,25 @@ def _map_of(name: str, maps: dict[str, Path] | None, folder: Path | None) -> Pat
 
 
 def _boundary(
-    classes: np.ndarray, table: ClassTable, edges: Path | None, size: tuple[int, int]
+    classes: np.ndarray,
+    table: ClassTable,
+    edges: Path | None,
+    size: tuple[int, int],
+    fit: Fit = "stretch",
 ) -> np.ndarray:
     """The boundary map at a generator's size, (h, w) uint8."""
     if edges is None:
-        guess = boundaries.guessed_instances(classes, table.things)
+        guess = boundaries.guessed_instances(fit_shape(classes, size, fit, IGNORE), table.things)
         return boundaries.resize_boundary(boundaries.boundary_map(guess), size)
     ids = io.read_ids(edges)
     if ids.shape != classes.shape:
         raise DataError(f"{edges} is {ids.shape}, the layout {classes.shape}; make them equal")
     if ids.dtype == np.int32 or edges.stem.endswith(MAP_SUFFIXES[:2]):
+        ids = fit_shape(ids, size, fit, 0)
         return boundaries.resize_boundary(boundaries.boundary_map(ids), size)
     values = set(np.unique(ids).tolist())
     if values <= {0, 1} or values <= {0, 255}:
-        return boundaries.resize_boundary(ids > 0, size)
+        return boundaries.resize_boundary(fit_shape(ids, size, fit, 0) > 0, size)
     if ids.shape == size:
         return ids
     raise DataError(

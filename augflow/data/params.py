@@ -4,18 +4,34 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from augflow.core.config import Count, Grey, Section, Seed, Size
 from augflow.core.errors import on_one_line
 
 
+def _inner_folder(name: str) -> str:
+    if not name.isprintable() or name.startswith("/") or ".." in name.split("/") or not name:
+        raise ValueError(
+            f"expected a folder below data.root, without .., got {on_one_line(name, 80)}"
+        )
+    return name
+
+
+InnerFolder = Annotated[str, AfterValidator(_inner_folder)]
+
+
 class ClassParams(Section):
-    """One row of a class table of one's own (reader `folder`)."""
+    """One row of a class table of one's own (readers `folder` and `label_studio`).
+
+    `id` is what labels hold, and what they are given back as; labels in colours hold `colour`. Rows
+    without a `train_id` are numbered in their order; 255 stands for pixels of no class. Things are
+    countable objects.
+    """
 
     name: str
     id: int
-    train_id: int
+    train_id: int | None = None
     thing: bool = False
     colour: tuple[Grey, Grey, Grey]
 
@@ -36,17 +52,30 @@ class CountsParams(Section):
     val: Count
 
 
+class FoldersParams(Section):
+    """Where reader `folder` looks below the root; each folder may hold `train` and `val`."""
+
+    photos: InnerFolder = "images"
+    labels: InnerFolder = "labels"
+    instances: InnerFolder = "instances"
+
+
 class DataParams(Section):
     """Which photographs, and what `prepare` makes of them.
 
-    Attributes:
-        counts: compared with what is there by all that reads the data set; of embedded scenes
-            `streets` says it.
-        skip_faulty: leave scenes with faults out, and list them, instead of refusing the data set.
+    Labels in colours are read by the colours of the class table, whatever `labels` says of ids.
+    Photographs are resized to `size`, height and width, which generators halve `levels` times.
+    Where a data set has no validation scenes of its own, `val_fraction` of its drives are held out.
+    `limit` is the most scenes that a split keeps. `counts` are compared with what is there by all
+    that reads the data set; of embedded scenes `streets` says it. `skip_faulty` leaves scenes with
+    faults out, and lists them, instead of refusing the data set.
     """
 
-    reader: Literal["streets", "cityscapes", "camvid", "idd_lite", "kitti", "folder"]
+    reader: Literal[
+        "streets", "cityscapes", "camvid", "idd_lite", "kitti", "folder", "label_studio"
+    ]
     root: str
+    folders: FoldersParams = FoldersParams()
     labels: Literal["label_ids", "train_ids"] = "label_ids"
     size: Size
     levels: Annotated[int, Field(ge=1, le=8)] = 3

@@ -77,6 +77,8 @@ class Layout:
     ) -> Layout:
         """A label map (PNG: train ids, published ids or colours), resized for a generator.
 
+        One of another shape is squashed; cut it before, to keep the shape of things.
+
         >>> gen = augflow.load("generator")
         >>> augflow.Layout.read("maps/crossing.png", like=gen).size
         (32, 48)

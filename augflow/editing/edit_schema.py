@@ -20,8 +20,10 @@ NEAREST = "nearest"
 Origin = tuple[str, str | None]
 """A file to paste from, and its instance ids if it has them."""
 
-Number = Annotated[float, Field(allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Number = Annotated[float, Field(ge=-1000, le=1000)]
+Positive = Annotated[float, Field(ge=1e-6, le=1000)]
+"""In fractions of the picture's height or width; beyond these bounds nothing is meant."""
+
 Point = tuple[Fraction, Fraction]
 Place = tuple[Number, Number]
 Extent = tuple[Positive, Positive]

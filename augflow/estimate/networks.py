@@ -7,6 +7,7 @@ measured on a small real piece of each kind of work.
 from __future__ import annotations
 
 import math
+import os
 import subprocess
 import sys
 import time
@@ -76,30 +77,39 @@ def count(work: Callable[[], object], networks: Iterable[nn.Module], truth: bool
     See `MetaScalarMode` for `truth`.
     """
     apart = [t for one in networks for t in (*one.parameters(), *one.buffers())]
-    with Operations() as done, PeakBytes(META, apart) as held, MetaScalarMode(truth):
+    with PeakBytes(META, apart) as held, MetaScalarMode(truth):
         work()
-    return Cost(done.total, held.most)
+    return Cost(held.total, held.most)
 
 
 @cache
 def start_seconds(segmenting: bool) -> float:
-    """How long it takes until a stage begins to work, with or without mmsegmentation."""
+    """How long it takes until a stage begins to work, with or without mmsegmentation.
+
+    It is the processor's time, which other programs do not take.
+    """
     words = [sys.executable, "-c", _HEAVY if segmenting else _LIGHT]
-    start = time.perf_counter()
+    before = os.times()
     subprocess.run(words, check=True, capture_output=True)  # noqa: S603 - of fixed words
-    return time.perf_counter() - start
+    after = os.times()
+    return sum(after[2:4]) - sum(before[2:4])
 
 
 def operations_per_second(network: Network, kind: str, device: torch.device) -> float:
-    """The speed of a kind of work, a piece of which is done twice: to count, and by the clock."""
+    """The speed of a kind of work, a piece of which is done twice: to count, and by the clock.
+
+    A single thread of the processor goes by the time that it has had, as other programs may run.
+    """
     work = network.piece(kind, device)
     with Operations() as done:
         work()
     _finish(device)
-    start = time.perf_counter()
+    alone = device.type == "cpu" and torch.get_num_threads() == 1
+    clock = time.process_time if alone else time.perf_counter
+    start = clock()
     work()
     _finish(device)
-    return done.total / (time.perf_counter() - start)
+    return done.total / (clock() - start)
 
 
 def _finish(device: torch.device) -> None:
@@ -108,12 +118,15 @@ def _finish(device: torch.device) -> None:
 
 
 def noise_scenes(count: int, size: tuple[int, int], classes: int) -> Scene:
-    """Scenes of no meaning: noise, and bands of classes, more of them from scene to scene."""
-    rng = seeding.generator(0, "estimate")
-    image = torch.from_numpy(rng.integers(0, 256, (count, 3, *size), dtype=np.uint8))
+    """Scenes of no meaning: a row of noise, and bands of classes, more from scene to scene.
+
+    Of whatever size, they take the memory of a row and a column: all others are views of these.
+    """
+    rng, full = seeding.generator(0, "estimate"), (count, *size)
+    image = torch.from_numpy(rng.integers(0, 256, (count, 3, 1, size[1]), dtype=np.uint8))
     bands = np.outer(1 + np.arange(count) % classes, np.arange(size[0])) // size[0]
-    maps = np.broadcast_to(bands[:, :, None], (count, *size)).astype(np.uint8)
-    return Scene(image, Layout(torch.from_numpy(maps.copy()), torch.zeros(count, *size)))
+    maps = torch.from_numpy(bands.astype(np.uint8))[:, :, None].expand(full)
+    return Scene(image.expand(count, 3, *size), Layout(maps, torch.zeros(1, 1, 1).expand(full)))
 
 
 class DryRunLearner(GeneratorLearner):
@@ -188,7 +201,8 @@ class Training:
             return lambda: sample_at_temperatures(made, layout, [1], [0.8])
         most = LIMIT * work.params.batch_size // max(work.step(0).operations, 1)
         scenes = work.scenes[: max(1, min(work.params.batch_size, most))]
-        return lambda: learner.step(scenes, np.random.default_rng(0), 1)
+        number = self.params.steps - 1 if hasattr(learner, "border") else 1
+        return lambda: learner.step(scenes, np.random.default_rng(0), number)
 
     def small_enough(self) -> Training:
         """This, or the smallest generator of its system where even one row takes too long."""
@@ -222,7 +236,8 @@ class Training:
         """Operations of all steps, which differ where a learner has two stages."""
         steps = self.params.steps
         border = min(getattr(self.learner, "border", steps), steps)
-        kinds = ((border, 0), (steps - border, steps - 1))
+        later = steps - border  # the first of these sets actnorms besides
+        kinds = ((border, 0), (min(later, 1), border), (max(later - 1, 0), steps - 1))
         epochs = -(-steps // self.learner.config.outer) if self.choosing else 0
         return sum(n * self.step(at).operations for n, at in kinds if n) + epochs * self.choosing
 
@@ -344,7 +359,7 @@ class Segmenter:
     @cached_property
     def prediction(self) -> Cost:
         """The class map of an image."""
-        image = noise_scenes(1, self.size, self.table.count).image.float() / 255
+        image = torch.zeros(1, 3, *self.size, device=META)
         return count(lambda: self._segmenter.predict(image), [self.network])
 
     def memory(self, rows: int) -> int:
@@ -354,7 +369,7 @@ class Segmenter:
     def _step(self, rows: int) -> Cost:
         from torch.fx.experimental import _config
 
-        scene = noise_scenes(rows, self.size, self.table.count)
+        scene = noise_scenes(rows, self.size, self.table.count).to(META)
         self.network.train()
         self.network.zero_grad()
 

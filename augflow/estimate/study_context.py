@@ -17,10 +17,9 @@ from augflow.core.config import Section
 from augflow.core.errors import ModelError
 from augflow.core.hardware import DiskUsage
 from augflow.data import readers
-from augflow.data.classes import ClassTable, table
+from augflow.data.classes import ClassTable
 from augflow.data.folds import folds
 from augflow.data.params import DataParams, StreetsParams
-from augflow.data.readers.folder import own_table
 from augflow.data.readers.source import SourceSet
 from augflow.data.scenes import prepared_facts
 from augflow.editing.compose import numbers
@@ -238,8 +237,7 @@ def _class_table(project: Project) -> ClassTable:
     """
     if (project.prepared_folder / "dataset.json").exists():
         return prepared_facts(project.prepared_folder)[0]
-    data = project.params.data
-    return own_table(data.classes or ()) if data.reader == "folder" else table(data.reader)
+    return readers.class_table(project.params.data)
 
 
 def _sections(params: Params) -> list[SegmenterParams]:

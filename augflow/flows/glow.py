@@ -57,6 +57,7 @@ class GlowShape:
     prior_bound: float | None = None
     prior: PriorKind = "learned"
     coupling_bound: float | None = None
+    scale_bound: float | None = None
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -135,7 +136,16 @@ class Glow(nn.Module):
         self.shape = shape
         last = len(shape.steps) - 1
         self.levels = nn.ModuleList(
-            Level(steps, c, features, width, shape.edge, shape.floor, shape.coupling_bound)
+            Level(
+                steps,
+                c,
+                features,
+                width,
+                shape.edge,
+                shape.floor,
+                shape.coupling_bound,
+                shape.scale_bound,
+            )
             for steps, c, features, width in zip(
                 shape.steps, shape.channels, shape.features, shape.widths, strict=True
             )
@@ -325,7 +335,7 @@ class Plan:
                 down.factor(z, log_det, self.prior(number, None, None))
                 continue
             own = source.tower.level(number)
-            unbounded = own.coupling.floor == 0
+            unbounded = not own.coupling.gain_is_bounded
             joint = JointLevel(
                 target, TowerLevel(own, source.conditioners[number], keeps or unbounded)
             )

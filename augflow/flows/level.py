@@ -112,11 +112,12 @@ class Level(StepMaths):
         edge: str,
         floor: float,
         bound: float | None = None,
+        scale_bound: float | None = None,
     ) -> None:
         """Makes the coupling networks; all other parameters come from outside."""
         super().__init__()
         self.nets = CouplingNets(steps, channels, features, width, edge, bound)
-        self.coupling: AffineCoupling = AffineCoupling(floor)
+        self.coupling: AffineCoupling = AffineCoupling(floor, scale_bound)
 
     def forward(
         self, x: Tensor, params: LevelParams, *, traced: bool = False

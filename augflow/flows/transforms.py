@@ -229,7 +229,8 @@ class AffineCoupling(AffineMap):
     """The map of a Glow's coupling, with s = floor + (1 - floor) * sigmoid(o + 2).
 
     A floor above 0 bounds the inverse's gain; the papers have none, and their flows can divide by
-    zero.
+    zero. Such a scale only contracts towards the latents, so every inverse step expands. With
+    `bound` it is s = exp(bound * tanh(o / bound)) instead, which does either.
 
     References:
         Full-Glow, equations 7 to 10; Lugmayr et al. 2020, "SRFlow", for the floor.
@@ -237,13 +238,20 @@ class AffineCoupling(AffineMap):
 
     shifts_first = True
 
-    def __init__(self, floor: float = 0.0) -> None:
-        """Sets the lower bound of the scale, in [0, 1)."""
+    def __init__(self, floor: float = 0.0, bound: float | None = None) -> None:
+        """Sets the lower bound of the scale, in [0, 1), or the bound of |log s|."""
         super().__init__()
-        self.floor = floor
+        self.floor, self.bound = floor, bound
+
+    @property
+    def gain_is_bounded(self) -> bool:
+        """Whether the inverse's gain has a limit."""
+        return self.bound is not None or self.floor > 0
 
     def log_scale(self, raw: Tensor) -> Tensor:
-        """The logarithm of s, in (log floor, 0)."""
+        """The logarithm of s, in (log floor, 0) or (-bound, bound)."""
+        if self.bound is not None:
+            return self.bound * torch.tanh(raw / self.bound)
         if self.floor == 0:
             return F.logsigmoid(raw + 2)
         return torch.log(self.floor + (1 - self.floor) * torch.sigmoid(raw + 2))

@@ -16,10 +16,11 @@ from augflow.data.classes import ClassTable
 from augflow.data.scenes import Layout
 from augflow.flows.glow import Glow, Plan
 from augflow.generators.likelihood import FlowGenerator
+from augflow.generators.mean import MEANS, MeanConfig
 from augflow.generators.raw_glow import RELEASED, REPAIRED, RawGlow, RawGlowConfig
 
 
-class CondGlowConfig(RawGlowConfig):
+class CondGlowConfig(RawGlowConfig, MeanConfig):
     """C-Glow for photographs.
 
     `source`: the conditioning networks see palette colours (3 planes) or one plane per class, in
@@ -51,18 +52,19 @@ C_GLOW: dict[str, dict[str, Any]] = {
     "v1": {**_OURS, **_V1},
     "v2": {**_OURS, **_V2},
     # version 1 is the shallower flow with the wider conditioning networks
-    "v1_tiny": {**_OURS, **_TINY},
+    "v1_tiny": {**_OURS, **_TINY, "mean": MEANS["tiny"]},
     "v2_tiny": {
         **_OURS, **_TINY, "steps": (6, 10, 10), "conv_channels": 8, "linear_width": 10,
+        "mean": MEANS["tiny"],
     },
     "released_tiny": {**RELEASED, **_TINY},
     "v1_small": {
         **_OURS, "size": (64, 96), "steps": (4, 6, 6), "width": (64, 128, 128),
-        "conv_channels": 24, "linear_width": 32,
+        "conv_channels": 24, "linear_width": 32, "mean": MEANS["small"],
     },
     "v2_small": {
         **_OURS, "size": (64, 96), "steps": (4, 8, 8, 4), "width": (64, 128, 128, 128),
-        "conv_channels": 8, "linear_width": 12,
+        "conv_channels": 8, "linear_width": 12, "mean": MEANS["small"],
     },
 }  # fmt: skip
 
@@ -79,6 +81,7 @@ class CondGlow(FlowGenerator):
         self.hold_palette()
         planes = 3 if config.source == "palette" else table.count
         self.raw = RawGlow(config, 3, planes + (config.boundary == "plane"), seed)
+        self.hold_mean(config, seed)
 
     @property
     def target(self) -> Glow:  # type: ignore[override]
@@ -91,6 +94,7 @@ class CondGlow(FlowGenerator):
 
     def initialise(self, image: Tensor, layout: Layout, noise: Tensor) -> None:
         """See `LikelihoodGenerator.initialise`."""
+        image = image if self.mean is None else image - self.mean(layout)
         self.raw.initialise(image, self._planes(layout))
 
     def _planes(self, layout: Layout) -> Tensor:

@@ -18,26 +18,35 @@ from augflow.flows.density import bits_per_dim, discrete_log_prob
 from augflow.flows.glow import Encoding, Glow, Plan
 from augflow.flows.params import LevelParams
 from augflow.generators.base import Generator, Likelihood
+from augflow.generators.mean import MeanNetwork
 
 
 @dataclass(frozen=True)
 class FlowConditions:
-    """Parameters of every level's steps for a batch of layouts."""
+    """Parameters of every level's steps for a batch of layouts.
+
+    `mean`, (N, 3, H, W), is what photographs are taken from before the flow sees them, if anything.
+    """
 
     levels: tuple[LevelParams, ...]
     count: int
+    mean: Tensor | None = field(default=None, kw_only=True)
 
     def __len__(self) -> int:
         return self.count
 
     def rows(self, rows: Sequence[int]) -> FlowConditions:
         """The conditions of some layouts; a layout may be taken several times."""
-        return FlowConditions(tuple(level.rows(rows) for level in self.levels), len(rows))
+        mean = None if self.mean is None else self.mean[list(rows)]
+        levels = tuple(level.rows(rows) for level in self.levels)
+        return FlowConditions(levels, len(rows), mean=mean)
 
 
-def flow_conditions(flow: Glow, plan: Plan, count: int) -> FlowConditions:
+def flow_conditions(
+    flow: Glow, plan: Plan, count: int, mean: Tensor | None = None
+) -> FlowConditions:
     """All that a plan decides for so many layouts, worked out once for all samples."""
-    return FlowConditions(flow.precompute(plan.params()[0]), count)
+    return FlowConditions(flow.precompute(plan.params()[0]), count, mean=mean)
 
 
 @dataclass(frozen=True)
@@ -125,9 +134,24 @@ class FlowGenerator(LikelihoodGenerator):
     """One flow of photographs, `target`, whose step parameters come from the layout.
 
     Subclasses set `config`, `table` and `target` and say how a layout conditions the flow (`plan`).
+
+    Attributes:
+        mean: paints what is taken from photographs before the flow sees them, if anything is.
     """
 
     target: Glow
+    mean: MeanNetwork | None
+
+    def __init__(self) -> None:
+        """Begins without a mean."""
+        super().__init__()
+        self.mean = None
+
+    def hold_mean(self, config: Any, seed: int) -> None:
+        """Makes the network of the mean, if the configuration (a `MeanConfig`) asks for one."""
+        if config.mean:
+            with seeding.torch_seeded(seeding.derive(seed, "mean")):
+                self.mean = MeanNetwork(config, config.size, self.table.count)
 
     @property
     def stretch(self) -> float:
@@ -150,13 +174,15 @@ class FlowGenerator(LikelihoodGenerator):
 
     def terms(self, image: Tensor, layout: Layout, planes: Tensor) -> Terms:
         """See `LikelihoodGenerator.terms`."""
-        encoding, source = self.learning(image, layout, planes)
-        return Terms(encoding.log_prob, source if self.source_weight else None)
+        mean = self.mean(layout) if self.mean else None
+        encoding, source = self.learning(_less(image, mean), layout, planes)
+        extra = {"mean_loss": self.mean.loss(mean, image)} if self.mean and mean is not None else {}
+        return Terms(encoding.log_prob, source if self.source_weight else None, extra)
 
     def learning(
         self, image: Tensor, layout: Layout, planes: Tensor
     ) -> tuple[Encoding, Tensor | None]:
-        """The encoding of photographs, and the source's log-density, as `memory` says.
+        """The encoding of photographs less their mean, and the source's log-density.
 
         Shapes:
             image, planes: see `terms`.
@@ -172,13 +198,15 @@ class FlowGenerator(LikelihoodGenerator):
     @torch.no_grad()
     def initialise(self, image: Tensor, layout: Layout, noise: Tensor) -> None:
         """See `LikelihoodGenerator.initialise`."""
+        image = _less(image, self.mean(layout) if self.mean else None)
         self.plan(layout, noise).initialise(self.target, image * self.stretch)
 
     @torch.no_grad()
     def condition(self, layout: Layout) -> FlowConditions:
-        """All that depends on the layouts alone: step parameters, inverted matrices, shares."""
+        """All that depends on the layouts alone: the mean, step parameters, inverted matrices."""
         self.check_size(layout)
-        return flow_conditions(self.target, self.plan(layout), len(layout))
+        mean = self.mean(layout) if self.mean else None
+        return flow_conditions(self.target, self.plan(layout), len(layout), mean)
 
     @torch.no_grad()
     def log_prob(self, image: Tensor, conditions: FlowConditions) -> Tensor:
@@ -198,19 +226,30 @@ class FlowGenerator(LikelihoodGenerator):
     @torch.no_grad()
     def decode(self, latents: Sequence[Tensor], conditions: FlowConditions) -> Tensor:
         """See `LikelihoodGenerator.decode`."""
-        return self.target.decode(latents, conditions.levels) / self.stretch
+        decoded = self.target.decode(latents, conditions.levels) / self.stretch
+        return _more(decoded, conditions.mean)
 
     def decode_latents(self, latents: Sequence[Tensor], conditions: FlowConditions) -> Tensor:
         """See `Generator.decode_latents`."""
-        return self.target.decode_noise(latents, conditions.levels) / self.stretch
+        decoded = self.target.decode_noise(latents, conditions.levels) / self.stretch
+        return _more(decoded, conditions.mean)
 
     def _encode(self, image: Tensor, conditions: FlowConditions) -> Encoding:
+        image = _less(image, conditions.mean)
         return self._undo_stretch(self.target.encode(image * self.stretch, conditions.levels))
 
     def _undo_stretch(self, encoding: Encoding) -> Encoding:
         """An encoding with the density of the photograph as it was before the stretch."""
         moved = self.dims * math.log(self.stretch)
         return replace(encoding, log_prob=encoding.log_prob + moved)
+
+
+def _less(image: Tensor, mean: Tensor | None) -> Tensor:
+    return image if mean is None else image - mean
+
+
+def _more(image: Tensor, mean: Tensor | None) -> Tensor:
+    return image if mean is None else image + mean
 
 
 def content_noise(layout: Layout, planes: int) -> Tensor:

@@ -15,6 +15,7 @@ from augflow.core.errors import ParamsError, suggest
 from augflow.flows.conditioners import Learned
 from augflow.flows.glow import GlowShape
 from augflow.generators.base import misfit
+from augflow.generators.mean import MEANS, MeanConfig
 
 Size = tuple[Count, Count]
 
@@ -23,15 +24,18 @@ class GlowConfig(Section):
     """An unconditional Glow of photographs: the floor that a conditional flow must beat.
 
     `width` is the hidden width of the coupling networks, one number or one per level.
-    `floor` bounds the coupling scale from below, `actnorm` says whether its scale is learned raw
-    (as the papers) or as a logarithm, `min_std` bounds its data-dependent initial value, `edge` is
-    the padding of the zero convolutions, `prior_bound` bounds the priors' log standard deviation.
+    `floor` bounds the coupling scale from below; with `scale_bound` its logarithm is kept within
+    +-scale_bound instead, so that neither direction only expands. `actnorm` says whether its scale
+    is learned raw (as the papers) or as a logarithm, `min_std` bounds its data-dependent initial
+    value, `edge` is the padding of the zero convolutions, `prior_bound` bounds the priors' log
+    standard deviation.
     """
 
     size: Size
     steps: tuple[Count, ...]
     width: Count | tuple[Count, ...] = 512
     floor: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    scale_bound: Annotated[float, Field(gt=0)] | None = None
     actnorm: Literal["raw", "log"] = "raw"
     min_std: Annotated[float, Field(gt=0)] = 1e-6
     edge: Literal["ones", "zeros"] = "ones"
@@ -51,7 +55,15 @@ class GlowConfig(Section):
         """The shape of a tower of so many channels that reads no condition, but for `changes`."""
         none = (0,) * len(self.steps)
         shape = GlowShape(
-            inputs, self.steps, self.widths, none, none, self.edge, self.floor, self.prior_bound
+            inputs,
+            self.steps,
+            self.widths,
+            none,
+            none,
+            self.edge,
+            self.floor,
+            self.prior_bound,
+            scale_bound=self.scale_bound,
         )
         return replace(shape, **changes)
 
@@ -71,7 +83,7 @@ class GlowConfig(Section):
         return self
 
 
-class TwoTowersConfig(GlowConfig):
+class TwoTowersConfig(GlowConfig, MeanConfig):
     """What the two-tower systems have in common.
 
     `source`: the source flow sees palette colours (3 planes) or one plane per class. `boundary`:
@@ -122,7 +134,7 @@ _OURS: dict[str, Any] = {
     "head": "pooled",
     "head_bound": 1.5,
     "strict_lu": True,
-    "floor": 0.3,
+    "scale_bound": 0.7,
     "actnorm": "log",
     "min_std": 0.02,
     "prior": "source",
@@ -140,18 +152,20 @@ FULL_GLOW: dict[str, dict[str, Any]] = {
     "config_f": {**_PAPER, "steps": (30,) * 4},
     "config_h": {**_PAPER, "steps": (40,) * 3},
     "high_res": {**_WITH_MAPS, "size": (512, 1024), "steps": (10,) * 4},
-    # ours: bounded scales, resolution-free conditioning, a narrow source flow
+    # ours: bounded scales, resolution-free conditioning, a narrow source flow, a learned mean
     "tiny": {
         **_OURS, "size": (48, 72), "steps": (4, 6, 6), "features": 12,
-        "width": (48, 64, 96), "source_width": 24, "condition_width": 24,
+        "width": (48, 64, 96), "source_width": 24, "condition_width": 24, "mean": MEANS["tiny"],
     },
     "small": {
         **_OURS, "size": (64, 96), "steps": (4, 8, 8, 4), "features": 16,
         "width": (64, 128, 128, 128), "source_width": 32, "condition_width": 32,
+        "mean": MEANS["small"],
     },
     "medium": {
         **_OURS, "size": (128, 128), "steps": (8, 12, 12, 8), "features": 16,
         "width": (96, 160, 192, 256), "source_width": 32, "condition_width": 32,
+        "mean": MEANS["medium"],
     },
 }  # fmt: skip
 

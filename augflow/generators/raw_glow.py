@@ -55,7 +55,7 @@ class RawGlowConfig(GlowConfig):
 REPAIRED: dict[str, Any] = {
     "matrix": "lu",
     "head_bound": 1.5,
-    "floor": 0.3,
+    "scale_bound": 0.7,
     "actnorm": "log",
     "min_std": 0.02,
     "prior_bound": 3.0,

@@ -41,6 +41,7 @@ class TwoTowers(FlowGenerator):
         self.config, self.table = config, table
         self.rng = seeding.torch_generator(seed, "rotations")
         self.hold_palette()
+        self.hold_mean(config, seed)
         planes = 3 if config.source == "palette" else table.count
         widths = (config.source_width,) * len(config.steps)
         self.source = Glow(config.tower(planes, widths=widths, prior=source_prior))

@@ -60,9 +60,12 @@ class AlteredCopies:
     """Photographs that are looked for in others, by keypoints.
 
     Found are copies of which 70 % of each side is left, turned by any angle, framed by up to 20 %
-    of the shorter side on all sides, mirrored, upside down, negative, and several of these at once.
-    Not found are copies that were sheared or seen from another side, of which less is left, and
-    such as show next to nothing that stands out. `tests/metrics/test_altered_copies.py` counts.
+    of the shorter side on all sides, mirrored, upside down, negative, and several of these at once,
+    whether or not they were also blurred, made lighter or darker, or encoded anew.
+    Not found are copies that were sheared, stretched (a quarter turn at the size of the others is)
+    or seen from another side, of which less is left (half of one beside another picture), that are
+    half as large or less on a ground, and such as show next to nothing that stands out.
+    `tests/metrics/test_altered_copies.py` counts.
 
     Keypoints of a photograph vote for the view that has the nearest one. Between it and the views
     with most votes a similarity transformation is sought on which `Limits.keypoints` matches agree,

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from augflow.metrics.holm import holm
-from augflow.report.statistics import GAIN, HELPS, HURTS, NO_GAIN, UNKNOWN, WORSE
+from augflow.report import names
+from augflow.report.statistics import GAIN, NO_GAIN, UNKNOWN, WORSE
 from augflow.report.table import Citations, Row, Table, join_words
-from augflow.study.params import ArmParams
+from augflow.study.params import ArmParams, Params
 
 TONES = {GAIN: "good", NO_GAIN: "plain", WORSE: "bad", UNKNOWN: "plain"}
-_WORDS = {GAIN: "yes", NO_GAIN: "no gain shown", WORSE: "no, they harm", UNKNOWN: UNKNOWN}
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,6 @@ class Answer:
         pair = [self.row.cells[key] for key in ("arm", "against")]
         rows = tables["comparisons_per_class"].rows
         return [row for row in rows if [row.cells["arm"], row.cells["against"]] == pair]
-
-    @property
-    def word(self) -> str:
-        """The answer in a few words."""
-        but = f", but not shown beyond {join_words(self.unbeaten)}" if self.unbeaten else ""
-        return _WORDS[self.outcome] + but
 
 
 def answers(arms: Mapping[str, ArmParams], table: Table) -> list[Answer]:
@@ -119,75 +113,72 @@ def _is_classic_alone(arms: Mapping[str, ArmParams], row: Row) -> bool:
     return ours.synthetic_source is None and (ours.augment, theirs.augment) == ("classic", "none")
 
 
-def headline(found: Sequence[Answer], cite: Citations) -> str:
-    """One sentence: with numbers for a single fraction, else the words of each fraction."""
+def headline(params: Params, found: Sequence[Answer], cite: Citations) -> str:
+    """One sentence: whether synthetic images help, by how much, with which share of the photos."""
     if len(found) == 1:
-        answer = answer_sentence(found[0], cite)
-        return f"Do synthetic images help? {_capital(found[0].word)}: {answer}"
+        return _capital(_sentence(params, found[0], cite))
     texts = []
-    for word in dict.fromkeys(answer.word for answer in found):
-        same = [answer.row for answer in found if answer.word == word]
-        shares = [cite.cell("comparisons", row, "fraction") for row in same]
-        texts.append(f"{word} with {join_words(shares)} of the training scenes")
-    return f"Do synthetic images help? {_capital('; '.join(texts))}."
+    for outcome in (GAIN, WORSE, NO_GAIN, UNKNOWN):
+        same = [answer for answer in found if answer.outcome == outcome]
+        shares = join_words([_share(answer.row) for answer in same])
+        if same and outcome == UNKNOWN:
+            texts.append(f"with {shares} of the photos this study cannot tell")
+        elif same and outcome == NO_GAIN:
+            texts.append(f"no gain was found with {shares} of the photos")
+        elif same:
+            yes = "yes" if outcome == GAIN else "no, they do harm"
+            texts.append(f"{yes} {join_words([_with_share(params, one, cite) for one in same])}")
+    return _capital("; ".join(texts)) + "."
 
 
-def lines(found: Sequence[Answer], cite: Citations) -> list[str]:
-    """A sentence per fraction where there are several."""
-    if len(found) < 2:
-        return []
-    return [
-        f"With {fraction(answer.row, cite)}: {answer.word}: {answer_sentence(answer, cite)}"
-        for answer in found
-    ]
+def _with_share(params: Params, answer: Answer, cite: Citations) -> str:
+    value = cite.cell("comparisons", answer.row, "difference")
+    text = f"{value} points of IoU{_unbeaten(params, answer)}"
+    return f"with {_share(answer.row)} of the photos ({text})"
 
 
-def answer_sentence(answer: Answer, cite: Citations) -> str:
-    """By how much, with the interval, beside what classic augmentation alone does."""
+_SENTENCES = {
+    GAIN: ("yes:", "better"),
+    NO_GAIN: ("no gain was found:", "no better"),
+    WORSE: ("no, they do harm:", "worse"),
+    UNKNOWN: ("this study cannot tell whether", "better"),
+}
+
+
+def _sentence(params: Params, answer: Answer, cite: Citations) -> str:
+    """The answer of a study whose arms all have the same share of the photographs."""
+    arm, against = (names.arm(params, answer.row.text(side)).words for side in ("arm", "against"))
+    opening, compared = _SENTENCES[answer.outcome]
     text = (
-        f"{answer.row.cells['arm']} differs from {answer.row.cells['against']} by "
-        f"{gap(answer.row, cite, 'points of class IoU')}"
+        f"{opening} networks trained on {arm} read new photos {compared} than those trained on "
+        f"{against} ({_gap(answer.row, cite)}{_unbeaten(params, answer)})"
     )
-    if answer.classic is None:
-        return f"{text}."
-    return (
-        f"{text}; classic augmentation alone ({answer.classic.cells['arm']}) differs by "
-        f"{gap(answer.classic, cite)}."
-    )
+    if answer.classic is not None:
+        alone = cite.cell("comparisons", answer.classic, "difference")
+        text += f"; classic augmentation alone brings {alone}"
+    return f"{text}."
 
 
-def fraction(row: Row, cite: Citations) -> str:
-    """Words for how many of the training scenes an arm has."""
-    return f"{cite.cell('comparisons', row, 'fraction')} of the training scenes"
+def _unbeaten(params: Params, answer: Answer) -> str:
+    """What a gain is not shown to exceed."""
+    if not answer.unbeaten:
+        return ""
+    known = [params.arms[name].augment == "classic" for name in answer.unbeaten]
+    if all(known):
+        return ", not shown to be more than classic augmentation brings"
+    others = join_words([names.arm(params, name).words for name in answer.unbeaten])
+    return f", not shown to be more than {others} bring"
 
 
-def gap(row: Row, cite: Citations, unit: str = "") -> str:
-    """The difference of a comparison and its interval, as far as there is one."""
-    value, low, high = (
-        cite.cell("comparisons", row, key) if row.cells[key] is not None else ""
-        for key in ("difference", "low", "high")
-    )
-    named = "95 % interval " if unit else ""
-    words = [value or "–", unit, f"({named}{low} to {high})" if low else ""]
-    return " ".join(word for word in words if word)
+def _share(row: Row) -> str:
+    return names.share(round(1 / row.number("fraction")))
 
 
-def class_sentence(answer: Answer, tables: Mapping[str, Table], cite: Citations) -> str:
-    """Which classes an arm helps and hurts."""
-    pair, texts = [answer.row.text(key) for key in ("arm", "against")], []
-    for word in (HELPS, HURTS):
-        named = [
-            f"{row.cells['class']} {cite.cell('comparisons_per_class', row, 'difference')}"
-            for row in answer.classes(tables)
-            if row.cells["outcome"] == word
-        ]
-        texts += [f"{word} {join_words(named)}"] if named else []
-    if not texts:
-        return f"Of no single class it can be told what {pair[0]} does to it against {pair[1]}."
-    return (
-        f"Class by class, {pair[0]} against {pair[1]} {' and '.join(texts)} (points of IoU, after "
-        "Holm's correction); of the other classes it cannot be told."
-    )
+def _gap(row: Row, cite: Citations) -> str:
+    """The difference of a comparison, and its interval as far as there is one."""
+    value, low, high = (cite.cell("comparisons", row, key) for key in ("difference", "low", "high"))
+    interval = f", 95 % interval {low} to {high}" if row.cells["low"] is not None else ""
+    return f"{value} points of IoU{interval}"
 
 
 def _capital(text: str) -> str:

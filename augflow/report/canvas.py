@@ -20,7 +20,7 @@ ACCENT, REAL, FLAT, WRONG = "#2f6db5", "#2c8a5b", "#8a94a0", "#c08a2b"
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 SERIES = ("#2f6db5", "#d1682c", "#2c8a5b", "#a8456b", "#7559a6", "#8c7636", "#3b97a6", "#5c6670")
 
-_DPI = 200
+_DPI = 160
 _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -84,7 +84,7 @@ def percent_axis(axes: Axes, axis: str, title: str) -> None:
 
 
 def mosaic(path: Path, rows: Sequence[Sequence[np.ndarray]], headings: Sequence[str]) -> None:
-    """Writes pictures in rows under column headings, at their own aspect.
+    """Writes a WebP of pictures in rows under column headings, at their own aspect.
 
     Shapes:
         rows: pictures (H, W, 3) uint8, all of one size, as many per row as headings.
@@ -103,7 +103,7 @@ def mosaic(path: Path, rows: Sequence[Sequence[np.ndarray]], headings: Sequence[
             top, left = head + r * (h + gap), c * (w + gap)
             sheet[top : top + h, left : left + w] = resize_picture(picture, (h, w))
     sheet[:head] = _headings(headings, (head, total), type_size)
-    io.write_png(path, sheet)
+    io.write_webp(path, sheet)
 
 
 def _headings(texts: Sequence[str], size: tuple[int, int], type_size: int) -> np.ndarray:

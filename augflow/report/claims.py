@@ -28,8 +28,8 @@ _TOLERANCE = 1e-9
 _NONE = "nothing"
 
 _OURS = re.compile(
-    r"report\.(html|md)|metrics\.json|tables/[^/]+\.csv|figures/.+\.png|scores/.+\.json"
-    r"|evidence/.+\.(csv|json|yaml)"
+    r"report\.(html|md)|metrics\.json|tables/[^/]+\.csv|figures/[^/]+\.png|pictures/.+\.webp"
+    r"|scores/.+\.json|evidence/.+\.(csv|json|yaml)"
 )
 """What a report has besides its claims: no further page, of which nobody checks the words."""
 

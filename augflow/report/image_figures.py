@@ -12,19 +12,21 @@ from augflow.core import io
 from augflow.core.errors import DataError
 from augflow.data.scenes import SPLITS, Scene, SceneFolder, evenly
 from augflow.data.synthetic import MANIFEST, SetRow, read_rows
+from augflow.report import names
 from augflow.report.canvas import mosaic, render_text
 from augflow.report.evidence import Evidence
 from augflow.report.sections import (
     EDITS,
     FOLDER,
     MAIN,
+    OPENING,
     PATHS,
     STYLES,
     diverse,
     moved_through,
     page_name,
 )
-from augflow.report.statistics import best
+from augflow.report.statistics import best, best_set
 from augflow.study.params import Params
 from augflow.study.results import Exploration
 
@@ -168,7 +170,7 @@ def contact_sheet(prepared: Prepared, path: Path) -> None:
         mosaic(path, rows, ["photo", "classes", "boundaries"] * 2)
 
 
-def pages(evidence: Evidence, study: Path, prepared: Prepared, figures: Path) -> None:
+def pages(evidence: Evidence, study: Path, prepared: Prepared, pictures: Path) -> None:
     """A page per system: layouts in rows; maps, photograph, and a sample per shown temperature.
 
     The layouts are those that all systems have in common, spread evenly, not picked by eye.
@@ -187,10 +189,9 @@ def pages(evidence: Evidence, study: Path, prepared: Prepared, figures: Path) ->
             for layout in layouts
         ]
         headings = ["classes", "boundaries", "real photo", *(f"T = {t}" for t in degrees)]
-        paths = [figures / f"{page_name(evidence.params.sets[name].generator)}.png"]
-        paths += [figures / f"{MAIN}.png"] if place == 0 else []
-        for path in paths if rows else ():
-            mosaic(path, rows, headings)
+        stem = MAIN if place == 0 else page_name(evidence.params.sets[name].generator)
+        if rows:
+            mosaic(pictures / f"{stem}.webp", rows, headings)
 
 
 def side_by_side(evidence: Evidence, study: Path, prepared: Prepared, path: Path) -> None:
@@ -205,7 +206,10 @@ def side_by_side(evidence: Evidence, study: Path, prepared: Prepared, path: Path
         ]
         for layout in _layouts(evidence, sets)
     ]
-    headings = [f"{evidence.params.sets[n].generator}\nT = {t}" for n, t in tops.items()]
+    words = {
+        n: names.generator(evidence.params, evidence.params.sets[n].generator).words for n in tops
+    }
+    headings = [f"{words[n]}\nT = {t}" for n, t in tops.items()]
     if rows:
         mosaic(path, rows, ["classes", "real photo", *headings])
 
@@ -229,7 +233,19 @@ def _layouts(evidence: Evidence, sets: Mapping[str, Photos]) -> Sequence[str]:
     return [names[place] for place in evenly(len(names), evidence.params.report.layouts)]
 
 
-def slider(evidence: Evidence, study: Path, prepared: Prepared, figures: Path) -> None:
+def opening(evidence: Evidence, study: Path, prepared: Prepared, pictures: Path) -> None:
+    """Label maps, photographs, and what the best system makes of the layout, for two layouts."""
+    sets = _open_sets(evidence, study)
+    name, layouts = best_set(evidence), _layouts(evidence, sets)
+    for place, at in enumerate(evenly(len(layouts), 2) if name else ()):
+        layout, folder = layouts[at], pictures / OPENING
+        io.write_webp(folder / f"{place}_classes.webp", prepared.classes(layout))
+        io.write_webp(folder / f"{place}_real.webp", prepared.photo(layout))
+        made = sets[str(name)].first(layout, best(evidence, str(name)))
+        io.write_webp(folder / f"{place}_made.webp", made)
+
+
+def slider(evidence: Evidence, study: Path, prepared: Prepared, pictures: Path) -> None:
     """The class map, the real photograph, and a photograph per temperature from equal noise.
 
     The layout is the middle one of the set's, not picked by eye.
@@ -240,16 +256,16 @@ def slider(evidence: Evidence, study: Path, prepared: Prepared, figures: Path) -
     photos = Photos(study / "synthetic" / evidence.params.report.sweep[0])
     layouts = sorted({row.layout for row in photos.rows})
     layout = layouts[len(layouts) // 2]
-    folder = figures / FOLDER
-    io.write_png(folder / "classes.png", prepared.classes(layout))
-    io.write_png(folder / "real.png", prepared.photo(layout))
+    folder = pictures / FOLDER
+    io.write_webp(folder / "classes.webp", prepared.classes(layout))
+    io.write_webp(folder / "real.webp", prepared.photo(layout))
     for index, degree in enumerate(degrees):
-        io.write_png(folder / f"{index}.png", photos.first(layout, degree))
+        io.write_webp(folder / f"{index}.webp", photos.first(layout, degree))
 
 
 @dataclass(frozen=True)
 class Explored:
-    """What stage explore left of one generator."""
+    """What stage explore left of one generator, which is called `name` by readers."""
 
     name: str
     root: Path
@@ -277,16 +293,20 @@ def latents(params: Params, study: Path, prepared: Prepared, folder: Path) -> No
     found = _find_explored(params, study / "explored")
     if not found:
         return
-    _paths([one for one in found if one.record.steps], prepared, folder / f"{PATHS}.png")
-    _styles(found, prepared, folder / f"{STYLES}.png")
-    _edits(found, folder / f"{EDITS}.png")
+    _paths([one for one in found if one.record.steps], prepared, folder / f"{PATHS}.webp")
+    _styles(found, prepared, folder / f"{STYLES}.webp")
+    _edits(found, folder / f"{EDITS}.webp")
 
 
 def _find_explored(params: Params, root: Path) -> list[Explored]:
-    names = params.explore.generators if params.explore else ()
+    asked = params.explore.generators if params.explore else ()
     return [
-        Explored(name, root / name, Exploration.read(root / name / "record.json"))
-        for name in names
+        Explored(
+            names.generator(params, name).words,
+            root / name,
+            Exploration.read(root / name / "record.json"),
+        )
+        for name in asked
         if (root / name / "record.json").exists()
     ]
 

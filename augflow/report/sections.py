@@ -3,35 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from augflow.report.answers import answers, arms_to_show
+from augflow.report import names
+from augflow.report.answers import answers
 from augflow.report.evidence import Evidence
-from augflow.report.statistics import best, system_column
-from augflow.report.table import RichText, Table, join_words
+from augflow.report.order import published_pairs
+from augflow.report.statistics import ARMS_RULE, ROUNDS_RULE, UNKNOWN, best, system_column
+from augflow.report.table import RichText, Row, Table, join_words
+from augflow.report.views import View, Views
 
-Tables = Mapping[str, Table]
+Notes = Mapping[str, tuple[RichText, ...]]
 
 MAIN = "samples"
-"""The page of the main system once more, under a name that does not depend on the study."""
+"""The page of the main system, under a name that does not depend on the study."""
 
 PATHS, STYLES, EDITS = "latents_path", "latents_style", "latents_edits"
 """The figures of latents."""
 
+OPENING = "opening"
+"""The folder of the pictures at the top: label maps, photos, and images of the best system."""
+
 FOLDER = "temperatures"
 LEAST = 3
 """Fewer temperatures than these are better seen side by side."""
-
-_SCORES = "pixel accuracy=pixel_accuracy | class accuracy=class_accuracy | class IoU=class_iou"
-_SPREADS = f"{_SCORES.replace(' |', '± |')}±"
-"""The columns of scores, and those of their means and spreads."""
 
 
 @dataclass(frozen=True)
 class Figure:
     """A figure: its file's stem, its kind, and a caption that says what was measured.
 
-    Kinds are `photo`, `chart`, and `chart upright` for one that is narrow enough for a phone.
+    A `chart` is drawn of numbers and lies in `figures`, a `photo` is made of images and lies in
+    `pictures`.
     """
 
     name: str
@@ -44,7 +47,7 @@ class Slider:
     """Images of which one is shown, as a slider has it, beside images that stay.
 
     Attributes:
-        folder: where they lie, under `figures`.
+        folder: where they lie, under `pictures`.
         beside: file stems and headings of those that stay.
         shown: file stems and values of the others, in order.
         caption: what they are.
@@ -57,23 +60,28 @@ class Slider:
 
 
 @dataclass(frozen=True)
-class View:
-    """Some columns of a table, as the report prints them."""
+class Part:
+    """Figures and tables that belong together; one without any is not shown."""
 
-    file: str
-    caption: str
-    headings: tuple[str, ...]
-    rows: tuple[tuple[RichText, ...], ...]
+    title: str
+    figures: tuple[Figure, ...] = ()
+    tables: tuple[View, ...] = ()
+    slider: Slider | None = None
+    notes: tuple[RichText, ...] = ()
+    rule: str = ""
 
 
 @dataclass(frozen=True)
 class Section:
-    """A titled section; one without figures and tables is not shown."""
+    """What the navigation leads to."""
 
     title: str
-    figures: tuple[Figure, ...]
-    tables: tuple[View, ...] = ()
-    slider: Slider | None = None
+    parts: tuple[Part, ...]
+
+    @property
+    def anchor(self) -> str:
+        """Where it is in the page."""
+        return self.title.lower().replace(" ", "-")
 
 
 def diverse(evidence: Evidence) -> str | None:
@@ -94,55 +102,60 @@ def page_name(generator: str) -> str:
     return f"system_{generator}"
 
 
-def sections(evidence: Evidence, tables: Tables) -> list[Section]:
-    """All sections in reading order."""
+def sections(evidence: Evidence, tables: Mapping[str, Table], notes: Notes) -> list[Section]:
+    """All sections in reading order; `notes` are sentences by section."""
+    views = Views(evidence, tables)
+    arms, degrees = (notes.get(name, ()) for name in ("arms", "temperature"))
     return [
-        _effects(),
-        _samples(evidence),
-        _systems(evidence, tables),
-        _pages(evidence),
-        _judge_scores(evidence, tables),
-        _ablations(tables),
-        _diversity(evidence, tables),
-        _attributes(evidence, tables),
-        _predictions(tables),
-        _latents(evidence),
-        _arms(evidence, tables),
-        _selections(tables),
-        _transfer(),
-        _generators(tables),
-        _data(evidence, tables),
+        Section("Arms", _arms(views, arms)),
+        Section("Classes", _classes(views)),
+        Section(
+            "Systems",
+            (
+                *_systems(views),
+                _ablations(views),
+                _diversity(views),
+                _attributes(views),
+                _predictions(views),
+                _transfer(),
+                _latents(evidence),
+            ),
+        ),
+        Section("Temperature", (_temperature(views, degrees),)),
+        Section("Selection", (_selections(views),)),
+        Section("Data", (_data(views),)),
+        Section("How it was made", (_generators(views), _segmenters())),
     ]
 
 
-def _view(tables: Tables, name: str, shown: str, caption: str) -> tuple[View, ...]:
-    """Columns of a table, joined by ` | `; none where there is no such table.
-
-    `heading=column` renames one, `name±` joins its mean and spread.
-    """
-    return (_view_of(tables[name], shown, caption),) if name in tables else ()
+_PAGE = (
+    "A row per layout: class map, boundary map, the real photo, and a synthetic image at each "
+    "temperature T shown. Layouts are spread evenly over the sorted names, not picked by eye."
+)
 
 
-def _view_of(table: Table, shown: str, caption: str) -> View:
-    heads = [text.rpartition("=") for text in shown.split(" | ")]
-    rows = tuple(tuple(table.rich(row, name) for *_, name in heads) for row in table.rows)
-    return View(table.file, caption, tuple(head or name for head, _, name in heads), rows)
-
-
-def _bounds(tables: Tables, name: str) -> str:
+def _bounds(views: Views, name: str) -> str:
     """A sentence on generators whose bits are no more than a bound; empty where all are exact."""
-    rows = tables[name].rows if name in tables else ()
-    names = [row.key for row in rows if row.cells["bits_are"] == "bound"]
-    if not names:
+    rows = views.tables[name].rows if name in views.tables else ()
+    bounds = [
+        names.generator(views.params, row.key).words
+        for row in rows
+        if row.cells["bits_are"] == "bound"
+    ]
+    if not bounds:
         return ""
     return (
-        f" Bits of {join_words(names)} are an upper bound: the noise that fills the 8-bit steps is "
-        "learned there (variational dequantization)."
+        f" Bits of {join_words(bounds)} are an upper bound: the noise that fills the 8-bit steps "
+        "is learned there (variational dequantization)."
     )
 
 
-def _frechet_column(tables: Tables, name: str) -> str:
-    return " | Fréchet=frechet" if name in tables and "frechet" in tables[name].columns else ""
+def _frechet_column(views: Views, name: str) -> str:
+    return (
+        " | Fréchet=frechet"
+        if name in views.tables and "frechet" in views.tables[name].columns
+        else ""
+    )
 
 
 def _frechet_note(evidence: Evidence) -> str:
@@ -157,186 +170,237 @@ def _frechet_note(evidence: Evidence) -> str:
     )
 
 
-def _effects() -> Section:
-    """What the verdict on arms is drawn from, in one figure."""
-    caption = (
-        "Differences in IoU on real validation photographs, in points, with 95 % intervals. On top "
-        "the mean over classes: arms that train on real photographs too, each against the arm "
-        "without synthetic images that is augmented alike, or else not at all; of many such "
-        "arms the three of largest difference per share of the training scenes. Below single "
-        "classes of the arm that the verdict names. They help or hurt only if they survive Holm's "
-        "correction over classes: an interval beside zero alone is not enough there. A class that "
-        "is in one scene alone has no interval."
+_BESIDE = "arm | against | training photos=fraction | seeds | scenes | drawn groups=groups"
+_EFFECT = "difference | from=low | to=high | p"
+
+
+def _arms(views: Views, notes: tuple[RichText, ...]) -> tuple[Part, ...]:
+    """Networks retrained on each arm, and what they differ by."""
+    if "arms" not in views.tables:
+        return ()
+    steps = sorted({row.text("steps") for row in views.tables["runs"].rows}, key=int)
+    scores = views(
+        "arms",
+        "arm | class IoU=class_iou± | class accuracy=class_accuracy± | "
+        "pixel accuracy=pixel_accuracy± | seeds",
+        "Networks trained on each arm, measured on real validation photos, in %: mean ± standard "
+        f"deviation over seeds. Optimizer steps of each training: {', '.join(steps)}.",
     )
-    return Section("What helps and what hurts", (Figure("effects", "chart upright", caption),))
-
-
-_PAGE = (
-    "One layout a row: class map, boundary map, the real photograph, and a synthetic image "
-    "(round 0) at each shown temperature T. Layouts are spread evenly over the sorted names, not "
-    "picked by eye."
-)
-
-
-def _samples(evidence: Evidence) -> Section:
-    """Samples of the main system, how far they spread for one layout, and all temperatures."""
-    sweep, sets = evidence.params.report.sweep, evidence.params.sets
-    main = sets[sweep[0]].generator if sweep else ""
-    figures = [Figure(MAIN, "photo", f"Samples{f' of {main}' if sweep else ''}. {_PAGE}")]
-    name = diverse(evidence)
-    if name is not None:
-        caption = (
-            f"Samples of one layout that differ only in their noise, set {name} at "
-            f"temperature {best(evidence, name):g}. Spread: standard deviation over these "
-            "samples per pixel, mean of the three channels, white for none to dark blue for 64 of "
-            "256 grey values or more."
-        )
-        figures.append(Figure("diversity", "photo", caption))
-    degrees = moved_through(evidence)
-    slider = Slider(
-        FOLDER,
-        (("classes", "classes"), ("real", "real photo")),
-        tuple((str(index), f"{degree:g}") for index, degree in enumerate(degrees)),
-        f"One held-out layout by {main} at every temperature, from equal noise.",
-    )
-    return Section("The images", tuple(figures), (), slider if degrees else None)
-
-
-_BEST = (
-    "Best temperature: the one of highest mean class IoU over rounds, on the same images that "
-    "are scored, so that it flatters systems sampled at many temperatures a little."
-)
-
-
-def _systems(evidence: Evidence, tables: Tables) -> Section:
-    """Each system at its best temperature, in numbers and side by side."""
-    figures = (
-        Figure(
-            "systems_iou",
-            "chart",
-            "Class IoU of the judge on images of the same validation layouts, each system at "
-            "its best temperature T: mean over rounds of sampling, bars one standard deviation to "
-            "both sides. Dashed: real photographs, flat paint, photographs of other layouts.",
+    differences = (
+        *views(
+            "comparisons",
+            f"{_BESIDE} | {_EFFECT} | detectable | outcome",
+            "Each arm against arms without synthetic images and of as many photos: difference of "
+            "class IoU in points, ends of its 95 % interval, two-sided p, and the smallest true "
+            "difference, in points, that four of five such studies would have shown.",
         ),
+        *views(
+            "more_real",
+            f"{_BESIDE} | {_EFFECT} | detectable | outcome",
+            "What more real photos bring, to compare with: networks that have most of the photos "
+            "against networks that have a share of them, both without synthetic images.",
+        ),
+    )
+    costs = views(
+        "costs",
+        "arm | in all=total | times | training | generator | images=photographs | judge | choice",
+        "What one network of each arm takes, in million million (10^12) operations of convolutions "
+        "and matrix products: in all; how many times its own training that is; its own training; "
+        "that of the generator; making the images; the judge; and choosing the temperature. Arms "
+        "share generators, judges and choices; each has the whole of them here.",
+    )
+    return (
+        Part("Scores", tables=scores),
+        Part("Differences", tables=differences, notes=notes, rule=ARMS_RULE),
+        Part("Costs", tables=costs),
+    )
+
+
+def _classes(views: Views) -> tuple[Part, ...]:
+    """Class by class: arms, differences, and what the judge reads in synthetic images."""
+    arms: tuple[View, ...] = ()
+    if "arms" in views.tables:
+        arms = (_arms_by_class(views), *_answers_by_class(views))
+    sweep, sets = views.params.report.sweep, views.params.sets
+    main = ""
+    if sweep:
+        maker = names.generator(views.params, sets[sweep[0]].generator).words
+        main = f", on images of {maker} at temperature {best(views.evidence, sweep[0]):g}"
+    made = [names.generator(views.params, sets[name].generator).words for name in sweep]
+    columns = [system_column(views.evidence, name) for name in sweep]
+    found = views(
+        "judge_per_class",
+        " | ".join(["class", "real.iou", *columns, "flat.iou", "wrong.iou"]),
+        "The judge's IoU of each class on images of each system at its best temperature, in %. A "
+        "dash where a class neither is there nor predicted.",
+    )
+    headings = ("class", "real photos", *made, "flat paint", "other layouts")
+    judged = tuple(replace(view, headings=headings) for view in found)
+    caption = f"The judge's IoU of each class on real photos{main}, and on the floors."
+    return (
+        Part("Networks of each arm", tables=arms),
+        Part("What the judge reads", (Figure("classes", "chart", caption),), judged),
+    )
+
+
+def _arms_by_class(views: Views) -> View:
+    """A row per arm and a column per class."""
+    table = views.tables["arms_per_class"]
+    kinds = list(dict.fromkeys(row.text("class") for row in table.rows))
+    cells = {(row.text("arm"), row.text("class")): row for row in table.rows}
+    arms = dict.fromkeys(row.text("arm") for row in table.rows)
+    rows = tuple(
+        (
+            (names.arm(views.params, arm),),
+            *((table.span(cells[arm, kind], "iou.mean"),) for kind in kinds),
+        )
+        for arm in arms
+    )
+    caption = (
+        "IoU of each class on real validation photos, in %: mean over seeds. The file has standard "
+        "deviations, and accuracies."
+    )
+    return View(table.file, caption, ("arm", *kinds), rows)
+
+
+def _answers_by_class(views: Views) -> tuple[View, ...]:
+    """The classes of the comparisons that the answer is drawn from, side by side."""
+    if "comparisons" not in views.tables:
+        return ()
+    found, table = answers(views.params.arms, views.tables["comparisons"]), "comparisons_per_class"
+    if not found:
+        return ()
+    columns = [
+        [_class_cells(views.tables[table], row) for row in answer.classes(views.tables)]
+        for answer in found
+    ]
+    kinds = [((row.text("class"),),) for row in found[0].classes(views.tables)]
+    rows = tuple(
+        kind + tuple(cell for pair in pairs for cell in pair)
+        for kind, *pairs in zip(kinds, *columns, strict=True)
+    )
+    pairs, headings = [], ["class"]
+    for answer in found:
+        sides = (names.arm(views.params, answer.row.text(s)).words for s in ("arm", "against"))
+        pairs.append(" against ".join(sides))
+        share = names.share(round(1 / answer.row.number("fraction")))
+        headings += [f"with {share} of the photos", ""]
+    caption = (
+        "What the answer is drawn from, class by class: difference of IoU in points and its 95 % "
+        "interval. A class helps or hurts only if it survives Holm's correction over classes. A "
+        f"dash where a class is nowhere, or in one scene alone. From left to right: "
+        f"{'; '.join(pairs)}."
+    )
+    return (View(views.tables[table].file, caption, tuple(headings), rows),)
+
+
+def _class_cells(table: Table, row: Row) -> tuple[RichText, RichText]:
+    """The difference of a class with its interval, and what that says."""
+    value, low, high = (table.span(row, key) for key in ("difference", "low", "high"))
+    told = {"None": "–", UNKNOWN: "may be chance"}.get(row.text("outcome"), row.text("outcome"))
+    if row.cells["low"] is None:
+        return (value,), (told,)
+    return (value, " (", low, " to ", high, ")"), (told,)
+
+
+def _systems(views: Views) -> tuple[Part, ...]:
+    """Each system at its best temperature: numbers, the paper's beside them, pictures."""
+    time = views.params.report.training_time
+    shown = (
+        "system=row | class IoU=class_iou± | of real=class_iou.of_real | T=temperature | "
+        "at T 1=class_iou_at_1±" + _frechet_column(views, "systems") + " | "
+        "class accuracy=class_accuracy± | pixel accuracy=pixel_accuracy± | bits/dim=val_bpd | "
+        "likelihood | parameters | steps | preset"
+    )
+    caption = (
+        "What the judge, a network trained on real photos, reads in images of each system at its "
+        "best temperature T, in %: mean ± standard deviation over rounds of sampling. T is the "
+        "one of highest class IoU on these very images, which flatters systems sampled at many "
+        "temperatures a little. Below: real photos (ceiling), flat paint and photos of other "
+        "layouts (floors). Bits per dimension of held-out photos, given their layouts "
+        "(conditional) or alone (unconditional)."
+        + _bounds(views, "systems")
+        + _frechet_note(views.evidence)
+        + (f" Training time of every system: {time}." if time else "")
+    )
+    figures = (
         Figure(
             "systems",
             "photo",
-            "One layout a row: class map, the real photograph, and what each system makes of the "
-            "layout (round 0) at its best temperature T.",
+            "A row per layout: class map, the real photo, and what each system makes of the "
+            "layout at its best temperature T.",
+        ),
+        Figure(
+            "systems_iou",
+            "chart",
+            "Class IoU of the judge on images of the same validation layouts, each system at its "
+            "best temperature T; bars: one standard deviation over rounds to both sides.",
         ),
     )
-    time = evidence.params.report.training_time
-    shown = (
-        "generator=row | system | preset | parameters | steps | likelihood | bits/dim=val_bpd | "
-        f"T=temperature | {_SPREADS} | IoU at T 1=class_iou_at_1± | of real=class_iou.of_real"
-        + _frechet_column(tables, "systems")
+    found = views("systems", shown, caption)
+    sweep, sets = views.params.report.sweep, views.params.sets
+    pages = [
+        Figure(
+            MAIN if place == 0 else page_name(sets[name].generator),
+            "photo",
+            f"{names.generator(views.params, sets[name].generator).heading}. {_PAGE}",
+        )
+        for place, name in enumerate(sweep)
+    ]
+    return (
+        Part("Scores", figures if found else (), found),
+        Part("Beside the papers", tables=_published(views)),
+        Part("Samples", tuple(pages)),
+    )
+
+
+def _published(views: Views) -> tuple[View, ...]:
+    """Class IoU and bits beside those of Full-Glow's table 1, for two of its systems or more."""
+    table = views.tables.get("systems")
+    pairs = published_pairs(list(table.rows)) if table else []
+    if table is None or len(pairs) < 2:
+        return ()
+    rows = tuple(
+        (
+            (names.generator(views.params, row.key),),
+            table.rich(row, "class_iou±"),
+            (f"{100 * line.class_iou:.2f}",),
+            table.rich(row, "val_bpd"),
+            ("–" if line.bits is None else f"{line.bits:.3f}",),
+        )
+        for row, line in pairs
     )
     caption = (
-        "Held-out bits per dimension, of the photograph given its layout (conditional) or alone "
-        "(unconditional); a dash where a system has no likelihood. The judge's scores at the best "
-        f"temperature T, in %: mean ± standard deviation over rounds of sampling. {_BEST} Below: "
-        "real photographs (ceiling), flat paint and photographs of other layouts (floors)."
-        + _bounds(tables, "systems")
-        + _frechet_note(evidence)
-        + (f" Training time of every system: {time}." if time else "")
+        "Class IoU of the judge in % and bits per dimension, beside those of Full-Glow's table 1 "
+        "(Cityscapes at 256x256): the order can be compared, the numbers cannot."
     )
-    views = _view(tables, "systems", shown, caption)
-    return Section("The systems", figures if views else (), views)
+    headings = ("system", "class IoU", "in the paper", "bits/dim", "in the paper")
+    return (View(table.file, caption, headings, rows),)
 
 
-def _pages(evidence: Evidence) -> Section:
-    """Samples of every system but the main one, whose page stands at the top."""
-    names = [evidence.params.sets[name].generator for name in evidence.params.report.sweep[1:]]
-    figures = [Figure(page_name(m), "photo", f"Samples of {m}. {_PAGE}") for m in names]
-    return Section("Pictures, system by system", tuple(figures))
+_SPREADS = "class IoU=class_iou± | class accuracy=class_accuracy± | pixel accuracy=pixel_accuracy±"
 
 
-_MEASURED = (
-    "Confusion matrices of single images are summed over a round, then scored: pixel "
-    "accuracy, mean class accuracy and mean class IoU. Absent classes are left out of a mean; the "
-    "tables' columns absent_zero count them as 0 instead."
-)
-
-
-def _judge_scores(evidence: Evidence, tables: Tables) -> Section:
-    """What the judge says per temperature and class, between ceiling and floors."""
-    sweep, sets = evidence.params.report.sweep, evidence.params.sets
-    figures = [
-        Figure(
-            "temperature",
-            "chart",
-            "The judge, a segmenter trained on real training photographs, looks at synthetic "
-            "images of validation layouts. Lines: each system's mean over rounds; bars: "
-            "standard deviation over rounds. Dashed: the same judge on the real photographs "
-            "(ceiling), on layouts painted with each class's mean colour, and on photographs of "
-            "other layouts (floors).",
-        )
-    ]
-    main = ""
-    if sweep:
-        main = (
-            f", on images of {sets[sweep[0]].generator} at temperature "
-            f"{best(evidence, sweep[0]):g} (mean over rounds)"
-        )
-    caption = f"The judge's IoU of each class on real photographs{main}, and on the floors."
-    figures.append(Figure("classes", "chart", caption))
-    of_systems = [f"{sets[name].generator}={system_column(evidence, name)}" for name in sweep]
-    views = (
-        *_view(
-            tables,
-            "temperature",
-            f"generator | set | T=temperature | rounds | images=photos | {_SPREADS} | "
-            "IoU, absent as 0=class_iou_absent_zero.mean | of real=class_iou.of_real"
-            + _frechet_column(tables, "temperature"),
-            f"The judge on synthetic images per system and temperature: mean ± standard "
-            f"deviation over rounds of sampling, in %. {_MEASURED}",
-        ),
-        *_view(
-            tables,
-            "references",
-            f"row | set | T=temperature | {_SCORES} | "
-            "IoU, absent as 0=class_iou_absent_zero | of real=class_iou.of_real",
-            "Ceiling and floors in %: real = real validation photographs; best = the main system "
-            "at its best temperature; flat = each class painted with its mean colour in the "
-            "training photographs; wrong = the photograph of another layout. Last column: class "
-            "IoU over that of real.",
-        ),
-        *_view(
-            tables,
-            "judge_per_class",
-            " | ".join(["class", "real=real.iou", *of_systems, "flat=flat.iou", "wrong=wrong.iou"]),
-            "The judge's IoU of each class, in %, systems at their best temperature; a dash where "
-            "a class neither is there nor predicted.",
-        ),
-    )
-    skipped = 0 if "temperature" in tables else 1
-    return Section("Can the judge read them?", tuple(figures[skipped:]), views)
-
-
-def _ablations(tables: Tables) -> Section:
+def _ablations(views: Views) -> Part:
     """What differs within one system, as far as the study asks for it."""
-    views = (
-        *_view(
-            tables,
+    found = (
+        *views(
             "configurations",
-            "generator | boundary maps | steps per level | steps | parameters | bits/dim=val_bpd | "
-            f"T=temperature | {_SPREADS}",
+            f"generator | boundary maps | steps per level | {_SPREADS} | bits/dim=val_bpd | "
+            "T=temperature | steps | parameters",
             "Depth and boundary maps of one system at the temperature shown: steps per level from "
-            "the finest on, held-out bits per dimension, and the judge's scores as mean ± standard "
-            "deviation over rounds, in %.",
+            "the finest on, and the judge's scores as mean ± standard deviation over rounds, in %.",
         ),
-        *_view(
-            tables,
+        *views(
             "released",
-            "released | repaired | bits/dim, released=released.val_bpd | "
-            "repaired=repaired.val_bpd | class IoU, released=released.class_iou | "
-            "repaired=repaired.class_iou | gain in points=gain",
+            "released | repaired | class IoU, released=released.class_iou | "
+            "repaired=repaired.class_iou | gain in points=gain | "
+            "bits/dim, released=released.val_bpd | repaired=repaired.val_bpd",
             "Systems as their released code has them beside the same systems repaired, trained "
-            "equally long: held-out bits per dimension, and class IoU in % at the best temperature "
-            "of each.",
+            "equally long: class IoU in % at the best temperature of each, and held-out bits per "
+            "dimension.",
         ),
-        *_view(
-            tables,
+        *views(
             "chosen",
             "set | generator | T=temperature | drawn | kept | class IoU=class_iou± | "
             "plain=plain± | gain in points=gain",
@@ -345,20 +409,31 @@ def _ablations(tables: Tables) -> Section:
             "in %, mean ± standard deviation over rounds (of kept ones: over ranks).",
         ),
     )
-    return Section("What depth, boundary maps, repairs and choice are worth", (), views)
+    return Part("Depth, boundary maps, repairs and choice", tables=found)
 
 
-def _diversity(evidence: Evidence, tables: Tables) -> Section:
-    """Diversity, per class and per temperature."""
-    title = "How much do they differ for one layout?"
-    if "diversity" not in tables:
-        return Section(title, ())
-    scores = next(iter(evidence.diversity.values()))
-    views = (
-        *_view(
-            tables,
+def _diversity(views: Views) -> Part:
+    """How far images of one layout differ: pictures, per class and per temperature."""
+    figures, name = [], diverse(views.evidence)
+    if name is not None:
+        caption = (
+            "Images of one layout that differ only in their noise, by "
+            f"{names.generator(views.params, views.params.sets[name].generator).words} at "
+            f"temperature {best(views.evidence, name):g}. Spread: standard deviation per pixel, "
+            "white for none to dark blue for 64 of 256 grey values or more."
+        )
+        figures.append(Figure("diversity", "photo", caption))
+    return Part("Diversity", tuple(figures), _diversity_tables(views))
+
+
+def _diversity_tables(views: Views) -> tuple[View, ...]:
+    if "diversity" not in views.tables:
+        return ()
+    scores = next(iter(views.evidence.diversity.values()))
+    return (
+        *views(
             "diversity",
-            " | ".join(tables["diversity"].columns),
+            " | ".join(views.tables["diversity"].columns),
             f"For each of {len(scores.layouts)} validation layouts, {scores.samples} images "
             f"at temperature {scores.shown.temperature:g} are divided by k-means into "
             f"{scores.clusters} clusters. Variance among one random member of each, pixels in "
@@ -366,8 +441,7 @@ def _diversity(evidence: Evidence, tables: Tables) -> Section:
             "layouts. Flat paint is one picture a layout. Diversity says nothing of whether "
             "images look real: noise has most of it.",
         ),
-        *_view(
-            tables,
+        *views(
             "diversity_spread",
             "generator | T=temperature | layouts | images a layout=samples | "
             "among clusters=clustered | variance | perceptual",
@@ -376,28 +450,25 @@ def _diversity(evidence: Evidence, tables: Tables) -> Section:
             f"feature vectors ({scores.features}), summed over layers.",
         ),
     )
-    return Section(title, (), views)
 
 
-def _attributes(evidence: Evidence, tables: Tables) -> Section:
+def _attributes(views: Views) -> Part:
     """Attributes read back, and how steady they are while others change."""
-    title, scores = "Do attributes come out as asked for?", evidence.attributes
-    if scores is None or "attributes" not in tables:
-        return Section(title, ())
-    views = (
-        *_view(
-            tables,
+    title, scores = "Attributes", views.evidence.attributes
+    if scores is None or "attributes" not in views.tables:
+        return Part(title)
+    found = (
+        *views(
             "attributes",
             "images=photographs | accuracy | light | classes=layout | variance",
             "Attributes read in images: dark and bright (terciles of the mean luminance, "
             "measured) and much of a class (more than the median layout, read by a small network "
-            f"trained on the real training photographs). {scores.samples} images for each "
+            f"trained on the real training photos). {scores.samples} images for each "
             f"of {len(scores.layouts)} validation layouts at temperature {scores.temperature:g}. "
             "Light is asked for where a system can be; classes come from the layout. Variance: of "
             "the mean probability over layouts, what was asked for taken off.",
         ),
-        *_view(
-            tables,
+        *views(
             "attribute_changes",
             " | ".join(["change", *scores.generators]),
             "One condition after the other is changed: the light, where a system can be asked for "
@@ -405,27 +476,36 @@ def _attributes(evidence: Evidence, tables: Tables) -> Section:
             "attributes moves at each change.",
         ),
     )
-    return Section(title, (), views)
+    return Part(title, tables=found)
 
 
-def _predictions(tables: Tables) -> Section:
+def _predictions(views: Views) -> Part:
     """Class maps that flows predict from images."""
-    views = _view(
-        tables,
+    found = views(
         "predictions",
-        f"predictor | images=photographs | samples | {_SCORES}",
+        "predictor | images=photographs | samples | class IoU=class_iou | "
+        "class accuracy=class_accuracy | pixel accuracy=pixel_accuracy",
         "C-Glow in its own use, structured prediction: a class map is the mean of so many samples, "
-        "rounded. Real validation photographs, in %; the judge's look at the same photographs "
-        "stands beside it.",
+        "rounded. Real validation photos, in %; the judge's look at the same photos stands beside "
+        "it.",
     )
-    return Section("How well does a flow predict class maps from photographs?", (), views)
+    return Part("Class maps that a flow predicts", tables=found)
 
 
-def _latents(evidence: Evidence) -> Section:
+def _transfer() -> Part:
+    """One image's content under other layouts."""
+    caption = (
+        "The latents of the first photo, encoded under its own layout, are decoded under the "
+        "second layout. Right: the real photo of that layout."
+    )
+    return Part("Content moved into other layouts", (Figure("transfer", "photo", caption),))
+
+
+def _latents(evidence: Evidence) -> Part:
     """Paths between latents, styles and edits."""
-    title, section = "Latents: interpolation, style, edits", evidence.params.explore
+    title, section = "Interpolation, style, edits", evidence.params.explore
     if section is None:
-        return Section(title, ())
+        return Part(title)
     form = {"spherical": "along the arc on the sphere", "linear": "along the straight line"}
     drawn = f"at temperature {section.temperature:g}, not picked by eye"
     changes = "given in params.yaml" if section.edits else "chosen by the layout's content"
@@ -438,112 +518,57 @@ def _latents(evidence: Evidence) -> Section:
         EDITS: f"Edits, one upon the other, {changes}. A row is made from one draw of the latents "
         f"{drawn}: what was not edited should stay.",
     }
-    return Section(title, tuple(Figure(name, "photo", text) for name, text in captions.items()))
+    return Part(title, tuple(Figure(name, "photo", text) for name, text in captions.items()))
 
 
-def _arms(evidence: Evidence, tables: Tables) -> Section:
-    """Networks retrained on each arm."""
-    title = "Does training on them help?"
-    if "arms" not in tables:
-        return Section(title, ())
-    steps = sorted({row.text("steps") for row in tables["runs"].rows}, key=int)
-    figures = (
-        Figure(
-            "arms",
-            "chart",
-            "Networks trained on each arm, measured on real validation photographs. Points: one "
-            "training (seed) each; line: their mean; band: one standard deviation to both sides.",
-        ),
-        Figure(
-            "segmenters",
-            "chart",
-            "Training loss of the judge and of retrained networks (running mean over a fiftieth of "
-            "the steps); of many arms those that the answers are drawn from.",
-        ),
-    )
-    beside = "arm | against | training scenes=fraction | seeds | scenes | drawn groups=groups"
-    effect = "difference | from=low | to=high | p"
-    views = (
-        *_view(
-            tables,
-            "arms",
-            f"arm | trained on=trained_on | augmentation | seeds | {_SPREADS}",
-            f"Mean ± standard deviation over seeds on real validation photographs, in %. Optimizer "
-            f"steps of each training: {', '.join(steps)}.",
-        ),
-        *_view(
-            tables,
-            "comparisons",
-            f"{beside} | {effect} | detectable | outcome",
-            "Arms against arms without synthetic images and of as many training scenes: "
-            "difference of mean class IoU in points, ends of its 95 % interval, two-sided p, and "
-            "the smallest true difference, in points, that four of five such studies would have "
-            "shown; by the rule at the top.",
-        ),
-        *_answers_by_class(evidence, tables, f"class | {effect} | survives | outcome"),
-        *_view(
-            tables,
-            "more_real",
-            f"{beside} | {effect} | detectable | outcome",
-            "What more real photographs bring: networks that have those of most scenes against "
-            "networks that have a share of them, both without augmentation beyond mirroring and "
-            "without synthetic images. Columns as above; training scenes are those of the "
-            "smaller share.",
-        ),
-        *_view(
-            tables,
-            "costs",
-            "arm | training | generator | images=photographs | judge | choice | in all=total | "
-            "times",
-            "What one network of each arm takes, all in: million million (10^12) operations, which "
-            "are the products and sums of convolutions and matrix products. Its own training, that "
-            "of the generator, making the images (those that are not kept too), the judge and "
-            "what it looks at, and the trainings that a temperature was chosen by. Last: how many "
-            "times its own training. Arms share generators, judges and choices; each has the whole "
-            "of them here.",
-        ),
-        _arms_by_class(evidence, tables),
-    )
-    return Section(title, figures, views)
-
-
-def _answers_by_class(evidence: Evidence, tables: Tables, shown: str) -> list[View]:
-    """The classes of the comparisons that the verdict is drawn from."""
-    if "comparisons" not in tables:
-        return []
-    views, table = [], tables["comparisons_per_class"]
-    for answer in answers(evidence.params.arms, tables["comparisons"]):
-        rows = answer.classes(tables)
-        caption = (
-            f"{answer.row.text('arm')} against {answer.row.text('against')}, class by class: "
-            "difference of IoU in points, ends of its 95 % interval, two-sided p, and "
-            "whether the class survives Holm's correction over "
-            "classes. A dash where a class is nowhere, or in one scene alone."
+def _temperature(views: Views, notes: tuple[RichText, ...]) -> Part:
+    """What the judge says per temperature, between ceiling and floors."""
+    sweep, degrees = views.params.report.sweep, moved_through(views.evidence)
+    slider = None
+    if degrees:
+        maker = names.generator(views.params, views.params.sets[sweep[0]].generator).words
+        slider = Slider(
+            FOLDER,
+            (("classes", "label map"), ("real", "real photo")),
+            tuple((str(index), f"{degree:g}") for index, degree in enumerate(degrees)),
+            f"One held-out layout by {maker} at every temperature, from equal noise.",
         )
-        views.append(_view_of(Table(table.name, table.columns, rows), shown, caption))
-    return views
-
-
-def _arms_by_class(evidence: Evidence, tables: Tables) -> View:
-    """The long table with a column for each of some arms."""
-    names, table = arms_to_show(evidence.params.arms, tables), tables["arms_per_class"]
-    kinds = list(dict.fromkeys(row.text("class") for row in table.rows))
-    rows = {(row.text("class"), row.text("arm")): row for row in table.rows}
-    lines = tuple(
-        ((kind,), *(table.rich(rows[kind, arm], "iou±") for arm in names)) for kind in kinds
+    figure = Figure(
+        "temperature",
+        "chart",
+        "The judge, a network trained on real photos, looks at synthetic images of validation "
+        "layouts. Lines: each system's mean over rounds; bars: standard deviation. Dashed: real "
+        "photos (ceiling), layouts painted with each class's mean colour, and photos of other "
+        "layouts (floors).",
     )
-    caption = (
-        "IoU of each class on real validation photographs, mean ± standard deviation over seeds, "
-        "in %."
+    found = (
+        *views(
+            "temperature",
+            f"generator | T=temperature | {_SPREADS} | of real=class_iou.of_real"
+            + _frechet_column(views, "temperature")
+            + " | IoU, absent as 0=class_iou_absent_zero.mean | rounds | images=photos",
+            "The judge on synthetic images per system and temperature, in %: mean ± standard "
+            "deviation over rounds of sampling. Confusion matrices of single images are summed "
+            "over a round, then scored; absent classes are left out of a mean.",
+        ),
+        *views(
+            "references",
+            "row | T=temperature | class IoU=class_iou | class accuracy=class_accuracy | "
+            "pixel accuracy=pixel_accuracy | of real=class_iou.of_real | "
+            "IoU, absent as 0=class_iou_absent_zero",
+            "Ceiling and floors in %. Flat paint: each class painted with its mean colour in the "
+            "training photos. Photos of other layouts: what a generator is worth that does not "
+            "look at its layout.",
+        ),
     )
-    return View(table.file, caption, ("class", *names), lines)
+    rule = ROUNDS_RULE if "temperature" in views.tables else ""
+    return Part("", (figure,), found, slider, notes, rule)
 
 
-def _selections(tables: Tables) -> Section:
+def _selections(views: Views) -> Part:
     """What was fit to train on."""
-    views = (
-        *_view(
-            tables,
+    found = (
+        *views(
             "selections",
             "selection | set | criteria | images=candidates | kept | "
             "temperature=dropped.temperature | read worst=dropped.agreement | "
@@ -553,73 +578,35 @@ def _selections(tables: Tables) -> Section:
             "Images of a synthetic set that were kept, and how many were dropped by which "
             "criterion, each looked at among those that the ones before it had left. Labels: the "
             "share of the kept images' labels that is learned from, in %. Agreement: pixels "
-            "that the judge, a network trained on the real photographs that the arm has, reads as "
+            "that the judge, a network trained on the real photos that the arm has, reads as "
             "the layout says, in %. Heaviest: how often the most drawn image comes, relative "
             "to the mean.",
         ),
-        *_view(
-            tables,
+        *views(
             "choices",
             "choice | set | temperature | seeds | folds | scenes | class IoU=class_iou | chosen",
-            "Class IoU, in %, on training scenes, each read by a network trained on the scenes of "
-            "other drives and their synthetic images at that temperature. No validation scene "
-            "was looked at.",
+            "How a temperature was chosen: class IoU, in %, on training scenes, each read by a "
+            "network trained on the scenes of other drives and their synthetic images at that "
+            "temperature. No validation scene was looked at.",
         ),
-        *_view(
-            tables,
+        *views(
             "nearest",
             "images of=photographs_of | images=photographs | least | median | "
             "nearer than any=nearer_than_any_val | nearer than 1 %=nearer_than_1_percent_of_val | "
             "copies",
-            "Distance of images to the nearest real training photograph, in standard "
-            "deviations of scattering features: the least and the median; then the share, in %, "
-            "that comes nearer than any real validation photograph, and nearer than the nearest "
-            "hundredth of them; then how many are copies of a training photograph. A generator "
-            "that has learned photographs by heart shows in these. No validation scene's "
-            "photograph, layout or content was found in what is trained on, or this report would "
-            "not have been made.",
+            "Were photos learned by heart? Distance of images to the nearest real training photo, "
+            "in standard deviations of scattering features: the least and the median; then the "
+            "share, in %, that comes nearer than any real validation photo, and nearer than the "
+            "nearest hundredth of them; then how many are copies of a training photo. No "
+            "validation scene was found in what is trained on, or there would be no report.",
         ),
     )
-    return Section("What was fit to train on", (), views)
+    return Part("", tables=found)
 
 
-def _transfer() -> Section:
-    """One image's content under other layouts."""
-    caption = (
-        "Content transfer: the latents of the first photograph, encoded under its own layout, "
-        "are decoded under the second layout. Right: the real photograph of that layout."
-    )
-    return Section("Content moved into other structures", (Figure("transfer", "photo", caption),))
-
-
-def _generators(tables: Tables) -> Section:
-    """The generators' training."""
-    caption = (
-        "Left: training loss, a running mean over a fiftieth of the points. Right: bits "
-        "per dimension on a fixed choice of held-out scenes; the table has those on all of them. "
-        "They are of the photograph given its layout, or of the photograph alone for generators "
-        "without conditions. Generators without a likelihood are left out. The first twentieth of "
-        "a curve may lie above the frame. Numbers: "
-        "tables/bpd_curve.csv."
-    )
-    views = _view(
-        tables,
-        "generators",
-        "generator | system | preset | parameters | steps | likelihood | "
-        "held-out bits/dim=val_bpd | distance=val_distance | scenes=val_scenes | "
-        "round trip=round_trip",
-        "Parameters, training steps, bits per dimension over all held-out scenes at the "
-        "end, and the round-trip error: the largest difference, in 8-bit grey values, between a "
-        "held-out photograph and its latents decoded again. Distance: what a generator without a "
-        "likelihood measured on held-out scenes in its place, as its training does."
-        + _bounds(tables, "generators"),
-    )
-    figures = (Figure("learning", "chart", caption),)
-    return Section("The generators", figures if views else (), views)
-
-
-def _data(evidence: Evidence, tables: Tables) -> Section:
+def _data(views: Views) -> Part:
     """Scenes, and the shares of classes."""
+    evidence = views.evidence
     source = evidence.facts["boundary_source"]
     made = {
         "instances": "Boundary maps are made from instance ids at full resolution.",
@@ -627,27 +614,25 @@ def _data(evidence: Evidence, tables: Tables) -> Section:
         "classes: touching objects of one class are merged.",
     }.get(source, f"Boundary maps: {source}.")
     caption = (
-        "Scenes of the training split (first rows) and of the validation split (last rows), "
-        f"spread evenly over the sorted names. {made}"
+        "Training scenes (first rows) and validation scenes (last rows), spread evenly over the "
+        "sorted names."
     )
-    counted = "data" in tables and "expected" in tables["data"].columns
-    views = (
-        *_view(
-            tables,
+    counted = "data" in views.tables and "expected" in views.tables["data"].columns
+    found = (
+        *views(
             "data",
             f"split | {'scenes=scenes of expected' if counted else 'scenes'} | drives | height | "
             "width | labelled | boundaries from=boundary_source",
             f"Scenes per split; labelled pixels in %. {made}{_raw_files(evidence)}",
         ),
-        *_view(
-            tables,
+        *views(
             "classes",
             "class | train share=train.share | train scenes=train.scenes | val share=val.share | "
             "val scenes=val.scenes",
             "Share of the labelled pixels in %, and scenes that hold the class.",
         ),
     )
-    return Section("The data", (Figure("data", "photo", caption),), views)
+    return Part("", (Figure("data", "photo", caption),), found)
 
 
 def _raw_files(evidence: Evidence) -> str:
@@ -658,3 +643,32 @@ def _raw_files(evidence: Evidence) -> str:
         scenes = f"{len(left_out)} scene{'s' if len(left_out) > 1 else ''}"
         text += f" Left out for faults: {scenes}, which evidence/dataset.json lists."
     return text
+
+
+def _generators(views: Views) -> Part:
+    """The generators' training."""
+    caption = (
+        "Left: training loss, a running mean over a fiftieth of the points. Right: bits "
+        "per dimension on a fixed choice of held-out scenes; the table has those on all of them. "
+        "Generators without a likelihood are left out. The first twentieth of a curve may lie "
+        "above the frame."
+    )
+    found = views(
+        "generators",
+        "generator | steps | parameters | held-out bits/dim=val_bpd | likelihood | "
+        "distance=val_distance | scenes=val_scenes | round trip=round_trip | preset",
+        "Bits per dimension over all held-out scenes at the end; the largest difference, in 8-bit "
+        "grey values, between a held-out photo and its latents decoded again (round trip). "
+        "Distance: what a generator without a likelihood measured on held-out scenes instead."
+        + _bounds(views, "generators"),
+    )
+    return Part("Generators", (Figure("learning", "chart", caption),), found)
+
+
+def _segmenters() -> Part:
+    """The networks' training."""
+    caption = (
+        "Training loss of the judge and of retrained networks (running mean over a fiftieth of "
+        "the steps); of many arms those that the answer is drawn from."
+    )
+    return Part("Networks", (Figure("segmenters", "chart", caption),))

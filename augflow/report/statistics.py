@@ -127,6 +127,13 @@ def best(evidence: Evidence, name: str) -> float:
     return max(degrees, key=lambda t: mean(evidence.rounds[name][t], "class_iou"))
 
 
+def best_set(evidence: Evidence) -> str | None:
+    """The set of the sweep whose images the judge reads best, each at its best temperature."""
+    sweep = evidence.params.report.sweep
+    scored = {name: mean(best_rounds(evidence, name), "class_iou") for name in sweep}
+    return max(scored, key=lambda name: scored[name]) if scored else None
+
+
 def best_rounds(evidence: Evidence, name: str) -> list[Scores]:
     """Scores of each round of a set at its best temperature."""
     return evidence.rounds[name][best(evidence, name)]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from augflow.core import io
+from augflow.report.names import Name
 
 Cell = str | int | float | None
 
@@ -75,13 +76,19 @@ class Claim:
         return {**facts, "from": list(self.sources)}
 
 
-RichText = tuple[str | Claim, ...]
-"""A sentence or a cell: words, and numbers with what they were computed from."""
+RichText = tuple[str | Claim | Name, ...]
+"""A sentence or a cell: words, names, and numbers with what they were computed from."""
 
 
 def plain(text: RichText) -> str:
-    """The text without the sources of its numbers."""
-    return "".join(span if isinstance(span, str) else span.text for span in text)
+    """The text without the sources of its numbers; a name with its key."""
+    return "".join(map(_plain, text))
+
+
+def _plain(span: str | Claim | Name) -> str:
+    if isinstance(span, Name):
+        return span.heading if span.key == span.words else f"{span.heading} ({span.key})"
+    return span if isinstance(span, str) else span.text
 
 
 @dataclass(frozen=True)

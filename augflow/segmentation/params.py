@@ -23,7 +23,7 @@ class SegmenterParams(Section):
     config: str = "pspnet_small"
     trust_config: Annotated[bool, Field(exclude_if=operator.not_)] = False
     checkpoint: str | None = None
-    steps: Whole
+    steps: Whole = 400
     batch_size: Count = 8
     learning_rate: Annotated[float, Field(gt=0)] = 5e-3
     weight_decay: Annotated[float, Field(ge=0)] = 1e-2

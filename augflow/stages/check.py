@@ -1,21 +1,21 @@
 """Stage check: all other stages wait for it, so that no parameter does harm or is refused late.
 
 DVC puts names into commands that a shell runs and into paths whose content it removes, before any
-code of a stage is reached. They are those of `pipelines/names.yaml`, which is made here.
+code of a stage is reached. They are those of `pipelines/names.yaml`, which is made here. Values are
+those of `data/params.json`, in which what `params.yaml` leaves out is filled in.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import chdir
+from contextlib import chdir, suppress
 from functools import partial
 from pathlib import Path
 
 from augflow import generators
 from augflow.core import io
 from augflow.core.errors import AugflowError, ParamsError, suggest
-from augflow.data.classes import table
-from augflow.data.readers.folder import own_table
+from augflow.data import readers
 from augflow.generators import c_glow_predictor
 from augflow.segmentation.mmseg_config import require_readable
 from augflow.segmentation.params import SegmenterParams
@@ -24,7 +24,7 @@ from augflow.study.params import GeneratorParams, Params, PredictorParams, load
 
 
 def check(root: Path, out: Path, by_dvc: bool) -> None:
-    """Reads the parameters of a project folder, and writes a file that is the same for all sound.
+    """Reads the parameters of a project folder, and writes them with every default filled in.
 
     Whether they can be met is looked at before every stage (`require_possible`). Names that do not
     fit them are written anew. If it runs `by_dvc`, which has read the former ones, it ends there.
@@ -37,7 +37,7 @@ def check(root: Path, out: Path, by_dvc: bool) -> None:
         write_names(root, params)
         if by_dvc:
             raise ParamsError(f"{said}, which is written anew: run dvc repro again")
-    io.write_json(out, {"params.yaml": "sound"})
+    io.write_json(out, params.model_dump(mode="json"))
 
 
 def require_possible(params: Params, path: Path) -> None:
@@ -70,8 +70,8 @@ def _networks(params: Params) -> Looks:
     for name, predictor in params.predictors.items():
         yield f"predictors.{name}", partial(_look_at_predictor, predictor, size)
     for name, made in params.sets.items():
-        if made.best_of is not None:
-            system = params.generators[made.generator].system
+        system = params.generators[made.generator].system
+        if made.best_of is not None and system in generators.SYSTEMS:
             yield f"sets.{name}.best_of", partial(_look_at_likelihood, system)
 
 
@@ -87,15 +87,13 @@ def _files(params: Params) -> Looks:
 
 
 def _classes(params: Params) -> Looks:
-    data = params.data
-    if data.reader == "folder":
-        yield "data.classes", partial(own_table, data.classes or ())
-        known = [row.name for row in data.classes or ()]
-    else:
-        known = list(table(data.reader).names)
-    for name, made in params.sets.items():
-        if made.new_layouts:
-            yield f"sets.{name}.new_layouts.boost", partial(_know, made.new_layouts.boost, known)
+    yield "data.classes", partial(readers.class_table, params.data)
+    with suppress(ParamsError):  # which was told
+        known = readers.class_table(params.data).names
+        for name, one in params.sets.items():
+            if one.new_layouts:
+                where = f"sets.{name}.new_layouts.boost"
+                yield where, partial(_know, one.new_layouts.boost, known)
 
 
 def _look_at_generator(section: GeneratorParams, size: tuple[int, int]) -> None:
@@ -107,7 +105,7 @@ def _look_at_generator(section: GeneratorParams, size: tuple[int, int]) -> None:
 
 
 def _look_at_likelihood(system: str) -> None:
-    if generators.system(system).generator.likelihood != "conditional":
+    if generators.SYSTEMS[system].generator.likelihood != "conditional":
         raise ParamsError(
             f"{system} does not know which of its photographs is likeliest; leave best_of out"
         )

@@ -162,8 +162,9 @@ def _learning(learner: GeneratorLearner, params: GeneratorParams, scenes: SceneF
 
     border = getattr(learner, "border", None)
     if border is not None:
-        first, later = min(border, steps), max(steps - border, 0)
-        return sum(n * count(at) for n, at in ((first, 0), (later, border)) if n)
+        later = max(steps - border, 0)  # the first of these sets actnorms besides
+        parts = ((steps - later, 0), (min(later, 1), border), (later - 1, steps - 1))
+        return sum(n * count(at) for n, at in parts if n > 0)
     outer = getattr(learner.generator.config, "outer", None)
     if outer is None or outer == 1:
         return steps * count(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,48 +44,66 @@ def report(params: Params, study_dir: Path, out: Path) -> None:
         except AugflowError as fault:
             # the copies carry the fault, the user's files are those of the study
             raise DataError(str(fault).replace(str(folder), str(study_dir))) from fault
-        tables = compute_tables(evidence)
-        for table in tables.values():
-            table.write(folder)
-        io.write_json(folder / "metrics.json", main_metrics(tables))
         _draw_photographs(evidence, study_dir, folder)
-        draw_numbers(evidence, tables, folder)
-        io.atomic_write(folder / "report.html", page.html_page(evidence, tables, folder))
-        io.atomic_write(folder / "report.md", page.markdown_page(evidence, tables, folder))
-        claims.write(folder, claims.all_claims(evidence, tables))
+        _write_all(evidence, folder)
+
+
+def render_again(report_dir: Path) -> None:
+    """Writes a finished report once more from its own evidence; its pictures stay as they are.
+
+    Raises:
+        DataError: there is no report, or its evidence is damaged.
+    """
+    if not (report_dir / "claims.json").is_file():
+        raise DataError(f"{report_dir}: no claims.json in it; name the folder of a finished report")
+    evidence = evidences.load(report_dir)
+    with io.fresh_folder(report_dir) as folder:
+        for part in ("evidence", "scores", "pictures"):
+            if (report_dir / part).is_dir():
+                shutil.copytree(report_dir / part, folder / part)
+        _write_all(evidence, folder)
+
+
+def _write_all(evidence: Evidence, folder: Path) -> None:
+    """Tables, charts, pages and claims, into a folder with evidence and pictures."""
+    tables = compute_tables(evidence)
+    for table in tables.values():
+        table.write(folder)
+    io.write_json(folder / "metrics.json", main_metrics(tables))
+    draw_numbers(evidence, tables, folder)
+    io.atomic_write(folder / "report.html", page.html_page(evidence, tables, folder))
+    io.atomic_write(folder / "report.md", page.markdown_page(evidence, tables, folder))
+    claims.write(folder, claims.all_claims(evidence, tables))
 
 
 def _draw_photographs(evidence: Evidence, study_dir: Path, folder: Path) -> None:
     prepared = image_figures.Prepared(study_dir / "prepared", evidence.classes.palette)
-    figures = folder / "figures"
-    image_figures.pages(evidence, study_dir, prepared, figures)
-    image_figures.side_by_side(evidence, study_dir, prepared, figures / "systems.png")
-    image_figures.slider(evidence, study_dir, prepared, figures)
-    image_figures.diversity_figure(evidence, study_dir, prepared, figures / "diversity.png")
-    image_figures.transfer_figure(evidence, study_dir, prepared, figures / "transfer.png")
-    image_figures.latents(evidence.params, study_dir, prepared, figures)
-    image_figures.contact_sheet(prepared, figures / "data.png")
+    pictures = folder / "pictures"
+    image_figures.opening(evidence, study_dir, prepared, pictures)
+    image_figures.pages(evidence, study_dir, prepared, pictures)
+    image_figures.side_by_side(evidence, study_dir, prepared, pictures / "systems.webp")
+    image_figures.slider(evidence, study_dir, prepared, pictures)
+    image_figures.diversity_figure(evidence, study_dir, prepared, pictures / "diversity.webp")
+    image_figures.transfer_figure(evidence, study_dir, prepared, pictures / "transfer.webp")
+    image_figures.latents(evidence.params, study_dir, prepared, pictures)
+    image_figures.contact_sheet(prepared, pictures / "data.webp")
 
 
 def draw_numbers(evidence: Evidence, tables: Mapping[str, Table], folder: Path) -> None:
     """Draws the figures that follow from the evidence alone."""
     figures = folder / "figures"
     if "temperature" in tables:
-        charts.temperature(tables, figures / "temperature.png")
-        charts.systems(tables, figures / "systems_iou.png")
+        charts.temperature(evidence.params, tables, figures / "temperature.png")
+        charts.systems(evidence.params, tables, figures / "systems_iou.png")
     charts.classes(tables, figures / "classes.png")
-    if "arms" in tables:
-        charts.arms(tables, figures / "arms.png")
-        if "comparisons" in tables:
-            charts.effects(evidence.params.arms, tables, figures / "effects.png")
-        if evidence.segmenters:
-            names = {"judge", *arms_to_show(evidence.params.arms, tables)}
-            drawn = {
-                run: history
-                for run, history in evidence.segmenters.items()
-                if run.rpartition("-")[0] in names or run in names
-            }
-            charts.segmenters(drawn, figures / "segmenters.png")
+    if "arms" in tables and evidence.segmenters:
+        names = {"judge", *arms_to_show(evidence.params.arms, tables)}
+        drawn = {
+            run: history
+            for run, history in evidence.segmenters.items()
+            if run.rpartition("-")[0] in names or run in names
+        }
+        charts.segmenters(evidence.params, drawn, figures / "segmenters.png")
     if any(trained.has("val_bpd") for trained in evidence.generators.values()):
         charts.learning(evidence, figures / "learning.png")
 

@@ -171,8 +171,7 @@ def _is_lost(value: object) -> bool:
 def initialise(learner: GeneratorLearner, scenes: SceneFolder, params: TrainingParams) -> None:
     """What a learner does before the first step: looks at all scenes, and begins with a few."""
     learner.on_fit_start(scenes)
-    count = min(params.init_scenes, len(scenes))
-    learner.initialise(scenes.scenes(loop.batch_rows(params.seed + 1, 0, count, len(scenes))))
+    learner.initialise(scenes.scenes(loop.init_rows(params, len(scenes))))
 
 
 @dataclass(frozen=True)

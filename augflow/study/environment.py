@@ -93,6 +93,9 @@ def read_environment(root: Path) -> dict[str, Any]:
     lists = [found.get(name) for name in ("machines", "made")] if isinstance(found, dict) else []
     if not lists or not all(isinstance(one, dict) for one in lists):
         raise DataError(f"{path}: no record of machines; restore it, or delete it")
+    for key, facts in found["machines"].items():
+        if not isinstance(facts, dict):
+            raise DataError(f"{path}: machine {key}: no facts; restore the file, or delete it")
     for artefact, entry in found["made"].items():
         if not isinstance(entry, dict) or not {"content", "machine"} <= entry.keys():
             raise DataError(f"{path}: {artefact}: no machine; restore the file, or delete it")
@@ -112,9 +115,10 @@ class Machines:
         self._record, self._artefacts = read_environment(root), artefacts
 
     def facts(self, path: Path) -> dict[str, str] | None:
-        """The fingerprint of the machine that made an artefact; None where nobody knows it."""
+        """The fingerprint of the machine that made an artefact; None where none is whole."""
         entry = self._record["made"].get(path.relative_to(self._root).as_posix(), {})
-        return self._record["machines"].get(entry.get("machine")) or None
+        facts: dict[str, str] = self._record["machines"].get(entry.get("machine"), {})
+        return facts if hardware.is_fingerprint(facts) else None
 
     def unknown(self) -> list[Path]:
         """The artefacts that are there, but of which it is not known where they were made."""

@@ -37,6 +37,8 @@ def names(params: Params) -> dict[str, Any]:
     for part in ("diversity", "explore"):
         section = getattr(params, part)
         found[part] = list(section.generators) if section else []
+    # what the report reads of it; every report depends on the prepared scenes
+    found["explored"] = "explored" if params.explore else "prepared"
     return {"names": [found]}
 
 

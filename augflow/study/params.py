@@ -170,7 +170,8 @@ class SelectionParams(Section):
     """What of a set is fit to train on; each part is a switch and off unless it is given.
 
     `reads` is what DVC watches for the selection under `data/<study>`: `chosen/CHOICE.json` where
-    the temperature is a chosen one, else `prepared`, which every selection depends on.
+    the temperature is a chosen one, else `prepared`, which every selection depends on; where it is
+    not given, the choice is the first of the set's.
 
     `temperature` is one of the set's, or `chosen` for what the choice under `reads` says; without
     it, all are used. `likeliest` keeps so many photographs of each layout and temperature,
@@ -183,7 +184,7 @@ class SelectionParams(Section):
 
     set: str
     judge: str
-    reads: str
+    reads: str = ""
     temperature: Temperature | Literal["chosen"] | None = None
     likeliest: Count | None = None
     typicality: BandParams | None = None
@@ -204,7 +205,7 @@ class ArmParams(Section):
 
     A synthetic set is one of `sets` or of `selections`. `reads` is the folder under `data/<study>`
     that DVC watches for the arm: `synthetic/SET` or `selected/SELECTION` for an arm with a set,
-    `prepared` (which every arm depends on) for one without.
+    `prepared` (which every arm depends on) for one without; it need not be given.
 
     With `one_in` K the arm has every K-th training scene alone, and so have the generator and the
     judge behind its set, and the layouts of the set unless `more_layouts` says so. `ratio` is how
@@ -214,7 +215,7 @@ class ArmParams(Section):
     """
 
     train_on: Annotated[Names, Field(min_length=1)]
-    reads: str
+    reads: str = ""
     augment: Augment = "none"
     one_in: Count = 1
     more_layouts: bool = False
@@ -239,6 +240,8 @@ class ArmParams(Section):
         if len(made) > 1:
             raise ValueError(f"an arm takes one synthetic set, got {', '.join(made)}")
         expected = [f"synthetic/{made[0]}", f"selected/{made[0]}"] if made else ["prepared"]
+        if not self.reads:
+            self.__dict__["reads"] = expected[0]  # of a selection: `Params` knows it
         if self.reads not in expected:
             needed = " or ".join(repr(place) for place in expected)
             raise ValueError(f"reads is {self.reads!r}; this train_on needs {needed}")
@@ -269,8 +272,8 @@ class ArmParams(Section):
 class RetrainParams(Section):
     """The arms' common network and schedule, and the seeds each arm is trained with."""
 
-    segmenter: SegmenterParams
-    seeds: Seeds
+    segmenter: SegmenterParams = SegmenterParams()
+    seeds: Seeds = (0, 1, 2)
 
     @model_validator(mode="after")
     def _has_one_place_for_seeds(self) -> RetrainParams:
@@ -310,16 +313,19 @@ Wording = Annotated[str, AfterValidator(_without_results)]
 class ReportParams(Section):
     """What the report shows.
 
-    `sweep` names a set per system, that of the main system first. Pages of samples have a row for
-    each of so many `layouts` and a column for each of the `temperatures` that a set has.
+    `sweep` names a set per system, that of the main system first: by default the first set of
+    held-out layouts that each generator has. Pages of samples have a row for each of so many
+    `layouts` and a column for each of the `temperatures` that a set has, by default all.
     `configurations` are the generators of a table of depths and boundary maps, `released` names for
-    a generator that keeps the flaws of released code the one that is repaired. `title` and
-    `training_time` may tell no result.
+    a generator that keeps the flaws of released code the one that is repaired. `titles` has
+    words for names of arms, generators, sets and selections; what has none is called by what it is.
+    No stage but the report reads them. `title`, `titles` and `training_time` may tell no result.
     """
 
-    title: Wording
-    sweep: Names
-    temperatures: Temperatures
+    title: Wording = ""
+    titles: dict[Name, Wording] = Field(default_factory=dict)
+    sweep: Names = ()
+    temperatures: Temperatures = ()
     layouts: Count = 6
     training_time: Wording | None = None
     configurations: tuple[str, ...] = ()
@@ -402,24 +408,60 @@ On some disks `A` and `a` are one.
 class Params(Section):
     """All of `params.yaml`."""
 
-    study: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+    study: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")] = "study"
     threads: Threads = 2
     data: DataParams
-    generators: dict[Name, GeneratorParams]
-    sets: dict[Name, SetParams]
+    generators: Annotated[dict[Name, GeneratorParams], Field(min_length=1)]
+    sets: Annotated[dict[Name, SetParams], Field(min_length=1)]
     transfers: dict[Name, TransferParams] = Field(default_factory=dict)
     predictors: dict[Name, PredictorParams] = Field(default_factory=dict)
-    judge: SegmenterParams
+    judge: SegmenterParams = SegmenterParams()
     score: FeatureParams = FeatureParams()
     judges: dict[Name, JudgeParams] = Field(default_factory=dict)
     choices: dict[Name, ChoiceParams] = Field(default_factory=dict)
     selections: dict[Name, SelectionParams] = Field(default_factory=dict)
-    arms: dict[Name, ArmParams]
-    retrain: RetrainParams
-    report: ReportParams
+    arms: dict[Name, ArmParams] = Field(default_factory=dict)
+    retrain: RetrainParams = RetrainParams()
+    report: ReportParams = ReportParams()
     diversity: DiversityParams | None = None
     attributes: AttributesParams | None = None
     explore: ExploreParams | None = None
+
+    @model_validator(mode="after")
+    def _what_is_left_out_is_filled_in(self) -> Params:
+        for arm in self.arms.values():
+            if "reads" not in arm.model_fields_set and arm.synthetic_source in self.selections:
+                arm.__dict__["reads"] = f"selected/{arm.synthetic_source}"
+        for one in self.selections.values():
+            if not one.reads:
+                own = (name for name, choice in self.choices.items() if choice.set == one.set)
+                is_chosen = one.temperature == "chosen"
+                file = f"chosen/{next(own, '?')}.json"
+                one.__dict__["reads"] = file if is_chosen else "prepared"
+        self.__dict__["report"] = self._whole_report()
+        return self
+
+    def _whole_report(self) -> ReportParams:
+        """The section with what it shows where that is not given."""
+        given = self.report
+        sweep = given.sweep or tuple(self._comparable_sets().values())
+        if not sweep:
+            raise ValueError(
+                "report.sweep: there is no set of held-out layouts to compare systems by; add one "
+                "with layouts: val to sets"
+            )
+        degrees = {degree for n in sweep if n in self.sets for degree in self.sets[n].temperatures}
+        shown = given.temperatures or tuple(sorted(degrees))
+        title = given.title or f"Do synthetic photographs help? ({self.study})"
+        return given.model_copy(update={"sweep": sweep, "temperatures": shown, "title": title})
+
+    def _comparable_sets(self) -> dict[str, str]:
+        """The first set of held-out layouts of each generator that has one."""
+        found: dict[str, str] = {}
+        for name, one in self.sets.items():
+            if one.layouts == "val" and one.new_layouts is None:
+                found.setdefault(one.generator, name)
+        return found
 
     @model_validator(mode="after")
     def _painted_scenes_have_their_place(self) -> Params:
@@ -466,6 +508,8 @@ class Params(Section):
         for part in ("diversity", "attributes", "explore"):
             names = getattr(getattr(self, part), "generators", ())
             uses += [(f"{part}.generators", name, generators) for name in names]
+        titled = sorted({*self.arms, *self.generators, *self.sets, *self.selections})
+        uses += [("report.titles", name, titled) for name in self.report.titles]
         uses += [("report.configurations", name, compared) for name in self.report.configurations]
         released = (name for pair in self.report.released.items() for name in pair)
         uses += [("report.released", name, compared) for name in released]

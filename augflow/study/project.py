@@ -15,6 +15,12 @@ from augflow.core.errors import DataError
 from augflow.segmentation.params import SegmenterParams
 from augflow.study.params import ArmParams, Params, load
 
+CHECKED = Path("data") / "params.json"
+"""The parameters with every default filled in, as stage check writes them and DVC reads them."""
+
+PACKAGED = Path(__file__).parents[1] / "zoo" / "streets"
+"""The generator of painted streets that comes with augflow."""
+
 RUNS = Path(".augflow") / "runs"
 """Where stages keep what they need to go on after they were killed."""
 
@@ -41,8 +47,8 @@ class Project:
 
     @property
     def checked_file(self) -> Path:
-        """What says that the parameters are sound; its place depends on none of them."""
-        return self.root / "data" / "checked.json"
+        """The checked parameters, every default filled in; its place depends on none of them."""
+        return self.root / CHECKED
 
     @property
     def prepared_folder(self) -> Path:

@@ -20,6 +20,9 @@ from augflow.study.names import write_names
 from augflow.study.params import Params, load
 
 _PACKAGE = Path(__file__).parents[1]
+SCHEMA = Path("pipelines") / "params.schema.json"
+"""What `params.yaml` may hold, for editors; `augflow params --schema` prints it."""
+
 VERSION_FILE = "augflow.version"
 """Stands for the code of the installed package where a stage's dependencies are listed."""
 
@@ -31,7 +34,7 @@ _NO_GIT = "    no_scm = true\n"
 _README = """\
 # {study}
 
-{title}. Made by `augflow init --preset {preset}`.
+{title}. Made by `augflow init {given}`.
 
 ```sh
 dvc repro                     # the whole study; only what has changed runs again
@@ -95,13 +98,33 @@ def create(preset: str, data: Path | None, target: Path) -> Params:
         raise _join_faults(faults)
     text = path.read_text(encoding="utf-8")
     if data is not None:
-        root = os.path.relpath(data.resolve(), target.resolve())
-        facts = {**params.data.model_dump(), "root": root}
-        validate_section(DataParams, facts, f"--data {on_one_line(data)}")
-        text = _with_root(text, root)
+        root = root_text(data, target)
+        text = re.sub(r"^(  root: ).*$", lambda match: match[1] + root, text, count=1, flags=re.M)
         text = _with_counts(text, params.data.model_copy(update={"root": str(data)}))
-    _write(origin, preset, text, target)
+    write_project(f"--preset {preset}", text, target)
     return load(target / "params.yaml")
+
+
+def require_target(target: Path, data: Path | None) -> None:
+    """Goes on where a project may be written to a folder.
+
+    Raises:
+        DataError: it is a file, or holds other files than the photographs of `data`.
+    """
+    if faults := _target_faults(target, data):
+        raise _join_faults(faults)
+
+
+def root_text(data: Path, target: Path) -> str:
+    """The folder of photographs as `data.root` of a project, as YAML."""
+    root = os.path.relpath(data.resolve(), target.resolve())
+    validate_section(
+        DataParams,
+        {"reader": "folder", "root": root, "size": (8, 8)},
+        f"--data {on_one_line(data)}",
+    )
+    plain = re.fullmatch(r"[\w./-]*[\w./][\w./-]*", root) and not root.startswith("-")
+    return root if plain else json.dumps(root, ensure_ascii=False)
 
 
 def pipeline(text: str, made: bool) -> str:
@@ -170,13 +193,6 @@ def _join_faults(faults: list[AugflowError]) -> AugflowError:
     return type(faults[0])("; ".join(str(fault) for fault in faults))
 
 
-def _with_root(text: str, root: str) -> str:
-    """The parameters with another `data.root`, all else, comments too, as it was."""
-    plain = re.fullmatch(r"[\w./-]*[\w./][\w./-]*", root) and not root.startswith("-")
-    value = root if plain else json.dumps(root, ensure_ascii=False)
-    return re.sub(r"^(  root: ).*$", lambda match: match[1] + value, text, count=1, flags=re.M)
-
-
 def _with_counts(text: str, data: DataParams) -> str:
     """The parameters with the counts of what is there; without them while files have faults."""
     text = re.sub(r"^  counts: .*\n", "", text, count=1, flags=re.M)
@@ -191,11 +207,14 @@ def _with_counts(text: str, data: DataParams) -> str:
     return re.sub(r"^  root: .*\n", lambda match: match[0] + line, text, count=1, flags=re.M)
 
 
-def _write(origin: Source, preset: str, text: str, target: Path) -> None:
+def write_project(given: str, text: str, target: Path) -> None:
+    """Writes a project with these parameters, asked for with the options `given`."""
+    origin = source()
     for folder in ("data", "reports", "pipelines", ".dvc"):
         (target / folder).mkdir(parents=True, exist_ok=True)
     for script in sorted((origin.root / "pipelines").glob("*.py")):
         shutil.copyfile(script, target / "pipelines" / script.name)
+    shutil.copyfile(origin.root / SCHEMA, target / SCHEMA)
     io.atomic_write(target / "params.yaml", text.encode())
     params = load(target / "params.yaml")
     write_names(target, params)
@@ -203,7 +222,7 @@ def _write(origin: Source, preset: str, text: str, target: Path) -> None:
     readme = _README.format(
         study=params.study,
         title=params.report.title,
-        preset=preset,
+        given=given,
         root=params.data.root,
         version=VERSION_FILE,
     )

@@ -57,10 +57,11 @@ class LabelFolder(Mapping[str, ObjectMap]):
     ) -> None:
         """Looks at every file once; `maps` are what the command's `option` gave."""
         faults, self._table, self._folder, self._option = Faults(), table, maps, option
-        paths, faults.lines = label_files(folder)
+        paths, faults.lines = label_files(folder, labels)
         self._paths, self._maps = paths, None
         with faults.collect():
             self._maps = named_maps(folder, maps)
+        self._told = labels != "auto"
         self.kind = labels if labels != "auto" else kind_of(paths, self._values(), table)
         self.source = lru_cache(KEPT)(self._source)
         self._names = []
@@ -100,7 +101,7 @@ class LabelFolder(Mapping[str, ObjectMap]):
                 raise DataError(
                     f"no map of that name in {self._folder}; add it, or leave {self._option} out"
                 )
-            return source_of(name, path, ids, self._table, self.kind, edges)
+            return source_of(name, path, ids, self._table, self.kind, edges, self._told)
 
 
 def named_maps(layout: Path, maps: Path | None) -> dict[str, Path] | None:
@@ -119,14 +120,22 @@ def named_maps(layout: Path, maps: Path | None) -> dict[str, Path] | None:
 
 
 def source_of(
-    name: str, path: Path, ids: np.ndarray, table: ClassTable, kind: Labels, edges: Path | None
+    name: str,
+    path: Path,
+    ids: np.ndarray,
+    table: ClassTable,
+    kind: Labels,
+    edges: Path | None,
+    told: bool = False,
 ) -> Source:
     """A label map as it came, with the objects and edges of its map, if it has one.
+
+    For its kind, which may have been `told`, see `known_classes`.
 
     Raises:
         DataError: it holds what the table does not know, or the map is of another size.
     """
-    classes = known_classes(path, ids, table, kind)
+    classes = known_classes(path, ids, table, kind, told)
     raw = ids if kind == "label_ids" and ids.ndim == 2 else table.raw_ids[classes]
     objects, boundary = guess_objects(classes, table), None
     if edges is not None:

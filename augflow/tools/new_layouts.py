@@ -14,7 +14,7 @@ from augflow.core.errors import DataError
 from augflow.core.hardware import DiskUsage, check_disk_space
 from augflow.data import boundaries, visualize
 from augflow.data.classes import ClassTable
-from augflow.data.label_maps import Labels
+from augflow.data.label_maps import SHEET, Labels
 from augflow.data.params import NewLayoutsParams
 from augflow.data.scenes import SceneFolder, evenly
 from augflow.editing.compose import SAMPLE, LayoutDataset, LayoutMaker, NewLayout, numbers
@@ -26,7 +26,7 @@ from augflow.tools.output_folder import require_output_folder
 LABELS, INSTANCES, BOUNDARY = "labels", "instances", "boundary"
 """Folders of what is written; what a file holds is said by the ending of its name too."""
 
-LIST, SHEET = "layouts.csv", "contact_sheet.png"
+LIST = "layouts.csv"
 LIST_COLUMNS = ("name", "source", "done")
 LAYOUT_OUTPUTS = {LABELS, INSTANCES, BOUNDARY, LIST, SHEET}
 

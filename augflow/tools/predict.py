@@ -15,13 +15,13 @@ from augflow.core import hardware, io, seeding
 from augflow.core.errors import DataError, Faults
 from augflow.data import label_maps, visualize
 from augflow.data.classes import ClassTable
-from augflow.data.label_maps import Labels
+from augflow.data.label_maps import SHEET, Labels
 from augflow.generators.c_glow_predictor import CGlowPredictor, load
 from augflow.metrics import Scores, confusion_matrix, scores
 from augflow.tools.output_folder import require_output_folder
 from augflow.training.prediction import pixels
 
-MAPS, SHEET, FACTS = "labels", "contact_sheet.png", "predictions.json"
+MAPS, FACTS = "labels", "predictions.json"
 PREDICTION_OUTPUTS = {MAPS, SHEET, FACTS}
 SHEET_ROWS, THREADS = 24, 2
 SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -134,7 +134,7 @@ def _photos(images: Path, truth: Path | None, table: ClassTable, labels: Labels)
         paths, faults.lines = photo_files(images)
     if truth is not None:
         with faults.collect():
-            truths, wrong = label_maps.label_files(truth)
+            truths, wrong = label_maps.label_files(truth, labels)
             faults.lines += wrong
     maps = _maps(truths, table, labels, faults)
     photos = []
@@ -158,7 +158,9 @@ def _maps(
     kind = labels if labels != "auto" else label_maps.kind_of(dict(paths), decoded, table)
     for name, ids in decoded.items():
         with faults.collect(), label_maps.prefix_errors(paths[name]):
-            found[name] = label_maps.known_classes(paths[name], ids, table, kind)
+            found[name] = label_maps.known_classes(
+                paths[name], ids, table, kind, told=labels != "auto"
+            )
     return found
 
 

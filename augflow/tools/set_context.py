@@ -23,7 +23,7 @@ from augflow.data.synthetic import (
     read_rows,
 )
 from augflow.study.params import SetParams, TransferParams
-from augflow.study.project import Project
+from augflow.study.project import PACKAGED, Project
 from augflow.study.results import Result, SetScores
 
 SYNTHETIC, SELECTED = "synthetic", "selected"
@@ -76,7 +76,7 @@ class SetContext:
         return project.params.sets.get(name) or project.params.transfers.get(name)
 
     def generators(self) -> Iterator[GeneratorRecord]:
-        """All generators of the set's study, then those of the project's own study."""
+        """Those of the set's study, those of the project's own, and the one that is packaged."""
         homes: dict[Path, Path] = {}
         for home in (self.data, self.project.data if self.project else None):
             if home is not None:
@@ -84,6 +84,7 @@ class SetContext:
         for home in homes.values():
             for path in sorted((home / "generators").glob("*/config.json")):
                 yield read_generator_record(path.parent)
+        yield read_generator_record(PACKAGED)
 
     def generator(self, digest: str) -> GeneratorRecord | None:
         """The generator with that digest, None where there is none."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -18,7 +20,7 @@ from augflow.core.errors import DataError, Faults, ParamsError
 from augflow.core.hardware import check_disk_space
 from augflow.core.seeding import deterministic
 from augflow.data import visualize
-from augflow.data.label_maps import Labels, NamedLayout, read_layouts
+from augflow.data.label_maps import SHEET, Fit, Labels, NamedLayout, is_of_shape, read_layouts
 from augflow.data.scenes import Scene, table_facts
 from augflow.data.synthetic import (
     FACTS,
@@ -56,8 +58,11 @@ from augflow.tools.latent_sources import (
     write_origin,
 )
 from augflow.tools.output_folder import require_output_folder
+from augflow.tools.progress import show_progress
 
-SHEET_ROWS, SHEET, SPLIT = 24, "contact_sheet.png", "train"
+log = logging.getLogger("augflow")
+
+SHEET_ROWS, SPLIT = 24, "train"
 THREADS = 2
 """Fixed, whatever the machine has: bytes depend on it."""
 
@@ -104,11 +109,13 @@ class Inputs(TypedDict, total=False):
     Attributes:
         labels: what the label maps hold, if it is not to be guessed.
         maps: boundary maps or instance ids of the layouts.
+        fit: what becomes of layouts of another shape than the generator's images.
         older: what is done where `out` holds a set: nothing by default.
     """
 
     labels: Labels
     maps: Path | None
+    fit: Fit
     older: Older
 
 
@@ -166,8 +173,10 @@ class Job:
             with faults.collect():
                 self.scenes.append(source.scene(self.generator, labels))
         with faults.collect():
-            self.layouts = read_layouts(layouts, table, size, labels=labels, maps=maps)
+            fit = inputs.get("fit", "crop")
+            self.layouts = read_layouts(layouts, table, size, labels=labels, maps=maps, fit=fit)
         faults.raise_if_any()
+        _tell_fit(self.layouts, size, fit)
 
     def write(
         self,
@@ -229,7 +238,9 @@ class Job:
             self.out,
             facts,
             job,
-            lambda done: self._images(planned[done:], asked, common),
+            lambda done: show_progress(
+                self._images(planned[done:], asked, common), len(planned) - done, "photographs"
+            ),
             finish,
             older=older,
             anew=self.older == "overwrite",
@@ -331,6 +342,25 @@ class Job:
                 planned.append(replace(one, name=name))
                 turn, place = turn + 1, place + 1
         return planned
+
+
+def _tell_fit(layouts: Sequence[NamedLayout], size: tuple[int, int], fit: Fit) -> None:
+    """Says in a line what became of layouts of another shape or size."""
+    sizes = Counter(item.before for item in layouts if item.before != size)
+    if not sizes:
+        return
+    others = Counter({one: n for one, n in sizes.items() if not is_of_shape(one, size)})
+    (height, width), _ = (others or sizes).most_common(1)[0]
+    done = {
+        "crop": "their middles are taken; --fit pad keeps all of them, --fit stretch squashes them",
+        "pad": "they are filled up with pixels of no class",
+        "stretch": "they are squashed",
+    }
+    shapes = f"; {others.total()} of another shape: {done[fit]}" if others else ""
+    log.info(
+        "%d of %d layouts, as %dx%d, become %dx%d, as the photographs and their labels are%s",
+        sizes.total(), len(layouts), height, width, *size, shapes,
+    )  # fmt: skip
 
 
 def synth(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -116,7 +116,7 @@ class GeneratorLearner(Learner):
         columns: the numbers of a row of the history.
     """
 
-    columns: ClassVar[tuple[str, ...]] = ("loss", "grad_norm", "learning_rate")
+    columns: tuple[str, ...] = ("loss", "grad_norm", "learning_rate")
 
     def __init__(
         self,

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from augflow.core import seeding
 from augflow.core.distributed import MicroBatch
 from augflow.core.tensors import device_of
-from augflow.data.scenes import Layout, Scene
+from augflow.data.scenes import Layout, Scene, Scenes
 from augflow.flows.density import bits_per_dim, dequantize, discrete_log_prob
 from augflow.generators.base import known_fraction, known_pixels
 from augflow.generators.likelihood import LikelihoodGenerator, content_noise
 from augflow.training.batches import EVAL_BATCH, iter_batches, photo_noise, uniform
 from augflow.training.learner import GeneratorLearner
+from augflow.training.loop import init_rows
+from augflow.training.params import TrainingParams
 
 ROUND_TRIP_SCENES = 8
 
@@ -25,7 +28,7 @@ class LikelihoodLearner(GeneratorLearner):
     """Maximum likelihood of photographs given layouts, and of layouts: equation 11 of Full-Glow."""
 
     generator: LikelihoodGenerator
-    columns: ClassVar[tuple[str, ...]] = (
+    columns: tuple[str, ...] = (
         "loss",
         "bpd_target",
         "bpd_source",
@@ -35,8 +38,26 @@ class LikelihoodLearner(GeneratorLearner):
         "val_bpd",
     )
 
+    def __init__(
+        self,
+        generator: Any,
+        params: TrainingParams,
+        networks: Mapping[str, nn.Module] | None = None,
+    ) -> None:
+        """See `GeneratorLearner`; up to `border` steps a mean, if there is one, learns alone."""
+        super().__init__(generator, params, networks)
+        self.border = 0
+        if getattr(generator, "mean", None) is not None:
+            given, half = params.mean_steps, params.steps // 2
+            self.border = half if given is None else min(given, params.steps)
+            self.columns = (*self.columns, "mean_loss")
+
+    def on_fit_start(self, scenes: Scenes) -> None:
+        """Keeps what actnorms are set from once the mean has learned."""
+        self.scenes = scenes
+
     def initialise(self, scene: Scene) -> None:
-        """Data-dependent initialisation of every actnorm from a batch, before the first step."""
+        """Data-dependent initialisation of every actnorm from a batch, before the flow learns."""
         rng = seeding.generator(self.params.seed, "initialise")
         noise = uniform(tuple(scene.image.shape), rng).to(self.device)
         planes = content_noise(scene.layout, self.generator.planes_count).to(self.device)
@@ -46,9 +67,25 @@ class LikelihoodLearner(GeneratorLearner):
 
     def update(self, scene: Scene, rng: np.random.Generator, step: int) -> dict[str, float]:
         """See `GeneratorLearner.update`."""
+        if step < self.border:
+            return self._learn_mean(scene, step)
+        if step == self.border > 0:
+            self.initialise(self.scenes[init_rows(self.params, len(self.scenes))])
         noise = uniform(tuple(scene.image.shape), rng)
         planes = uniform((len(scene), self.generator.planes_count, *scene.layout.size), rng)
         return self.train_step("generator", scene, noise, planes, step)
+
+    def _learn_mean(self, scene: Scene, step: int) -> dict[str, float]:
+        """One update of the mean alone."""
+        mean: Any = self.generator.mean
+
+        def losses(part: MicroBatch) -> dict[str, Tensor]:
+            (own,) = self.rows_on_device(part, scene)
+            with self.precision():
+                loss = part.share * mean.loss(mean(own.layout), own.image / 255)
+            return {"loss": loss, "mean_loss": loss.detach()}
+
+        return self.optimizer_step("generator", self.parts(len(scene)), step, losses)
 
     def train_step(
         self, network: str, scene: Scene, noise: Tensor, planes: Tensor, step: int

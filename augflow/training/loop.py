@@ -18,11 +18,13 @@ from augflow.data.scenes import Scenes
 from augflow.training.batches import Rows, prefetch
 from augflow.training.learner import Learner, NotFiniteError
 from augflow.training.memory import Budget
+from augflow.training.params import TrainingParams
 from augflow.training.resume import HistoryRow, ResumeState
 
 log = logging.getLogger("augflow")
 
 _FIRST_ROW_ONLY = ContextVar("first row only", default=False)
+"""Set by `first_row` alone, for the `fit` somewhere inside of what it calls."""
 
 Watch = Callable[[int], dict[str, float]]
 """Called after every step with the number of steps done; returns what it measured, if anything."""
@@ -100,6 +102,7 @@ def fit(
         ModelError: the loss or a weight stopped being finite, with the layer and the scenes; there
             was not enough memory; or no state that was kept can be read.
         Stopped: a signal came, and all that was done is kept.
+        FirstRow: at the first row, within `first_row`.
     """
     ranks, budget = learner.ranks, budget or Budget()
     if batch_size < ranks.count:
@@ -151,6 +154,11 @@ def batch_rows(seed: int, step: int, batch_size: int, count: int) -> list[int]:
         order = seeding.generator(seed, "epoch", epoch).permutation(count)
         rows += [int(row) for row in order[offset : offset + batch_size - len(rows)]]
     return rows
+
+
+def init_rows(params: TrainingParams, count: int) -> list[int]:
+    """The scenes of `count` that data-dependent initialisations look at."""
+    return batch_rows(params.seed + 1, 0, min(params.init_scenes, count), count)
 
 
 @contextmanager

@@ -15,6 +15,10 @@ class TrainingParams(Section):
     The learning rate rises over `warmup_steps`, falls to zero from `decay_from` on (a share of all
     steps), is multiplied by `gamma` every `gamma_every` steps, and is a tenth from `drop_from` on.
 
+    A flow whose photographs have a learned mean (`mean`) begins with `mean_steps` of its steps in
+    which that network alone learns, by regression; by default half of all, as such a step takes a
+    small share of the time of one of the flow.
+
     `memory` trades time for memory where a flow learns: `checkpoint` and `reversible` run its
     networks once more in the backward pass, and `reversible` does not grow with depth.
 
@@ -23,6 +27,7 @@ class TrainingParams(Section):
     """
 
     steps: Count
+    mean_steps: Whole | None = None
     batch_size: Count = 1
     learning_rate: Annotated[float, Field(gt=0)] = 1e-4
     warmup_steps: Whole = 0

@@ -25,7 +25,7 @@ from augflow.generators.base import Generator
 from augflow.generators.likelihood import LikelihoodGenerator
 from augflow.generators.presets import make_config
 from augflow.training.memory import Budget
-from augflow.training.meta_modes import META, Operations, PeakBytes
+from augflow.training.meta_modes import META, PeakBytes
 
 MOST_ROWS = 4096
 """No more rows at once are looked for."""
@@ -112,13 +112,23 @@ def describe(
         ParamsError: an unknown name, a size that the generator cannot have, or a mode that is not
             one of its `modes`.
     """
-    generator = on_meta(system, preset, table, size)
+    return describe_generator(on_meta(system, preset, table, size), system, preset, batch, mode)
+
+
+def describe_generator(
+    generator: Generator, system: str, preset: str, batch: int, mode: Mode
+) -> Description:
+    """The same of a generator that `on_meta` has made.
+
+    Raises:
+        ParamsError: a mode that is not one of its `modes`.
+    """
     flops, flops_forward, memory = _costs(generator, batch, mode)
     return Description(
         system=system,
         preset=preset,
         size=generator.size,
-        classes=table.name,
+        classes=generator.table.name,
         parameters=sum(p.numel() for p in generator.parameters()),
         parts=parameters_by_part(generator),
         latents=generator.latent_shapes(),
@@ -148,8 +158,12 @@ def step_memory(generator: Generator, batch: int, mode: Mode | None = None) -> M
     """
     own: Mode = getattr(generator, "memory", "store")
     kind: Any = type(generator)
-    twin = _twin(kind, generator.config, generator.table)
-    return _costs(twin, batch, mode or own)[2]
+    is_twin = next(generator.parameters()).is_meta
+    twin = generator if is_twin else _twin(kind, generator.config, generator.table)
+    found = _costs(twin, batch, mode or own)[2]
+    if is_twin and isinstance(generator, LikelihoodGenerator):
+        generator.memory = own
+    return found
 
 
 def fitting_rows(generator: Generator, mode: Mode, free: int) -> int:
@@ -212,12 +226,14 @@ def _costs(generator: Generator, batch: int, mode: Mode) -> tuple[int, int, Memo
     for p, gradient in zip(weights, gradients, strict=True):
         p.grad = gradient
     apart = [*weights, *gradients]
-    with Operations() as done, PeakBytes(META, apart) as held:
+    with PeakBytes(META, apart) as held:
         loss = _loss(generator, batch)
-        forward = done.total
+        forward = held.total
         loss.backward()
+    for p in weights:
+        p.grad = None
     own = sum(p.numel() * p.element_size() for p in weights)
-    return done.total, forward, Memory(own, own, 2 * own, held.most)
+    return held.total, forward, Memory(own, own, 2 * own, held.most)
 
 
 def _loss(generator: Generator, batch: int) -> Tensor:

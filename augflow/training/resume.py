@@ -124,6 +124,8 @@ def _read(path: Path) -> tuple[dict[str, Tensor], int, list[HistoryRow]]:
     """The tensors of a state, how many steps were done, and the history of them."""
     from safetensors import SafetensorError, safe_open
 
+    if not path.is_file():
+        raise _DamagedError("no file")
     try:
         with safe_open(path, framework="pt") as stored:
             record = dict(stored.metadata() or {})

@@ -194,8 +194,8 @@ class Check:
     def reading(self, where: object, inside: str = "") -> Iterator[None]:
         """What cannot be read inside is a violation, one per line of the error.
 
-        A lack of memory says nothing of what is checked: it is absent. Errors are told without the
-        folder `inside`, which stands for the project's.
+        A lack of memory or rights says nothing of what is checked: it is absent. Errors are told
+        without the folder `inside`, which stands for the project's.
         """
         try:
             yield
@@ -215,6 +215,8 @@ class Check:
         ) as fault:
             reason = f"{type(fault).__name__}: {' '.join(str(fault).split())}"
             self.add(Finding(str(where), "readable content", reason))
+        except PermissionError as fault:
+            self.lacks(f"the right to read {fault.filename}")
         except (MemoryError, RuntimeError) as fault:
             if not out_of_memory(fault):
                 raise
@@ -272,8 +274,9 @@ def files_below(folder: Path) -> Iterator[Path]:
 def check_kinds(project: Project) -> Check:
     """Pipes, sockets and devices among a project's files: who opens one may wait for ever."""
     check, root = Check("files"), project.root
-    folders = ("pipelines", "reports", project.data, project.params.data.root)
-    for path in (*root.iterdir(), *(p for name in folders for p in files_below(root / name))):
+    folders = (".dvc", "augflow", "pipelines", "reports", "streetscenes", project.params.data.root)
+    below = (path for name in (*folders, project.data) for path in files_below(root / name))
+    for path in (*root.iterdir(), *(root / "data").glob("*"), *below):
         if path.exists() and not (path.is_file() or path.is_dir()):
             check.same(path.as_posix(), "a file", "a pipe, a socket or a device")
     return check

@@ -20,6 +20,7 @@ from ruamel.yaml import YAML
 from augflow.core import __version__
 from augflow.core.errors import on_one_line
 from augflow.study.names import NAMES_FILE, misfit
+from augflow.study.project import CHECKED
 from augflow.study.template import VERSION_FILE, pipeline, source
 from augflow.verify.check import Check, Finding, line_finding
 
@@ -167,7 +168,12 @@ def _compare_values(check: Check, where: str, key: str, wanted: Any, got: Any) -
 
 def _entries(value: Any) -> set[str]:
     listed = value if isinstance(value, list) else [] if value is None else [value]
-    return {one if isinstance(one, str) else json.dumps(one, sort_keys=True) for one in listed}
+    found: set[str] = set()
+    for one in listed:
+        names = one.get(CHECKED.as_posix()) if isinstance(one, dict) else None
+        text = one if isinstance(one, str) else json.dumps(one, sort_keys=True)
+        found |= set(map(str, names)) if isinstance(names, list) else {text}
+    return found
 
 
 def _compare_scripts(check: Check, root: Path) -> None:
@@ -220,6 +226,6 @@ def _recorded_lists(stage: Mapping[str, Any]) -> Lists:
     """The lists of a stage of `dvc.lock`."""
     return {
         "deps": {dep["path"] for dep in stage.get("deps", [])},
-        "params": set(stage.get("params", {}).get("params.yaml", {})),
+        "params": set(stage.get("params", {}).get(CHECKED.as_posix(), {})),
         "outs": {out["path"] for out in stage.get("outs", [])},
     }

@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 
 from augflow.core import io
 from augflow.core.errors import DataError
+from augflow.study.project import CHECKED
 from augflow.verify.check import Check, Finding, line_finding, pixel_finding
 from augflow.verify.declared import check_declared, resolve_stages
 
@@ -118,7 +119,9 @@ def _add_status(
     for stage, entry in changed:
         for path, how in entry.get("changed deps", {}).items():
             deps[path].append((stage, how))
-    _add_params(check, project.root / PARAMS, lock, deps.pop(PARAMS, []))
+    deps.pop(PARAMS, None)  # looked at value by value
+    deps.pop(CHECKED.as_posix(), None)
+    _add_params(check, project, lock.stages)
     touched = _add_outs(check, project.root, lock, outs, cache)
     for path, readers in sorted(deps.items()):
         deleted = readers[0][1] == "deleted"
@@ -128,25 +131,30 @@ def _add_status(
             _add_dep(check, path, deleted, [stage for stage, _ in readers], lock, touched)
 
 
-def _add_params(check: Check, path: Path, lock: Lock, changed: list[tuple[str, Any]]) -> None:
-    """One finding per value that is another one than some stages ran with."""
-    current = leaves(YAML(typ="safe").load(path))
+def _add_params(check: Check, project: Project, recorded: Mapping[str, Any]) -> None:
+    """One finding per value that is another one than some stages ran with.
+
+    A value that is not given is its default.
+    """
+    current = leaves(project.params.model_dump(mode="json"))
     stages: dict[tuple[str, str, str], list[str]] = defaultdict(list)
-    for stage, names in changed:
-        recorded = leaves(lock.stages[stage].get("params", {}).get(PARAMS, {}))
-        for name in sorted({*current, *recorded}):
-            if any(name == section or name.startswith(f"{section}.") for section in names):
-                expected, got = recorded.get(name, "nothing"), current.get(name, "nothing")
+    for stage, content in recorded.items():
+        sections = content.get("params", {}).get(CHECKED.as_posix(), {})
+        ran = leaves(sections)
+        for name in sorted({*current, *ran}):
+            if any(name == section or name.startswith(f"{section}.") for section in sections):
+                expected, got = ran.get(name, "nothing"), current.get(name, "nothing")
                 if expected != got:
                     stages[name, expected, got].append(stage)
-    for (name, expected, got), ran in stages.items():
-        check.add(Finding(f"{path}: {name}", f"{expected}, with which {_few(ran)} ran", got))
+    for (name, expected, got), which in stages.items():
+        where = f"{project.root / PARAMS}: {name}"
+        check.add(Finding(where, f"{expected}, with which {_few(which)} ran", got))
 
 
 def leaves(content: object, prefix: str = "") -> dict[str, str]:
     """Dotted name -> value, as YAML would write it."""
     if not isinstance(content, dict):
-        return {prefix: json.dumps(content)}
+        return {prefix: json.dumps(content, sort_keys=True)}
     found: dict[str, str] = {}
     for key, value in content.items():
         found |= leaves(value, f"{prefix}.{key}" if prefix else str(key))
@@ -201,7 +209,7 @@ def cached_file(cache: Path, digest: str) -> Path | None:
 def differences(path: Path, recorded: str, cache: Path) -> list[Finding]:
     """Where an output, a file or a folder, has other content than its digest in `dvc.lock` says.
 
-    A PNG with other bytes and equal pixels has equal content. Where the cache, which need not
+    A picture with other bytes and equal pixels has equal content. Where the cache, which need not
     exist, does not say what a folder held, there is one finding for the folder.
     """
     if not recorded.endswith(".dir"):
@@ -226,6 +234,10 @@ def differences(path: Path, recorded: str, cache: Path) -> list[Finding]:
     ]
 
 
+_DECODED = {".png": io.read_ids, ".webp": io.read_picture}
+"""What reads the pixels of pictures that are the same whatever their bytes are."""
+
+
 def _compare_file(path: Path, recorded: str, cache: Path) -> Finding | None:
     digest = md5(path)
     if digest == recorded:
@@ -235,8 +247,9 @@ def _compare_file(path: Path, recorded: str, cache: Path) -> Finding | None:
     if kept is None:
         return other_bytes
     try:
-        if path.suffix == ".png":
-            return pixel_finding(path.as_posix(), io.read_ids(kept), io.read_ids(path))
+        if path.suffix in _DECODED:
+            read = _DECODED[path.suffix]
+            return pixel_finding(path.as_posix(), read(kept), read(path))
         texts = (one.read_text(encoding="utf-8") for one in (kept, path))
         return line_finding(path.as_posix(), *texts) or other_bytes
     except DataError as fault:
@@ -258,12 +271,12 @@ def md5(path: Path) -> str:
 
 
 def _folder_md5(folder: Path, as_written: bool = False) -> str:
-    """The digest that DVC gives a folder, its PNGs as found or as `io.write_png` makes them."""
+    """The digest that DVC gives a folder, its pictures as found or as augflow writes them."""
     entries = []
     with tempfile.TemporaryDirectory() as scratch:
         for name, path in sorted(_files(folder).items()):
-            if as_written and path.suffix == ".png":
-                path = _rewrite(path, Path(scratch) / "image.png")
+            if as_written and path.suffix in _DECODED:
+                path = _rewrite(path, Path(scratch) / f"image{path.suffix}")
             entries.append({"md5": md5(path), "relpath": name})
     listing = json.dumps(entries, sort_keys=True).encode()
     return hashlib.md5(listing, usedforsecurity=False).hexdigest() + ".dir"
@@ -271,7 +284,8 @@ def _folder_md5(folder: Path, as_written: bool = False) -> str:
 
 def _rewrite(path: Path, scratch: Path) -> Path:
     try:
-        io.write_png(scratch, io.read_ids(path))
+        write = io.write_webp if path.suffix == ".webp" else io.write_png
+        write(scratch, _DECODED[path.suffix](path))
     except (DataError, ValueError):
         return path
     return scratch

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,16 @@ from augflow import generators
 from augflow.core import io
 from augflow.core.tensors import read_weights
 from augflow.data import readers
-from augflow.data.checks import count_text, recorded_faulty
+from augflow.data.checks import (
+    check_report,
+    count_text,
+    examine,
+    recorded_faulty,
+    used_scenes,
+)
 from augflow.data.classes import IGNORE
 from augflow.data.folds import folds
-from augflow.data.readers.source import SPLITS
+from augflow.data.readers.source import SPLITS, SourceSet
 from augflow.data.synthetic import (
     DECISIONS,
     SELECTION,
@@ -45,8 +51,7 @@ def check_raw_files(space: Workspace) -> Check:
     with check.reading(root):
         facts = io.read_json(where)
         source = readers.read(project.params.data.model_copy(update={"root": str(root)}))
-        left_out = recorded_faulty(source, facts)
-        source = replace(source, scenes=tuple(s for s in source.scenes if s not in left_out))
+        source = _without_left_out(check, source, facts, where)
         counts = {split: len(source.of_split(split)) for split in SPLITS}
         check.same(
             f"{root}: scenes", count_text(source.expected_counts or counts), count_text(counts)
@@ -57,6 +62,22 @@ def check_raw_files(space: Workspace) -> Check:
         else:
             check.lacks(f"{where}: content, the digest of the raw files; run the prepare stage")
     return check
+
+
+def _without_left_out(
+    check: Check, source: SourceSet, facts: Mapping[str, Any], where: Path
+) -> SourceSet:
+    """The scenes but for those that are said to be faulty, and are; what is said of them."""
+    tallies = [examine(source, scene).tally for scene in recorded_faulty(source, facts)]
+    said = facts.get("left_out", [])
+    check.json(
+        where, {"left_out": check_report(source, tallies).left_out_facts()}, {"left_out": said}
+    )
+    if said:
+        names = ", ".join(str(row["scene"]) for row in said[:3])
+        more = f" and {len(said) - 3} more" if len(said) > 3 else ""
+        check.note(f"left out for faults: {names}{more}")
+    return used_scenes(source, tallies)
 
 
 def check_models(space: Workspace) -> Check:

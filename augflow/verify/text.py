@@ -101,13 +101,7 @@ def quoted_numbers(path: Path, root: Path) -> list[Quoted]:
     }
     if not reports:
         raise DataError(f"{root / 'reports'}: no report with a claims.json; run dvc repro report")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as fault:
-        raise DataError(
-            f"{path}: cannot be read as text ({fault}); give a Markdown file"
-        ) from fault
-    paragraphs = list(_paragraphs(text))
+    paragraphs = list(_paragraphs(_read(path)))
     every = {} if any(linked & reports.keys() for _, _, linked in paragraphs) else reports
     found, meant = [], every
     for line, paragraph, linked in paragraphs:
@@ -122,9 +116,22 @@ def quoted_numbers(path: Path, root: Path) -> list[Quoted]:
     return found
 
 
+def _read(path: Path) -> str:
+    if not path.exists():
+        raise DataError(f"{path}: no such file; give a Markdown file")
+    io.require_file(path, io.MOST_BYTES)
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as fault:
+        reason = getattr(fault, "strerror", None) or "no UTF-8"
+        raise DataError(
+            f"{path}: cannot be read as text ({reason}); give a Markdown file"
+        ) from fault
+
+
 def left_out(path: Path) -> list[tuple[int, int]]:
     """The first and last lines of what a text asks not to look at, which no reader of it sees."""
-    text = path.read_text(encoding="utf-8")
+    text = _read(path)
     return [
         (text.count("\n", 0, found.start()) + 1, text.count("\n", 0, found.end()) + 1)
         for found in _BLANK[0].finditer(text)

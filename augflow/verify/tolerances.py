@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 from augflow.core import io
 from augflow.core.errors import DataError, ModelError
 from augflow.metrics.student import quantile
+from augflow.report.statistics import GAIN, WORSE
 from augflow.stages.runner import recorded_machines
 from augflow.study.project import Project
 from augflow.verify.check import Check, Finding, contents
@@ -44,6 +45,9 @@ far that nothing can be told from them.
 """
 
 _DECISIVE = next(iter(CEILINGS))
+
+_JUDGED = ("comparisons", "more_real")
+"""Tables with a verdict in each row: by the side of 0 on which its interval lies."""
 
 _INSTRUCTION_SETS: tuple[dict[str, str], ...] = (
     {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"},
@@ -103,14 +107,40 @@ def _sound_bands(check: Check, project: Project) -> Mapping[str, float] | None:
 
 
 def check_bands(project: Project) -> Check:
-    """Which columns of the report have bands that are too wide to tell anything."""
+    """Which columns have bands too wide to tell anything, and which verdicts bands may turn."""
     path, check = project.root / CALIBRATION_FILE, Check(f"bands ({CALIBRATION_FILE})")
     with check.reading(path):
         measured = _read_bands(path).get(project.params.study, {"bands": {}})["bands"]
         check.compared, wide = len(measured), wide_columns(measured)
         if wide:
             check.note(f"too wide to tell anything at level 2 elsewhere: {', '.join(wide)}")
+        for table in _JUDGED:
+            rows = _verdicts(project, table)
+            unsure = {name: row for name, row in rows.items() if _may_turn(row, table, measured)}
+            told = [
+                f"{name} ({row['outcome']})"
+                for name, row in unsure.items()
+                if row["outcome"] in (GAIN, WORSE)
+            ]
+            if unsure:
+                check.note(
+                    f"{len(unsure)} of {len(rows)} verdicts of {table} may be others within bands "
+                    f"at level 2 elsewhere{': ' if told else ''}{', '.join(told)}"
+                )
     return check
+
+
+def _verdicts(project: Project, table: str) -> dict[str, dict[str, str]]:
+    """The rows of a table of the report, as it is written, by the arms that each compares."""
+    path = project.reports / "tables" / f"{table}.csv"
+    rows = io.read_csv(path) if path.exists() else []
+    return {f"{row['arm']} against {row['against']}": row for row in rows}
+
+
+def _may_turn(row: Mapping[str, str], table: str, widths: Mapping[str, float]) -> bool:
+    """Whether an end of a comparison's interval may come to the other side of 0 in its band."""
+    ends = {f"{table}.{name}": row[name] for name in ("low", "high") if row[name]}
+    return any(abs(float(end)) <= widths.get(name, 0) for name, end in ends.items())
 
 
 def wide_columns(widths: Mapping[str, float]) -> dict[str, float]:
@@ -165,6 +195,12 @@ def _compare_numbers(
         off = abs(expected - got) > width
         finding = Finding(f"{project.reports}: {name}", f"{expected:g} ± {width:g}", f"{got:g}")
         check.add(finding if off else None, expected == got)
+    for table in _JUDGED:
+        anew = _verdicts(again, table)
+        for name, row in _verdicts(project, table).items():
+            told = anew.get(name, row)["outcome"]
+            if told != row["outcome"]:
+                check.note(f"another verdict here, {name}: {told}, recorded: {row['outcome']}")
 
 
 def conditions(threads: int) -> Iterator[tuple[int, dict[str, str]]]:

@@ -55,6 +55,10 @@ TEXTS = {
     "a long number": (f"study: {'1' * 5000}\n", "not YAML"),
     "a hexadecimal number": (GOOD.replace("steps: 5", f"steps: 0x{'f' * 5000}"), "judge.steps"),
     "a huge rate": (GOOD.replace("steps: 5", f"learning_rate: 1{'0' * 400}"), "learning_rate"),
+    "a size that no memory holds": (
+        re.sub(r"(?m)^(  size:\n)(  - \d+\n){2}", "\\1  - 16384\n  - 16384\n", GOOD),
+        r"data\.size: 16384x16384 are 268435456 pixels, expected at most 16777216 \(4096x4096\)",
+    ),
     "nothing": ("", "expected a mapping, got nothing"),
     "a list": ("- study\n- data\n", "expected a mapping, got a list"),
     "two documents": (GOOD + "---\n" + GOOD, "not YAML: .*document"),

@@ -65,7 +65,9 @@ def test_faults_exit_2_and_stand_in_one_table(root):
 
 
 def test_what_cannot_be_checked_is_refused_with_the_known_layouts(four_scenes, tmp_path):
-    with pytest.raises(DataError, match=r"of no known layout; set --reader \(streets, cityscapes"):
+    with pytest.raises(
+        DataError, match=r"of no known layout; expected images/NAME\.jpg with labels"
+    ):
         run(tmp_path)
     with pytest.raises(DataError, match="no such folder"):
         run(tmp_path / "nowhere")
@@ -92,8 +94,35 @@ def test_parameters_bring_reader_and_classes(tmp_path):
     result = run("--params", path)
     assert result.exit_code == 0
     assert row(result.stdout, "car").count("100.00%") == 2
-    with pytest.raises(ParamsError, match=r"data\.classes: no classes"):
-        run(tmp_path / "own")
+
+
+def test_a_folder_without_a_class_table_is_checked_with_guessed_classes(tmp_path):
+    ids = np.arange(64, dtype=np.uint8).reshape(8, 8) // 32
+    for name in "ab":
+        io.write_png(tmp_path / f"images/{name}.png", np.zeros((8, 8, 3), np.uint8))
+        io.write_png(tmp_path / f"labels/{name}.png", ids)
+    for words in ((), ("--reader", "folder")):
+        result = run(tmp_path, *words)
+        assert result.exit_code == 0
+        assert "taken for plain folders" in result.stdout
+        assert "classes are guessed" in result.stdout
+        assert row(result.stdout, "class_1").count("50.00%") == 2
+    io.write_png(tmp_path / "labels/b.png", ids[:4])
+    assert run(tmp_path).exit_code == 2
+    with pytest.raises(DataError, match="--reader label_studio, but it looks like plain folders"):
+        run(tmp_path, "--reader", "label_studio")
+
+
+def test_in_a_project_its_own_data_are_checked(four_scenes, tmp_path, monkeypatch):
+    data = {"reader": "cityscapes", "root": str(four_scenes), "size": [32, 48]}
+    write_params(tmp_path, {**PARAMS, "data": {**data, "counts": {"train": 9, "val": 9}}})
+    monkeypatch.chdir(tmp_path)
+    result = run()
+    assert result.exit_code == 2
+    assert "expected 9 train and 9 val" in result.stdout
+    (tmp_path / "params.yaml").unlink()
+    with pytest.raises(ParamsError, match="nothing to check"):
+        run()
 
 
 def test_many_like_faults_are_one_row_unless_every_one_is_asked_for(tmp_path):

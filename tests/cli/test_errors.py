@@ -179,3 +179,14 @@ def test_a_place_where_nothing_can_be_made_ends_in_one_line(maps, place):
     (line,) = result.stderr.splitlines()
     assert line.startswith("augflow: ")
     assert place.rpartition("/")[0] in line
+
+
+@pytest.mark.parametrize(("given", "wanted"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_of_commands_do_not_spin_while_they_wait_if_nobody_asks_for_it(
+    monkeypatch, given, wanted
+):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    if given:
+        monkeypatch.setenv("OMP_WAIT_POLICY", given)
+    with report_faults():
+        assert os.environ["OMP_WAIT_POLICY"] == wanted

@@ -22,10 +22,10 @@ from tests import commands
 
 HOME = Path(__file__).parents[2]
 PRESETS = [
-    "camvid", "cityscapes_128", "cityscapes_256", "folder", "idd_lite", "idd_lite_configurations",
-    "idd_lite_shares", "kitti", "smoke", "streets",
+    "camvid", "cityscapes_128", "cityscapes_256", "folder", "idd_lite",
+    "idd_lite_shares", "kitti", "smoke", "streets", "streets_systems",
 ]  # fmt: skip
-MAKES_ITS_OWN = ("smoke", "streets")
+MAKES_ITS_OWN = ("smoke", "streets", "streets_systems")
 CITY = ("--preset", "cityscapes_128")
 
 
@@ -76,7 +76,7 @@ def test_a_preset_is_a_sound_study(preset):
     assert all(list(s.temperatures) == sorted(s.temperatures) for s in swept)
     if preset != "smoke":
         assert {s.rounds for s in swept} == {3}
-    if preset not in ("smoke", "idd_lite_shares") and not study.report.configurations:
+    if preset not in ("smoke", "streets", "idd_lite_shares") and not study.report.configurations:
         assert swept[0].temperatures == tuple(n / 10 for n in range(11))
 
 

@@ -67,6 +67,18 @@ def test_the_commands_make_what_the_stages_make(done):
     assert (root / "reports/mini/report.html").exists()
 
 
+def test_a_finished_report_is_made_again_without_its_data(project):
+    before = (project.reports / "report.html").read_bytes()
+    shutil.rmtree(project.data)
+    (project.reports / "report.html").write_text("of another time")
+    result = run("report", "--again", "reports/mini")
+    assert (result.exit_code, result.stdout) == (0, "look at reports/mini/report.html\n")
+    assert (project.reports / "report.html").read_bytes() == before
+    result = run("report", "--again", "reports")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("augflow: reports: no claims.json in it")
+
+
 def test_train_makes_the_named_generator_alone(project):
     shutil.rmtree(project.data / "generators")
     assert run("train", "plain").exit_code == 0

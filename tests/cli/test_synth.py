@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from augflow.core import io
+from augflow.core.images import read_photo
 from augflow.data.synthetic import read_facts, read_rows, read_set
+from augflow.data.synthetic.manifest import label_path
 from tests.commands import refused, run
+
+HOME = Path(__file__).parent.parent.parent
 
 KILLED = """
 import os, signal, sys
@@ -52,6 +57,16 @@ def done(*words):
     result = run(*words)
     assert result.exit_code == 0, result.output + result.stderr
     return read_rows(words[words.index("--out") + 1])
+
+
+def test_the_last_line_says_how_much_was_made_of_what_and_where(words):
+    out = words[words.index("--out") + 1]
+    result = run(*words)
+    assert result.stdout == (
+        f"6 photographs of 3 layouts in {out}, with label maps and manifest.csv; "
+        f"look at {out / 'contact_sheet.png'}\n"
+    )
+    assert (result.exit_code, result.stderr) == (0, "")
 
 
 def files(folder):
@@ -220,6 +235,18 @@ def test_what_is_begun_and_cannot_be_done_leaves_nothing(words, tmp_path, monkey
     assert not (tmp_path / "out").exists()
 
 
+def test_a_set_with_a_damaged_photograph_can_be_added_to_once_it_is_restored(words, tmp_path):
+    out = tmp_path / "out" / "set"
+    first = out / done(*words)[0].photo
+    whole = first.read_bytes()
+    first.unlink()
+    first.write_bytes(b"")
+    assert first.name in refused(*words, "--seed", "5", "--append")
+    assert list(out.parent.iterdir()) == [out]
+    first.write_bytes(whole)
+    assert len(done(*words, "--seed", "5", "--append")) == 12
+
+
 @pytest.mark.parametrize("name", ["-2+3", "a\u202eb", "a\nb"])
 @pytest.mark.parametrize("alone", [False, True])
 def test_names_that_no_set_can_hold_are_refused(words, layouts, tmp_path, name, alone):
@@ -241,6 +268,59 @@ def test_a_layout_named_like_a_formula_is_read_back_and_stands_as_text(words, la
     assert len(read_set(tmp_path / "out" / "set")) == 8
 
 
+def test_a_temperature_below_nought_by_its_sign_alone_is_nought(words, tmp_path):
+    out = tmp_path / "out" / "set"
+    done(*words, "--temp", "-0.0")
+    assert {row.temperature for row in read_rows(out)} == {0}
+    assert b"-0" not in (out / "manifest.csv").read_bytes().replace(b"_0", b"")
+
+
 def test_a_temperature_of_more_digits_than_a_manifest_has_is_refused(words, tmp_path):
     assert "temperature: 0.123456789 has more digits" in refused(*words, "--temp", "0.123456789")
     assert not (tmp_path / "out").exists()
+
+
+def test_right_after_set_up_the_packaged_generator_paints_the_examples(tmp_path, monkeypatch):
+    examples = HOME / "data" / "examples"
+    words = ["--boundary", examples / "instances", "--out", tmp_path / "first"]
+    monkeypatch.chdir(tmp_path)
+    result = run("synth", "--layouts", examples / "layouts", *words)
+    assert result.exit_code == 0, result.stderr
+    assert "augflow's own generator" in result.stderr
+    rows = read_rows(tmp_path / "first")
+    assert len(rows) == len(list((examples / "layouts").iterdir())) == 6
+    for row in rows:  # photographs, not one flat colour
+        assert read_photo(tmp_path / "first" / row.photo).std() > 20
+    assert run("replay", tmp_path / "first" / rows[0].photo).exit_code == 0
+
+
+def test_in_a_project_of_other_data_nothing_is_painted_by_the_packaged_generator(
+    layouts, tmp_path, monkeypatch
+):
+    text = (HOME / "pipelines" / "presets" / "folder.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    assert "no generator here" in refused("synth", "--layouts", layouts)
+
+
+def test_layouts_of_another_shape_keep_it_and_a_line_says_so(words, layouts, tmp_path, caplog):
+    for path in layouts.glob("*.png"):
+        io.write_png(path, io.read_ids(path).repeat(2, 0))
+    kept = {}
+    for fit in (None, "crop", "pad", "stretch"):
+        out = tmp_path / str(fit)
+        given = [*words[: words.index("--out")], "--out", out, *(["--fit", fit] if fit else [])]
+        result = run(*given)
+        assert result.exit_code == 0, result.stderr
+        [line] = caplog.messages
+        caplog.clear()
+        assert line.startswith("3 of 3 layouts, as 64x48, become 32x48")
+        assert "3 of another shape" in line
+        rows = read_rows(out)
+        kept[fit] = [io.read_ids(out / label_path(row.photo, "labelIds")) for row in rows]
+        photos = [read_photo(out / row.photo) for row in rows]
+        assert all(a.shape == b.shape[:2] for a, b in zip(kept[fit], photos, strict=True))
+    assert all(map(np.array_equal, kept[None], kept["crop"]))
+    shares = {fit: (kept[fit][0] == 0).mean() for fit in ("crop", "pad", "stretch")}
+    assert shares == {"crop": 0, "pad": pytest.approx(0.5, abs=0.03), "stretch": 0}
+    assert not np.array_equal(kept["crop"][0], kept["stretch"][0])

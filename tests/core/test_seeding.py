@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -65,6 +67,35 @@ def test_deterministic_seeds_every_global_generator():
     deterministic(12)
     assert all(one != other for one, other in zip(draws(), first, strict=True))
     assert torch.get_num_threads() == 1
+
+
+@pytest.mark.usefixtures("_restored")
+def test_kernels_are_as_deterministic_as_torch_makes_them():
+    def settings():
+        return (
+            torch.are_deterministic_algorithms_enabled(),
+            torch.is_deterministic_algorithms_warn_only_enabled(),
+            torch.get_deterministic_debug_mode(),
+        )
+
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    expected = settings()
+    torch.use_deterministic_algorithms(False)
+    assert settings() != expected
+    deterministic(11)
+    assert settings() == expected
+
+
+def test_torchs_compiler_is_not_imported_for_it():
+    code = """
+import sys
+from augflow.core.seeding import deterministic
+deterministic(0)
+print(*[name for name in ("torch._inductor", "torch._dynamo") if name in sys.modules])
+"""
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == ""
 
 
 def test_layers_made_inside_draw_from_the_seed_and_leave_the_generator_outside_alone():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from safetensors.torch import save
@@ -45,3 +47,14 @@ def test_a_folder_and_no_file_are_refused(tmp_path):
     for path in (tmp_path, tmp_path / "absent"):
         with pytest.raises(ModelError, match="no such file; "):
             read_weights(path)
+
+
+def test_a_file_larger_than_its_head_says_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    """Read as a whole, one with a hole of a tebibyte would take as much memory."""
+    path = tmp_path / "weights.safetensors"
+    with path.open("wb") as stream:
+        stream.write(GOOD)
+        stream.truncate(2**40)
+    monkeypatch.setattr(Path, "read_bytes", None)
+    with pytest.raises(ModelError, match="not a whole safetensors file"):
+        read_weights(path)

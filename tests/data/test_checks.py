@@ -106,11 +106,8 @@ SPOILED = {
                          "convert it to 8-bit RGB"),
     "labels of 16 bits": (LABELS, lambda ids: ids.astype(np.uint16) + 26000,
                           "16-bit labels (largest id 26026)", "instance ids"),
-    "labels as colours": (LABELS, coloured, "RGB labels: the colour map of table cityscapes", ""),
-    "labels as other colours": (LABELS, lambda ids: np.stack([ids, ids + 1, ids], -1),
-                                "colours, not those of table cityscapes", ""),
-    "labels as grey colours": (LABELS, lambda ids: np.repeat(ids[..., None], 3, axis=2), "",
-                               "save one channel as 8-bit grey"),
+    "labels in other colours": (LABELS, lambda ids: np.stack([ids, ids + 1, ids], -1),
+                                "is not one of table 'cityscapes'", "add a row for it to the cl"),
     "unknown ids": (LABELS, with_unknown, "class ids 77, 99 neither in 0..33 nor 255", ""),
     "instances of no class": (INSTANCES, of_no_class,
                               "instance ids 40001 match no class (coded 1000 * class + n)", ""),
@@ -132,6 +129,55 @@ def test_pixels_that_cannot_be_meant_are_found_and_explained(root, kind):
     assert fault.where == where
     assert what in fault.what
     assert remedy in fault.remedy
+
+
+def same_classes(root, change, **params):
+    """Whether labels hold the same classes when they are changed."""
+    source = read(DataParams(root=str(root), size=(32, 48), **params))
+    before = checks.examine(source, source.scenes[0])
+    for scene in source.scenes:
+        change(root / scene.labels)
+    after = checks.examine(source, source.scenes[0])
+    assert checks.check(source).faults == ()
+    return np.array_equal(before.classes, after.classes)
+
+
+def rgba(path):
+    """Colours where there is a class; elsewhere any colour that cannot be seen."""
+    colours = coloured(io.read_ids(path))
+    alpha = np.where(colours.any(axis=2, keepdims=True), 255, 0)
+    seen = np.where(alpha > 0, colours, 77)
+    Image.fromarray(np.concatenate([seen, alpha], axis=2).astype(np.uint8)).save(path)
+
+
+AS_IDS = {
+    "RGB": lambda path: rewritten(path, coloured),
+    "RGBA": rgba,
+    "three equal channels": lambda path: rewritten(path, lambda ids: np.stack([ids] * 3, -1)),
+}
+
+
+@pytest.mark.parametrize("kind", AS_IDS)
+def test_labels_in_colours_or_with_three_equal_channels_are_read(root, kind):
+    assert same_classes(root, AS_IDS[kind], reader="cityscapes")
+
+
+def test_a_mask_of_0_and_255_is_read_where_255_is_a_class(own):
+    report = own(255 * TWO, [OWN[0], OWN[1] | {"id": 255}])
+    assert report.faults == ()
+    assert [report.pixels["train"][n] for n in (0, 1, 255)] == [96, 96, 0]
+
+
+def test_objects_may_be_told_by_colours(own, tmp_path):
+    halves = np.zeros((8, 8, 3), np.uint8)
+    halves[:, 4:] = 9, 200, 30
+    own(TWO)
+    for number in range(4):
+        io.write_png(tmp_path / f"own/instances/{number}.png", halves)
+    source = read(DataParams(reader="folder", root=str(tmp_path / "own"), size=(8, 8), classes=OWN))
+    found = checks.examine(source, source.scenes[0])
+    assert found.tally.faults == ()
+    assert len(np.unique(found.instances)) == 4  # two halves, two classes in each
 
 
 def test_labels_without_any_class_are_found(root):
@@ -189,11 +235,11 @@ OWN = [
 def own(tmp_path):
     """Checks a plain folder of four scenes of two classes, whose ids are those given."""
 
-    def found(ids):
+    def found(ids, classes=OWN):
         for number in range(4):
             io.write_png(tmp_path / f"own/images/{number}.png", np.zeros((8, 8, 3), np.uint8))
             io.write_png(tmp_path / f"own/labels/{number}.png", np.asarray(ids, np.uint8))
-        return checked(tmp_path / "own", reader="folder", classes=OWN)
+        return checked(tmp_path / "own", reader="folder", classes=classes)
 
     return found
 

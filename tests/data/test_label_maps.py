@@ -1,7 +1,10 @@
 """Label maps of a user's folder: what they hold is found out, faults are all named."""
 
+import os
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from augflow.core import io
 from augflow.core.errors import DataError
@@ -167,6 +170,26 @@ def test_files_that_one_published_ending_would_leave_out_are_named(tmp_path):
         label_maps.read_layouts(tmp_path, CITY, SIZE)
 
 
+def test_a_pipe_beside_label_maps_is_passed_over_and_not_waited_for(tmp_path):
+    io.write_png(tmp_path / "a_gtFine_labelIds.png", CITY.raw_ids[classes()])
+    os.mkfifo(tmp_path / "pipe.png")
+    assert [one.name for one in label_maps.read_layouts(tmp_path, CITY, SIZE)] == ["a"]
+
+
+def test_label_maps_of_other_formats_are_named_and_photographs_beside_layouts_are_not(tmp_path):
+    for name in ("a_label", "b_label"):
+        io.write_png(tmp_path / f"{name}.png", classes())
+    for name in ("a.webp", "c.bmp", "d.TIF", ".e.gif"):
+        (tmp_path / name).write_bytes(b"")
+    found, faults = label_maps.label_files(tmp_path)
+    assert list(found) == ["a", "b"]
+    assert [fault.partition(": ")[0] for fault in faults] == [
+        f"{tmp_path}/{name}" for name in ("c.bmp", "d.TIF")
+    ]
+    with pytest.raises(DataError, match=r"c\.bmp: no PNG, so it would be left out"):
+        label_maps.read_layouts(tmp_path, CITY, SIZE)
+
+
 def test_layouts_of_which_only_the_colours_are_there_are_not_left_out(tmp_path):
     io.write_png(tmp_path / "a_gtFine_labelIds.png", CITY.raw_ids[classes()])
     io.write_png(tmp_path / "b_gtFine_color.png", CITY.palette[classes()])
@@ -189,3 +212,95 @@ def test_two_classes_of_one_colour_are_refused_with_both_names():
     with pytest.raises(DataError, match="'moss' and of 'fern'"):
         own.from_colours(np.full((2, 2, 3), 9, np.uint8))
     assert (own.from_colours(np.full((2, 2, 3), (1, 2, 3), np.uint8)) == 2).all()
+
+
+TALL = np.zeros((60, 30), np.uint8)
+TALL[:5], TALL[-5:], TALL[20:40, 10:20] = 10, 0, 13
+
+
+@pytest.mark.parametrize(
+    ("fit", "known", "height", "width"),
+    [("crop", 1.0, 16, 8), ("pad", 8 / 24, 5, 3), ("stretch", 1.0, 5, 8)],
+)
+def test_a_layout_of_another_shape_is_cut_filled_up_or_squashed(
+    tmp_path, fit, known, height, width
+):
+    io.write_png(tmp_path / "a.png", TALL)
+    (found,) = label_maps.read_layouts(tmp_path, CITY, SIZE, fit=fit)
+    ids = found.layout.classes[0].numpy()
+    assert ids.shape == SIZE
+    assert found.before == (60, 30)
+    assert (ids != 255).mean() == pytest.approx(known, abs=0.03)
+    rows, columns = np.nonzero(ids == 13)
+    assert abs(np.ptp(rows) + 1 - height) <= 1
+    assert abs(np.ptp(columns) + 1 - width) <= 1
+
+
+@pytest.mark.parametrize("shape", [(16, 24), (32, 48), (48, 72), (33, 49)])
+@pytest.mark.parametrize("fit", ["crop", "pad"])
+def test_a_map_of_the_same_shape_is_left_as_it_is(shape, fit):
+    values = np.arange(shape[0] * shape[1]).reshape(shape)
+    assert label_maps.fit_shape(values, SIZE, fit, 0) is values
+
+
+@pytest.mark.parametrize("shape", [(1, 900), (900, 1), (17, 23), (100, 24), (16, 100)])
+def test_what_is_cut_or_filled_up_has_the_shape_and_its_middle_stays(shape):
+    values = np.ones(shape, np.uint8)
+    for fit, side in (("crop", min), ("pad", max)):
+        new = label_maps.fit_shape(values, SIZE, fit, 0)
+        assert all(side(a, b) == a for a, b in zip(new.shape, shape, strict=True))
+        assert (
+            abs(new.shape[0] / new.shape[1] - 16 / 24) < 0.5 / min(new.shape) + 0.05 or 1 in shape
+        )
+    assert label_maps.fit_shape(values, SIZE, "pad", 0).sum() == values.size
+
+
+def test_objects_of_instance_ids_are_cut_and_filled_up_like_their_classes(tmp_path):
+    instances = np.where(TALL == 13, 26001, 7).astype(np.uint16)
+    instances[20:40, 15:20] = 26002
+    instances[TALL == 10] = 23
+    io.write_png(tmp_path / "l" / "a_gtFine_labelIds.png", CITY.raw_ids[TALL])
+    io.write_png(tmp_path / "l" / "a_gtFine_instanceIds.png", instances)
+    for fit in ("crop", "pad"):
+        (found,) = label_maps.read_layouts(tmp_path / "l", CITY, SIZE, maps=tmp_path / "l", fit=fit)
+        (plain,) = label_maps.read_layouts(tmp_path / "l", CITY, SIZE, fit=fit)
+        more = (found.layout.boundary - plain.layout.boundary)[0].numpy() > 0
+        assert more.any()
+        assert (found.layout.classes[0].numpy()[more] == 13).all()
+
+
+def as_palette(path, ids, colours):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = Image.fromarray(ids)
+    image.putpalette(np.asarray(colours, np.uint8).ravel().tolist())
+    image.save(path)
+
+
+def test_what_is_told_of_labels_wins_where_they_look_like_something_else(tmp_path):
+    ids = classes()
+    raw = CITY.raw_ids[ids]
+    colours = np.zeros((256, 3), np.uint8)
+    colours[: CITY.count] = CITY.palette[: CITY.count]
+    shuffled = np.where(ids == 255, 255, (ids + 1) % CITY.count).astype(np.uint8)
+    as_palette(tmp_path / "p" / "a.png", shuffled, np.roll(colours, 1, axis=0))
+    io.write_png(tmp_path / "rgb" / "a.png", np.repeat(raw[..., None], 3, axis=2))
+    io.write_png(tmp_path / "both" / "a_gtFine_labelIds.png", np.full(SIZE, 7, np.uint8))
+    io.write_png(tmp_path / "both" / "a_gtFine_color.png", CITY.palette[ids])
+    cases = {("p", "train_ids"): shuffled, ("p", "colours"): ids, ("rgb", "label_ids"): ids,
+             ("both", "colours"): ids}  # fmt: skip
+    for (folder, labels), expected in cases.items():
+        (found,) = label_maps.read_layouts(tmp_path / folder, CITY, SIZE, labels=labels)
+        inside = expected[1:] != 255
+        got = found.layout.classes[0].numpy()[1:]
+        assert np.array_equal(got[inside], expected[1:][inside]), (folder, labels)
+    with pytest.raises(DataError, match="holds colours, --labels says label_ids; say --labels col"):
+        label_maps.read_layouts(
+            tmp_path / "both" / "a_gtFine_color.png", CITY, SIZE, labels="label_ids"
+        )
+
+
+def test_a_mask_whose_255_is_a_class_is_read_by_published_ids(tmp_path):
+    rows = (ClassRow("nothing", 0, 0, False, (0, 0, 0)), ClassRow("it", 255, 1, False, (9, 9, 9)))
+    io.write_png(tmp_path / "a.png", np.where(classes() == 13, 255, 0).astype(np.uint8))
+    (found,) = label_maps.read_layouts(tmp_path, ClassTable("own", rows), SIZE)
+    assert np.array_equal(found.layout.classes[0].numpy() == 1, classes() == 13)

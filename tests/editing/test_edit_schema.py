@@ -49,7 +49,17 @@ def test_each_kind_of_edit_is_read(tmp_path):
             "known: class, shape; did you mean 'class'",
         ),
         ("add: {class: car, shape: {}}", "expected one of ellipse, rectangle, polygon, got none"),
-        ("add: {class: car, shape: {rectangle: {centre: [0, 0], size: [0, 1]}}}", "greater than 0"),
+        (
+            "add: {class: car, shape: {rectangle: {centre: [0, 0], size: [0, 1]}}}",
+            "equal to 0.000001, got 0",
+        ),
+        (
+            "add: {class: car, shape: {ellipse: {centre: [0, 0], size: [1.0e-300, 1]}}}",
+            "got 1e-300",
+        ),
+        ("add: {class: car, shape: {polygon: [[0, 0], [1, 1], [1.0e+9, 0]]}}", "equal to 1000"),
+        ("move: {object: {class: car}, by: [1.0e+30, 0]}", "equal to 1000, got 1e+30"),
+        ("paste: {object: {class: car}, at: [0, -1.0e+30]}", "equal to -1000, got -1e+30"),
         ("add: {class: car, shape: {polygon: [[0, 0], [1, 1]]}}", "at least 3"),
         ("remove: {object: {at: [0.5, 1.5]}}", "less than or equal to 1, got 1.5"),
         ("remove: {object: {at: [0.5, 0.5], class: car}}", "either at: [row, column] or class"),

@@ -27,7 +27,7 @@ _GENERATORS = {
 }  # fmt: skip
 
 STAGES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "check": ("check.py", ("data/checked.json",)),
+    "check": ("check.py", ("data/params.json",)),
     "prepare": ("prepare.py", (f"{DATA}/raw", f"{DATA}/prepared")),
     "train@flow": ("train.py flow", (f"{DATA}/generators/flow",)),
     "train@gan": ("train.py gan", (f"{DATA}/generators/gan",)),

@@ -81,6 +81,10 @@ VARIANTS = {
     "imle": ("imle", ImleConfig(**IMLE_SMALL, style=3, noise=2, noise_grid=(2, 3))),
     "full_glow ours": ("full_glow", FullGlowConfig(**OURS)),
     "full_glow ours, no maps": ("full_glow", FullGlowConfig(**{**OURS, "boundary": "none"})),
+    "full_glow with a mean": (
+        "full_glow",
+        FullGlowConfig(**{**OURS, "floor": 0.0}, scale_bound=0.7, mean=(8, 8)),
+    ),
     "full_glow paper": ("full_glow", FullGlowConfig(**{**PAPER, "size": (24, 24)})),
     "dual_glow": ("dual_glow", DualGlowConfig(**TOWERS, prior_features=8)),
     "dual_glow released": (
@@ -93,6 +97,13 @@ VARIANTS = {
     )),
     "pix2pix batch": ("pix2pix", Pix2PixConfig(**UNET, dropout=(1,), test_statistics="running")),
     "c_glow v1": ("c_glow", CondGlowConfig(**RAW, conv_channels=8, linear_width=8, features=6)),
+    "c_glow with a mean": (
+        "c_glow",
+        CondGlowConfig(
+            **{**RAW, "floor": 0.0}, scale_bound=0.7, mean=(8, 8), conv_channels=8,
+            linear_width=8, features=6,
+        ),
+    ),
     "c_glow paper": ("c_glow", CondGlowConfig(size=SIZE, steps=(2, 2), width=16, conv_channels=8)),
     "c_glow released": (
         "c_glow",

@@ -1,6 +1,7 @@
 """Every flow: exact inverse and log-determinant, rows free of their batch; after training too."""
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 
 from augflow.core import seeding
 from augflow.core.seeding import Noise
+from augflow.flows.transforms import AffineCoupling
 from augflow.training import loop
 from augflow.training.likelihood import LikelihoodLearner, held_out_bits
 from augflow.training.params import TrainingParams
@@ -23,6 +25,7 @@ def trained(request):
     generator = built(VARIANTS[request.param])
     scene = fitted(scenes(16), generator.size)
     learner = LikelihoodLearner(generator, CHEAP)
+    learner.on_fit_start(scene)
     learner.initialise(scene[list(range(8))])
     before = held_out_bits(generator, scene)
     loop.fit(
@@ -127,3 +130,40 @@ def test_boundary_maps_reach_the_parameters(trained):
         generator.log_prob(image, generator.condition(v)) for v in (layout, blank)
     )
     assert (with_maps - without).abs().max() > 1e-3
+
+
+def test_a_mean_learns_alone_first_and_shifts_photographs_without_a_determinant():
+    generator = built(VARIANTS["full_glow with a mean"])
+    scene = fitted(scenes(8), generator.size)
+    learner = LikelihoodLearner(generator, CHEAP.model_copy(update={"mean_steps": 3}))
+    learner.on_fit_start(scene)
+    learner.initialise(scene)
+    flow = [p for name, p in generator.named_parameters() if not name.startswith("mean.")]
+    before = [p.detach().clone() for p in flow]
+    said = [learner.step(scene, seeding.generator(0, step), step) for step in range(3)]
+    assert all(torch.equal(p, was) for p, was in zip(flow, before, strict=True))
+    assert said[2]["mean_loss"] < said[0]["mean_loss"]
+    last = learner.step(scene, seeding.generator(0, 3), 3)
+    assert {"bpd_target", "mean_loss"} < last.keys()
+    assert not all(torch.equal(p, was) for p, was in zip(flow, before, strict=True))
+
+    conditions = generator.condition(scene.layout)
+    image = image_of(scene).float()
+    bits = generator.bits_per_dim(image, conditions)
+    moved = replace(conditions, mean=conditions.mean + 0.1)
+    torch.testing.assert_close(generator.bits_per_dim(image + 0.1, moved), bits)
+    cold = generator.decode(generator.encode(image, conditions), conditions)
+    assert generator.mean is not None
+    torch.testing.assert_close(conditions.mean, generator.mean(scene.layout))
+    torch.testing.assert_close(cold, image, atol=1e-3, rtol=0)
+
+
+def test_a_symmetric_coupling_scale_keeps_its_logarithm_within_the_bound():
+    coupling = AffineCoupling(bound=0.7)
+    raw = torch.linspace(-50, 50, 101)
+    log_s = coupling.log_scale(raw)
+    assert float(log_s.abs().max()) <= 0.7
+    torch.testing.assert_close(log_s, -log_s.flip(0))
+    torch.testing.assert_close(coupling.log_scale(torch.tensor(1e-3)), torch.tensor(1e-3))
+    assert coupling.gain_is_bounded
+    assert not AffineCoupling().gain_is_bounded

@@ -66,7 +66,7 @@ def with_another_score(folder):
 
 
 def with_a_black_pixel(folder):
-    pixels = io.read_photo(folder / "figures" / "temperature.png").copy()
+    pixels = io.read_picture(folder / "figures" / "temperature.png").copy()
     pixels[0, 0] = 0
     io.write_png(folder / "figures" / "temperature.png", pixels)
 
@@ -100,7 +100,7 @@ EDITS = {
     ),
     "a number of the page": (
         lambda f: replaced(f / "report.html", ">61.67</data>", ">91.67</data>"),
-        "report.html: verdict.references.best.class_iou",
+        "report.html: systems.full_glow.class_iou.mean",
     ),
     "a number that is gone": (
         lambda f: replaced(f / "report.html", f"{BEST}61.67</data>", "much"),

@@ -20,7 +20,11 @@ def test_the_embedded_study_has_its_report():
     assert "streets" in {folder.name for folder in REPORTS}
 
 
-def test_numbers_of_the_readme_are_claims_of_the_reports_that_it_links():
-    found = quoted_numbers(ROOT / "README.md", ROOT)
-    assert len(found) > 100
+@pytest.mark.parametrize("page", ["README.md", "docs/results.md"])
+def test_numbers_of_a_text_are_claims_of_the_reports_that_it_links(page):
+    found = quoted_numbers(ROOT / page, ROOT)
     assert [f"line {one.line}: {one.text}" for one in found if one.claim is None] == []
+
+
+def test_numbers_of_the_results_are_looked_up():
+    assert len(quoted_numbers(ROOT / "docs/results.md", ROOT)) > 100

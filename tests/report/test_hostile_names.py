@@ -19,13 +19,14 @@ NAMES = (
     "</td></table><script>document.title='RAN'</script>$\\frac{$ | `x` [y](z) ![y](z)",
 )
 TITLE = "</title><script>document.title='RAN'</script>{{ 7 * 7 }}"
+ARM = "<img src=x onerror=\"document.title='RAN'\"> | `arm` [y](z)"
 TIME = "<svg onload=\"document.title='RAN'\">{% raw %}"
 ROOT = "</pre><script>document.title='RAN'</script><b>bold</b>"
 LEFT_ALONE = {
-    "body", "b", "code", "data", "details", "div", "figcaption", "figure", "h1", "h2", "head",
-    "header", "html", "img", "input", "label", "li", "main", "meta", "output", "p", "pre",
-    "script", "section", "span", "style", "summary", "table", "tbody", "td", "th", "thead",
-    "title", "tr", "ul",
+    "a", "b", "body", "code", "data", "details", "div", "em", "figcaption", "figure", "h1", "h2",
+    "h3", "head", "header", "html", "i", "img", "input", "label", "li", "main", "meta", "nav",
+    "output", "p", "pre", "script", "section", "small", "span", "style", "summary", "table",
+    "tbody", "td", "th", "thead", "title", "tr", "ul",
 }  # fmt: skip
 
 
@@ -56,8 +57,11 @@ def made(tmp_path_factory):
         patch.setattr(fabricated, "NAMES", NAMES)
         patch.setattr(fabricated, "TABLE", ClassTable(TITLE, rows))
         params = fabricated.Study(title=TITLE, time=TIME).write(root / "data")
+    words = params.report.model_copy(update={"titles": {"real_synthetic": ARM, "pix2pix": ARM}})
     data = params.data.model_copy(update={"root": ROOT})
-    report(params.model_copy(update={"data": data}), root / "data", root / "report")
+    report(
+        params.model_copy(update={"data": data, "report": words}), root / "data", root / "report"
+    )
     return root / "report"
 
 
@@ -74,12 +78,14 @@ def test_no_element_of_the_page_comes_from_a_name(page):
     assert not [name for name in attributes if name.startswith("on")]
     sources = [attrs["src"] for _, attrs in page.found if "src" in attrs]
     assert sources
+    links = [attrs["href"] for _, attrs in page.found if "href" in attrs]
+    assert all(re.match(r"#[a-z-]+$|(pictures|figures|tables)/[\w./]+$", link) for link in links)
     assert all(source.startswith("data:image/") for source in sources)
 
 
 def test_the_page_shows_every_name_as_it_is(page):
     shown = "".join(page.texts)
-    for name in (*NAMES, TITLE, TIME):
+    for name in (*NAMES, TITLE, TIME, ARM):
         assert name in shown
     assert "document.title" in shown.split("How it was made")[1]
 
@@ -96,8 +102,8 @@ def test_markdown_holds_no_live_markup_and_its_tables_stay_whole(made):
 
 def test_its_claims_hold_and_nothing_is_said_of_what_was_not_explored(made):
     assert claims.recompute(made) == []
-    assert not list((made / "figures").glob("latents_*"))
-    assert "Latents: interpolation" not in (made / "report.md").read_text()
+    assert not list((made / "pictures").glob("latents_*"))
+    assert "Interpolation, style, edits" not in (made / "report.md").read_text()
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from tests.report.conftest import reported
 
 def cells(path, rows, columns):
     """The colour in the middle of each cell of a figure without its headings."""
-    page = io.read_photo(path)
+    page = io.read_picture(path)
     cell = page.shape[1] / columns
     height = cell * SIZE[0] / SIZE[1]
     return [
@@ -19,14 +19,14 @@ def cells(path, rows, columns):
 
 
 def test_a_path_is_a_row_per_system_with_its_steps_from_left_to_right(made):
-    found = cells(made / "figures/latents_path.png", 6, 5)
+    found = cells(made / "pictures/latents_path.webp", 6, 5)
     steps = [[cell[0] for cell in row[2:]] for row in found]
     assert steps == [[0, 20, 40]] * 6
     assert [row[3][1] for row in found] == [60] * 3 + [150] * 3
 
 
 def test_a_style_is_one_draw_over_all_layouts(made):
-    found = cells(made / "figures/latents_style.png", 5, 4)
+    found = cells(made / "pictures/latents_style.webp", 5, 4)
     assert [[cell[0] for cell in row[1:]] for row in found[1:]] == [
         [style, 30 + style, 60 + style] for style in (0, 1, 0, 1)
     ]
@@ -35,20 +35,20 @@ def test_a_style_is_one_draw_over_all_layouts(made):
 
 def test_coins_are_left_out_of_paths_and_layouts_that_allow_none_have_no_edits(tmp_path):
     names = {path.name for path in (reported(tmp_path, ("pix2pix",), steps=0, edits=())
-                                    / "figures").glob("latents_*")}  # fmt: skip
-    assert names == {"latents_style.png"}
-    assert "Latents: interpolation" in (tmp_path / "out" / "report.md").read_text()
+                                    / "pictures").glob("latents_*")}  # fmt: skip
+    assert names == {"latents_style.webp"}
+    assert "### Interpolation, style, edits" in (tmp_path / "out" / "report.md").read_text()
 
 
 def test_the_report_shows_and_explains_the_three_figures(made):
     text = (made / "report.md").read_text()
-    assert "## Latents: interpolation, style, edits" in text
+    assert "### Interpolation, style, edits" in text
     for name in (image_figures.PATHS, image_figures.STYLES, image_figures.EDITS):
-        assert f"figures/{name}.png" in text
+        assert f"pictures/{name}.webp" in text
     assert "along the straight line" in text
 
 
 def test_edits_stand_under_the_class_maps_they_make(made):
-    found = cells(made / "figures/latents_edits.png", 3, 4)
+    found = cells(made / "pictures/latents_edits.webp", 3, 4)
     assert [cell[1] for cell in found[0][1:]] == [255] * 3
     assert [[cell[0] for cell in row[1:]] for row in found[1:]] == [[0, 50, 100]] * 2

@@ -37,6 +37,11 @@ def evidence(tmp_path_factory):
     )
 
 
+def parts(evidence):
+    found = sections(evidence, compute_tables(evidence), {})
+    return [part for section in found for part in section.parts]
+
+
 def test_distances_stand_where_they_were_measured(evidence):
     assert "frechet" not in temperature(evidence).columns
     sets = {
@@ -56,7 +61,7 @@ def test_distances_stand_where_they_were_measured(evidence):
     assert {key: rows[f"reference.{key}"]["frechet"] for key in real} == real
     place = sets["sweep"].temperatures.index(rows["full_glow"]["temperature"])
     assert rows["full_glow"]["frechet"] == sets["sweep"].frechet[place]
-    views = [view for one in sections(found, compute_tables(found)) for view in one.tables]
+    views = [view for one in parts(found) for view in one.tables]
     assert sum("Fréchet" in view.headings for view in views) == 2
 
 
@@ -84,7 +89,7 @@ def test_released_code_is_compared_at_the_best_temperature_of_each(evidence):
 
 def test_both_tables_are_printed_where_they_are_asked_for_alone(evidence, tmp_path):
     for found, printed in ((evidence, True), (loaded(tmp_path), False)):
-        one = next(s for s in sections(found, compute_tables(found)) if "repairs" in s.title)
+        one = next(part for part in parts(found) if "repairs" in part.title)
         assert bool(one.tables) == printed
 
 

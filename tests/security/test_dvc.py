@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 from contextlib import chdir
 from pathlib import Path
@@ -42,7 +43,8 @@ def honest(tmp_path_factory):
     for made in ("raw", "prepared"):
         (root / "data" / "smoke" / made).mkdir(parents=True)
         (root / "data" / "smoke" / made / "scene.txt").write_text("a scene")
-    io.write_json(root / "data" / "checked.json", {"params.yaml": "sound"})
+    params = load(root / "params.yaml")
+    io.write_json(root / "data" / "params.json", params.model_dump(mode="json"))
     with Repo(str(root)) as repo, chdir(root):
         for stage in ("check", "prepare"):
             repo.commit(stage, force=True)
@@ -251,4 +253,24 @@ def test_hostile_names_beside_honest_parameters_are_written_anew(project, capfd)
         refused(repo)
     require_unharmed(root)
     assert "which is written anew" in capfd.readouterr().err
+    assert (root / NAMES_FILE).read_text() == honest
+
+
+def test_what_dvc_shows_and_tries_runs_no_hostile_names(project):
+    """`dvc status`, `dvc params diff`, `dvc metrics diff`, `dvc exp run`, which ask for git."""
+    root = project("prepared", smoke())
+    config = root / ".dvc" / "config"
+    config.write_text(config.read_text().replace("no_scm = true", "no_scm = false"))
+    author = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    for words in (["init", "--quiet"], ["add", "."], [*author, "commit", "--quiet", "-m", "a"]):
+        subprocess.run(["git", *words], cwd=root, check=True)
+    honest = (root / NAMES_FILE).read_text()
+    hostile = honest.replace("  generators: [", f'  generators: ["{COMMAND}", "{FOLDER}", ')
+    (root / NAMES_FILE).write_text(hostile)
+    with chdir(root), Repo(str(root)) as repo:
+        repo.params.diff()
+        repo.metrics.diff()
+        with pytest.raises(DvcException):
+            repo.experiments.run()
+    require_unharmed(root)
     assert (root / NAMES_FILE).read_text() == honest

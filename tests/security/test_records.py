@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 
 import pytest
 import torch
@@ -134,6 +135,13 @@ def test_a_spoiled_state_is_refused_and_a_program_in_its_place_does_not_run(tmp_
         path.write_bytes(raw)
         refused(lambda: fit(path.parent, 2), path, "delete it")
     assert not trace.exists()
+
+
+def test_a_pipe_in_the_place_of_a_state_is_not_waited_for(tmp_path):
+    path = tmp_path / "run" / "state.safetensors"
+    path.parent.mkdir()
+    os.mkfifo(path)
+    refused(lambda: fit(path.parent, 2), path, "delete it")
 
 
 @pytest.mark.parametrize("spoil", [

@@ -90,6 +90,13 @@ def test_all_of_it_is_told_at_once(asked):
         assert said in str(fault.value)
 
 
+def test_a_misspelt_system_is_told_once_where_a_set_wants_the_best_of_several(asked):
+    asked(generators__flow__system="full_glo", sets__more__best_of=2)
+    with pytest.raises(ParamsError) as fault:
+        run_stage(Project(), "check")
+    assert str(fault.value).count("full_glo'") == 1
+
+
 def test_estimate_and_check_data_tell_it(asked, tmp_path, monkeypatch):
     asked(generators__flow__system="full_glo")
     done = commands.run("estimate", "--no-timing")

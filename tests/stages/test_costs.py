@@ -26,7 +26,8 @@ def study(config, **generator):
         "data": {"reader": "folder", "root": "r", "size": [16, 24], "levels": 2},
         "generators": {"maker": generator},
         "sets": {"more": {"generator": "maker", "layouts": "train", "temperatures": [0.5, 1.0],
-                          "rounds": 2}},
+                          "rounds": 2},
+                 "shown": {"generator": "maker", "layouts": "val", "temperatures": [0.5]}},
         "judge": network,
         "judges": {"own": {**network, "folds": 2}},
         "choices": {"best": {"set": "more", "folds": 2, "segmenter": network}},
@@ -40,7 +41,6 @@ def study(config, **generator):
             "picked": {"train_on": ["real", "fit"], "reads": "selected/fit"},
         },
         "retrain": {"segmenter": network, "seeds": [0, 1]},
-        "report": {"title": "t", "sweep": [], "temperatures": []},
     })  # fmt: skip
 
 

@@ -10,6 +10,7 @@ import torch
 from augflow import generators
 from augflow.core import io
 from augflow.core.errors import DataError, ModelError, ParamsError
+from augflow.data.label_maps import SHEET
 from augflow.data.scenes import SceneFolder
 from augflow.data.synthetic import read_rows, read_set
 from augflow.generators.sampling import bin_centres, image_seed
@@ -210,7 +211,7 @@ def test_synth_names_photographs_after_layouts_and_shows_them(generator, layouts
     names = sorted(path.stem for path in layouts.glob("*.png"))
     assert [row.name for row in rows] == [f"{n}_s{k}" for n in names for k in (0, 1)]
     found = read_set(tmp_path / "out")
-    shown = io.read_photo(tmp_path / "out" / making.SHEET)
+    shown = io.read_photo(tmp_path / "out" / SHEET)
     assert shown.shape[0] > 2 * found.facts.size[0]
     assert np.array_equal(found.classes[0], io.read_ids(layouts / f"{names[0]}.png"))
 

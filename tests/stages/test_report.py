@@ -3,12 +3,14 @@
 import re
 import shutil
 
+import numpy as np
 import pytest
 
 from augflow.core import io
 from augflow.core.errors import DataError
-from augflow.stages.report import report
-from tests.fabricated import NAMES, RUNS, Study
+from augflow.core.images import find_foreign_part
+from augflow.stages.report import render_again, report
+from tests.fabricated import NAMES, Study
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +31,14 @@ def content(folder):
 
 
 def test_a_report_has_all_its_parts(made):
-    figures = {path.stem for path in (made / "figures").iterdir()}
-    assert figures == {
-        "samples", "diversity", "temperature", "classes", "arms", "segmenters", "transfer",
-        "learning", "data", "systems", "systems_iou", "system_full_glow", "system_pix2pix",
-        "system_dual_glow", "effects",
+    assert {path.name for path in (made / "figures").iterdir()} == {
+        "temperature.png", "classes.png", "segmenters.png", "learning.png", "systems_iou.png",
+    }  # fmt: skip
+    pictures = {path.relative_to(made / "pictures") for path in (made / "pictures").rglob("*.webp")}
+    assert {path.as_posix() for path in pictures} == {
+        "samples.webp", "system_pix2pix.webp", "system_dual_glow.webp", "systems.webp",
+        "diversity.webp", "transfer.webp", "data.webp",
+        *(f"opening/{n}_{kind}.webp" for n in range(2) for kind in ("classes", "real", "made")),
     }  # fmt: skip
     tables = {path.stem for path in (made / "tables").iterdir()}
     assert tables == {
@@ -41,8 +46,8 @@ def test_a_report_has_all_its_parts(made):
         "comparisons_per_class", "arms_per_class", "generators", "bpd_curve", "data", "classes",
     }  # fmt: skip
     assert {p.name for p in made.iterdir()} == {
-        "figures", "tables", "scores", "evidence", "report.html", "report.md", "claims.json",
-        "metrics.json",
+        "figures", "pictures", "tables", "scores", "evidence", "report.html", "report.md",
+        "claims.json", "metrics.json",
     }  # fmt: skip
 
 
@@ -64,12 +69,59 @@ def test_the_main_metrics_are_those_of_the_tables(made):
 
 def test_the_page_needs_nothing_from_elsewhere(made):
     page = (made / "report.html").read_text()
-    assert len(re.findall(r'src="data:image/(?:png|jpeg);base64,', page)) == 14
-    plain = re.sub(r"data:image/(?:png|jpeg);base64,[A-Za-z0-9+/=]+", "", page)
+    assert len(re.findall(r'src="data:image/webp;base64,', page)) == 18
+    plain = re.sub(r"data:image/webp;base64,[A-Za-z0-9+/=]+", "", page)
     assert not re.search(
         r"http|@import|url\(|<link|<script [^>]|<iframe|fetch\(|XMLHttp|import\(", plain
     )
     assert not re.search(r'src="(?!")', plain)
+    # what is linked lies beside it; without it the page still shows the same
+    links = set(re.findall(r'href="([^#"]+)"', plain))
+    assert all((made / link).is_file() for link in links)
+    inside = {path.relative_to(made).as_posix() for path in made.glob("pictures/**/*.webp")}
+    assert inside <= links
+
+
+def test_a_page_of_large_pictures_stays_light(made, tmp_path):
+    """Noise, which no format makes smaller, in as many pixels as a wall of photographs has."""
+    out = shutil.copytree(made, tmp_path / "out")
+    noise = np.random.default_rng(0).integers(0, 256, (1500, 2400, 3)).astype(np.uint8)
+    before = (out / "report.html").stat().st_size
+    io.write_webp(out / "pictures" / "transfer.webp", noise)
+    render_again(out)
+    assert len((out / "pictures" / "transfer.webp").read_bytes()) > 8e6
+    assert (out / "report.html").stat().st_size < before + 0.8e6
+
+
+def test_the_text_opens_as_the_page_does(made):
+    """The question, the answer, the effects and the pictures."""
+    page, text = (made / "report.html").read_text(), (made / "report.md").read_text()
+    top = text.partition("\n## ")[0]
+    (question,) = re.findall(r"<h1>(.*?)</h1>", page)
+    assert top.startswith(f"# {question}\n")
+    (answer,) = re.findall(r'<p class="answer [a-z]+">(.*?)</p>', page)
+    assert f"**{re.sub('<.*?>', '', answer)}**" in top
+    bars = re.findall(r'<span class="value">(.*?)</span>\n', page)
+    assert len(bars) == 2
+    for bar in bars:
+        value, word, ends = re.fullmatch(r"<b>(.*)</b> (.*) <small>(.*)</small>", bar).groups()
+        value, ends = (re.sub("<.*?>", "", part) for part in (value, ends))
+        assert f" | {value} | {ends} | {word} |" in top
+    assert re.findall(r"\]\((pictures/opening/.*?)\)", top) == re.findall(
+        r'<a href="(pictures/opening/.*?)">', page
+    )
+
+
+def test_a_finished_report_is_written_once_more_from_its_own_evidence(made, tmp_path):
+    out = shutil.copytree(made, tmp_path / "out")
+    shutil.rmtree(out / "tables")
+    shutil.rmtree(out / "figures")
+    for name in ("report.html", "report.md", "metrics.json"):
+        (out / name).write_text("of another time")
+    render_again(out)
+    assert content(out) == content(made)
+    with pytest.raises(DataError, match=r"no claims\.json in it"):
+        render_again(tmp_path)
 
 
 def test_names_are_escaped(made):
@@ -95,14 +147,13 @@ def test_markdown_links_lead_to_files(made):
 
 
 def test_figures_carry_no_metadata(made):
-    for path in (made / "figures").iterdir():
-        chunks = re.findall(rb"(tEXt|iTXt|zTXt|tIME|pHYs|eXIf)", path.read_bytes())
-        assert chunks == []
+    for path in (*made.glob("figures/*"), *made.glob("pictures/**/*.webp")):
+        assert find_foreign_part(path.read_bytes()) is None
 
 
 def test_the_sample_grid_shows_the_photographs_of_the_sets(study, made):
     # noise around one colour: the mean of a cell is the mean of its photograph
-    grid = io.read_photo(made / "figures" / "samples.png").astype(float)
+    grid = io.read_picture(made / "pictures" / "samples.webp").astype(float)
     photo = io.read_photo(
         study[1] / "synthetic" / "sweep" / "leftImg8bit/val/city/val_0_t1_r0_leftImg8bit.png"
     )
@@ -114,21 +165,17 @@ def test_the_sample_grid_shows_the_photographs_of_the_sets(study, made):
 @pytest.mark.parametrize(
     ("study", "absent"),
     [
-        (Study(runs={}), {"arms", "segmenters", "effects"}),
+        (Study(runs={}), {"segmenters"}),
         (Study(transfers=False), {"transfer"}),
-        (Study(sweep={}, runs={"real": RUNS["real"]}), {"temperature", "samples", "diversity"}),
     ],
-    ids=["no arms", "no transfers", "no sweep"],
+    ids=["no arms", "no transfers"],
 )
 def test_missing_parts_shorten_the_report(tmp_path, study, absent):
-    if not study.sweep:
-        study.arms = {"real": {"train_on": ["real"], "reads": "prepared"}}
     report(study.write(tmp_path / "data"), tmp_path / "data", tmp_path / "out")
-    figures = {path.stem for path in (tmp_path / "out" / "figures").iterdir()}
-    assert not figures & absent
-    page = (tmp_path / "out" / "report.html").read_text()
-    # the main system's page is shown once, under its name that does not depend on the study
-    assert page.count("<figure") == len(figures - {"system_full_glow"})
+    out = tmp_path / "out"
+    figures = [path.stem for path in (*out.glob("figures/*"), *out.glob("pictures/**/*.webp"))]
+    assert not set(figures) & absent
+    assert (out / "report.html").read_text().count("<figure") == len(figures)
 
 
 def test_missing_files_are_listed_in_one_line(study, tmp_path):

@@ -8,7 +8,8 @@ import yaml
 from pydantic import ValidationError
 
 from augflow.core.errors import ParamsError
-from augflow.study.params import load
+from augflow.study.params import Params, load
+from tests.tiny_study import PARAMS
 
 WHOLE = {
     "study": "demo",
@@ -107,6 +108,24 @@ def test_a_title_that_tells_a_result_is_refused_in_one_line(loaded, title):
             loaded(**{f"report__{place}": title})
         assert f"report.{place}: " in str(caught.value)
         assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("titles", "said"),
+    [
+        ({"t08": "12.5 % better"}, "report.titles.t08: .*reads as a result"),
+        ({"t08": "a\u202eb"}, "report.titles.t08: .*cannot be seen"),
+        ({"t09": "Samples"}, "report.titles: no 't09'.*did you mean 't08'"),
+    ],
+)
+def test_titles_are_held_to_the_same_and_to_names_of_the_study(loaded, titles, said):
+    with pytest.raises(ParamsError, match=said):
+        loaded(report__titles=titles)
+
+
+def test_titles_are_words_for_names(loaded):
+    titles = {"t08": "Samples at a temperature of 1", "full": "Our flow"}
+    assert loaded(report__titles=titles).report.titles == titles
 
 
 @pytest.mark.parametrize("title", ["a\u202eb", "a\nb", "a\u200bb"])
@@ -209,10 +228,10 @@ def test_all_faults_are_listed_at_once(loaded, changes, named):
 
 
 def test_a_missing_section_is_named(tmp_path):
-    content = {key: value for key, value in WHOLE.items() if key != "judge"}
+    content = {key: value for key, value in WHOLE.items() if key != "generators"}
     path = tmp_path / "params.yaml"
     path.write_text(yaml.safe_dump(content))
-    with pytest.raises(ParamsError, match="judge: Field required"):
+    with pytest.raises(ParamsError, match="generators: Field required"):
         load(path)
 
 
@@ -365,3 +384,30 @@ def test_two_names_of_one_place_are_refused(loaded, place, value, whose):
 def test_a_root_that_dvc_would_take_for_something_else_is_refused(loaded, root):
     with pytest.raises(ParamsError, match=r"data\.root: expected the path of a folder"):
         loaded(data__reader="kitti", data__root=root)
+
+
+def test_a_report_shows_what_there_is_where_nothing_is_said():
+    content = {key: value for key, value in WHOLE.items() if key != "report"}
+    found = Params.model_validate(content)
+    assert (
+        found.report.sweep
+        == tuple(name for name, made in content["sets"].items() if made["layouts"] == "val")[
+            : len(found.report.sweep)
+        ]
+    )
+    assert set(found.report.temperatures) == {
+        degree for name in found.report.sweep for degree in found.sets[name].temperatures
+    }
+    only = {"made": {"generator": next(iter(content["generators"])), "layouts": "train",
+                     "temperatures": [0.5]}}  # fmt: skip
+    bare = {key: content[key] for key in ("study", "data", "generators")}
+    with pytest.raises(ValueError, match="no set of held-out layouts to compare systems by"):
+        Params.model_validate({**bare, "sets": only})
+
+
+def test_what_arms_and_selections_read_follows_from_what_they_train_on():
+    content = copy.deepcopy(PARAMS)
+    for section in ("arms", "selections"):
+        for one in content.get(section, {}).values():
+            one.pop("reads", None)
+    assert Params.model_validate(content) == Params.model_validate(PARAMS)

@@ -153,6 +153,36 @@ def test_steps_without_numbers_take_what_steps_with_numbers_do(name, mode):
     assert taken[0] == pytest.approx(taken[1], rel=0.02)
 
 
+def test_what_was_worked_out_before_counts_as_much_as_what_was_not():
+    """The shapes of the second and third pass are those that the first has worked out."""
+    taken = []
+    for _ in range(3):
+        x, weight, matrix = made(2, 12, 6, 8), made(9, 4, 3, 3), made(8, 8)
+        with PeakBytes(META) as held:
+            out = F.conv2d(x, weight, padding=1, groups=3) @ matrix
+            parts = torch.nn.functional.logsigmoid(out).split([4, 5], 1)
+            sum(part.square().sum() for part in parts).backward()
+        taken.append((held.total, held.most, x.grad.shape, x.grad.stride(), matrix.grad.shape))
+    assert len(set(taken)) == 1
+
+
+def test_a_view_that_does_not_say_that_it_is_one_takes_nothing_the_second_time_either():
+    with PeakBytes(META) as held:
+        x = torch.zeros(10, 10, device=META)
+        kept = [torch.ops.aten._unsafe_view(x, [100]) for _ in range(3)]
+    assert (held.most, len(kept)) == (400, 3)
+
+
+def test_shapes_that_differ_in_nothing_but_strides_or_type_are_worked_out_apart():
+    x = torch.zeros(4, 6, device=META)
+    with Operations():
+        for given in (x, x.t().contiguous().t(), x.double()):
+            real = torch.zeros_like(given, device=CPU)
+            made, expected = given + 1, real + 1
+            assert (made.stride(), made.dtype) == (expected.stride(), expected.dtype)
+            assert (given.argmax(1).dtype, given.sum(1).shape) == (torch.int64, (4,))
+
+
 def _fitting(flow, device):
     """Two scenes of the flow's size."""
     scene = scenes(2)

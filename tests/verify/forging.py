@@ -15,6 +15,7 @@ from PIL import Image
 from augflow.core import io
 from augflow.data.synthetic import MANIFEST_COLUMNS, read_rows
 from augflow.report import claims
+from augflow.stages.check import check
 from augflow.stages.runner import record, run_stage
 from augflow.study.names import write_names
 from augflow.study.params import load
@@ -24,18 +25,19 @@ from tests import tiny_study
 
 def flip(path: Path, row: int = 3, column: int = 4) -> np.ndarray:
     """Changes one channel of one pixel by the least there is."""
-    pixels = io.read_photo(path).copy()
+    pixels = io.read_picture(path).copy()
     pixels[row, column, 1] ^= 1
-    io.write_png(path, pixels)
+    (io.write_webp if path.suffix == ".webp" else io.write_png)(path, pixels)
     return pixels
 
 
 def animate(path: Path) -> None:
     """Has a browser show a black picture; the one that is decoded stays."""
     shown, other = (
-        Image.fromarray(pixels) for pixels in (io.read_photo(path), io.read_photo(path) * 0)
+        Image.fromarray(pixels) for pixels in (io.read_picture(path), io.read_picture(path) * 0)
     )
-    shown.save(path, save_all=True, append_images=[other], default_image=True)
+    options = {"default_image": True} if path.suffix == ".png" else {"lossless": True}
+    shown.save(path, save_all=True, append_images=[other], **options)
 
 
 def append(path: Path, content: bytes) -> None:
@@ -125,6 +127,7 @@ def claimed(report: Path) -> None:
 
 def settled(project: Project) -> None:
     """DVC and the record of machines take everything for what the stages made."""
+    check(Path(), project.checked_file, by_dvc=False)
     tiny_study.dvc(Path(), "commit", "--force", "--quiet")
     record(project)
 

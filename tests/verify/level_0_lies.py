@@ -113,8 +113,8 @@ CARELESS = [
         lambda _: edit(REPORT / "scores/more.json", "[[", "[[1")),
     Lie("a number in the evidence", f"{REPORT}/evidence/generators/flow.csv, gathered from",
         lambda _: edit(REPORT / "evidence/generators/flow.csv", ".", "1.")),
-    Lie("a retouched figure", f"{REPORT}/figures/samples.png: expected content",
-        lambda _: flip(REPORT / "figures/samples.png")),
+    Lie("a retouched figure", f"{REPORT}/pictures/samples.webp: expected content",
+        lambda _: flip(REPORT / "pictures/samples.webp")),
     Lie("more steps than said", "segmenters/both/0/history.csv: last step",
         lambda project: edit_rows(project.segmenter("both", 0) / "history.csv", more_steps)),
     Lie("another judge", "segmenters/judge/weights.safetensors: expected weights", another_judge),
@@ -331,7 +331,7 @@ def labels_in_other_colours(project: Project) -> None:
 def another_picture_in_the_page(_: Project) -> None:
     path = REPORT / "report.html"
     text = path.read_text(encoding="utf-8")
-    kind = "data:image/png;base64,"
+    kind = "data:image/webp;base64,"
     start = text.index(kind) + len(kind)
     end = text.index('"', start)
     extended = base64.b64encode(base64.b64decode(text[start:end]) + b"more").decode()
@@ -360,10 +360,17 @@ QUIET = [
         lambda _: None),
     Lie("a module in the project", "torch.py: expected no module", lambda _: None),
     Lie("a package in the project", "yaml/: expected no module", lambda _: None),
-    Lie("an animated figure", f"{REPORT}/figures/samples.png: expected nothing but pixels as "
-        "augflow writes them, got a chunk acTL", lambda _: animate(REPORT / "figures/samples.png")),
-    Lie("a colour profile on a figure", f"{REPORT}/figures/arms.png: expected nothing but pix",
-        lambda _: add_chunk(REPORT / "figures/arms.png", b"iCCP", b"a\0\0" + zlib.compress(b"x"))),
+    Lie("an animated figure", f"{REPORT}/figures/classes.png: expected nothing but pixels as "
+        "augflow writes them, got a chunk acTL", lambda _: animate(REPORT / "figures/classes.png")),
+    Lie("a colour profile on a figure", f"{REPORT}/figures/segmenters.png: expected nothing but pi",
+        lambda _: add_chunk(REPORT / "figures/segmenters.png", b"iCCP",
+                            b"a\0\0" + zlib.compress(b"x"))),
+    Lie("an animated picture", f"{REPORT}/pictures/samples.webp: expected nothing but pixels as "
+        "augflow writes them, got a chunk VP8X",
+        lambda _: animate(REPORT / "pictures/samples.webp")),
+    Lie("bytes behind a picture of the report", f"{REPORT}/pictures/data.webp: expected nothing "
+        "but pixels as augflow writes them, got 4 bytes behind its end",
+        lambda _: append(REPORT / "pictures/data.webp", b"more")),
     Lie("gamma on all photographs", f"most/{photo(f'{TRAIN}_t0_r0', 'train')}: expected nothing",
         gamma_on_all_photographs),
     Lie("labels in other colours", "_t0_r0_gtFine_labelIds.png: expected nothing but pixels",
@@ -385,7 +392,7 @@ QUIET = [
     Lie("a dependency that nobody ever listed", "costs: deps: expected augflow/stages/costs.py, as",
         lambda _: edit("dvc.yaml", "      - augflow/stages/costs.py\n", "")),
     Lie("a parameter that nobody ever listed", "score_arms: params: expected retrain, as of",
-        lambda _: edit("dvc.yaml", "params: [arms, retrain, threads]", "params: [arms, threads]")),
+        lambda _: edit("dvc.yaml", ": [arms, retrain, threads]", ": [arms, threads]")),
     Lie("a luckier draw", f"t05/manifest.csv: {SCENE}_r1: seed", a_luckier_draw),
     Lie("a hard image left out", "scores/most.json: photographs",
         lambda project: edit_json(project.score("most"), lambda content: content["items"].pop())),

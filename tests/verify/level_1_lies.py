@@ -252,8 +252,9 @@ MADE = [
         lambda project: flip(project.explored_folder("flow") / "path" / f"{SCENE}_01.png")),
     Lie("fewer bits", "generators/flow/config.json: val_bpd", fewer_bits),
     Lie("fewer parameters", "predictors/maps/config.json: parameters", fewer_parameters),
-    Lie("a figure of another set", f"{REPORT}/figures/diversity.png: expected ",
-        lambda _: shutil.copy(REPORT / "figures/data.png", REPORT / "figures/diversity.png")),
+    Lie("a figure of another set", f"{REPORT}/pictures/diversity.webp: expected ",
+        lambda _: shutil.copy(REPORT / "pictures/data.webp",
+                              REPORT / "pictures/diversity.webp")),
 ]  # fmt: skip
 """Things that were made from others; the figure is changed after the report is made from all."""
 

@@ -38,9 +38,10 @@ def a_narrower_interval(_: Project) -> None:
 def another_sign(_: Project) -> None:
     path = REPORT / "report.md"
     lines = path.read_text(encoding="utf-8").split("\n")
-    place = next(n for n, line in enumerate(lines) if line.startswith("- On real validation ph"))
-    sign = lines[place].partition(" by ")[2][0]
-    lines[place] = lines[place].replace(f" by {sign}", f" by {'+' if sign == '−' else '−'}", 1)
+    place = next(n for n, line in enumerate(lines) if " (picked) | " in line)
+    sign = lines[place].partition(" (picked) | ")[2][0]
+    other = "+" if sign == "−" else "−"
+    lines[place] = lines[place].replace(f" (picked) | {sign}", f" (picked) | {other}", 1)
     path.write_text("\n".join(lines), encoding="utf-8")
 
 
@@ -113,19 +114,19 @@ TOLD = [
         cells("references", {"class_iou": "0.01"}, row="real")),
     Lie("a smaller cost", f"{REPORT}/tables/costs.csv: row picked, column choice",
         cells("costs", {"choice": "0"}, arm="picked")),
-    Lie("another sign", "expected ' 95 % intervals, by", another_sign),
+    Lie("another sign", "report.md: line 1", another_sign),
     Lie("another verdict in the text", "report.md: line 5: expected",
-        lambda _: edit(REPORT / "report.md", "Cannot be told: picked differs from",
-                       "Yes: picked is better than")),
-    Lie("a retouched chart", f"{REPORT}/figures/arms.png: row 3, column 4",
-        lambda _: flip(REPORT / "figures/arms.png")),
+        lambda _: edit(REPORT / "report.md", "This study cannot tell whether networks",
+                       "Yes: networks")),
+    Lie("a retouched chart", f"{REPORT}/figures/segmenters.png: row 3, column 4",
+        lambda _: flip(REPORT / "figures/segmenters.png")),
     Lie("a chart left out", f"{REPORT}/figures/classes.png: expected a chart, got no such file",
         lambda _: (REPORT / "figures/classes.png").unlink()),
     Lie("a claim twice", "claims.json: systems.flow.parameters: expected one such claim, got 2",
         claims_twice),
     Lie("a remark on a claim", ": note: expected nothing, got proven", lambda _: None),
     Lie("another verdict on the page", "report.html: line",
-        lambda _: edit(REPORT / "report.html", "Cannot be told", "Synthetic images help")),
+        lambda _: edit(REPORT / "report.html", "This study cannot tell", "Synthetic images help")),
 ]  # fmt: skip
 """The claims have the digests of the files as they are."""
 

@@ -147,3 +147,11 @@ def test_files_behind_links_are_found_once(tmp_path):
     (tmp_path / "here" / "link").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "elsewhere" / "back").symlink_to(tmp_path / "here")
     assert list(files_below(tmp_path / "here")) == [tmp_path / "here" / "link" / "b.png"]
+
+
+def test_what_may_not_be_read_cannot_be_checked():
+    check = Check("x")
+    with check.reading("where"):
+        raise PermissionError(13, "Permission denied", "a/b")
+    assert check.absent == ["the right to read a/b"]
+    assert check.state == "cannot be checked"

@@ -8,6 +8,7 @@ import yaml
 from augflow.study.project import Project
 from augflow.study.template import create
 from augflow.verify.declared import check_shipped
+from augflow.verify.lock import leaves
 from tests.verify.forging import edit
 
 
@@ -109,3 +110,9 @@ def test_a_project_without_a_pipeline_cannot_be_checked_and_a_damaged_one_is_nam
     Path("dvc.yaml").unlink()
     check = check_shipped(Project())
     assert (check.absent, check.state) == (["dvc.yaml"], "cannot be checked")
+
+
+def test_values_are_those_of_a_list_of_records_whatever_the_order_of_their_keys():
+    one, other = [{"name": "car", "id": 3}], [{"id": 3, "name": "car"}]
+    assert leaves({"classes": one}) == leaves({"classes": other})
+    assert leaves({"classes": one}) != leaves({"classes": [{"id": 4, "name": "car"}]})

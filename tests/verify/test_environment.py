@@ -194,6 +194,26 @@ def test_another_machine_is_not_here_and_no_record_is_none(study, elsewhere):
     assert check_environment(study).state == "cannot be checked"
 
 
+@pytest.mark.parametrize("known", [["processor"], ["python", "torch"], []])
+def test_a_machine_of_which_not_all_is_recorded_is_unknown(study, known):
+    record_of = io.read_json(Path(FILE))
+    (facts,) = record_of["machines"].values()
+    part = {name: "another" for name in known}
+    key = io.digest_bytes(io.json_bytes(part))
+    made = {name: {**one, "machine": key} for name, one in record_of["made"].items()}
+    io.write_json(Path(FILE), {"machines": {key: part}, "made": made})
+    assert recorded_machines(study).unknown()
+    assert check_environment(study).state == "cannot be checked"
+    io.write_json(Path(FILE), {"machines": {key: {**facts, **part}}, "made": made})
+    assert recorded_machines(study).unknown() == []
+
+
+def test_a_machine_without_facts_is_one_line(study):
+    io.write_json(Path(FILE), {"machines": {"x": ["y"]}, "made": {}})
+    with pytest.raises(DataError, match=r"^environment\.json: machine x: no facts; restore"):
+        recorded_machines(study)
+
+
 def test_facts_of_another_machine_under_the_same_name_are_found(study):
     record_of = io.read_json(Path(FILE))
     for facts in record_of["machines"].values():

@@ -22,7 +22,7 @@ def lines(check):
 
 def test_a_study_has_the_raw_files_that_it_was_made_from(space):
     check = check_raw_files(space)
-    assert (check.state, check.compared) == ("holds", 3)
+    assert (check.state, check.compared, check.notes) == ("holds", 4, [])
 
 
 def test_a_validation_scene_that_is_gone_everywhere_alike_is_missed(study):
@@ -86,3 +86,21 @@ def test_a_sound_scene_that_is_said_to_be_faulty_is_found(faulty):
     found = lines(replay_stage(Workspace(faulty), "prepare"))
     assert any("dataset.json: left_out.2.scene" in line for line in found)
     assert lines(check_raw_files(Workspace(faulty)))
+
+
+def test_a_scene_that_was_spoilt_until_it_was_left_out_is_found(study, four_scenes):
+    """Its file is sound again, and all records fit each other."""
+    root = shutil.copytree(four_scenes, study.root / "photos")
+    scene = next(iter(sorted(root.rglob("val/*/*_leftImg8bit.png"))))
+    whole = scene.read_bytes()
+    scene.write_bytes(b"")
+    data = {"reader": "cityscapes", "root": "photos", "size": [32, 48], "levels": 2}
+    params_with(data={**data, "skip_faulty": True, "counts": {"train": 4, "val": 1}})
+    run_stage(Project(), "prepare")
+    check = check_raw_files(Workspace(Project()))
+    name = scene.name.removesuffix("_leftImg8bit.png")
+    assert (check.state, check.notes) == ("holds", [f"left out for faults: {name}"])
+    scene.write_bytes(whole)
+    found = lines(check_raw_files(Workspace(Project())))
+    assert f'{RECORD}: left_out.0.scene: expected nothing, got "{name}"' in found
+    assert "photos: scenes: expected 4 train and 1 val, got 4 train and 2 val" in found

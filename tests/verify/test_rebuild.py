@@ -19,7 +19,7 @@ from augflow.verify.lock import md5
 from augflow.verify.rebuild import _side_by_side, clean_copy, run_all
 from augflow.verify.tolerances import CALIBRATION_FILE, check_bands, check_rebuilt
 from tests.verify import test_lies
-from tests.verify.forging import made_elsewhere
+from tests.verify.forging import made_elsewhere, params_with
 from tests.verify.level_1_lies import TRAINED
 
 # stands for a whole pipeline: what it makes was made before, and depends a little on the machine
@@ -190,8 +190,10 @@ def test_bands_that_let_anything_pass_decide_nothing(quick, monkeypatch, width):
     if width == 1.0:
         lacking = "a band of arms.class_iou.mean in calibration.json of 0.04 at most"
         assert lacking in check.absent
-        [note] = check_bands(quick).notes
-        assert note.startswith("too wide to tell anything at level 2 elsewhere: arms.class_acc")
+        wide, *turned = check_bands(quick).notes
+        assert wide.startswith("too wide to tell anything at level 2 elsewhere: arms.class_acc")
+        turn = "2 of 2 verdicts of comparisons may be others within bands at level 2 elsewhere"
+        assert turned == [turn]
 
 
 def test_what_has_too_wide_a_band_beside_the_verdict_is_named_and_not_compared(quick, monkeypatch):
@@ -209,6 +211,45 @@ def test_what_has_too_wide_a_band_beside_the_verdict_is_named_and_not_compared(q
     assert "runs.seed" in note
     assert "arms.class_iou.mean" not in note
     assert check.state == "holds", (check.violations, check.absent)
+
+
+def judged(project, *ends):
+    """Gives the first comparison of a report an interval, and what that says."""
+    path = project.reports / "tables" / "comparisons.csv"
+    first, *others = rows = io.read_csv(path)
+    first |= {"low": str(ends[0]), "high": str(ends[1]), "outcome": ends[2]}
+    others[0] |= {"low": "", "high": "", "outcome": "cannot be told"}
+    io.write_csv(path, [first, others[0]], list(rows[0]))
+    return f"{first['arm']} against {first['against']}"
+
+
+def test_verdicts_that_bands_may_turn_are_named_at_level_0(quick):
+    with_bands(quick, **{"comparisons.low": 0.03, "comparisons.high": 0.03})
+    name = judged(quick, 0.02, 0.05, "gain")
+    [note] = check_bands(quick).notes
+    assert note == (
+        "1 of 2 verdicts of comparisons may be others within bands at level 2 elsewhere: "
+        f"{name} (gain)"
+    )
+    judged(quick, -0.02, 0.05, "cannot be told")
+    [note] = check_bands(quick).notes
+    assert note.startswith("1 of 2 verdicts")
+    assert name not in note
+    judged(quick, 0.031, 0.05, "gain")
+    assert check_bands(quick).notes == []
+
+
+def test_a_verdict_that_comes_out_otherwise_within_bands_is_named(quick, monkeypatch):
+    made_elsewhere(quick)
+    with_bands(quick, others=0.03)
+    monkeypatch.setattr(
+        tolerances,
+        "run_all",
+        lambda copy, *_, **__: shutil.copytree("made/reports/mini", copy / "reports/mini") and None,
+    )
+    name = judged(quick, 0.02, 0.05, "gain")
+    notes = check_rebuilt(quick).notes
+    assert f"another verdict here, {name}: cannot be told, recorded: gain" in notes
 
 
 def test_without_a_known_machine_nothing_is_made_again(quick, monkeypatch):
@@ -257,6 +298,19 @@ def test_a_clean_copy_has_no_results_and_finds_photographs(study):
         assert not (copy / "dvc.lock").exists()
         assert copy.parent == root.parent
     assert not copy.exists()
+
+
+def test_a_clean_copy_finds_photographs_that_git_ignores(study):
+    root = study.root.resolve()
+    place = {"reader": "cityscapes", "root": "data/mine"}
+    params_with(data={**place, "size": [32, 48], "levels": 2})
+    (root / "data" / "mine").mkdir()
+    (root / ".gitignore").write_text("data/\n")
+    subprocess.run(["git", "init", "--quiet"], cwd=root, check=True)
+    with clean_copy(root) as copy:
+        assert (copy / "data" / "mine").resolve() == root / "data" / "mine"
+        assert not (copy / "data" / "mini").exists()
+    assert (root / "data" / "mine").exists()
 
 
 # each stage waits for one that runs beside it, and writes when it began and ended

@@ -11,7 +11,7 @@ from augflow.metrics import scores
 from augflow.study import template
 from augflow.verify.reports import check_claims
 from tests.oracles import recount
-from tests.verify.forging import claimed, edit, edit_rows
+from tests.verify.forging import claimed, edit, edit_json, edit_rows
 
 REPORT = Path("reports/mini")
 
@@ -90,6 +90,26 @@ def test_numbers_that_all_records_agree_on_are_counted_again(study):
     found = lines(study)
     for table, key, _ in forged:
         assert any(line.startswith(f"tables/{table}.csv: {key}") for line in found)
+
+
+@pytest.mark.parametrize(
+    ("name", "items"),
+    [
+        ("t05", lambda content: content["items"]),
+        ("references", lambda content: content["rows"]["flat"]),
+        ("arms", lambda content: content["runs"]["both-1"]["items"]),
+        ("predictors/maps", lambda content: content["samples"][0]["items"]),
+    ],
+)
+def test_matrices_of_every_kind_add_up_to_the_pixels(study, name, items):
+    def one_more(content):
+        items(content)[1]["confusion"][0][0] += 1
+
+    edit_json(REPORT / f"scores/{name}.json", one_more)
+    found = recount.count_matrices(recount.Report(REPORT))
+    [wrong] = [one.where for one in found if not one.holds]
+    assert wrong.startswith(f"scores/{name}.json: ")
+    assert wrong.endswith(": pixels of each class")
 
 
 def study_of(seeds=4, scenes=12, gain=0.0, drives=6):

@@ -1,5 +1,8 @@
 """Which numbers of a text are claims: what is looked at, by which report, and to which digits."""
 
+import os
+from pathlib import Path
+
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -154,10 +157,12 @@ def test_a_number_is_held_to_the_report_that_is_linked_before_it(look_up):
     assert all(one.claim for one in look_up("32.1 % and 55.6 % without links\n"))
 
 
-def test_of_several_claims_the_one_that_is_spoken_of_is_named(look_up, tmp_path):
+@pytest.mark.parametrize("meant", ["crn", "glow"])
+def test_of_several_claims_the_one_that_is_spoken_of_is_named(look_up, tmp_path, meant):
     same = [claim(f"systems.{name}.class_iou.mean", 0.321, "32.10") for name in ("crn", "glow")]
     io.write_json(tmp_path / "reports/streets/claims.json", {"claims": same, "files": {}})
-    assert claims(look_up("glow: 32.1 %")) == {"32.1 %": "systems.glow.class_iou.mean"}
+    found = claims(look_up(f"{meant}: 32.1 %"))
+    assert found == {"32.1 %": f"systems.{meant}.class_iou.mean"}
 
 
 def test_the_command_lists_lines_and_exits_by_whether_all_are_claims(look_up):
@@ -178,8 +183,17 @@ def test_the_command_lists_lines_and_exits_by_whether_all_are_claims(look_up):
     assert "a.md: lines 2 to 4: not looked at, as a comment asks" in result.output
     with pytest.raises(ParamsError, match="--level would mean nothing"):
         run("a.md", "--level", "0")
-    with pytest.raises(DataError, match=r"b\.md: cannot be read as text"):
+    with pytest.raises(DataError, match=r"^b\.md: no such file; give a Markdown file$"):
         run("b.md")
+    Path("c.md").write_bytes(b"\xff")
+    with pytest.raises(DataError, match=r"^c\.md: cannot be read as text \(no UTF-8\); give"):
+        run("c.md")
+
+
+def test_a_pipe_is_no_text_and_not_waited_for(look_up, tmp_path):
+    os.mkfifo(tmp_path / "b.md")
+    with pytest.raises(DataError, match=r"b\.md: is a pipe, expected a file"):
+        quoted_numbers(tmp_path / "b.md", tmp_path)
 
 
 def test_a_project_without_reports_is_one_line(tmp_path):

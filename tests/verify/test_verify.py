@@ -110,7 +110,7 @@ def test_dvc_shows_the_metrics_and_plots_of_a_study(study):
     assert all("error" not in plot for plot in plots.values())
     drawn = {f"reports/mini/tables/{name}.csv" for name in ("arms", "temperature", "bpd_curve")}
     assert drawn < plots.keys()
-    assert "reports/mini/figures/arms.png" in plots
+    assert "reports/mini/figures/classes.png" in plots
 
 
 def test_an_edit_that_keeps_size_and_date_is_seen(study):
@@ -144,6 +144,7 @@ def test_what_is_recorded_of_networks_scores_and_selections_is_held_to_the_study
     edit_json(references, lambda content: content["rows"]["wrong"][0].update(name="nobody"))
     for path in (maps, study.score("diversity/flow")):
         edit_json(path, lambda content: content.update(weights="others"))
+    edit_json(study.score("new"), lambda content: content.update(temperatures=[0.6]))
     facts = study.selected_folder("strict") / "selection.json"
     edit_json(facts, lambda content: content.update(judge="feed", set="more"))
     (study.selected_folder("chosen") / "selection.csv").unlink()
@@ -154,6 +155,7 @@ def test_what_is_recorded_of_networks_scores_and_selections_is_held_to_the_study
         f"{mute}: expected readable content, got KeyError: 'training'",
         f"{study.score('arms')}: runs: expected {runs}, got {runs[1:]}",
         f"{references}: wrong: nobody for",
+        f"{study.score('new')}: temperatures: expected [0.8], got [0.6]",
         f"{maps}: weights: expected",
         f"{study.score('diversity/flow')}: weights: expected",
         f"{facts}: judge: expected",
@@ -446,8 +448,11 @@ def test_a_folder_that_cannot_be_written_changes_no_verdict(study, run, tmp_path
 
 
 @pytest.mark.parametrize("level", [0, 1, 2, 3])
-def test_a_pipe_in_place_of_a_file_is_named_and_not_waited_for(study, level):
-    path = study.score("arms")
+@pytest.mark.parametrize("place", [
+    "data/mini/scores/arms.json", "data/params.json", ".dvc/config", "augflow/api.py",
+])  # fmt: skip
+def test_a_pipe_in_place_of_a_file_is_named_and_not_waited_for(study, level, place):
+    path = study.root / place
     path.unlink()
     os.mkfifo(path)
     [check] = verify(study, level)
@@ -462,9 +467,21 @@ def test_a_pipe_in_place_of_a_file_is_named_and_not_waited_for(study, level):
 )
 def test_elsewhere_a_chart_may_be_another_picture_and_is_told(study, machine, state):
     if machine != "here":
-        flip(study.reports / "figures" / "arms.png")
+        flip(study.reports / "figures" / "classes.png")
         made_elsewhere(study)
     if machine == "unknown":
         Path("environment.json").unlink()
     [check] = [one for one in check_claims(study) if one.title == "claims: charts"]
     assert (check.state, check.compared > 3) == (state, True)
+
+
+def test_elsewhere_pictures_of_a_report_may_differ_and_its_files_are_the_same(study):
+    made_elsewhere(study)
+    flip(study.reports / "figures" / "classes.png")
+    (study.reports / "more.html").write_text("99 %")
+    (study.reports / "pictures" / "data.webp").unlink()
+    check = replay_stage(Workspace(study), "report")
+    added, gone = sorted(lines(check))
+    assert gone.startswith(f"{study.reports}/pictures/data.webp: expected content ")
+    assert added.startswith(f"{study.reports}/more.html: expected no such file, got content ")
+    assert check.tolerated == 1

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from augflow.core.errors import DataError
+from augflow.data.classes import ClassTable, table
 from augflow.data.params import DataParams
-from augflow.data.readers import camvid, cityscapes, folder, idd_lite, kitti
+from augflow.data.readers import camvid, cityscapes, folder, idd_lite, kitti, label_studio
+from augflow.data.readers.folder import own_table
 from augflow.data.readers.source import SourceSet
 
 READERS: dict[str, Callable[[DataParams], SourceSet]] = {
@@ -17,6 +19,7 @@ READERS: dict[str, Callable[[DataParams], SourceSet]] = {
     "idd_lite": idd_lite.read,
     "kitti": kitti.read,
     "folder": folder.read,
+    "label_studio": label_studio.read,
 }
 
 PHOTOS = {
@@ -25,9 +28,10 @@ PHOTOS = {
     "idd_lite": "leftImg8bit/*/*/*_image.*",
     "camvid": "trainannot/*.png",
     "kitti": "training/image_2/*.png",
+    "label_studio": label_studio.MASKS,
     "folder": "images/**/*.*",
 }
-"""Where a reader looks for photographs; the first pattern that matches tells a folder's layout."""
+"""What a reader looks for; the first pattern that matches tells a folder's layout."""
 
 
 def read(params: DataParams) -> SourceSet:
@@ -45,11 +49,24 @@ def read(params: DataParams) -> SourceSet:
         guess = guessed_reader(root)
         hint = f"it looks like {guess}" if guess else f"known layouts: {', '.join(READERS)}"
         place = PHOTOS["cityscapes" if params.reader == "streets" else params.reader]
+        if params.reader == "folder":
+            place = place.replace("images", params.folders.photos, 1)
         raise DataError(
             f"{root}: no photos at {place}, where reader {params.reader} looks; "
             f"{hint}: set data.reader and data.root"
         )
     return source
+
+
+def class_table(params: DataParams) -> ClassTable:
+    """The classes of a data set: those of its reader, or of one's own.
+
+    Raises:
+        ParamsError: `data.classes` makes no table.
+    """
+    if params.reader in ("folder", "label_studio"):
+        return own_table(params.classes or ())
+    return table(params.reader)
 
 
 def guessed_reader(root: Path) -> str | None:

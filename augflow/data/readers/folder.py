@@ -22,14 +22,13 @@ from augflow.data.readers.source import (
     name_fault,
 )
 
-_FOLDERS: dict[Kind, str] = {"photo": "images", "labels": "labels", "instances": "instances"}
-
 
 def read(params: DataParams) -> SourceSet:
     """Scenes of `images/NAME.{png,jpg}`, `labels/NAME.png` and, where given, `instances/NAME.png`.
 
-    Each folder may hold `train` and `val`; without them scenes are held out one by one. Classes are
-    the rows of `data.classes`; any number may stand for an instance.
+    The folders are those that `data.folders` names. Each may hold `train` and `val`; without them
+    scenes are held out one by one. Classes are the rows of `data.classes`; any number or colour may
+    stand for an instance.
 
     Raises:
         ParamsError: `data.classes` is missing or makes no table.
@@ -37,17 +36,22 @@ def read(params: DataParams) -> SourceSet:
     root = Path(params.root)
     found: list[Found] = []
     faults: list[Fault] = []
-    for kind, folder in _FOLDERS.items():
+    folders: dict[Kind, str] = {
+        "photo": params.folders.photos,
+        "labels": params.folders.labels,
+        "instances": params.folders.instances,
+    }
+    for kind, folder in folders.items():
         for split, path in _images(root / folder):
             relative = path.relative_to(root)
             if path.suffix == ".png" or (kind == "photo" and path.suffix in PHOTO_SUFFIXES):
                 found.append(Found(path.stem, kind, split, path.stem, relative))
             elif kind == "photo":
                 faults.append(name_fault(relative, "NAME.png or NAME.jpg"))
-    faults += _beside_splits(root)
+    faults += _beside_splits(root, root / params.folders.photos)
     listing = Listing(
         table=own_table(params.classes or ()),
-        expected="labels/NAME.png, in the photo's split",
+        expected=f"{params.folders.labels}/NAME.png, in the photo's split",
         instance_factor=None,
         found=tuple(found),
         faults=tuple(faults),
@@ -57,6 +61,8 @@ def read(params: DataParams) -> SourceSet:
 
 def own_table(rows: Sequence[ClassParams]) -> ClassTable:
     """The class table of `data.classes`; several ids may share a train id.
+
+    Rows without a train id get those that no other row has, in their order.
 
     Raises:
         ParamsError: no rows, an id twice or outside 0..255, or train ids that skip a number.
@@ -70,13 +76,17 @@ def own_table(rows: Sequence[ClassParams]) -> ClassTable:
     outside = [str(row.id) for row in rows if not 0 <= row.id <= 255]
     if outside:
         wrong.append(f"ids outside 0..255: {', '.join(outside)}; labels hold 8 bits")
-    trained = sorted({row.train_id for row in rows} - {IGNORE})
+    given = {row.train_id for row in rows}
+    free = (number for number in range(len(rows)) if number not in given)
+    train_ids = [next(free) if row.train_id is None else row.train_id for row in rows]
+    trained = sorted({*train_ids} - {IGNORE})
     if trained != list(range(len(trained))) or (rows and not trained):
         wrong.append(f"train ids are {trained}; expected 0, 1, 2, ... ({IGNORE} is ignored)")
     if wrong:
         raise ParamsError("data.classes: " + "; ".join(wrong))
+    numbered = zip(rows, train_ids, strict=True)
     return ClassTable(
-        "own", tuple(ClassRow(r.name, r.id, r.train_id, r.thing, r.colour) for r in rows)
+        "own", tuple(ClassRow(r.name, r.id, n, r.thing, r.colour) for r, n in numbered)
     )
 
 
@@ -91,8 +101,7 @@ def _is_split(folder: Path) -> bool:
     return any((folder / split).is_dir() for split in SPLITS)
 
 
-def _beside_splits(root: Path) -> list[Fault]:
-    folder = root / _FOLDERS["photo"]
+def _beside_splits(root: Path, folder: Path) -> list[Fault]:
     if not _is_split(folder):
         return []
     what, remedy = "lies beside the folders train and val", "move it into one of them"

@@ -83,14 +83,16 @@ def _pair_files(found: Iterable[Found], expected: str, faults: list[Fault]) -> l
         photo, labels = group.path("photo"), group.path("labels")
         if not wrong and photo and labels:
             drive = group.files["photo"][0].drive
-            scenes.append(SourceScene(name, split, drive, photo, labels, group.path("instances")))
+            masks = tuple((item.label, item.path) for item in group.files["labels"] if item.label)
+            instances = group.path("instances")
+            scenes.append(SourceScene(name, split, drive, photo, labels, instances, masks))
     return scenes
 
 
 def _pairing_faults(name: str, group: _Group, expected: str, has_instances: bool) -> list[Fault]:
     faults = []
     for kind, items in group.files.items():
-        if len(items) > 1:
+        if len(items) > 1 and not items[0].label:
             others = ", ".join(item.path.as_posix() for item in items[1:])
             where, what = items[0].path.as_posix(), f"scene {name} has more than one {kind} file"
             faults.append(Fault(where, f"{what}: also {others}", "keep one of them"))

@@ -42,7 +42,8 @@ class Fault:
 class Found:
     """One file of a raw data set: of which scene, what it holds, and its path below the root.
 
-    `split` is the published one, `drive` the recording it was taken on.
+    `split` is the published one, `drive` the recording it was taken on. Where a file of labels is
+    the mask of one object, `label` is the name of its class.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Found:
     split: str
     drive: str
     path: Path
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,11 @@ class Listing:
 
 @dataclass(frozen=True)
 class SourceScene:
-    """A photograph with its label files, as paths below the root of the data set."""
+    """A photograph with its label files, as paths below the root of the data set.
+
+    Where each file holds the mask of one object, `masks` are all of them, each with the name of its
+    class, and `labels` is the first.
+    """
 
     name: str
     split: str
@@ -77,6 +83,13 @@ class SourceScene:
     photo: Path
     labels: Path
     instances: Path | None
+    masks: tuple[tuple[str, Path], ...] = ()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files of the scene."""
+        masks = (path for _, path in self.masks if path != self.labels)
+        return (self.photo, self.labels, *masks, *filter(None, (self.instances,)))
 
 
 @dataclass(frozen=True)
@@ -116,8 +129,7 @@ class SourceSet:
         facts = [
             [scene.split, scene.name, scene.drive, path.as_posix(), _file_digest(self.root / path)]
             for scene in scenes
-            for path in (scene.photo, scene.labels, scene.instances)
-            if path is not None
+            for path in scene.files
         ]
         return hashlib.sha256(io.json_bytes(facts)).hexdigest()
 

@@ -119,12 +119,13 @@ def resume_set(
             io.write_json(work / _JOB, job)
         rows = [*older, *_whole_rows(folder, lines, facts)]
         io.atomic_write(lines, b"".join(map(_line, rows[len(older) :])))
-        with lines.open("ab", buffering=0) as stream, _forgetting_faults(work / _JOB, lines):
-            for row in _written(folder, facts, photos(len(rows) - len(older)), rows):
-                stream.write(_line(row))
-                rows.append(row)
-        _write_lists(folder, facts, rows)
-        finish(folder, rows)
+        with _forgetting_faults(work / _JOB, lines):
+            with lines.open("ab", buffering=0) as stream:
+                for row in _written(folder, facts, photos(len(rows) - len(older)), rows):
+                    stream.write(_line(row))
+                    rows.append(row)
+            _write_lists(folder, facts, rows)
+            finish(folder, rows)
     return rows
 
 

@@ -1,5 +1,5 @@
-// What a reader can do with the page: sort and filter tables, look closer at pictures, and move
-// through temperatures. Without scripts the page shows the same, in its first order.
+// What a reader can do with the page: sort and filter tables, and move through temperatures.
+// Without scripts the page shows the same, in its first order.
 "use strict";
 
 const value = (cell) => {
@@ -57,25 +57,6 @@ const filterable = (table) => {
   table.closest(".scroll").before(field);
 };
 
-const zoomable = (image) => {
-  image.tabIndex = 0;
-  const open = () => {
-    const dialog = document.createElement("dialog");
-    const large = image.cloneNode();
-    large.removeAttribute("tabindex");
-    dialog.className = image.closest("figure").className;
-    dialog.append(large);
-    dialog.addEventListener("click", () => dialog.close());
-    dialog.addEventListener("close", () => dialog.remove());
-    document.body.append(dialog);
-    dialog.showModal();
-  };
-  image.addEventListener("click", open);
-  image.addEventListener("keydown", (event) => {
-    if (event.key === "Enter") open();
-  });
-};
-
 const sliding = (figure) => {
   const pictures = [...figure.querySelectorAll("[data-temperature]")];
   const range = figure.querySelector("input[type=range]");
@@ -95,5 +76,10 @@ for (const table of document.querySelectorAll("table")) {
   sortable(table);
   filterable(table);
 }
-document.querySelectorAll("figure:not(.slider) img").forEach(zoomable);
 document.querySelectorAll("figure.slider").forEach(sliding);
+// on paper nothing can be unfolded: words are, pictures and parameters stay in the page
+window.addEventListener("beforeprint", () => {
+  document.querySelectorAll("details:has(> .note)").forEach((one) => {
+    one.open = true;
+  });
+});

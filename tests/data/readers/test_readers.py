@@ -35,7 +35,7 @@ def lay(root: Path, *paths: str) -> Path:
 
 
 def found(root: Path, reader: str, **more):
-    more.setdefault("classes", OWN if reader == "folder" else None)
+    more.setdefault("classes", OWN if reader in ("folder", "label_studio") else None)
     return read(DataParams(reader=reader, root=str(root), size=(8, 8), **more))
 
 
@@ -208,6 +208,7 @@ LAYOUTS = {
     "idd_lite": idd_files("train", "7", "1"),
     "camvid": ["train/A_1.jpg", "trainannot/A_1.png"],
     "kitti": ["training/image_2/1.png", "training/semantic/1.png"],
+    "label_studio": ["1.jpg", "task-1-annotation-1-by-1-tag-dog-0.png"],
     "folder": ["images/a.jpg", "labels/a.png"],
 }
 
