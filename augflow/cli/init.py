@@ -44,7 +44,7 @@ def init(
         Path, typer.Argument(metavar="[TARGET]", help="The project's folder, new or empty.")
     ] = Path(),
 ) -> None:
-    """Writes a project that `dvc repro` runs: dvc.yaml, params.yaml, pipelines, folders.
+    """Writes a project for `augflow repro`: dvc.yaml, params.yaml, pipelines, folders.
 
     Without a preset it looks at the photographs and plans a study that fits the budget.
     """
@@ -131,7 +131,7 @@ def _from_preset(preset: str, data: Path | None, target: Path) -> None:
 
 
 def _next_step(target: Path) -> str:
-    return "dvc repro" if target.resolve() == Path.cwd() else f"cd {target} && dvc repro"
+    return "augflow repro" if target.resolve() == Path.cwd() else f"cd {target} && augflow repro"
 
 
 def _text(counts: CountsParams | None) -> str:

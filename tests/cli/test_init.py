@@ -151,7 +151,7 @@ def test_the_current_folder_is_the_default(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = run("--preset", "smoke")
     assert result.exit_code == 0
-    assert result.stdout.endswith("go on with: dvc repro\n")
+    assert result.stdout.endswith("go on with: augflow repro\n")
     assert (tmp_path / "dvc.yaml").exists()
 
 
