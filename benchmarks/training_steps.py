@@ -29,6 +29,7 @@ from augflow.study.params import GeneratorParams, Params
 from augflow.training import loop
 from augflow.training.learner import GeneratorLearner
 from augflow.training.learners import learner_of
+from augflow.training.params import TrainingParams
 
 SEGMENTER = "segmenter"
 """What the arms of the study train, without synthetic photographs."""
@@ -36,24 +37,30 @@ SEGMENTER = "segmenter"
 
 @dataclass
 class Timed:
-    """A network that learns on a device, and the seconds of its steps, a mean for each turn."""
+    """A network that learns on a device, and the seconds of its steps, a mean for each turn.
 
-    learner: Any
+    A flow with a mean learns in two phases: each is a learner, with its share of the steps.
+    """
+
+    phases: list[tuple[float, Any]]
     batch_size: int
     device: str
     turns: list[float] = field(default_factory=list)
 
     def take(self, scenes: SceneFolder, start: int, steps: int) -> None:
-        """Takes some steps; photographs go to the device as they do in a training."""
-        if self.device == "cuda":
-            torch.cuda.synchronize()
-        begun = time.perf_counter()
-        for step in range(start, start + steps):
-            rows = loop.batch_rows(0, step, self.batch_size, len(scenes))
-            self.learner.step(scenes.scenes(rows), seeding.generator(0, "step", step), step)
-        if self.device == "cuda":
-            torch.cuda.synchronize()
-        self.turns.append((time.perf_counter() - begun) / steps)
+        """Takes some steps of each phase; photographs go to the device as they do in a training."""
+        total = 0.0
+        for share, learner in self.phases:
+            if self.device == "cuda":
+                torch.cuda.synchronize()
+            begun = time.perf_counter()
+            for step in range(start, start + steps):
+                rows = loop.batch_rows(0, step, self.batch_size, len(scenes))
+                learner.step(scenes.scenes(rows), seeding.generator(0, "step", step), step)
+            if self.device == "cuda":
+                torch.cuda.synchronize()
+            total += share * (time.perf_counter() - begun) / steps
+        self.turns.append(total)
 
 
 def main(
@@ -104,17 +111,27 @@ def made(study: Params, name: str, scenes: SceneFolder, device: str) -> Timed:
         section = study.retrain.segmenter
         config = read_config(section.config, scenes.table.count, section.trust_config)
         network = MmsegSegmenter(config, scenes.table.names).to(device)
-        return Timed(SupervisedLearner(network, section), section.batch_size, device)
+        return Timed([(1.0, SupervisedLearner(network, section))], section.batch_size, device)
     row = study.generators[name]
-    return Timed(_learner(row, scenes, device), row.training.batch_size, device)
+    training = row.training
+    learner = _learner(row, training, scenes, device)
+    # steps of the mean alone, of which the first learner takes no other
+    alone = getattr(learner, "border", 0) / training.steps
+    phases = [(alone, learner)] if alone else []
+    if alone < 1:
+        whole = training.model_copy(update={"mean_steps": 0}) if alone else training
+        phases.append((1 - alone, _learner(row, whole, scenes, device)))
+    return Timed(phases, training.batch_size, device)
 
 
-def _learner(section: GeneratorParams, scenes: SceneFolder, device: str) -> GeneratorLearner:
+def _learner(
+    section: GeneratorParams, training: TrainingParams, scenes: SceneFolder, device: str
+) -> GeneratorLearner:
     config = generators.config_of(section, scenes.size)
-    made = generators.build(section.system, config, scenes.table, section.training.seed)
-    learner = learner_of(made.to(device), section.training)
+    made = generators.build(section.system, config, scenes.table, training.seed)
+    learner = learner_of(made.to(device), training)
     learner.on_fit_start(scenes.scenes())
-    count = min(section.training.init_scenes, len(scenes))
+    count = min(training.init_scenes, len(scenes))
     learner.initialise(scenes.scenes(list(range(count))))
     return learner
 

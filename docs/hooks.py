@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = ("CONTRIBUTING.md", "SECURITY.md")
 """Pages of the repository that are pages of the documentation too."""
 
-_UNSEEN = ("evidence", "scores", "claims.json", "metrics.json", "report.md")
+_UNSEEN = ("evidence", "scores", "claims.json.gz", "metrics.json", "report.md")
 """What of a report no page shows."""
 
 _CAPTIONS = {

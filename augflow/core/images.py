@@ -176,6 +176,11 @@ def _foreign_webp(content: bytes) -> str | None:
     return None if shown and not scaled else "a frame that is not shown as it is"
 
 
+def is_lossless(content: bytes) -> bool:
+    """Whether a WebP keeps every pixel: then equal pixels have equal bytes."""
+    return content[12:16] == b"VP8L"
+
+
 def _read(
     path: Path, kinds: tuple[Kind, ...], values: Callable[[Image.Image, int], np.ndarray]
 ) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import gzip
 import hashlib
 import io
 import json
@@ -12,6 +13,7 @@ import re
 import shutil
 import socket
 import unicodedata
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -31,6 +33,9 @@ from augflow.core.images import read_picture as read_picture
 
 _PART, _OLD = ".part", ".old"
 """How the hidden names end of what is being written, and of what it replaces."""
+
+GZIP = ".gz"
+"""The end of names of compressed files."""
 
 LONGEST_NAME = 180
 """Bytes of a core name: file systems take 255, of which endings and names of parts need some."""
@@ -214,8 +219,8 @@ def write_png(path: Path, pixels: np.ndarray) -> None:
     atomic_write(path, stream.getvalue(), synced=False)
 
 
-def write_webp(path: Path, pixels: np.ndarray) -> None:
-    """Writes a WebP that keeps every pixel as it is, about a third smaller than a PNG.
+def write_webp(path: Path, pixels: np.ndarray, quality: int | None = None) -> None:
+    """Writes a WebP: of every pixel as it is, or smaller, with losses, at a `quality` up to 100.
 
     Shapes:
         pixels: (H, W, 3) uint8.
@@ -224,7 +229,10 @@ def write_webp(path: Path, pixels: np.ndarray) -> None:
 
     stream = io.BytesIO()
     image = Image.fromarray(np.ascontiguousarray(pixels), "RGB")
-    image.save(stream, "WEBP", lossless=True, quality=60, method=4)
+    if quality is None:
+        image.save(stream, "WEBP", lossless=True, quality=60, method=4)
+    else:
+        image.save(stream, "WEBP", quality=quality, method=4)
     atomic_write(path, stream.getvalue(), synced=False)
 
 
@@ -365,32 +373,66 @@ def _on_one_line(found: re.Match[str]) -> str:
 
 
 def write_json(path: Path, content: object) -> None:
-    """Writes `json_bytes` atomically."""
-    atomic_write(path, json_bytes(content))
+    """Writes `json_bytes` atomically, compressed under a name that ends in `.gz`."""
+    _write_text(path, json_bytes(content))
 
 
 def write_records(path: Path, content: object) -> None:
     """The same on one line, for long lists of numbers that nobody reads."""
     text = json.dumps(content, separators=(",", ":"), sort_keys=True, allow_nan=False)
-    atomic_write(path, (text + "\n").encode())
+    _write_text(path, (text + "\n").encode())
+
+
+def _write_text(path: Path, content: bytes) -> None:
+    (write_gzip if path.suffix == GZIP else atomic_write)(path, content)
 
 
 def read_json(path: Path) -> Any:
-    """Reads JSON.
+    """Reads JSON, compressed or not.
 
     Raises:
-        DataError: the file is missing, not JSON, or says two things: a key comes twice, of which
-            some readers take the first and some the last.
+        DataError: the file is missing, damaged, not JSON, or says two things: a key comes twice, of
+            which some readers take the first and some the last.
     """
-    require_file(path, MOST_BYTES)
+    content = read_gzip(path) if path.suffix == GZIP else read_bytes(path)
     try:
-        return json.loads(
-            path.read_bytes(), object_pairs_hook=_unambiguous, parse_constant=_refuse_constant
-        )
+        return json.loads(content, object_pairs_hook=_unambiguous, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as fault:
         raise DataError(
             f"{path}: not JSON ({on_one_line(fault, 200)}); restore the file"
         ) from fault
+
+
+def write_gzip(path: Path, content: bytes) -> None:
+    """Writes bytes compressed, without a name or a time in the file, atomically."""
+    atomic_write(path, gzip.compress(content, 9, mtime=0))
+
+
+def read_gzip(path: Path) -> bytes:
+    """The bytes of a compressed file, at most `MOST_BYTES`.
+
+    Raises:
+        DataError: it is missing, damaged, or holds more.
+    """
+    require_file(path, MOST_BYTES)
+    try:
+        with gzip.open(path) as stream:
+            content = stream.read(MOST_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as fault:
+        raise DataError(f"{path}: not gzip ({fault}); restore the file") from fault
+    if len(content) > MOST_BYTES:
+        raise DataError(f"{path}: expected at most {MOST_BYTES} bytes in it; restore the file")
+    return content
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a file, at most `MOST_BYTES`.
+
+    Raises:
+        DataError: it is missing, no file, or larger.
+    """
+    require_file(path, MOST_BYTES)
+    return path.read_bytes()
 
 
 def require_file(path: Path, most: int | None = None) -> None:
@@ -437,12 +479,14 @@ def digest_array(array: np.ndarray) -> str:
 
 
 def digest_file(path: Path) -> str:
-    """A digest of the content: of decoded pixels for PNG and WebP, else of the bytes.
+    """A digest of the content: decoded pixels for PNG and WebP, else bytes, uncompressed.
 
     An animation counts as its first frame.
     """
     if path.suffix in (".png", ".webp"):
         return digest_array(read_first_frame(path))
+    if path.suffix == GZIP:
+        return digest_bytes(read_gzip(path))
     require_file(path)
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()[:16]

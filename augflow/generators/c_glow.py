@@ -15,7 +15,7 @@ from torch import Tensor
 from augflow.data.classes import ClassTable
 from augflow.data.scenes import Layout
 from augflow.flows.glow import Glow, Plan
-from augflow.generators.likelihood import FlowGenerator
+from augflow.generators.likelihood import FlowGenerator, less
 from augflow.generators.mean import MEANS, MeanConfig
 from augflow.generators.raw_glow import RELEASED, REPAIRED, RawGlow, RawGlowConfig
 
@@ -94,7 +94,7 @@ class CondGlow(FlowGenerator):
 
     def initialise(self, image: Tensor, layout: Layout, noise: Tensor) -> None:
         """See `LikelihoodGenerator.initialise`."""
-        image = image if self.mean is None else image - self.mean(layout)
+        image = less(image, self.mean(layout) if self.mean else None)
         self.raw.initialise(image, self._planes(layout))
 
     def _planes(self, layout: Layout) -> Tensor:

@@ -99,8 +99,8 @@ def encode_latents(generator: Generator, scene: Scene, kind: LatentKind = "eps")
     """
     if not isinstance(generator, LikelihoodGenerator):
         raise ModelError(
-            "this generator cannot tell the latents of a photograph: give a seed (seed:0) in its "
-            "place, or take a flow"
+            "this generator cannot tell the latents of a photograph, only a flow can: name "
+            "one with --generator, or, where a command takes seeds, give one (seed:0) in its place"
         )
     conditions = condition_on(generator, scene.layout)
     image = bin_centres(scene.image.to(device_of(generator)))

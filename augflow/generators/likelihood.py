@@ -175,7 +175,7 @@ class FlowGenerator(LikelihoodGenerator):
     def terms(self, image: Tensor, layout: Layout, planes: Tensor) -> Terms:
         """See `LikelihoodGenerator.terms`."""
         mean = self.mean(layout) if self.mean else None
-        encoding, source = self.learning(_less(image, mean), layout, planes)
+        encoding, source = self.learning(less(image, mean), layout, planes)
         extra = {"mean_loss": self.mean.loss(mean, image)} if self.mean and mean is not None else {}
         return Terms(encoding.log_prob, source if self.source_weight else None, extra)
 
@@ -198,7 +198,7 @@ class FlowGenerator(LikelihoodGenerator):
     @torch.no_grad()
     def initialise(self, image: Tensor, layout: Layout, noise: Tensor) -> None:
         """See `LikelihoodGenerator.initialise`."""
-        image = _less(image, self.mean(layout) if self.mean else None)
+        image = less(image, self.mean(layout) if self.mean else None)
         self.plan(layout, noise).initialise(self.target, image * self.stretch)
 
     @torch.no_grad()
@@ -235,7 +235,7 @@ class FlowGenerator(LikelihoodGenerator):
         return _more(decoded, conditions.mean)
 
     def _encode(self, image: Tensor, conditions: FlowConditions) -> Encoding:
-        image = _less(image, conditions.mean)
+        image = less(image, conditions.mean)
         return self._undo_stretch(self.target.encode(image * self.stretch, conditions.levels))
 
     def _undo_stretch(self, encoding: Encoding) -> Encoding:
@@ -244,7 +244,8 @@ class FlowGenerator(LikelihoodGenerator):
         return replace(encoding, log_prob=encoding.log_prob + moved)
 
 
-def _less(image: Tensor, mean: Tensor | None) -> Tensor:
+def less(image: Tensor, mean: Tensor | None) -> Tensor:
+    """A photograph less its mean, if it has one."""
     return image if mean is None else image - mean
 
 

@@ -21,6 +21,9 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 SERIES = ("#2f6db5", "#d1682c", "#2c8a5b", "#a8456b", "#7559a6", "#8c7636", "#3b97a6", "#5c6670")
 
 _DPI = 160
+_QUALITY = 90
+"""Of sheets of pictures that are larger than those of the study: nothing is measured on them."""
+
 _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -103,7 +106,7 @@ def mosaic(path: Path, rows: Sequence[Sequence[np.ndarray]], headings: Sequence[
             top, left = head + r * (h + gap), c * (w + gap)
             sheet[top : top + h, left : left + w] = resize_picture(picture, (h, w))
     sheet[:head] = _headings(headings, (head, total), type_size)
-    io.write_webp(path, sheet)
+    io.write_webp(path, sheet, _QUALITY)
 
 
 def _headings(texts: Sequence[str], size: tuple[int, int], type_size: int) -> np.ndarray:

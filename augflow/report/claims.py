@@ -29,7 +29,7 @@ _NONE = "nothing"
 
 _OURS = re.compile(
     r"report\.(html|md)|metrics\.json|tables/[^/]+\.csv|figures/[^/]+\.png|pictures/.+\.webp"
-    r"|scores/.+\.json|evidence/.+\.(csv|json|yaml)"
+    r"|scores/.+\.json\.gz|evidence/.+\.(csv|json|yaml)"
 )
 """What a report has besides its claims: no further page, of which nobody checks the words."""
 
@@ -54,22 +54,22 @@ def all_claims(evidence: Evidence, tables: Mapping[str, Table]) -> list[Claim]:
 
 
 def write(folder: Path, claims: list[Claim]) -> None:
-    """Writes `claims.json` over a finished report folder."""
+    """Writes `claims.json.gz` over a finished report folder."""
     io.write_json(
-        folder / "claims.json",
+        folder / "claims.json.gz",
         {"claims": [claim.facts() for claim in claims], "files": digests(folder)},
     )
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """Content digests of all files of a report but `claims.json` and hidden ones."""
+    """Content digests of all files of a report but `claims.json.gz` and hidden ones."""
     return {name: io.digest_file(path) for name, path in _contents(folder).items()}
 
 
 def _contents(folder: Path) -> dict[str, Path]:
     found = sorted(path for path in folder.rglob("*") if path.is_file())
     names = {path.relative_to(folder).as_posix(): path for path in found if path.name[0] != "."}
-    return {name: path for name, path in names.items() if name != "claims.json"}
+    return {name: path for name, path in names.items() if name != "claims.json.gz"}
 
 
 def recompute(report_dir: Path) -> list[Mismatch]:
@@ -81,7 +81,7 @@ def recompute(report_dir: Path) -> list[Mismatch]:
     Raises:
         DataError: there is no report to check, or its claims cannot be read.
     """
-    stored = _read_claims(report_dir / "claims.json")
+    stored = _read_claims(report_dir / "claims.json.gz")
     found = _files(report_dir, stored["files"])
     try:
         evidence = evidences.load(report_dir)
@@ -134,22 +134,22 @@ def _claims(stored: list[dict[str, Any]], fresh: list[Claim]) -> list[Mismatch]:
     made = {claim.id: claim.facts() for claim in fresh}
     times = Counter(str(claim.get("id")) for claim in stored)
     found = [
-        Mismatch(f"claims.json: {name}", "no such claim", "one")
+        Mismatch(f"claims.json.gz: {name}", "no such claim", "one")
         for name in sorted(set(known) - set(made))
     ]
     found += [
-        Mismatch(f"claims.json: {name}", "one such claim", str(count))
+        Mismatch(f"claims.json.gz: {name}", "one such claim", str(count))
         for name, count in sorted(times.items())
         if count > 1
     ]
     for name, claim in made.items():
         if name not in known:
-            found.append(Mismatch(f"claims.json: {name}", str(claim["value"]), "no such claim"))
+            found.append(Mismatch(f"claims.json.gz: {name}", str(claim["value"]), "no such claim"))
             continue
         for key in dict.fromkeys([*claim, *known[name]]):
             value, got = (one.get(key, _NONE) for one in (claim, known[name]))
             if not _same(value, got):
-                found.append(Mismatch(f"claims.json: {name}: {key}", str(value), str(got)))
+                found.append(Mismatch(f"claims.json.gz: {name}: {key}", str(value), str(got)))
     return found
 
 

@@ -36,6 +36,9 @@ from augflow.study.results import (
     SetScores,
 )
 
+SCORES = ".json.gz"
+"""The end of the names of scores in a report: those of the study, compressed."""
+
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
@@ -102,7 +105,7 @@ def load(folder: Path) -> Evidence:
     table = saved_table(held / "dataset.json")
     sets, references, arms = _load_scores(scored, params, table)
     pixels = [row for row in io.read_csv(held / "pixels.csv") if row["split"] in SPLITS]
-    _check_scenes(arms, pixels, scored / "arms.json")
+    _check_scenes(arms, pixels, scored / f"arms{SCORES}")
     return Evidence(
         params=params,
         classes=table,
@@ -115,21 +118,23 @@ def load(folder: Path) -> Evidence:
         predictors=load_predictors(scored / "predictors", params, table),
         generators=_load_generators(held / "generators", params),
         segmenters=_histories(segmenter_folders(params), held / "segmenters"),
-        attributes=load_attributes(scored / "attributes.json", params),
+        attributes=load_attributes(scored / f"attributes{SCORES}", params),
         selections=load_selections(held / "selections", params),
         choices=load_choices(held / "choices", params),
-        leaks=load_leaks(scored / "leaks.json"),
-        costs=load_costs(scored / "costs.json", params),
+        leaks=load_leaks(scored / f"leaks{SCORES}"),
+        costs=load_costs(scored / f"costs{SCORES}", params),
     )
 
 
 R = TypeVar("R", bound=Result)
 
 
-def _there(kind: type[R], folder: Path, names: Iterable[str]) -> Iterator[tuple[str, Path, R]]:
+def _there(
+    kind: type[R], folder: Path, names: Iterable[str], end: str = ".json"
+) -> Iterator[tuple[str, Path, R]]:
     """Name, path and content of the files of a folder that are there, in the order of names."""
     for name in names:
-        path = folder / f"{name}.json"
+        path = folder / f"{name}{end}"
         if path.exists():
             yield name, path, kind.read(path)
 
@@ -144,15 +149,15 @@ def _load_scores(
     references = _read_or_note(References, folder, "references", faults)
     arms = _read_or_note(ArmScores, folder, "arms", faults)
     for name in (*params.report.sweep, "references"):
-        if not (folder / f"{name}.json").exists():
-            faults.append(f"{folder}/{name}.json: no such file; run the score stage for {name}")
+        if not (folder / f"{name}{SCORES}").exists():
+            faults.append(f"{folder}/{name}{SCORES}: no such file; run the score stage for {name}")
     for name, classes, groups in _groups(sets, references, arms):
         faults += [
-            f"{folder}/{name}.json: {fault}" for fault in _class_faults(table, classes, groups)
+            f"{folder}/{name}{SCORES}: {fault}" for fault in _class_faults(table, classes, groups)
         ]
     if references is not None:
         faults += [
-            f"{folder}/{name}.json: {fault}; score it again"
+            f"{folder}/{name}{SCORES}: {fault}; score it again"
             for name, seen in sets.items()
             for fault in _set_faults(name, seen, references.judge, params)
         ]
@@ -163,7 +168,7 @@ def _load_scores(
 
 def _read_or_note(kind: type[R], folder: Path, name: str, faults: list[str]) -> R | None:
     """The content of a file, None where there is no such file; faults go on the list."""
-    path = folder / f"{name}.json"
+    path = folder / f"{name}{SCORES}"
     try:
         return kind.read(path) if path.exists() else None
     except AugflowError as fault:
@@ -255,7 +260,7 @@ def load_diversity(folder: Path, params: Params, table: ClassTable) -> dict[str,
         DataError: a file is damaged, of other classes or temperatures, or of another generator.
     """
     found = {}
-    for name, path, one in _there(DiversityScores, folder, diverse_generators(params)):
+    for name, path, one in _there(DiversityScores, folder, diverse_generators(params), SCORES):
         wanted = params.diversity.temperatures if params.diversity else ()
         lengths = {
             len(getattr(level.mean, measure).per_class)
@@ -279,7 +284,7 @@ def load_predictors(folder: Path, params: Params, table: ClassTable) -> dict[str
         DataError: a file is damaged, of other classes, or of another predictor.
     """
     found = {}
-    for name, path, one in _there(PredictorScores, folder, params.predictors):
+    for name, path, one in _there(PredictorScores, folder, params.predictors, SCORES):
         matrices = [item.confusion for part in one.samples for item in part.items]
         found[name] = one.require(
             path,

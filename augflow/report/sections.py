@@ -87,13 +87,12 @@ class Section:
 def diverse(evidence: Evidence) -> str | None:
     """The main system's set, if it was sampled in several rounds."""
     sweep = evidence.params.report.sweep
-    return sweep[0] if sweep and evidence.params.sets[sweep[0]].rounds > 1 else None
+    return sweep[0] if evidence.params.sets[sweep[0]].rounds > 1 else None
 
 
 def moved_through(evidence: Evidence) -> Sequence[float]:
     """The temperatures of the main system's set; none where there are too few."""
-    sweep = evidence.params.report.sweep
-    found = evidence.params.sets[sweep[0]].temperatures if sweep else ()
+    found = evidence.params.sets[evidence.params.report.sweep[0]].temperatures
     return found if len(found) >= LEAST else ()
 
 
@@ -222,10 +221,8 @@ def _classes(views: Views) -> tuple[Part, ...]:
     if "arms" in views.tables:
         arms = (_arms_by_class(views), *_answers_by_class(views))
     sweep, sets = views.params.report.sweep, views.params.sets
-    main = ""
-    if sweep:
-        maker = names.generator(views.params, sets[sweep[0]].generator).words
-        main = f", on images of {maker} at temperature {best(views.evidence, sweep[0]):g}"
+    maker = names.generator(views.params, sets[sweep[0]].generator).words
+    degree = best(views.evidence, sweep[0])
     made = [names.generator(views.params, sets[name].generator).words for name in sweep]
     columns = [system_column(views.evidence, name) for name in sweep]
     found = views(
@@ -236,7 +233,10 @@ def _classes(views: Views) -> tuple[Part, ...]:
     )
     headings = ("class", "real photos", *made, "flat paint", "other layouts")
     judged = tuple(replace(view, headings=headings) for view in found)
-    caption = f"The judge's IoU of each class on real photos{main}, and on the floors."
+    caption = (
+        f"The judge's IoU of each class on real photos, on images of {maker} at temperature "
+        f"{degree:g}, and on the floors."
+    )
     return (
         Part("Networks of each arm", tables=arms),
         Part("What the judge reads", (Figure("classes", "chart", caption),), judged),

@@ -34,7 +34,7 @@ def runs(evidence: Evidence) -> Table:
             cells: dict[str, Cell] = {"arm": arm, "seed": run.seed, "steps": run.steps}
             found = pool_scores(run.items)
             cells |= {"photos": len(run.items), **{kind: getattr(found, kind) for kind in kinds}}
-            rows.append(Row(f"{arm}-{run.seed}", cells, ("scores/arms.json",)))
+            rows.append(Row(f"{arm}-{run.seed}", cells, ("scores/arms.json.gz",)))
     head = columns("arm | seed: step | steps: count | photos: count")
     return Table("runs", head | dict.fromkeys(kinds, "percent"), rows)
 
@@ -54,7 +54,7 @@ def arms(evidence: Evidence) -> Table:
             **spreads(found, MEASURES),
             **{f"{kind}.mean": mean(found, kind) for kind in ABSENT_ZERO},
         }
-        rows.append(Row(arm, cells, ("scores/arms.json", "evidence/params.yaml")))
+        rows.append(Row(arm, cells, ("scores/arms.json.gz", "evidence/params.yaml")))
     head = columns("arm | trained_on | augmentation | seeds: count | steps: count")
     head |= spread_columns(MEASURES) | {f"{kind}.mean": "percent" for kind in ABSENT_ZERO}
     return Table("arms", head, rows)
@@ -70,7 +70,7 @@ def arms_per_class(evidence: Evidence) -> Table:
             for kind in ("iou", "accuracy"):
                 measured = class_spread(found, f"per_class_{kind}", index)
                 cells[f"{kind}.mean"], cells[f"{kind}.std"] = measured
-            rows.append(Row(f"{arm}.{name}", cells, ("scores/arms.json",)))
+            rows.append(Row(f"{arm}.{name}", cells, ("scores/arms.json.gz",)))
     head = columns("arm | class") | spread_columns(("iou", "accuracy"))
     return Table("arms_per_class", head, rows)
 
@@ -99,7 +99,7 @@ def costs(evidence: Evidence) -> Table:
         cost = counted[arm]
         cells: dict[str, Cell] = {"arm": arm, **{part: getattr(cost, part) for part in PARTS}}
         cells |= {"total": cost.total, "times": cost.total / cost.training}
-        rows.append(Row(arm, cells, ("scores/costs.json",)))
+        rows.append(Row(arm, cells, ("scores/costs.json.gz",)))
     head = {"arm": "text", **dict.fromkeys((*PARTS, "total"), "tera"), "times": "times"}
     return Table("costs", head, rows)
 
@@ -108,7 +108,7 @@ DRIVES = 5
 """From so many drives on they are drawn as a whole; from fewer, every scene on its own."""
 
 _AUGMENTED = ("none", "classic", "copy_paste")
-_SOURCES = ("scores/arms.json", "evidence/params.yaml", "evidence/pixels.csv")
+_SOURCES = ("scores/arms.json.gz", "evidence/params.yaml", "evidence/pixels.csv")
 _EFFECT = columns("difference: points | low: points | high: points | p: chance")
 
 

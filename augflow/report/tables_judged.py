@@ -63,7 +63,7 @@ def _cells_at(evidence: Evidence, name: str, degree: float, real: Scores) -> dic
 
 
 def _sources(name: str) -> tuple[str, ...]:
-    return (f"scores/{name}.json", "scores/references.json", "evidence/params.yaml")
+    return (f"scores/{name}.json.gz", "scores/references.json.gz", "evidence/params.yaml")
 
 
 def systems(evidence: Evidence) -> Table:
@@ -86,7 +86,7 @@ def systems(evidence: Evidence) -> Table:
         cells |= {f"{kind}.mean": getattr(found, kind) for kind in MEASURES}
         cells |= {"row": key, "class_iou.of_real": ratio(found.class_iou, real.class_iou)}
         cells["frechet"] = evidence.references.frechet.get(key)
-        sources = ("scores/references.json", "evidence/params.yaml")
+        sources = ("scores/references.json.gz", "evidence/params.yaml")
         rows.append(Row(f"reference.{key}", cells, sources))
     return Table("systems", head, rows)
 
@@ -129,14 +129,13 @@ def references(evidence: Evidence) -> Table:
         return Row(key, {**head, **place, **values, "class_iou.of_real": share}, sources)
 
     rows = [
-        row(key, {kind: getattr(scored, kind) for kind in kinds}, ("scores/references.json",))
+        row(key, {kind: getattr(scored, kind) for kind in kinds}, ("scores/references.json.gz",))
         for key, scored in found.items()
     ]
-    if evidence.params.report.sweep:
-        name = evidence.params.report.sweep[0]
-        values = {kind: mean(best_rounds(evidence, name), kind) for kind in kinds}
-        place: dict[str, Cell] = {"set": name, "temperature": best(evidence, name)}
-        rows.insert(1, row("best", values, _sources(name), **place))
+    name = evidence.params.report.sweep[0]
+    values = {kind: mean(best_rounds(evidence, name), kind) for kind in kinds}
+    place: dict[str, Cell] = {"set": name, "temperature": best(evidence, name)}
+    rows.insert(1, row("best", values, _sources(name), **place))
     head = columns("row | set | temperature: degree") | dict.fromkeys(kinds, "percent")
     return Table("references", head | _OF_REAL, rows)
 
@@ -144,8 +143,7 @@ def references(evidence: Evidence) -> Table:
 def comparable_references(evidence: Evidence) -> ReferenceRows:
     """Ceiling and floors on the layouts that the sweep was made for, so that like meets like.
 
-    A sweep that is limited to some of the held-out layouts has them scored on no others; without a
-    sweep all of them count.
+    A sweep that is limited to some of the held-out layouts has them scored on no others.
     """
     swept = {
         item.layout for name in evidence.params.report.sweep for item in evidence.sets[name].items
@@ -161,12 +159,11 @@ def comparable_references(evidence: Evidence) -> ReferenceRows:
 def judge_per_class(evidence: Evidence) -> Table:
     """The judge's IoU and accuracy per class: ceiling, main system's best, floors, all systems."""
     kept, sweep = comparable_references(evidence), evidence.params.report.sweep
-    sources = ["scores/references.json", "evidence/params.yaml"]
-    sources += [f"scores/{name}.json" for name in sweep]
+    sources = ["scores/references.json.gz", "evidence/params.yaml"]
+    sources += [f"scores/{name}.json.gz" for name in sweep]
     bests = {system_column(evidence, name): best_rounds(evidence, name) for name in sweep}
     groups: dict[str, list[Scores]] = {"real": [pool_scores(kept.real)]}
-    if bests:
-        groups["best"] = next(iter(bests.values()))
+    groups["best"] = next(iter(bests.values()))
     groups |= {"flat": [pool_scores(kept.flat)], "wrong": [pool_scores(kept.wrong)]}
     rows = []
     for index, name in enumerate(evidence.classes.names):
@@ -272,14 +269,14 @@ def _chosen_row(evidence: Evidence, name: str, plain: str, degree: float) -> Row
         "plain.std": usual["class_iou.std"],
         "gain": mean(ours, "class_iou") - mean(theirs, "class_iou"),
     }
-    sources = (f"scores/{name}.json", f"scores/{plain}.json", "evidence/params.yaml")
+    sources = (f"scores/{name}.json.gz", f"scores/{plain}.json.gz", "evidence/params.yaml")
     return Row(point_key(evidence, name, degree), cells, sources)
 
 
 def _generator_sources(evidence: Evidence, generator: str) -> tuple[str, ...]:
     where = f"evidence/generators/{generator}"
     name = _set_of(evidence, generator)
-    return (f"scores/{name}.json", f"{where}.json", f"{where}.csv", "evidence/params.yaml")
+    return (f"scores/{name}.json.gz", f"{where}.json", f"{where}.csv", "evidence/params.yaml")
 
 
 def _set_of(evidence: Evidence, generator: str) -> str:

@@ -24,7 +24,7 @@ def diversity(evidence: Evidence) -> Table:
         IMLE (Li, Zhang and Malik 2019), table 1.
     """
     found = {name: scores.shown for name, scores in evidence.diversity.items()}
-    sources = (*(f"scores/diversity/{name}.json" for name in found), "evidence/params.yaml")
+    sources = (*(f"scores/diversity/{name}.json.gz" for name in found), "evidence/params.yaml")
     rows = []
     for index, label in enumerate((*evidence.classes.names, ALL) if found else ()):
         cells: dict[str, Cell] = {"class": label, FLAT: 0.0}
@@ -50,7 +50,7 @@ def diversity_spread(evidence: Evidence) -> Table:
                 "variance": level.mean.variance.overall,
                 "perceptual": level.mean.perceptual.overall,
             }
-            sources = (f"scores/diversity/{name}.json",)
+            sources = (f"scores/diversity/{name}.json.gz",)
             rows.append(Row(f"{name}.{level.temperature:g}", cells, sources))
     head = columns(
         "generator | temperature: degree | layouts: count | samples: count | clustered: percent | "
@@ -60,7 +60,7 @@ def diversity_spread(evidence: Evidence) -> Table:
 
 
 REAL = "real photographs"
-_ATTRIBUTES = ("scores/attributes.json",)
+_ATTRIBUTES = ("scores/attributes.json.gz",)
 
 
 def attributes(evidence: Evidence) -> Table:
@@ -118,11 +118,13 @@ def predictions(evidence: Evidence) -> Table:
     for name, found in evidence.predictors.items():
         for part in found.samples:
             cells = _prediction_cells(name, len(part.items), part.samples, pool_scores(part.items))
-            rows.append(Row(f"{name}@{part.samples}", cells, (f"scores/predictors/{name}.json",)))
+            rows.append(
+                Row(f"{name}@{part.samples}", cells, (f"scores/predictors/{name}.json.gz",))
+            )
     if rows:
         real = evidence.references.rows.real
         cells = _prediction_cells(JUDGE, len(real), None, pool_scores(real))
-        rows.append(Row(JUDGE, cells, ("scores/references.json",)))
+        rows.append(Row(JUDGE, cells, ("scores/references.json.gz",)))
     head = columns("predictor | photographs: count | samples: count")
     return Table("predictions", head | dict.fromkeys(_PREDICTED, "percent"), rows)
 

@@ -179,7 +179,7 @@ def nearest(evidence: Evidence) -> Table:
 
     def row(name: str, count: int, distances: list[float], *beside: Cell) -> Row:
         values = (name, count, distances[0], distances[middle], *beside)
-        return Row(name, dict(zip(head, values, strict=True)), ("scores/leaks.json",))
+        return Row(name, dict(zip(head, values, strict=True)), ("scores/leaks.json.gz",))
 
     rows.append(row("val", found.scenes["val"], found.val.distances, None, None, None))
     for name, near in found.sets.items():

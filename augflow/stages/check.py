@@ -98,7 +98,12 @@ def _classes(params: Params) -> Looks:
 
 def _look_at_generator(section: GeneratorParams, size: tuple[int, int]) -> None:
     row = generators.system(section.system)
-    generators.config_of(section, size)
+    config = generators.config_of(section, size)
+    if section.training.mean_steps is not None and not getattr(config, "mean", ()):
+        raise ParamsError(
+            f"training.mean_steps is {section.training.mean_steps}, but there is no mean to learn: "
+            "leave mean_steps out, or set it to null"
+        )
     memory = section.training.memory
     if memory != "store" and not hasattr(row.generator, "memory"):
         raise ParamsError(f"training.memory is {memory}, which only flows know: set it to store")

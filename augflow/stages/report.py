@@ -35,7 +35,7 @@ def report(params: Params, study_dir: Path, out: Path) -> None:
     Raises:
         DataError: files are missing or do not belong together; or `out` holds something else.
     """
-    if out.exists() and any(out.iterdir()) and not (out / "claims.json").exists():
+    if out.exists() and any(out.iterdir()) and not (out / "claims.json.gz").exists():
         raise DataError(f"{out}: holds files but no report; name an empty or a new folder")
     with io.fresh_folder(out) as folder:
         gather(params, study_dir, folder)
@@ -43,7 +43,8 @@ def report(params: Params, study_dir: Path, out: Path) -> None:
             evidence = evidences.load(folder)
         except AugflowError as fault:
             # the copies carry the fault, the user's files are those of the study
-            raise DataError(str(fault).replace(str(folder), str(study_dir))) from fault
+            where = str(fault).replace(str(folder), str(study_dir))
+            raise DataError(where.replace(evidences.SCORES, ".json")) from fault
         _draw_photographs(evidence, study_dir, folder)
         _write_all(evidence, folder)
 
@@ -54,8 +55,10 @@ def render_again(report_dir: Path) -> None:
     Raises:
         DataError: there is no report, or its evidence is damaged.
     """
-    if not (report_dir / "claims.json").is_file():
-        raise DataError(f"{report_dir}: no claims.json in it; name the folder of a finished report")
+    if not (report_dir / "claims.json.gz").is_file():
+        raise DataError(
+            f"{report_dir}: no claims.json.gz in it; name the folder of a finished report"
+        )
     evidence = evidences.load(report_dir)
     with io.fresh_folder(report_dir) as folder:
         for part in ("evidence", "scores", "pictures"):
@@ -121,7 +124,9 @@ def gather(params: Params, study: Path, out: Path) -> None:
         listed = ", ".join(str(path) for path in missing)
         raise DataError(f"{listed}: no such file; run the stages before the report (dvc repro)")
     for name in _score_names(params):
-        _copy(study / "scores" / f"{name}.json", out / "scores" / f"{name}.json")
+        scored = study / "scores" / f"{name}.json"
+        if scored.exists():
+            io.write_gzip(out / "scores" / f"{name}{evidences.SCORES}", io.read_bytes(scored))
     held = out / "evidence"
     # what verify checks changes nothing here, so that the report does not depend on it
     text = yaml.safe_dump(params.model_dump(mode="json"), sort_keys=False)

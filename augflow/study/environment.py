@@ -19,7 +19,7 @@ from augflow.study.project import folder_digest
 
 ENVIRONMENT_FILE = "environment.json"
 
-_CONTENT = ("config.json", "claims.json", DECISIONS, "manifest.csv")
+_CONTENT = ("config.json", "claims.json.gz", DECISIONS, "manifest.csv")
 """Files that have the digests of all else in their folder."""
 
 ComputedOn = Literal["processor", "device", "devices"]

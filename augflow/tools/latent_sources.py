@@ -91,15 +91,18 @@ class LatentSource:
         return Scene(torch.tensor(small).permute(2, 0, 1)[None], layout)
 
     def _label_beside(self, image: Path) -> tuple[Path, Path | None]:
-        """An image's label map, in a folder `classes` beside its own or as in Cityscapes."""
+        """An image's label map: in a folder `classes` beside its own, or named as in Cityscapes."""
         home = image.parent.parent
         places = [(home / "classes" / image.name, home / "boundary" / image.name)]
-        if image.stem.endswith("_leftImg8bit") and len(image.parents) > 3:
+        if image.stem.endswith("_leftImg8bit"):
             core = image.stem.removesuffix("_leftImg8bit")
-            truth = image.parents[3] / "gtFine" / home.name / image.parent.name
-            files = (f"{core}_gtFine_{kind}.png" for kind in ("labelIds", "instanceIds"))
-            label, edges = (truth / file for file in files)
-            places.append((label, edges))
+            folders = [image.parent]
+            if len(image.parents) > 3:
+                folders.append(image.parents[3] / "gtFine" / home.name / image.parent.name)
+            places += [
+                (folder / f"{core}_gtFine_labelIds.png", folder / f"{core}_gtFine_instanceIds.png")
+                for folder in folders
+            ]
         for label, edges in places:
             if label.exists():
                 return label, edges if edges.exists() else None

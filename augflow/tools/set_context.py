@@ -94,8 +94,8 @@ class SetContext:
         """The file of scores by that name, in the data or in what was reported of it."""
         if self.data is None:
             return None
-        places = (self.data, self.data.parent.parent / "reports" / self.study)
-        found = (place / "scores" / f"{name}.json" for place in places)
+        reported = self.data.parent.parent / "reports" / self.study / "scores" / f"{name}.json.gz"
+        found = (self.data / "scores" / f"{name}.json", reported)
         return next((path for path in found if path.is_file()), None)
 
 

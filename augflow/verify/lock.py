@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 
 from augflow.core import io
 from augflow.core.errors import DataError
+from augflow.core.images import is_lossless
 from augflow.study.project import CHECKED
 from augflow.verify.check import Check, Finding, line_finding, pixel_finding
 from augflow.verify.declared import check_declared, resolve_stages
@@ -209,8 +210,9 @@ def cached_file(cache: Path, digest: str) -> Path | None:
 def differences(path: Path, recorded: str, cache: Path) -> list[Finding]:
     """Where an output, a file or a folder, has other content than its digest in `dvc.lock` says.
 
-    A picture with other bytes and equal pixels has equal content. Where the cache, which need not
-    exist, does not say what a folder held, there is one finding for the folder.
+    A picture of other bytes and equal pixels has equal content, as has what is compressed. Where
+    the cache, which need not exist, does not say what a folder held, there is one finding for the
+    folder.
     """
     if not recorded.endswith(".dir"):
         return [found for found in [_compare_file(path, recorded, cache)] if found]
@@ -250,12 +252,19 @@ def _compare_file(path: Path, recorded: str, cache: Path) -> Finding | None:
         if path.suffix in _DECODED:
             read = _DECODED[path.suffix]
             return pixel_finding(path.as_posix(), read(kept), read(path))
-        texts = (one.read_text(encoding="utf-8") for one in (kept, path))
-        return line_finding(path.as_posix(), *texts) or other_bytes
+        ours, theirs = (_text(one, path.suffix) for one in (kept, path))
+        if ours == theirs:  # compressed by another library
+            return None
+        return line_finding(path.as_posix(), ours, theirs) or other_bytes
     except DataError as fault:
         return Finding(path.as_posix(), "a whole image", str(fault).removeprefix(f"{path}: "))
     except UnicodeDecodeError:
         return other_bytes
+
+
+def _text(path: Path, suffix: str) -> str:
+    content = io.read_gzip(path) if suffix == io.GZIP else path.read_bytes()
+    return content.decode()
 
 
 def _files(folder: Path) -> dict[str, Path]:
@@ -267,25 +276,37 @@ def md5(path: Path) -> str:
     """The digest that DVC gives a file or a folder."""
     if path.is_dir():
         return _folder_md5(path)
-    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    return md5_of(path.read_bytes())
+
+
+def md5_of(content: bytes) -> str:
+    """The digest that DVC gives bytes."""
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def _folder_md5(folder: Path, as_written: bool = False) -> str:
-    """The digest that DVC gives a folder, its pictures as found or as augflow writes them."""
+    """The digest that DVC gives a folder, what is compressed as found or as augflow writes it."""
     entries = []
     with tempfile.TemporaryDirectory() as scratch:
         for name, path in sorted(_files(folder).items()):
-            if as_written and path.suffix in _DECODED:
-                path = _rewrite(path, Path(scratch) / f"image{path.suffix}")
+            if as_written:
+                path = _rewrite(path, Path(scratch) / f"again{path.suffix}")
             entries.append({"md5": md5(path), "relpath": name})
     listing = json.dumps(entries, sort_keys=True).encode()
     return hashlib.md5(listing, usedforsecurity=False).hexdigest() + ".dir"
 
 
 def _rewrite(path: Path, scratch: Path) -> Path:
+    """The same content as augflow compresses it, or the file where that has only one form."""
     try:
-        write = io.write_webp if path.suffix == ".webp" else io.write_png
-        write(scratch, _DECODED[path.suffix](path))
+        if path.suffix == io.GZIP:
+            io.write_gzip(scratch, io.read_gzip(path))
+        elif path.suffix == ".png":
+            io.write_png(scratch, io.read_ids(path))
+        elif path.suffix == ".webp" and is_lossless(path.read_bytes()):
+            io.write_webp(scratch, io.read_picture(path))
+        else:
+            return path
     except (DataError, ValueError):
         return path
     return scratch

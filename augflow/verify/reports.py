@@ -18,7 +18,7 @@ from augflow.study.params import Params, load
 from augflow.study.project import Project
 from augflow.study.template import source
 from augflow.verify.check import Check, Finding, around
-from augflow.verify.lock import leaves, md5
+from augflow.verify.lock import leaves, md5_of
 from augflow.verify.workspace import Workspace, unknown_machine
 
 _PARAMS = "params.yaml"
@@ -33,17 +33,17 @@ def check_reports(space: Workspace) -> Check:
     from augflow.report import claims
 
     check, project = Check("reports"), space.project
-    folders = {path.parent for path in (project.root / "reports").glob("*/claims.json")}
+    folders = {path.parent for path in (project.root / "reports").glob("*/claims.json.gz")}
     if check.has(project.reports):
         folders.add(project.reports)
     for folder in sorted(folders):
         with check.reading(folder):
-            stored = io.read_json(folder / "claims.json")
+            stored = io.read_json(folder / "claims.json.gz")
             check.compared += len(stored["claims"]) + len(stored["files"])
             for found in claims.recompute(folder):
                 where = f"{folder.as_posix()}/{found.where}"
                 check.add(Finding(where, found.expected, found.found))
-    if (project.reports / "claims.json").exists():
+    if (project.reports / "claims.json.gz").exists():
         _check_copies(check, space)
         kept = project.reports / "evidence" / _PARAMS
         with check.reading(kept):
@@ -59,14 +59,14 @@ def _check_copies(check: Check, space: Workspace) -> None:
     with check.reading(project.root / "dvc.lock"):
         recorded = dict(space.lock.outs)
     folder = project.reports / "scores"
-    for copy in sorted(folder.rglob("*.json")):
-        path = project.score(copy.relative_to(folder).with_suffix("").as_posix())
+    for copy in sorted(folder.rglob("*.json.gz")):
+        path = project.score(copy.relative_to(folder).as_posix().removesuffix(".json.gz"))
         where = f"{copy.as_posix()}, a copy of {path.as_posix()}"
         digest = recorded.get(path.relative_to(project.root).as_posix())
         if path.exists():
             check.same(where, *(f"content {io.digest_file(p)}" for p in (path, copy)))
         elif digest is not None:
-            check.same(f"{where} (dvc.lock)", f"md5 {digest}", f"md5 {md5(copy)}")
+            check.same(f"{where} (dvc.lock)", f"md5 {digest}", f"md5 {md5_of(io.read_gzip(copy))}")
         else:
             check.lacks(f"{path.as_posix()}, or its digest in dvc.lock")
 
@@ -103,18 +103,18 @@ def check_claims(project: Project) -> Iterator[Check]:
     report = oracle.Report(folder)
     for title, count in oracle.PARTS.items():
         check = Check(f"claims: {title}")
-        if check.has(folder / "claims.json"):
+        if check.has(folder / "claims.json.gz"):
             with check.reading(folder):
                 for where, expected, got, holds in count(report):
                     check.add(None if holds else Finding(where, expected, got))
         yield check
     check = Check("claims: sentences")
-    if check.has(folder / "claims.json"):
+    if check.has(folder / "claims.json.gz"):
         with check.reading(folder):
             _compare_sentences(check, folder)
     yield check
     check = Check("claims: charts")
-    if check.has(folder / "claims.json"):
+    if check.has(folder / "claims.json.gz"):
         with check.reading(folder):
             _compare_charts(check, project)
     yield check

@@ -97,10 +97,12 @@ def quoted_numbers(path: Path, root: Path) -> list[Quoted]:
     """
     reports = {
         place.parent.name: list(_claims(place))
-        for place in sorted((root / "reports").glob("*/claims.json"))
+        for place in sorted((root / "reports").glob("*/claims.json.gz"))
     }
     if not reports:
-        raise DataError(f"{root / 'reports'}: no report with a claims.json; run dvc repro report")
+        raise DataError(
+            f"{root / 'reports'}: no report with a claims.json.gz; run dvc repro report"
+        )
     paragraphs = list(_paragraphs(_read(path)))
     every = {} if any(linked & reports.keys() for _, _, linked in paragraphs) else reports
     found, meant = [], every

@@ -70,7 +70,7 @@ def check_rebuilt(project: Project, jobs: int = 1) -> Check:
     the bands that a calibration has measured; without one they cannot be.
     """
     check = Check("rebuild")
-    if not check.has(project.root / "dvc.lock", project.reports / "claims.json"):
+    if not check.has(project.root / "dvc.lock", project.reports / "claims.json.gz"):
         return check
     machines = recorded_machines(project)
     for artefact in machines.unknown():
@@ -275,7 +275,7 @@ def numbers(report: Path) -> tuple[dict[str, float], dict[str, Column]]:
     from augflow.report import evidence as evidences
     from augflow.report.tables import compute_tables
 
-    if not (report / "claims.json").exists():
+    if not (report / "claims.json.gz").exists():
         raise DataError(f"{report}: no report; run `dvc repro` first")
     values, columns = {}, {}
     for table in compute_tables(evidences.load(report)).values():

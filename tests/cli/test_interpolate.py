@@ -184,7 +184,7 @@ def test_what_a_generator_cannot_do_is_said_in_one_line(makers, layouts, photos,
     assert "draws coins (dropout)" in line
     for name in ("coins", "plain"):
         line = refused(tmp_path, *ends, "--generator", makers[name], "--from", photos[0])
-        assert "cannot tell the latents of a photograph: give a seed" in line
+        assert "cannot tell the latents of a photograph, only a flow can" in line
 
 
 @pytest.mark.parametrize(

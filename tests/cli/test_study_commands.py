@@ -76,7 +76,7 @@ def test_a_finished_report_is_made_again_without_its_data(project):
     assert (project.reports / "report.html").read_bytes() == before
     result = run("report", "--again", "reports")
     assert result.exit_code == 2
-    assert result.stderr.startswith("augflow: reports: no claims.json in it")
+    assert result.stderr.startswith("augflow: reports: no claims.json.gz in it")
 
 
 def test_train_makes_the_named_generator_alone(project):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import gzip
 import json
 import os
 import re
@@ -294,6 +295,52 @@ def test_a_webp_keeps_every_pixel_and_its_digest_is_theirs(tmp_path):
     changed[0, 0, 0] ^= 1
     io.write_webp(path, changed)
     assert io.digest_file(path) != digest
+
+
+def test_a_webp_with_losses_is_smaller_and_near(tmp_path):
+    smooth = np.add.outer(np.arange(64), np.arange(96)).astype(np.uint8)
+    pixels = np.stack([smooth, smooth // 2, 255 - smooth], -1)
+    for name, quality in (("a.webp", None), ("b.webp", 90)):
+        io.write_webp(tmp_path / name, pixels, quality)
+    near = io.read_picture(tmp_path / "b.webp").astype(int)
+    assert 0 < np.abs(near - pixels).max() < 16
+    assert find_foreign_part((tmp_path / "b.webp").read_bytes()) is None
+
+
+def test_compressed_json_is_read_as_written_and_its_digest_is_of_the_content(tmp_path):
+    content = {"rows": [[1, 2], [3, 4]], "name": "a" * 1000}
+    for write in (io.write_json, io.write_records):
+        write(tmp_path / "a.json.gz", content)
+        assert io.read_json(tmp_path / "a.json.gz") == content
+    first = (tmp_path / "a.json.gz").read_bytes()
+    io.write_records(tmp_path / "b.json.gz", content)
+    assert first == (tmp_path / "b.json.gz").read_bytes()  # neither name nor time is in it
+    assert len(first) < 100
+    digest = io.digest_file(tmp_path / "a.json.gz")
+    (tmp_path / "a.json.gz").write_bytes(gzip.compress(gzip.decompress(first), 1))
+    assert io.digest_file(tmp_path / "a.json.gz") == digest
+    io.write_json(tmp_path / "a.json.gz", {**content, "name": "b"})
+    assert io.digest_file(tmp_path / "a.json.gz") != digest
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda b: b[:-9], lambda b: b + b"more", lambda b: b"{}", lambda b: b[:40] + b"~" + b[41:]],
+    ids=["cut", "longer", "plain", "changed"],
+)
+def test_damaged_gzip_is_refused(tmp_path, damage):
+    path = tmp_path / "a.json.gz"
+    io.write_json(path, {str(n): n * n for n in range(100)})
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(DataError, match=r"a\.json\.gz: not gzip"):
+        io.read_json(path)
+
+
+def test_gzip_of_more_than_is_read_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(io, "MOST_BYTES", 1000)
+    io.write_json(tmp_path / "a.json.gz", "a" * 2000)
+    with pytest.raises(DataError, match="expected at most 1000 bytes"):
+        io.read_json(tmp_path / "a.json.gz")
 
 
 @pytest.mark.parametrize(

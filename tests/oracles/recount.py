@@ -8,6 +8,7 @@ imported. A mistake or a lie in either shows as a difference. `augflow verify --
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import math
 import zlib
@@ -72,12 +73,12 @@ class Report:
 
     def runs(self) -> dict[str, Any]:
         """What the retrained networks read, by `ARM-SEED`."""
-        there = (self.folder / "scores" / "arms.json").exists()
-        return self.json("scores/arms.json")["runs"] if there else {}
+        there = (self.folder / "scores" / "arms.json.gz").exists()
+        return self.json("scores/arms.json.gz")["runs"] if there else {}
 
     def items(self, name: str) -> list[Any]:
         """The scored images of a set."""
-        return self.json(f"scores/{name}.json")["items"]
+        return self.json(f"scores/{name}.json.gz")["items"]
 
     def rounds(self, name: str, temperature: float) -> list[Scores]:
         """The scores of each round of a set at a temperature."""
@@ -94,10 +95,12 @@ class Report:
         return list(csv.DictReader(StringIO(self._text(name))))
 
     def _text(self, name: str) -> str:
+        path = self.folder / name
         try:
-            return (self.folder / name).read_text(encoding="utf-8")
-        except OSError as fault:
-            raise ValueError(f"{self.folder / name}: {fault.strerror}") from fault
+            with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
+                return stream.read().decode()
+        except (OSError, EOFError, zlib.error) as fault:
+            raise ValueError(f"{path}: {getattr(fault, 'strerror', None) or fault}") from fault
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,7 @@ def spread(values: list[float]) -> tuple[float, float | None]:
 def count_matrices(report: Report) -> Iterator[Comparison]:
     """Rows of matrices sum to the pixels of a class in the layout; all networks are there."""
     pixels = {row["scene"]: row for row in report.csv("evidence/pixels.csv")}
-    for path in sorted((report.folder / "scores").rglob("*.json")):
+    for path in sorted((report.folder / "scores").rglob("*.json.gz")):
         name = path.relative_to(report.folder).as_posix()
         for where, item in _scored_items(report.json(name)):
             counts = pixels.get(item.get("layout", item["name"]))
@@ -151,7 +154,7 @@ def count_matrices(report: Report) -> Iterator[Comparison]:
             sums = [sum(row) for row in item["confusion"]]
             expected = [int(counts[str(number)]) for number in range(len(sums))]
             yield same(f"{name}: {where}{item['name']}: pixels of each class", expected, sums)
-    if (report.folder / "scores" / "arms.json").exists():
+    if (report.folder / "scores" / "arms.json.gz").exists():
         scenes = sorted(row["scene"] for row in pixels.values() if row["split"] == "val")
         yield from _count_networks(report, scenes)
 
@@ -176,10 +179,10 @@ def _count_networks(report: Report, scenes: list[str]) -> Iterator[Comparison]:
     runs = report.runs()
     params = yaml.safe_load((report.folder / "evidence/params.yaml").read_text(encoding="utf-8"))
     wanted = [f"{arm}-{seed}" for arm in params["arms"] for seed in params["retrain"]["seeds"]]
-    yield same("scores/arms.json: runs", sorted(wanted), sorted(runs))
+    yield same("scores/arms.json.gz: runs", sorted(wanted), sorted(runs))
     first: dict[tuple[str, str], str] = {}
     for key, run in sorted(runs.items()):
-        where = f"scores/arms.json: {key}"
+        where = f"scores/arms.json.gz: {key}"
         yield same(f"{where}: arm and seed", key, f"{run['arm']}-{run['seed']}")
         other = first.setdefault((run["arm"], run["segmenter"]), key)
         if params["retrain"]["segmenter"]["steps"]:
@@ -204,7 +207,7 @@ def count_arms(report: Report) -> Iterator[Comparison]:
         of_arm[arm].append(one)
     for row in report.table("arms"):
         yield from _close_spreads(f"tables/arms.csv: {row['arm']}: ", of_arm[row["arm"]], row)
-    names = report.json("scores/arms.json")["classes"] if of_arm else []
+    names = report.json("scores/arms.json.gz")["classes"] if of_arm else []
     for row in report.table("arms_per_class") if of_arm else []:
         ious = [one.ious[names.index(row["class"])] for one in of_arm[row["arm"]]]
         known = [iou for iou in ious if iou is not None]
@@ -224,11 +227,11 @@ def count_images(report: Report) -> Iterator[Comparison]:
     for row in report.table("temperature"):
         where = f"tables/temperature.csv: {row['set']} at {row['temperature']}: "
         if "frechet" in row:
-            stored = report.json(f"scores/{row['set']}.json")
+            stored = report.json(f"scores/{row['set']}.json.gz")
             place = stored["temperatures"].index(float(row["temperature"]))
             yield close(f"{where}frechet", stored["frechet"][place], row["frechet"])
         yield from _close_spreads(where, report.rounds(row["set"], float(row["temperature"])), row)
-    references = report.json("scores/references.json")["rows"]
+    references = report.json("scores/references.json.gz")["rows"]
     # references are compared on the layouts that sets were made for, where any set is compared
     sets = {row["set"] for row in report.table("temperature")}
     layouts = {item["layout"] for name in sets for item in report.items(name)}
@@ -384,7 +387,7 @@ class Arms:
             hits.setdefault(run["arm"], {})[run["seed"]] = diagonal
             unions.setdefault(run["arm"], {})[run["seed"]] = whole.sum(1) + whole.sum(2) - diagonal
         of = [drives[name] for name in names]
-        classes = report.json("scores/arms.json")["classes"]
+        classes = report.json("scores/arms.json.gz")["classes"]
         return cls(classes, of if len(set(of)) >= _FEW_DRIVES else names, hits, unions)
 
     def difference(self, arm: str, against: str) -> Difference:

@@ -23,7 +23,7 @@ def write(root, name, number, steps=3, edits=("car removed", "tree to road")):
         for step in range(steps):
             io.write_png(root / f"path/{layout}_{step:02d}.png", plain(20 * step, number))
         for style in range(2):
-            io.write_png(root / f"style/{layout}_{style}.png", plain(30 * at + style, number))
+            io.write_png(root / f"style/{layout}_{style}.png", plain(30 * at + 10 * style, number))
     for step in range(len(edits) + 1):
         io.write_png(root / f"edits/{step:02d}_classes.png", plain(0, 255))
         io.write_png(root / f"edits/{step:02d}.png", plain(50 * step, number))

@@ -30,18 +30,18 @@ def test_a_finished_report_holds(made):
 
 
 def test_a_claim_says_where_its_number_comes_from(made):
-    found = {c["id"]: c for c in io.read_json(made / "claims.json")["claims"]}
+    found = {c["id"]: c for c in io.read_json(made / "claims.json.gz")["claims"]}
     claim = found["temperature.sweep@0.class_iou.mean"]
     assert claim["value"] == pytest.approx(37 / 60)
     assert claim["text"] == "61.67"
     assert claim["file"] == "tables/temperature.csv"
-    assert "scores/sweep.json" in claim["from"]
+    assert "scores/sweep.json.gz" in claim["from"]
     assert claim["how"] == "temperature"
     assert all((made / source).exists() for c in found.values() for source in c["from"])
 
 
 def test_every_number_of_a_table_is_claimed(made):
-    ids = {c["id"] for c in io.read_json(made / "claims.json")["claims"]}
+    ids = {c["id"] for c in io.read_json(made / "claims.json.gz")["claims"]}
     for path in (made / "tables").glob("*.csv"):
         cells = [c for row in io.read_csv(path) for c in row.values()]
         numbers = [c for c in cells if re.fullmatch(r"-?[\d.]+(e-?\d+)?", c)]
@@ -49,9 +49,9 @@ def test_every_number_of_a_table_is_claimed(made):
 
 
 def claim(folder, change):
-    stored = io.read_json(folder / "claims.json")
+    stored = io.read_json(folder / "claims.json.gz")
     change({one["id"]: one for one in stored["claims"]})
-    io.write_json(folder / "claims.json", stored)
+    io.write_json(folder / "claims.json.gz", stored)
 
 
 def without_its_last_row(folder):
@@ -60,9 +60,9 @@ def without_its_last_row(folder):
 
 
 def with_another_score(folder):
-    content = io.read_json(folder / "scores" / "sweep.json")
+    content = io.read_json(folder / "scores" / "sweep.json.gz")
     content["items"][0]["confusion"][0][0] += 1
-    io.write_json(folder / "scores" / "sweep.json", content)
+    io.write_json(folder / "scores" / "sweep.json.gz", content)
 
 
 def with_a_black_pixel(folder):
@@ -79,10 +79,10 @@ EDITS = {
         "tables/comparisons.csv: row real_classic.real, column outcome",
     ),
     "a row": (without_its_last_row, "tables/arms.csv"),
-    "a score": (with_another_score, f"claims.json: {SWEEP}: value"),
+    "a score": (with_another_score, f"claims.json.gz: {SWEEP}: value"),
     "a history": (
         lambda f: replaced(f / "evidence/generators/full_glow.csv", ",4.5,", ",3.5,"),
-        "claims.json: bpd_curve.full_glow.200.val_bpd: value",
+        "claims.json.gz: bpd_curve.full_glow.200.val_bpd: value",
     ),
     "a table with marks that no cell shows": (
         lambda f: (f / "tables/arms.csv").write_bytes(
@@ -113,19 +113,19 @@ EDITS = {
 def test_an_edit_is_found_under_fitting_digests(copy, edit):
     change, found = EDITS[edit]
     change(copy)
-    stored = io.read_json(copy / "claims.json")
-    io.write_json(copy / "claims.json", {**stored, "files": claims.digests(copy)})
+    stored = io.read_json(copy / "claims.json.gz")
+    io.write_json(copy / "claims.json.gz", {**stored, "files": claims.digests(copy)})
     assert any(where.startswith(found) for where in places(copy))
 
 
 UNCOVERED = {
     "a claim": (
         lambda f: claim(f, lambda claims: claims[SWEEP].update(value=0.7)),
-        f"claims.json: {SWEEP}: value",
+        f"claims.json.gz: {SWEEP}: value",
     ),
     "a claim that is gone": (
         lambda f: claim(f, lambda claims: claims[SWEEP].update(id="another")),
-        f"claims.json: {SWEEP}",
+        f"claims.json.gz: {SWEEP}",
     ),
     "a figure": (with_a_black_pixel, "figures/temperature.png"),
     "a file": (lambda f: (f / "report.md").unlink(), "report.md"),
@@ -156,6 +156,6 @@ def test_a_folder_without_claims_cannot_be_checked(tmp_path):
 
 @pytest.mark.parametrize("content", [[], {"claims": {}, "files": {}}, {"claims": [1], "files": {}}])
 def test_claims_of_another_kind_cannot_be_checked(copy, content):
-    io.write_json(copy / "claims.json", content)
+    io.write_json(copy / "claims.json.gz", content)
     with pytest.raises(DataError, match="not the claims of a report"):
         claims.recompute(copy)

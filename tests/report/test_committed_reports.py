@@ -8,7 +8,7 @@ from augflow.report import claims
 from augflow.verify.text import quoted_numbers
 
 ROOT = Path(__file__).parents[2]
-REPORTS = sorted(path.parent for path in (ROOT / "reports").glob("*/claims.json"))
+REPORTS = sorted(path.parent for path in (ROOT / "reports").glob("*/claims.json.gz"))
 
 
 @pytest.mark.parametrize("folder", REPORTS, ids=lambda folder: folder.name)

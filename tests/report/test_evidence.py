@@ -72,23 +72,23 @@ FAULTS = {
 
 @pytest.mark.parametrize(("name", "change", "message"), FAULTS.values(), ids=FAULTS.keys())
 def test_a_fault_is_named_with_its_file(folder, name, change, message):
-    edited(folder / "scores" / f"{name}.json", change)
-    with pytest.raises(DataError, match=f"{name}.json") as fault:
+    edited(folder / "scores" / f"{name}.json.gz", change)
+    with pytest.raises(DataError, match=f"{name}.json.gz") as fault:
         evidences.load(folder)
     assert message in str(fault.value)
     assert "\n" not in str(fault.value)
 
 
 def test_all_faults_are_listed(folder):
-    (folder / "scores" / "sweep.json").unlink()
-    (folder / "scores" / "references.json").write_text("{")
-    edited(folder / "scores" / "pix2pix.json", lambda c: c.update(classes=["a"]))
+    (folder / "scores" / "sweep.json.gz").unlink()
+    (folder / "scores" / "references.json.gz").write_text("{")
+    edited(folder / "scores" / "pix2pix.json.gz", lambda c: c.update(classes=["a"]))
     with pytest.raises(DataError) as fault:
         evidences.load(folder)
     for part in (
-        "sweep.json: no such file",
-        "references.json: not JSON",
-        "pix2pix.json: classes a",
+        "sweep.json.gz: no such file",
+        "references.json.gz: not gzip",
+        "pix2pix.json.gz: classes a",
     ):
         assert part in str(fault.value)
 

@@ -161,7 +161,7 @@ def test_a_class_needs_to_survive_the_correction():
 )
 def test_networks_scored_on_other_scenes_are_refused(tmp_path, change, message):
     gather(Study().write(tmp_path / "data"), tmp_path / "data", tmp_path / "report")
-    path = tmp_path / "report" / "scores" / "arms.json"
+    path = tmp_path / "report" / "scores" / "arms.json.gz"
     content = io.read_json(path)
     change(content["runs"]["real-1"]["items"])
     io.write_json(path, content)

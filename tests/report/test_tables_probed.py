@@ -49,7 +49,7 @@ def diverse(name="full_glow", factor=1.0, **changes):
 def found(params, tmp_path):
     """Only what the tables of diversity look at."""
     for name, factor in (("full_glow", 1.0), ("pix2pix", 3.0)):
-        io.write_json(tmp_path / f"{name}.json", diverse(name, factor))
+        io.write_json(tmp_path / f"{name}.json.gz", diverse(name, factor))
     return SimpleNamespace(classes=TABLE, diversity=load_diversity(tmp_path, params, TABLE))
 
 
@@ -88,8 +88,8 @@ def asked(**changes):
 @pytest.fixture
 def read_back(params, tmp_path):
     """Only what the tables of attributes look at."""
-    io.write_json(tmp_path / "attributes.json", asked())
-    return SimpleNamespace(attributes=load_attributes(tmp_path / "attributes.json", params))
+    io.write_json(tmp_path / "attributes.json.gz", asked())
+    return SimpleNamespace(attributes=load_attributes(tmp_path / "attributes.json.gz", params))
 
 
 def test_real_photographs_stand_first_and_light_is_the_mean_of_dark_and_bright(read_back):
@@ -145,7 +145,7 @@ def test_a_study_without_sections_has_no_rows(tmp_path):
     nothing = SimpleNamespace(
         classes=TABLE,
         diversity=load_diversity(tmp_path, params, TABLE),
-        attributes=load_attributes(tmp_path / "attributes.json", params),
+        attributes=load_attributes(tmp_path / "attributes.json.gz", params),
         predictors=load_predictors(tmp_path, params, TABLE),
     )
     tables = (diversity, diversity_spread, attributes, attribute_changes, predictions)
@@ -172,11 +172,11 @@ RAGGED = [{"samples": 1, "items": [{"name": "x", "confusion": [[1, 2], [3]]}]}]
 )
 def test_files_that_do_not_belong_are_refused(params, tmp_path, content, said):
     for name in ("full_glow", "flow", "attributes"):
-        io.write_json(tmp_path / f"{name}.json", content)
+        io.write_json(tmp_path / f"{name}.json.gz", content)
     loads = {
         "generator": lambda: load_diversity(tmp_path, params, TABLE),
         "predictor": lambda: load_predictors(tmp_path, params, TABLE),
-        "generators": lambda: load_attributes(tmp_path / "attributes.json", params),
+        "generators": lambda: load_attributes(tmp_path / "attributes.json.gz", params),
     }
     load_it = next(load for key, load in loads.items() if key in content)
     with pytest.raises(DataError, match=said):

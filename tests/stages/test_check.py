@@ -33,6 +33,9 @@ MISTAKES = {
     "generators.other: training.memory is reversible, which only flows know": {
         "generators__other": {"system": "pix2pix", "preset": "tiny", "overrides": {"patch": 16},
                               "training": {"steps": 4, "memory": "reversible"}}},
+    "generators.other: training.mean_steps is 2, but there is no mean to learn": {
+        "generators__other": {"system": "pix2pix", "preset": "tiny", "overrides": {"patch": 16},
+                              "training": {"steps": 4, "mean_steps": 2}}},
     "predictors.maps: no preset 'tinny'": {"predictors__maps__preset": "tinny"},
     "predictors.maps: preset tiny: linear_widht: no such": {
         "predictors__maps__overrides__linear_widht": 4},

@@ -47,7 +47,7 @@ def test_a_report_has_all_its_parts(made):
     }  # fmt: skip
     assert {p.name for p in made.iterdir()} == {
         "figures", "pictures", "tables", "scores", "evidence", "report.html", "report.md",
-        "claims.json", "metrics.json",
+        "claims.json.gz", "metrics.json",
     }  # fmt: skip
 
 
@@ -120,7 +120,7 @@ def test_a_finished_report_is_written_once_more_from_its_own_evidence(made, tmp_
         (out / name).write_text("of another time")
     render_again(out)
     assert content(out) == content(made)
-    with pytest.raises(DataError, match=r"no claims\.json in it"):
+    with pytest.raises(DataError, match=r"no claims\.json\.gz in it"):
         render_again(tmp_path)
 
 

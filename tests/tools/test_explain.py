@@ -49,9 +49,9 @@ def test_a_transferred_photograph_names_its_content(study):
     assert f"content      {row.content}" in run(MOVED / row.photo).stdout
 
 
-@pytest.mark.parametrize("place", ["data/mini/scores", "reports/mini/scores"])
-def test_agreement_is_worked_out_per_class_from_the_confusion_matrix(study, place):
-    traced.score(T05, Path(place) / "t05.json")
+@pytest.mark.parametrize("scores", ["data/mini/scores/t05.json", "reports/mini/scores/t05.json.gz"])
+def test_agreement_is_worked_out_per_class_from_the_confusion_matrix(study, scores):
+    traced.score(T05, Path(scores))
     judge = facts(T05 / read_rows(T05)[0].photo)["judge"]
     assert judge["digest"] == "feedbeef"
     # 60 of 80 pixels of the first class, 40 of 40 of the second

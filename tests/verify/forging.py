@@ -61,10 +61,13 @@ def relabel(path: Path, row: int, column: int) -> None:
 
 
 def edit(path: Path | str, old: str, new: str, count: int = 1) -> None:
-    """Replaces a text, which has to be there."""
-    text = Path(path).read_text(encoding="utf-8")
+    """Replaces a text, which has to be there, in a file that may be compressed."""
+    path = Path(path)
+    compressed = path.suffix == io.GZIP
+    text = (io.read_gzip(path) if compressed else path.read_bytes()).decode()
     assert old in text
-    Path(path).write_text(text.replace(old, new, count), encoding="utf-8")
+    content = text.replace(old, new, count).encode()
+    (io.write_gzip if compressed else io.atomic_write)(path, content)
 
 
 def edit_json(path: Path | str, change: Callable[[Any], object]) -> None:
@@ -122,7 +125,9 @@ def improve(item: dict[str, Any]) -> None:
 
 def claimed(report: Path) -> None:
     """The digests in a report's claims are those of its files."""
-    edit_json(report / "claims.json", lambda content: content.update(files=claims.digests(report)))
+    edit_json(
+        report / "claims.json.gz", lambda content: content.update(files=claims.digests(report))
+    )
 
 
 def settled(project: Project) -> None:

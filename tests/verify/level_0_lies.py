@@ -107,10 +107,10 @@ CARELESS = [
         lambda _: edit(REPORT / "report.html", "</data>", "1</data>")),
     Lie("a number in the text", f"{REPORT}/report.md: expected content",
         lambda _: edit(REPORT / "report.md", "0.", "1.")),
-    Lie("a number in the claims", f"{REPORT}/claims.json: ",
-        lambda _: edit(REPORT / "claims.json", '"value": 0.', '"value": 1.')),
-    Lie("a number in the copied scores", f"{REPORT}/scores/more.json, a copy of",
-        lambda _: edit(REPORT / "scores/more.json", "[[", "[[1")),
+    Lie("a number in the claims", f"{REPORT}/claims.json.gz: ",
+        lambda _: edit(REPORT / "claims.json.gz", '"value": 0.', '"value": 1.')),
+    Lie("a number in the copied scores", f"{REPORT}/scores/more.json.gz, a copy of",
+        lambda _: edit(REPORT / "scores/more.json.gz", "[[", "[[1")),
     Lie("a number in the evidence", f"{REPORT}/evidence/generators/flow.csv, gathered from",
         lambda _: edit(REPORT / "evidence/generators/flow.csv", ".", "1.")),
     Lie("a retouched figure", f"{REPORT}/pictures/samples.webp: expected content",
@@ -247,7 +247,7 @@ def easier_pixels_in_the_report(_: Project) -> None:
 
 
 def a_report_of_another_study(_: Project) -> None:
-    path = REPORT / "scores/best.json"
+    path = REPORT / "scores/best.json.gz"
     content = io.read_json(path)
     for item in content["items"]:
         improve(item)
@@ -421,7 +421,7 @@ QUIET = [
         a_smoother_curve_in_the_report),
     Lie("easier pixels in the report", "evidence/pixels.csv, gathered from",
         easier_pixels_in_the_report),
-    Lie("a report of another study", "scores/best.json, a copy of", a_report_of_another_study),
+    Lie("a report of another study", "scores/best.json.gz, a copy of", a_report_of_another_study),
     Lie("gamma behind a link", "moved/leftImg8bit/val/fennwick/fennwick_000000_000000",
         gamma_behind_a_link),
     Lie("a script beside other modules", "pipelines/explore.py: expected augflow's script, got a",

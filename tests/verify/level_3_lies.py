@@ -50,7 +50,7 @@ def one_network_under_two_seeds(_: Project) -> None:
         first, second = (content["runs"][key] for key in ("picked-0", "picked-1"))
         second["segmenter"] = first["segmenter"]
 
-    edit_json(REPORT / "scores/arms.json", doubled)
+    edit_json(REPORT / "scores/arms.json.gz", doubled)
 
 
 def a_matrix_that_does_not_add_up(_: Project) -> None:
@@ -59,18 +59,18 @@ def a_matrix_that_does_not_add_up(_: Project) -> None:
         np.fill_diagonal(matrix, matrix.diagonal() + 1)
         content["items"][0]["confusion"] = matrix.tolist()
 
-    edit_json(REPORT / "scores/best.json", one_more)
+    edit_json(REPORT / "scores/best.json.gz", one_more)
 
 
 def a_better_read_image(_: Project) -> None:
-    path = REPORT / "scores/new.json"
+    path = REPORT / "scores/new.json.gz"
     content = io.read_json(path)
     improve(content["items"][0])
     io.write_records(path, content)
 
 
 def fewer_leaks(_: Project) -> None:
-    path = REPORT / "scores/leaks.json"
+    path = REPORT / "scores/leaks.json.gz"
     content = io.read_json(path)
     content["sets"]["more"]["nearer_than_any_val"] = 0.0
     content["sets"]["more"]["copies"] = ["of nothing"]
@@ -83,7 +83,7 @@ def claims_twice(_: Project) -> None:
         content["claims"].insert(0, first | {"text": "99"})
         second["note"] = "proven"
 
-    edit_json(REPORT / "claims.json", change)
+    edit_json(REPORT / "claims.json.gz", change)
 
 
 def without_data(_: Project) -> None:
@@ -122,7 +122,7 @@ TOLD = [
         lambda _: flip(REPORT / "figures/segmenters.png")),
     Lie("a chart left out", f"{REPORT}/figures/classes.png: expected a chart, got no such file",
         lambda _: (REPORT / "figures/classes.png").unlink()),
-    Lie("a claim twice", "claims.json: systems.flow.parameters: expected one such claim, got 2",
+    Lie("a claim twice", "claims.json.gz: systems.flow.parameters: expected one such claim, got 2",
         claims_twice),
     Lie("a remark on a claim", ": note: expected nothing, got proven", lambda _: None),
     Lie("another verdict on the page", "report.html: line",
@@ -132,16 +132,16 @@ TOLD = [
 
 EVIDENCE = [
     Lie("half as many errors", SCRIPT, half_as_many_errors),
-    Lie("a seed left out", "scores/arms.json: runs: expected ['both-0', 'both-1',",
-        lambda _: edit_json(REPORT / "scores/arms.json",
+    Lie("a seed left out", "scores/arms.json.gz: runs: expected ['both-0', 'both-1',",
+        lambda _: edit_json(REPORT / "scores/arms.json.gz",
                             lambda content: content["runs"].pop("both-1"))),
-    Lie("one network under two seeds", "scores/arms.json: picked-1: network of",
+    Lie("one network under two seeds", "scores/arms.json.gz: picked-1: network of",
         one_network_under_two_seeds),
-    Lie("a matrix that does not add up", f"best.json: {SCENE}_t0_r0: pixels of each class",
+    Lie("a matrix that does not add up", f"best.json.gz: {SCENE}_t0_r0: pixels of each class",
         a_matrix_that_does_not_add_up),
-    Lie("a better read image", "scores/new.json, a copy of data/mini/scores/new.json (dvc",
+    Lie("a better read image", "scores/new.json.gz, a copy of data/mini/scores/new.json (dvc",
         a_better_read_image),
-    Lie("fewer leaks", "scores/leaks.json, a copy of data/mini/scores/leaks.json (dvc.lock)",
+    Lie("fewer leaks", "scores/leaks.json.gz, a copy of data/mini/scores/leaks.json (dvc.lock)",
         fewer_leaks),
     Lie("other parameters", "evidence/params.yaml: diversity.samples: expected 3, got 300",
         lambda _: edit(REPORT / "evidence/params.yaml", "samples: 3", "samples: 300")),

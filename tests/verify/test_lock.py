@@ -1,5 +1,6 @@
 """What differs from DVC's copy: files of a folder, pixels, lines."""
 
+import gzip
 import hashlib
 import json
 
@@ -29,6 +30,9 @@ def folder(tmp_path):
     io.write_png(out / "a.png", PIXELS)
     (out / "t.csv").write_text("name,value\nx,1\ny,2\n")
     (out / "w.bin").write_bytes(b"\xff\x00\x01")
+    io.write_json(out / "s.json.gz", [1, 2])
+    io.write_webp(out / "b.webp", PIXELS)
+    io.write_webp(out / "c.webp", PIXELS, 90)
     entries = [
         {"md5": kept(cache, path.read_bytes()), "relpath": path.name}
         for path in sorted(out.iterdir())
@@ -51,11 +55,14 @@ def test_every_changed_file_is_named(folder):
     io.write_png(out / "a.png", pixels)
     (out / "t.csv").write_text("name,value\nx,1\ny,3\n")
     (out / "w.bin").write_bytes(b"\xff\x00\x02")
+    io.write_json(out / "s.json.gz", [1, 3])
     (out / "new.txt").write_text("")
     found = differences(out, digest, cache)
-    assert wheres(found) == ["new.txt", "a.png: row 2, column 3", "t.csv: line 3", "w.bin"]
+    assert wheres(found) == [
+        "new.txt", "a.png: row 2, column 3", "s.json.gz: line 1", "t.csv: line 3", "w.bin"
+    ]  # fmt: skip
     assert (found[1].expected, found[1].got) == ("[45, 46, 47]", "[46, 46, 47]")
-    assert (found[2].expected, found[2].got) == ("'y,2'", "'y,3'")
+    assert (found[3].expected, found[3].got) == ("'y,2'", "'y,3'")
     (out / "w.bin").unlink()
     assert differences(out, digest, cache)[1].got == "no such file"
 
@@ -69,6 +76,8 @@ def test_cut_png_is_named(folder):
 def test_equal_pixels_are_equal_content_with_and_without_the_copy(folder, tmp_path):
     out, digest, cache = folder
     Image.fromarray(PIXELS).save(out / "a.png", compress_level=0)
+    Image.fromarray(PIXELS).save(out / "b.webp", lossless=True, quality=0, method=0)
+    (out / "s.json.gz").write_bytes(gzip.compress(io.json_bytes([1, 2]), 1))
     assert differences(out, digest, cache) == []
     empty = tmp_path / "empty"
     assert differences(out, digest, empty) == []

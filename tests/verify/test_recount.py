@@ -24,15 +24,15 @@ def test_the_report_of_a_study_is_what_its_images_say(study):
     found = list(check_claims(study))
     assert {check.state for check in found} == {"holds"}, [c.violations for c in found]
     assert all(check.compared for check in found)
-    (REPORT / "claims.json").unlink()
+    (REPORT / "claims.json.gz").unlink()
     assert {check.state for check in check_claims(study)} == {"cannot be checked"}
 
 
 def test_a_file_that_is_not_there_is_one_line(study):
-    (REPORT / "scores/references.json").unlink()
+    (REPORT / "scores/references.json.gz").unlink()
     found = [line for line in lines(study) if "No such file" in line]
     assert found == [
-        f"{REPORT}: expected readable content, got ValueError: {REPORT}/scores/references.json: "
+        f"{REPORT}: expected readable content, got ValueError: {REPORT}/scores/references.json.gz: "
         "No such file or directory"
     ] * len(found)
     assert found
@@ -105,10 +105,10 @@ def test_matrices_of_every_kind_add_up_to_the_pixels(study, name, items):
     def one_more(content):
         items(content)[1]["confusion"][0][0] += 1
 
-    edit_json(REPORT / f"scores/{name}.json", one_more)
+    edit_json(REPORT / f"scores/{name}.json.gz", one_more)
     found = recount.count_matrices(recount.Report(REPORT))
     [wrong] = [one.where for one in found if not one.holds]
-    assert wrong.startswith(f"scores/{name}.json: ")
+    assert wrong.startswith(f"scores/{name}.json.gz: ")
     assert wrong.endswith(": pixels of each class")
 
 
@@ -168,7 +168,7 @@ def written_report(folder, seeds, drives, outcome):
         ]}
         for arm, hits in (("ours", 35), ("theirs", 20)) for seed in range(seeds)
     }  # fmt: skip
-    io.write_json(folder / "scores/arms.json", {"classes": ["road", "car"], "runs": runs})
+    io.write_json(folder / "scores/arms.json.gz", {"classes": ["road", "car"], "runs": runs})
     common = {"arm": "ours", "against": "theirs", "difference": 0.3, "low": 0.2, "high": 0.4}
     row = common | {"seeds": seeds, "groups": 12, "outcome": outcome}
     io.write_csv(folder / "tables/comparisons.csv", [row], tuple(row))

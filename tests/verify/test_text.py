@@ -34,7 +34,9 @@ def look_up(tmp_path, monkeypatch):
     """Writes a text beside two reports, and says which of its numbers are claims."""
     other = [claim("systems.flow.class_iou.mean", 0.5561, "55.61")]
     for name, claims in {"streets": STREETS, "other": other}.items():
-        io.write_json(tmp_path / "reports" / name / "claims.json", {"claims": claims, "files": {}})
+        io.write_json(
+            tmp_path / "reports" / name / "claims.json.gz", {"claims": claims, "files": {}}
+        )
     monkeypatch.chdir(tmp_path)
 
     def look(text):
@@ -160,7 +162,7 @@ def test_a_number_is_held_to_the_report_that_is_linked_before_it(look_up):
 @pytest.mark.parametrize("meant", ["crn", "glow"])
 def test_of_several_claims_the_one_that_is_spoken_of_is_named(look_up, tmp_path, meant):
     same = [claim(f"systems.{name}.class_iou.mean", 0.321, "32.10") for name in ("crn", "glow")]
-    io.write_json(tmp_path / "reports/streets/claims.json", {"claims": same, "files": {}})
+    io.write_json(tmp_path / "reports/streets/claims.json.gz", {"claims": same, "files": {}})
     found = claims(look_up(f"{meant}: 32.1 %"))
     assert found == {"32.1 %": f"systems.{meant}.class_iou.mean"}
 
@@ -197,5 +199,5 @@ def test_a_pipe_is_no_text_and_not_waited_for(look_up, tmp_path):
 
 
 def test_a_project_without_reports_is_one_line(tmp_path):
-    with pytest.raises(DataError, match=r"no report with a claims\.json; run dvc repro report"):
+    with pytest.raises(DataError, match=r"no report with a claims\.json\.gz; run dvc repro report"):
         quoted_numbers(tmp_path / "a.md", tmp_path)
