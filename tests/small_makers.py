@@ -21,6 +21,10 @@ MAKERS: dict[str, tuple[str, Section]] = {
         size=SIZE, steps=(1, 1), width=8, source_width=4, condition_width=4, head_hidden=(4, 4, 4),
         features=4, boundary="none", actnorm="log", floor=0.05,
     )),
+    "styled": ("full_glow", FullGlowConfig(
+        size=SIZE, steps=(1, 1), width=8, source_width=4, condition_width=4, head_hidden=(4, 4, 4),
+        features=4, boundary="none", actnorm="log", floor=0.05, mean=(8, 8), factors=2,
+    )),
     "coins": ("pix2pix", Pix2PixConfig(
         size=SIZE, downs=3, width=8, dropout=(0, 1), patch=16, patch_width=8, jitter=2,
         source="one_hot", boundary="v1", norm="instance",

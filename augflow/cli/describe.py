@@ -108,7 +108,9 @@ def _print(found: Description) -> None:
         table.add_row(f"  {part}", short(count))
     table.add_section()
     for number, shape in enumerate(found.latents, start=1):
-        table.add_row(f"latents of level {number}", " x ".join(map(str, shape)))
+        # a style is no level's: it has no height and width
+        what = f"latents of level {number}" if len(shape) > 1 else "style of the image"
+        table.add_row(what, " x ".join(map(str, shape)))
     table.add_section()
     table.add_row("operations of a training step", f"{short(found.flops)}FLOP")
     table.add_row("  forward", f"{short(found.flops_forward)}FLOP")

@@ -30,9 +30,16 @@ def transfer(
     ] = None,
     generator: Generator = None,
     latents: Annotated[
-        Literal["z", "eps"],
-        typer.Option(help="z: latents as they are; eps: as drawn under the priors."),
-    ] = "z",
+        Literal["style", "z", "eps"],
+        typer.Option(
+            help="style: light and palette, all else is drawn; z, eps: all latents, as they are or "
+            "as drawn under the priors: nearly the photograph itself."
+        ),
+    ] = "style",
+    temp: Annotated[
+        float,
+        typer.Option(min=0, max=2, help="Temperature of what is drawn beside a style."),
+    ] = 0.5,
     boundary: Boundary = None,
     labels: Labels = "auto",
     fit: FitShape = "crop",
@@ -52,6 +59,7 @@ def transfer(
         out,
         kind=latents,
         show_content=True,
+        temperature=temp,
         labels=labels,
         fit=fit,
         maps=boundary,

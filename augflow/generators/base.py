@@ -97,8 +97,12 @@ class Generator(nn.Module):
         References:
             Full-Glow, section 5.3.
         """
-        scaled = [temperature * part for part in self.draw(noise)]
-        return self.decode_latents(scaled, conditions).clamp(0, 1)
+        latents = self.scale(self.draw(noise), temperature)
+        return self.decode_latents(latents, conditions).clamp(0, 1)
+
+    def scale(self, latents: Sequence[Tensor], temperature: float) -> tuple[Tensor, ...]:
+        """Standard latents at a temperature."""
+        return tuple(temperature * part for part in latents)
 
     def check_size(self, layout: Layout) -> None:
         """Refuses layouts of another size than the generator's.

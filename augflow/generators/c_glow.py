@@ -15,7 +15,7 @@ from torch import Tensor
 from augflow.data.classes import ClassTable
 from augflow.data.scenes import Layout
 from augflow.flows.glow import Glow, Plan
-from augflow.generators.likelihood import FlowGenerator, less
+from augflow.generators.likelihood import FlowGenerator, standardize
 from augflow.generators.mean import MEANS, MeanConfig
 from augflow.generators.raw_glow import RELEASED, REPAIRED, RawGlow, RawGlowConfig
 
@@ -52,19 +52,19 @@ C_GLOW: dict[str, dict[str, Any]] = {
     "v1": {**_OURS, **_V1},
     "v2": {**_OURS, **_V2},
     # version 1 is the shallower flow with the wider conditioning networks
-    "v1_tiny": {**_OURS, **_TINY, "mean": MEANS["tiny"]},
+    "v1_tiny": {**_OURS, **_TINY, **MEANS["tiny"]},
     "v2_tiny": {
         **_OURS, **_TINY, "steps": (6, 10, 10), "conv_channels": 8, "linear_width": 10,
-        "mean": MEANS["tiny"],
+        **MEANS["tiny"],
     },
     "released_tiny": {**RELEASED, **_TINY},
     "v1_small": {
         **_OURS, "size": (64, 96), "steps": (4, 6, 6), "width": (64, 128, 128),
-        "conv_channels": 24, "linear_width": 32, "mean": MEANS["small"],
+        "conv_channels": 24, "linear_width": 32, **MEANS["small"],
     },
     "v2_small": {
         **_OURS, "size": (64, 96), "steps": (4, 8, 8, 4), "width": (64, 128, 128, 128),
-        "conv_channels": 8, "linear_width": 12, "mean": MEANS["small"],
+        "conv_channels": 8, "linear_width": 12, **MEANS["small"],
     },
 }  # fmt: skip
 
@@ -94,7 +94,7 @@ class CondGlow(FlowGenerator):
 
     def initialise(self, image: Tensor, layout: Layout, noise: Tensor) -> None:
         """See `LikelihoodGenerator.initialise`."""
-        image = less(image, self.mean(layout) if self.mean else None)
+        image = standardize(image, self.mean(layout) if self.mean else None)
         self.raw.initialise(image, self._planes(layout))
 
     def _planes(self, layout: Layout) -> Tensor:

@@ -14,7 +14,7 @@ from augflow.core.seeding import Noise
 from augflow.core.tensors import device_of
 from augflow.data.scenes import Layout, Scene
 from augflow.generators.base import Generator
-from augflow.generators.likelihood import LikelihoodGenerator
+from augflow.generators.likelihood import FlowGenerator, LikelihoodGenerator
 from augflow.generators.sampling import GeneratedImage, bin_centres, condition_on, to_uint8_with_bpd
 
 Latents = tuple[Tensor, ...]
@@ -23,6 +23,10 @@ Latents = tuple[Tensor, ...]
 LatentKind = Literal["z", "eps"]
 """Latents as they are, or what the priors' Gaussians were drawn with: in another layout those
 follow its own priors."""
+
+ContentKind = Literal["z", "eps", "style"]
+"""What an image hands on to other layouts: its latents, which are nearly all of the image, or its
+style alone, which is the light and the palette of all of it; the rest is drawn."""
 
 PathKind = Literal["spherical", "linear"]
 
@@ -86,7 +90,7 @@ def sample_latents(generator: Generator, seed: int, temperature: float) -> Laten
             "this generator draws coins (dropout) or picks one of several outputs, between which "
             "there is nothing: take a generator with Gaussian latents"
         )
-    return tuple(temperature * part for part in generator.draw(Noise([seed])))
+    return generator.scale(generator.draw(Noise([seed])), temperature)
 
 
 @torch.no_grad()
@@ -110,10 +114,15 @@ def encode_latents(generator: Generator, scene: Scene, kind: LatentKind = "eps")
 
 @dataclass(frozen=True)
 class Drawn:
-    """Latents that are drawn from a seed and scaled by a temperature."""
+    """Latents that are drawn from a seed and scaled by a temperature, of a given style if any.
+
+    Shapes:
+        style: (1, K).
+    """
 
     seed: int
     temperature: float
+    style: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -143,24 +152,52 @@ def make_images(
     return [to_uint8_with_bpd(generator, image, conditions) for image in made]
 
 
-def transfer_image(
-    generator: Generator, content: Scene, layout: Layout, kind: LatentKind
-) -> GeneratedImage:
-    """The content of one image in another layout.
+def content_latents(
+    generator: Generator, content: Scene, kind: ContentKind, seed: int = 0, temperature: float = 1.0
+) -> Drawn | Known:
+    """What an image hands on to other layouts; seed and temperature are of what a style leaves out.
 
     Raises:
-        ModelError: the generator cannot tell an image's latents, or a value is not finite.
+        DataError: the layout is not of the generator's size.
+        ModelError: the generator cannot tell an image's latents, or has no style.
 
     References:
         Full-Glow, section 5.4 (`z`).
     """
-    moved = Known(encode_latents(generator, content, kind), kind)
+    if kind != "style":
+        return Known(encode_latents(generator, content, kind), kind)
+    if not (isinstance(generator, FlowGenerator) and generator.factors):
+        raise ModelError(
+            "this generator has no style that could be told of a photograph, only a flow with "
+            "factors has: name one with --generator, or ask for latents z or eps"
+        )
+    return Drawn(seed, temperature, encode_latents(generator, content)[-1])
+
+
+def transfer_image(
+    generator: Generator,
+    content: Scene,
+    layout: Layout,
+    kind: ContentKind,
+    seed: int = 0,
+    temperature: float = 1.0,
+) -> GeneratedImage:
+    """The content of one image in another layout.
+
+    Raises:
+        DataError, ModelError: as `content_latents`; or a value is not finite.
+    """
+    moved = content_latents(generator, content, kind, seed, temperature)
     return make_images(generator, layout, [moved])[0]
 
 
 def _decode(generator: Generator, latents: Drawn | Known, conditions: Any) -> Tensor:
-    if isinstance(latents, Drawn):
+    if isinstance(latents, Drawn) and latents.style is None:
         return generator.sample(conditions, Noise([latents.seed]), latents.temperature)
+    if isinstance(latents, Drawn):
+        assert latents.style is not None
+        drawn = sample_latents(generator, latents.seed, latents.temperature)
+        return generator.decode_latents((*drawn[:-1], latents.style), conditions).clamp(0, 1)
     if latents.kind == "eps":
         return generator.decode_latents(latents.values, conditions)
     assert isinstance(generator, LikelihoodGenerator)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -18,35 +18,35 @@ from augflow.flows.density import bits_per_dim, discrete_log_prob
 from augflow.flows.glow import Encoding, Glow, Plan
 from augflow.flows.params import LevelParams
 from augflow.generators.base import Generator, Likelihood
-from augflow.generators.mean import MeanNetwork
+from augflow.generators.mean import Affine, MeanNetwork
 
 
 @dataclass(frozen=True)
 class FlowConditions:
     """Parameters of every level's steps for a batch of layouts.
 
-    `mean`, (N, 3, H, W), is what photographs are taken from before the flow sees them, if anything.
+    `affine` is what photographs go through before the flow sees them, if anything.
     """
 
     levels: tuple[LevelParams, ...]
     count: int
-    mean: Tensor | None = field(default=None, kw_only=True)
+    affine: Affine | None = field(default=None, kw_only=True)
 
     def __len__(self) -> int:
         return self.count
 
     def rows(self, rows: Sequence[int]) -> FlowConditions:
         """The conditions of some layouts; a layout may be taken several times."""
-        mean = None if self.mean is None else self.mean[list(rows)]
+        affine = None if self.affine is None else self.affine.rows(rows)
         levels = tuple(level.rows(rows) for level in self.levels)
-        return FlowConditions(levels, len(rows), mean=mean)
+        return FlowConditions(levels, len(rows), affine=affine)
 
 
 def flow_conditions(
-    flow: Glow, plan: Plan, count: int, mean: Tensor | None = None
+    flow: Glow, plan: Plan, count: int, affine: Affine | None = None
 ) -> FlowConditions:
     """All that a plan decides for so many layouts, worked out once for all samples."""
-    return FlowConditions(flow.precompute(plan.params()[0]), count, mean=mean)
+    return FlowConditions(flow.precompute(plan.params()[0]), count, affine=affine)
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class FlowGenerator(LikelihoodGenerator):
     Subclasses set `config`, `table` and `target` and say how a layout conditions the flow (`plan`).
 
     Attributes:
-        mean: paints what is taken from photographs before the flow sees them, if anything is.
+        mean: paints mean and factors of photographs, which the flow sees standardised.
     """
 
     target: Glow
@@ -169,20 +169,38 @@ class FlowGenerator(LikelihoodGenerator):
         raise NotImplementedError
 
     def latent_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """See `Generator.latent_shapes`: one tensor per level."""
-        return self.target.shape.latents(self.size)
+        """See `Generator.latent_shapes`: one tensor per level, then the style, if there is one."""
+        shapes = self.target.shape.latents(self.size)
+        return (*shapes, (self.factors,)) if self.factors else shapes
+
+    def scale(self, latents: Sequence[Tensor], temperature: float) -> tuple[Tensor, ...]:
+        """See `Generator.scale`: what is drawn place by place is scaled, an image's style is not.
+
+        At temperature 0 there is no chance at all: the style is the mean one.
+        """
+        levels = len(latents) - bool(self.factors)
+        scaled = [temperature * part for part in latents[:levels]]
+        return (*scaled, *((temperature > 0) * part for part in latents[levels:]))
+
+    @property
+    def factors(self) -> int:
+        """The numbers of an image's style, which is drawn once for all of it."""
+        return self.mean.factors if self.mean else 0
 
     def terms(self, image: Tensor, layout: Layout, planes: Tensor) -> Terms:
         """See `LikelihoodGenerator.terms`."""
-        mean = self.mean(layout) if self.mean else None
-        encoding, source = self.learning(less(image, mean), layout, planes)
-        extra = {"mean_loss": self.mean.loss(mean, image)} if self.mean and mean is not None else {}
-        return Terms(encoding.log_prob, source if self.source_weight else None, extra)
+        affine = self.mean(layout) if self.mean else None
+        encoding, source = self.learning(standardize(image, affine), layout, planes)
+        log_prob, extra = encoding.log_prob, {}
+        if self.mean and affine is not None:
+            log_prob = log_prob + affine.log_det
+            extra = {"mean_loss": self.mean.loss(affine, image)}
+        return Terms(log_prob, source if self.source_weight else None, extra)
 
     def learning(
         self, image: Tensor, layout: Layout, planes: Tensor
     ) -> tuple[Encoding, Tensor | None]:
-        """The encoding of photographs less their mean, and the source's log-density.
+        """The encoding of standardised photographs, and the source's log-density.
 
         Shapes:
             image, planes: see `terms`.
@@ -198,15 +216,15 @@ class FlowGenerator(LikelihoodGenerator):
     @torch.no_grad()
     def initialise(self, image: Tensor, layout: Layout, noise: Tensor) -> None:
         """See `LikelihoodGenerator.initialise`."""
-        image = less(image, self.mean(layout) if self.mean else None)
+        image = standardize(image, self.mean(layout) if self.mean else None)
         self.plan(layout, noise).initialise(self.target, image * self.stretch)
 
     @torch.no_grad()
     def condition(self, layout: Layout) -> FlowConditions:
         """All that depends on the layouts alone: the mean, step parameters, inverted matrices."""
         self.check_size(layout)
-        mean = self.mean(layout) if self.mean else None
-        return flow_conditions(self.target, self.plan(layout), len(layout), mean)
+        affine = self.mean(layout) if self.mean else None
+        return flow_conditions(self.target, self.plan(layout), len(layout), affine)
 
     @torch.no_grad()
     def log_prob(self, image: Tensor, conditions: FlowConditions) -> Tensor:
@@ -215,7 +233,7 @@ class FlowGenerator(LikelihoodGenerator):
 
     @torch.no_grad()
     def encode(self, image: Tensor, conditions: FlowConditions) -> tuple[Tensor, ...]:
-        """See `LikelihoodGenerator.encode`; one tensor per level."""
+        """See `LikelihoodGenerator.encode`; one tensor per level, then the style."""
         return self._encode(image, conditions).latents
 
     @torch.no_grad()
@@ -226,17 +244,37 @@ class FlowGenerator(LikelihoodGenerator):
     @torch.no_grad()
     def decode(self, latents: Sequence[Tensor], conditions: FlowConditions) -> Tensor:
         """See `LikelihoodGenerator.decode`."""
-        decoded = self.target.decode(latents, conditions.levels) / self.stretch
-        return _more(decoded, conditions.mean)
+        return self._decode(self.target.decode, latents, conditions)
 
     def decode_latents(self, latents: Sequence[Tensor], conditions: FlowConditions) -> Tensor:
         """See `Generator.decode_latents`."""
-        decoded = self.target.decode_noise(latents, conditions.levels) / self.stretch
-        return _more(decoded, conditions.mean)
+        return self._decode(self.target.decode_noise, latents, conditions)
+
+    def _decode(
+        self,
+        decode: Callable[[Sequence[Tensor], Sequence[LevelParams]], Tensor],
+        latents: Sequence[Tensor],
+        conditions: FlowConditions,
+    ) -> Tensor:
+        levels = len(conditions.levels)
+        decoded = decode(latents[:levels], conditions.levels) / self.stretch
+        if conditions.affine is None:
+            return decoded
+        return conditions.affine.restore(decoded, *latents[levels:])
 
     def _encode(self, image: Tensor, conditions: FlowConditions) -> Encoding:
-        image = less(image, conditions.mean)
-        return self._undo_stretch(self.target.encode(image * self.stretch, conditions.levels))
+        affine = conditions.affine
+        seen = standardize(image, affine)
+        found = self._undo_stretch(self.target.encode(seen * self.stretch, conditions.levels))
+        if affine is None:
+            return found
+        style = (affine.style(seen),) if self.factors else ()
+        return replace(
+            found,
+            latents=(*found.latents, *style),
+            noise=(*found.noise, *style),
+            log_prob=found.log_prob + affine.log_det,
+        )
 
     def _undo_stretch(self, encoding: Encoding) -> Encoding:
         """An encoding with the density of the photograph as it was before the stretch."""
@@ -244,13 +282,9 @@ class FlowGenerator(LikelihoodGenerator):
         return replace(encoding, log_prob=encoding.log_prob + moved)
 
 
-def less(image: Tensor, mean: Tensor | None) -> Tensor:
-    """A photograph less its mean, if it has one."""
-    return image if mean is None else image - mean
-
-
-def _more(image: Tensor, mean: Tensor | None) -> Tensor:
-    return image if mean is None else image + mean
+def standardize(image: Tensor, affine: Affine | None) -> Tensor:
+    """What a flow sees of photographs, which may be as they are."""
+    return image if affine is None else affine.standardize(image)
 
 
 def content_noise(layout: Layout, planes: int) -> Tensor:

@@ -155,17 +155,17 @@ FULL_GLOW: dict[str, dict[str, Any]] = {
     # ours: bounded scales, resolution-free conditioning, a narrow source flow, a learned mean
     "tiny": {
         **_OURS, "size": (48, 72), "steps": (4, 6, 6), "features": 12,
-        "width": (48, 64, 96), "source_width": 24, "condition_width": 24, "mean": MEANS["tiny"],
+        "width": (48, 64, 96), "source_width": 24, "condition_width": 24, **MEANS["tiny"],
     },
     "small": {
         **_OURS, "size": (64, 96), "steps": (4, 8, 8, 4), "features": 16,
         "width": (64, 128, 128, 128), "source_width": 32, "condition_width": 32,
-        "mean": MEANS["small"],
+        **MEANS["small"],
     },
     "medium": {
         **_OURS, "size": (128, 128), "steps": (8, 12, 12, 8), "features": 16,
         "width": (96, 160, 192, 256), "source_width": 32, "condition_width": 32,
-        "mean": MEANS["medium"],
+        **MEANS["medium"],
     },
 }  # fmt: skip
 

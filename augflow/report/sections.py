@@ -116,7 +116,7 @@ def sections(evidence: Evidence, tables: Mapping[str, Table], notes: Notes) -> l
                 _diversity(views),
                 _attributes(views),
                 _predictions(views),
-                _transfer(),
+                _transfer(views),
                 _latents(evidence),
             ),
         ),
@@ -492,11 +492,15 @@ def _predictions(views: Views) -> Part:
     return Part("Class maps that a flow predicts", tables=found)
 
 
-def _transfer() -> Part:
-    """One image's content under other layouts."""
+def _transfer(views: Views) -> Part:
+    """One image's style, or all of its latents, under other layouts."""
+    kinds = {section.latents for section in views.params.transfers.values()}
     caption = (
-        "The latents of the first photo, encoded under its own layout, are decoded under the "
-        "second layout. Right: the real photo of that layout."
+        "The first photo's style, which is its light and palette, under the second layout; the "
+        "rest is drawn. Right: the real photo of that layout."
+        if kinds == {"style"}
+        else "The latents of the first photo, encoded under its own layout, are decoded under the "
+        "second layout: nearly all of the photo comes along. Right: the real photo of that layout."
     )
     return Part("Content moved into other layouts", (Figure("transfer", "photo", caption),))
 

@@ -73,6 +73,10 @@ def _networks(params: Params) -> Looks:
         system = params.generators[made.generator].system
         if made.best_of is not None and system in generators.SYSTEMS:
             yield f"sets.{name}.best_of", partial(_look_at_likelihood, system)
+    for name, moved in params.transfers.items():
+        maker = params.generators[moved.generator]
+        if moved.latents == "style" and maker.system in generators.SYSTEMS:
+            yield f"transfers.{name}.latents", partial(_look_at_factors, maker, size)
 
 
 def _files(params: Params) -> Looks:
@@ -113,6 +117,14 @@ def _look_at_likelihood(system: str) -> None:
     if generators.SYSTEMS[system].generator.likelihood != "conditional":
         raise ParamsError(
             f"{system} does not know which of its photographs is likeliest; leave best_of out"
+        )
+
+
+def _look_at_factors(section: GeneratorParams, size: tuple[int, int]) -> None:
+    if not getattr(generators.config_of(section, size), "factors", 0):
+        raise ParamsError(
+            f"{section.system} {section.preset} paints no factors, so its photographs have no "
+            "style to move: set latents to z or eps, or take a preset of our own"
         )
 
 

@@ -15,6 +15,7 @@ from augflow.data.scenes import SceneFolder, evenly
 from augflow.data.synthetic import NewPhoto, write_set
 from augflow.generators.base import Generator
 from augflow.generators.latents import transfer_image
+from augflow.generators.sampling import image_seed
 from augflow.stages.synthesize import set_facts
 from augflow.study import disk_usage
 from augflow.study.params import TransferParams
@@ -37,7 +38,7 @@ def transfer(
     generator = generators.load(folder)
     layouts = SceneFolder(prepared, params.layouts)
     contents = SceneFolder(prepared, params.contents)
-    facts = set_facts(name, generator, layouts, (1.0,), 1)
+    facts = set_facts(name, generator, layouts, (params.degree,), 1)
     count = min(params.limit or len(layouts), len(layouts))
     take = disk_usage.image_set(disk_usage.scene_files(prepared), count, count, out)
     check_disk_space(out, take, f"transfer {name}")
@@ -90,7 +91,9 @@ def _photos(
         elsewhere = others & (drives != layouts.drives[row])
         allowed = elsewhere if elsewhere.any() else others
         best = best_content(layout.classes[0].numpy(), maps, allowed, layouts.table.count)
-        photo = transfer_image(generator, contents.scenes([best]), layout, params.latents)
+        seed = image_seed(params.seed, name, 0) if params.latents == "style" else 0
+        made = (params.latents, seed, params.degree)
+        photo = transfer_image(generator, contents.scenes([best]), layout, *made)
         yield NewPhoto(
             name=f"{name}_from_{contents.names[best]}",
             layout=name,
@@ -98,6 +101,8 @@ def _photos(
             city=layouts.drives[row],
             image=photo.image,
             classes=layout.classes[0].numpy(),
+            temperature=params.degree,
+            seed=seed,
             content=contents.names[best],
             log_p_bpd=photo.log_p_bpd,
         )

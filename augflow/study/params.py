@@ -97,14 +97,25 @@ class SetParams(Section):
 
 
 class TransferParams(Section):
-    """A transferred set: contents of photographs moved into other layouts."""
+    """A transferred set: contents of photographs moved into other layouts.
+
+    `latents`: `style` moves light and palette alone, and draws the rest at `temperature`; latents
+    as they are (`z`), or as they were drawn (`eps`), carry nearly the whole photograph over, which
+    the new layout then does not describe.
+    """
 
     generator: str
     layouts: Literal["train", "val"]
     contents: Literal["train", "val"] = "train"
-    latents: Literal["z", "eps"] = "z"
+    latents: Literal["style", "z", "eps"] = "style"
+    temperature: Temperature = 0.5
     limit: Count | None = 8
     seed: Seed = 0
+
+    @property
+    def degree(self) -> float:
+        """The temperature that the manifest tells: latents of an image have none, which is 1."""
+        return self.temperature if self.latents == "style" else 1.0
 
 
 class FeatureParams(Section):

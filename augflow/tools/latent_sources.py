@@ -31,6 +31,7 @@ from augflow.generators.latents import (
     Drawn,
     Known,
     PathKind,
+    content_latents,
     encode_latents,
     path,
     sample_latents,
@@ -175,7 +176,7 @@ class Splits:
         if isinstance(section, SetParams):
             return Drawn(row.seed, row.temperature)
         content = self.scene(section.contents, row.content)
-        return Known(encode_latents(generator, content, section.latents), section.latents)
+        return content_latents(generator, content, section.latents, row.seed, row.temperature)
 
     def _split(self, split: str) -> SceneFolder:
         return SceneFolder(self.prepared, split)
@@ -186,14 +187,14 @@ class Origin:
     """How the images of a set for a user's own layouts were made.
 
     Attributes:
-        way: latents are drawn from each row's seed, carried over from `content` as they are (`z`)
-            or standardised (`eps`), or lie on a path.
+        way: latents are drawn from each row's seed, carried over from `content` as they are (`z`),
+            standardised (`eps`) or as the style of what is drawn, or lie on a path.
         threads: intra-op threads that they were made with.
         contents: by end: `content`, or `start` and `end` where they are images.
         path: of a path: `from` and `to` (seeds; images have none), `steps`, `kind`, `temperature`.
     """
 
-    way: Literal["drawn", "z", "eps", "path"]
+    way: Literal["drawn", "z", "eps", "style", "path"]
     threads: int
     contents: Mapping[str, Scene] = field(default_factory=dict)
     path: Mapping[str, Any] = field(default_factory=dict)
@@ -203,7 +204,8 @@ class Origin:
         if self.way == "drawn":
             return Drawn(row.seed, row.temperature)
         if self.way != "path":
-            return Known(encode_latents(generator, self.contents["content"], self.way), self.way)
+            content = self.contents["content"]
+            return content_latents(generator, content, self.way, row.seed, row.temperature)
         facts = self.path
         start = self.contents["start"] if facts["from"] is None else facts["from"]
         end = self.contents["end"] if facts["to"] is None else facts["to"]

@@ -37,11 +37,11 @@ from augflow.data.synthetic.manifest import label_path
 from augflow.generators import weights_digest
 from augflow.generators.base import Generator
 from augflow.generators.latents import (
+    ContentKind,
     Drawn,
     Known,
-    LatentKind,
     PathKind,
-    encode_latents,
+    content_latents,
     make_images,
 )
 from augflow.generators.sampling import image_seed
@@ -405,7 +405,7 @@ def synth_from(
     generator: Path | Generator,
     out: Path,
     *,
-    kind: LatentKind = "eps",
+    kind: ContentKind = "eps",
     show_content: bool = False,
     temperature: float = 1.0,
     frames: bool = False,
@@ -414,8 +414,9 @@ def synth_from(
 ) -> list[SetRow]:
     """Writes a set that shows label maps in the style of given latents.
 
-    Those of an image are of a `kind` and have no temperature; with `show_content` the contact sheet
-    has that image beside each layout. For the other arguments see `synth`.
+    Those of an image are of a `kind`; only what a style leaves to be drawn has a temperature. With
+    `show_content` the contact sheet has that image beside each layout. For the other arguments see
+    `synth`.
 
     References:
         Full-Glow, section 5.4 (content transfer); Li et al. 2019, "Diverse Image Synthesis from
@@ -428,13 +429,21 @@ def synth_from(
         latents, content = Drawn(source.seed or 0, temperature), ""
         shown, origin = [], Origin("drawn", THREADS)
     else:
-        latents, content = Known(encode_latents(job.generator, scene, kind), kind), source.name
+        latents = content_latents(job.generator, scene, kind, 0, temperature)
+        content = source.name
         shown = [scene.image[0].permute(1, 2, 0).numpy()] if show_content else []
-        temperature, origin = 1.0, Origin(kind, THREADS, {"content": scene})
+        temperature = temperature if kind == "style" else 1.0
+        origin = Origin(kind, THREADS, {"content": scene})
     sheet = _sheet_of(job, *shown, frames=frames)
     facts: dict[str, Any] = {"temperature": temperature, "attributes": attributes}
     told = {"seed": source.seed, "frames": frames, "content shown": show_content}
-    return job.write(lambda _: [latents], origin, sheet, told, content=content, **facts)
+
+    def of_layout(name: str) -> list[Drawn | Known]:
+        if isinstance(latents, Drawn) and latents.style is not None:
+            return [replace(latents, seed=image_seed(0, name, 0))]
+        return [latents]
+
+    return job.write(of_layout, origin, sheet, told, content=content, **facts)
 
 
 def interpolate(

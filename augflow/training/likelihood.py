@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from augflow.core import seeding
 from augflow.core.distributed import MicroBatch
 from augflow.core.tensors import device_of
-from augflow.data.scenes import Layout, Scene, Scenes
+from augflow.data.scenes import Layout, Scene, Scenes, evenly
 from augflow.flows.density import bits_per_dim, dequantize, discrete_log_prob
 from augflow.generators.base import known_fraction, known_pixels
 from augflow.generators.likelihood import LikelihoodGenerator, content_noise
@@ -22,6 +22,8 @@ from augflow.training.loop import init_rows
 from augflow.training.params import TrainingParams
 
 ROUND_TRIP_SCENES = 8
+FACTOR_SCENES = 256
+"""Training scenes over which the factors of a mean are brought to unit variance."""
 
 
 class LikelihoodLearner(GeneratorLearner):
@@ -70,10 +72,21 @@ class LikelihoodLearner(GeneratorLearner):
         if step < self.border:
             return self._learn_mean(scene, step)
         if step == self.border > 0:
+            self._fit_factors()
             self.initialise(self.scenes[init_rows(self.params, len(self.scenes))])
         noise = uniform(tuple(scene.image.shape), rng)
         planes = uniform((len(scene), self.generator.planes_count, *scene.layout.size), rng)
         return self.train_step("generator", scene, noise, planes, step)
+
+    def _fit_factors(self) -> None:
+        """Brings the factors of the mean to unit variance, once they have learned."""
+        rows = evenly(len(self.scenes), min(len(self.scenes), FACTOR_SCENES))
+        parts = (self.scenes[rows[n : n + EVAL_BATCH]] for n in range(0, len(rows), EVAL_BATCH))
+        mean: Any = self.generator.mean
+        mean.fit_factors((part.layout, part.image / 255) for part in map(self._here, parts))
+
+    def _here(self, scene: Scene) -> Scene:
+        return scene.to(self.device)
 
     def _learn_mean(self, scene: Scene, step: int) -> dict[str, float]:
         """One update of the mean alone."""

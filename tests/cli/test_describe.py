@@ -149,7 +149,10 @@ def test_parts_and_latents_leave_nothing_out(system):
     assert found.parameters == sum(p.numel() for p in real.parameters())
     assert found.parts == parameters_by_part(real)
     assert sum(found.parts.values()) == found.parameters
-    assert sum(c * h * w for c, h, w in found.latents) == 3 * 48 * 72
+    # beside the levels' latents, which are as many as pixels, stands the style
+    levels, style = found.latents[:3], found.latents[3:]
+    assert sum(c * h * w for c, h, w in levels) == 3 * 48 * 72
+    assert style == (((6,),) if system == "full_glow" else ())
 
 
 def test_json_is_one_object_with_exact_numbers(tiny):
@@ -158,7 +161,7 @@ def test_json_is_one_object_with_exact_numbers(tiny):
     content = json.loads(result.stdout)
     assert content["parameters"] == tiny.parameters
     assert content["size"] == [48, 72]
-    assert content["latents"] == [[6, 24, 36], [12, 12, 18], [48, 6, 9]]
+    assert content["latents"] == [[6, 24, 36], [12, 12, 18], [48, 6, 9], [6]]
     assert content["flops"] == tiny.flops
     assert content["memory"] == sum(content["memory_parts"].values()) == tiny.memory.total
     assert (content["batch"], content["memory_mode"]) == (1, "store")

@@ -65,7 +65,7 @@ def test_two_ranks_end_with_the_weights_of_one(system, out, alone):
         error = float((value - theirs[name]).abs().max())
         bound = 1e-3 * scale
         if kind in ("weights", "average"):
-            bound += 0.05 * two_ranks.TRAINING["learning_rate"]
+            bound += 0.1 * two_ranks.TRAINING["learning_rate"]
         assert error <= bound, name
 
 

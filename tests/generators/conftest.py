@@ -97,10 +97,10 @@ VARIANTS = {
     )),
     "pix2pix batch": ("pix2pix", Pix2PixConfig(**UNET, dropout=(1,), test_statistics="running")),
     "c_glow v1": ("c_glow", CondGlowConfig(**RAW, conv_channels=8, linear_width=8, features=6)),
-    "c_glow with a mean": (
+    "c_glow with factors": (
         "c_glow",
         CondGlowConfig(
-            **{**RAW, "floor": 0.0}, scale_bound=0.7, mean=(8, 8), conv_channels=8,
+            **{**RAW, "floor": 0.0}, scale_bound=0.7, mean=(8, 8), factors=2, conv_channels=8,
             linear_width=8, features=6,
         ),
     ),

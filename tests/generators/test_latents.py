@@ -125,5 +125,5 @@ def test_generators_without_likelihood_have_paths_all_the_same():
     made = decode(generator, latents.path(ends, 3, "linear"), scenes(1).layout)
     assert [photo.log_p_bpd for photo in made] == [None] * 3
     assert not np.array_equal(made[0].image, made[2].image)
-    with pytest.raises(ModelError, match="give a seed"):
+    with pytest.raises(ModelError, match="only a flow can"):
         latents.encode_latents(generator, scenes(1))

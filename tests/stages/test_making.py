@@ -162,12 +162,13 @@ def test_the_likeliest_are_asked_of_conditional_likelihoods_alone(prepared, tmp_
         made(tmp_path, tmp_path / "g", prepared, best_of=3)
 
 
-@pytest.mark.parametrize("latents", ["z", "eps"])
+@pytest.mark.parametrize("latents", ["style", "z", "eps"])
 def test_transferred_photographs_name_their_content(generator, prepared, tmp_path, latents):
     params = TransferParams(generator="g", layouts="val", contents="train", latents=latents)
     transfer("t", params, generator, prepared, tmp_path / "t", threads=1)
     rows = read_rows(tmp_path / "t")
     assert {row.content for row in rows} <= set(SceneFolder(prepared, "train").names)
+    assert {row.temperature for row in rows} == {0.5 if latents == "style" else 1.0}
     assert len(rows) == 2
 
 
@@ -266,8 +267,11 @@ def test_a_generator_of_another_size_is_refused(generator, four_scenes_params, t
         made(tmp_path, generator, tmp_path / "small")
 
 
-def test_the_command_transfers_as_the_stage_does(generator, prepared, pictures, tmp_path):
-    params = TransferParams(generator="g", layouts="val", contents="train", limit=1)
+@pytest.mark.parametrize("latents", ["style", "z"])
+def test_the_command_transfers_as_the_stage_does(generator, prepared, pictures, tmp_path, latents):
+    params = TransferParams(
+        generator="g", layouts="val", contents="train", latents=latents, limit=1
+    )
     transfer("t", params, generator, prepared, tmp_path / "t", threads=2)
     (row,) = read_rows(tmp_path / "t")
     for kind, out in (("classes", "l"), ("boundary", "b")):
@@ -275,7 +279,7 @@ def test_the_command_transfers_as_the_stage_does(generator, prepared, pictures, 
         io.write_png(tmp_path / out / path.name, io.read_ids(path))
     source = LatentSource(pictures / "train" / "image" / f"{row.content}.png")
     made = making.synth_from(
-        source, tmp_path / "l", generator, tmp_path / "out", kind="z", labels="train_ids",
-        maps=tmp_path / "b",
+        source, tmp_path / "l", generator, tmp_path / "out", kind=latents, labels="train_ids",
+        maps=tmp_path / "b", temperature=0.5,
     )  # fmt: skip
     assert made[0].digest == row.digest

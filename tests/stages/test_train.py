@@ -56,7 +56,7 @@ def test_the_weights_are_those_of_whole_batches(prepared, tmp_path, monkeypatch)
         assert parted.keys() == whole.keys()
         for name, value in parted.items():
             error = float((value - whole[name]).abs().max())
-            assert error <= 1e-4 * float(whole[name].abs().max()) + 0.05 * 1e-3, name
+            assert error <= 1e-4 * float(whole[name].abs().max()) + 0.1 * 1e-3, name
 
 
 def test_auto_leaves_batches_whole_that_batch_norm_looks_at(prepared, tmp_path, monkeypatch,

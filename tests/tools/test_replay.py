@@ -135,14 +135,15 @@ def test_photographs_for_layouts_of_ones_own_are_made_again(makers, inputs, tmp_
     all_equal(out, "--generator", makers[name])
 
 
-@pytest.mark.parametrize("latents", ["z", "eps"])
+@pytest.mark.parametrize("latents", ["style", "z", "eps"])
 def test_content_of_a_photograph_of_ones_own_is_moved_again(
     makers, inputs, pictures, tmp_path, latents
 ):
     photo = sorted((pictures / "train" / "image").glob("*.png"))[0]
     words = ["--content", photo, "--latents", latents]
-    out = written(tmp_path / "set", makers["flow"], inputs, "transfer", *words)
-    all_equal(out, "--generator", makers["flow"])
+    maker = makers["styled" if latents == "style" else "flow"]
+    out = written(tmp_path / "set", maker, inputs, "transfer", *words)
+    all_equal(out, "--generator", maker)
     out = written(tmp_path / "two", makers["flow"], inputs, "synth", "--latent-from", photo)
     all_equal(out, "--generator", makers["flow"])
 
