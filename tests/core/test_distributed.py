@@ -57,7 +57,9 @@ def said(out, trial):
 @pytest.mark.parametrize("system", [*two_ranks.SYSTEMS, *two_ranks.OTHERS])
 def test_two_ranks_end_with_the_weights_of_one(system, out, alone):
     """Adam turns the rounding of a gradient that is nearly 0 into a step of any length below its
-    rate, so weights are held to a share of that, and what the gradients came to more tightly."""
+    rate, so weights are held to a share of that, and what the gradients came to more tightly.
+    Full-Glow has factors, which round more."""
+    share = 0.1 if system == "full_glow" else 0.05
     ours, theirs = state(out, system), state(alone, system)
     assert ours.keys() == theirs.keys()
     for name, value in ours.items():
@@ -65,7 +67,7 @@ def test_two_ranks_end_with_the_weights_of_one(system, out, alone):
         error = float((value - theirs[name]).abs().max())
         bound = 1e-3 * scale
         if kind in ("weights", "average"):
-            bound += 0.1 * two_ranks.TRAINING["learning_rate"]
+            bound += share * two_ranks.TRAINING["learning_rate"]
         assert error <= bound, name
 
 
